@@ -1,0 +1,29 @@
+"""Sphinx configuration; ``make docs`` builds the pages into docs/_build/html."""
+
+from importlib.metadata import version as installed_version
+
+project = "skbamm"
+author = "skbamm developers"
+release = installed_version("skbamm")
+version = release
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+default_role = "code"
+
+# Inherited docstrings use terms of scikit-learn's glossary, which is not ours.
+suppress_warnings = ["ref.term"]
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings give types and shapes
+autodoc_default_options = {"members": True, "inherited-members": False}
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skbamm {release}"

@@ -1,0 +1,106 @@
+"""Step lengths of y and v, one a column, that need no extra evaluation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import dot, per_column
+
+_OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
+_SHRINK, _GROW = 0.1, 2.0
+
+
+class ConstantStep:
+    """The same step length at every iteration, as in the published schedules."""
+
+    def __init__(self, length: float):
+        self.length = length
+
+    def reset(self) -> None:
+        """Keep the length."""
+
+    def select(self, starts: list[int]) -> None:
+        """Keep the length."""
+
+    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+        """Return ``point - length * direction``."""
+        return point - self.length * direction
+
+
+class SecantStep:
+    """A line search that looks back.
+
+    The gradient at the new point, which the next iteration needs anyway, tells the slope along
+    the last direction. With the slope at the old point it gives the minimiser along that
+    direction as a secant does. Where the last step went far beyond it, the column steps back to
+    it; else it is the length of the next step.
+
+    Parameters
+    ----------
+    length : float, default=1
+        First length, and that after ``reset``.
+    longest : float, default=1
+        Largest length: 1 in a metric near the Hessian, infinite for plain gradients.
+    """
+
+    def __init__(self, length: float = 1.0, longest: float = 1.0):
+        self.initial, self.longest = length, longest
+        self._length: Tensor | None = None
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def select(self, starts: list[int]) -> None:
+        """Keep only these starting points."""
+        if self._length is not None:
+            self._length = self._length[starts]
+        if self._last is not None:
+            point, direction, slope = self._last
+            self._last = point[starts], direction[starts], slope[starts]
+
+    def reset(self) -> None:
+        """Forget the lengths: the metric is new."""
+        if self._length is not None:
+            self._length = torch.full_like(self._length, self.initial)
+
+    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+        """Return the next point.
+
+        Parameters
+        ----------
+        point, gradient, direction : Tensor of shape (S, K, ...)
+            Where we are, the gradient there, and the metric applied to it.
+        moved : Tensor of bool of shape (S,)
+            Starts whose problem changed since the last call, so that slopes do not compare.
+        """
+        slope = dot(gradient, direction)
+        finite = torch.isfinite(slope)
+        if self._length is None:
+            self._length = torch.full_like(slope, self.initial)
+        length = self._length
+        back = torch.zeros_like(finite)
+        if self._last is not None:
+            last_point, last_direction, last_slope = self._last
+            now = dot(gradient, last_direction)
+            comparable = finite & ~moved[:, None] & (last_slope > 0)
+            fall = last_slope - now
+            secant = torch.where(fall > 0, length * last_slope / fall, _GROW * length)
+            secant = torch.clamp(secant, _SHRINK * length, _GROW * length)
+            secant = secant.clamp_max(self.longest)
+            back = comparable & (now < _OVERSHOT * last_slope)
+            length = torch.where(comparable, secant, length)
+            length = torch.where(finite, length, _SHRINK * length)
+            back |= ~finite
+        ahead = point - per_column(length, point) * direction
+        if not bool(back.any()):
+            self._last, self._length = (point, direction, slope), length
+            return ahead
+        retreat = last_point - per_column(length, point) * last_direction
+        mask = back.reshape(*back.shape, *[1] * (point.ndim - 2))
+        # A column that stepped back keeps its old base, so that the next slope compares again.
+        self._last = (
+            torch.where(mask, last_point, point),
+            torch.where(mask, last_direction, direction),
+            torch.where(back, last_slope, slope),
+        )
+        self._length = length
+        return torch.where(mask, retreat, ahead)

@@ -1,0 +1,118 @@
+"""Solve the lower level alone, at fixed x and mu = 0: grids, and the models that are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.column_steps import SecantStep
+from skbamm.bilevel.problem import Problem, dot
+
+_SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
+_PATIENCE = 5  # iterations without a better decrement in any unfinished column
+
+
+@dataclass
+class LowerResult:
+    """Solutions of the lower level.
+
+    Attributes
+    ----------
+    y : Tensor of shape (S, K, ...)
+    decrement : Tensor of shape (S, K)
+        Newton decrement in the metric used; half its square estimates f - min f.
+    gradient_norm : Tensor of shape (S, K)
+        Largest absolute entry of the gradient of f.
+    converged : Tensor of bool of shape (S, K)
+    nit : int
+    """
+
+    y: Tensor
+    decrement: Tensor
+    gradient_norm: Tensor
+    converged: Tensor
+    nit: int
+
+
+def solve_lower(
+    problem: Problem,
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    tol: float = 1e-9,
+    gradient_tol: float = torch.inf,
+    max_iter: int = 100,
+) -> LowerResult:
+    """Minimise f(x, .) in every column until its decrement is below ``tol``.
+
+    Parameters
+    ----------
+    problem : Problem
+    x : Tensor of shape (S, h)
+    y : Tensor of shape (S, K, ...), optional
+        Where to begin; ``problem.start(x)`` if not given.
+    tol : float
+        Bound on the decrement, relative to ``sqrt(1 + |f|)``.
+    gradient_tol : float
+        Bound on the largest entry of the gradient.
+    max_iter : int
+
+    Returns
+    -------
+    LowerResult
+        The best iterate of each column, converged or not.
+    """
+    y = problem.start(x) if y is None else y
+    columns = problem.shape
+    best = y.clone()
+    best_decrement = torch.full(columns, torch.inf, dtype=torch.float64, device=y.device)
+    best_norm = best_decrement.clone()
+    converged = torch.zeros(columns, dtype=torch.bool, device=y.device)
+    alive = list(range(columns[0]))  # starts that still have an unfinished column
+    control, curvature, previous, idle = SecantStep(), None, None, 0
+    nit = 0
+    for nit in range(1, max_iter + 1):
+        value, gradient = problem.lower(x, y)
+        if curvature is None:
+            curvature = problem.curvature(x, y, 0.0)
+            control.reset()
+        direction = curvature.solve(gradient[None])[0]
+        square = dot(gradient, direction)
+        decrement = torch.where(torch.isfinite(square), square.clamp_min(0), torch.inf).sqrt()
+        norm = gradient.flatten(2).abs().amax(-1).double()
+        better = decrement < best_decrement[alive]
+        mask = better.reshape(*better.shape, *[1] * (y.ndim - 2))
+        best[alive] = torch.where(mask, y, best[alive])
+        best_norm[alive] = torch.where(better, norm, best_norm[alive])
+        best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
+        done = (decrement <= tol * (1 + value.double().abs()).sqrt()) & (norm <= gradient_tol)
+        converged[alive] |= done
+        finished = converged[alive].all(1)
+        if bool(finished.all()):
+            break
+        ratio = _fall(decrement, previous, done)
+        # Below its own rounding errors the decrement no longer falls.
+        idle = 0 if bool((better & ~done).any()) else idle + 1
+        if idle >= _PATIENCE:
+            break
+        y = control.step(y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool))
+        previous = decrement
+        keep = torch.nonzero(~finished).flatten().tolist()
+        if len(keep) < len(alive):
+            alive = [alive[i] for i in keep]
+            x, y, previous = x[keep], y[keep], previous[keep]
+            problem, curvature = problem.select(keep), curvature.select(keep)
+            control.select(keep)
+        if ratio > _SLOW:
+            curvature = None
+    return LowerResult(best, best_decrement, best_norm, converged, nit)
+
+
+def _fall(decrement: Tensor, previous: Tensor | None, done: Tensor) -> float:
+    """Worst ratio of successive decrements over unfinished columns; 0 where there is none."""
+    if previous is None:
+        return 0.0
+    ratio = decrement / previous.clamp_min(torch.finfo(decrement.dtype).tiny)
+    return float(torch.where(done, 0.0, ratio.nan_to_num(nan=1.0, posinf=1.0)).max())

@@ -1,0 +1,145 @@
+"""Metrics for the y- and v-steps. Changing the metric does not change the method."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import Curvature, dot, per_column
+
+
+class Identity:
+    """The plain gradient steps of the publication."""
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Return the residuals."""
+        return residuals
+
+    def select(self, starts):
+        """Return itself: nothing is kept a start."""
+        return self
+
+
+class Diagonal:
+    """Division by a diagonal of the shape (S, K, ...) of y."""
+
+    def __init__(self, diagonal: Tensor):
+        self.diagonal = diagonal
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Divide by the diagonal."""
+        return residuals / self.diagonal
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        return Diagonal(self.diagonal[starts])
+
+
+class Cholesky:
+    """A dense positive definite matrix for the last axis of y, shared by axes of length one.
+
+    Parameters
+    ----------
+    matrices : Tensor of shape (S, K or 1, ..., p, p)
+        Symmetric; scaled to a unit diagonal before it is factored in float64, so that features
+        of very different scales do no harm. Where it is not numerically positive definite a
+        multiple of the identity is added.
+    """
+
+    def __init__(self, matrices: Tensor):
+        matrices = matrices.double()
+        diagonal = torch.diagonal(matrices, dim1=-2, dim2=-1)
+        largest = diagonal.amax(-1, keepdim=True)
+        tiny = torch.finfo(torch.float64).tiny
+        usable = diagonal > 1e-30 * largest + tiny
+        self.scale = torch.where(usable, diagonal.clamp_min(tiny).rsqrt(), 0.0)
+        scaled = matrices * self.scale[..., :, None] * self.scale[..., None, :]
+        scaled.diagonal(dim1=-2, dim2=-1)[~usable] = 1.0
+        self.factor = _factor(scaled)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Solve with the factor, in float64."""
+        scale, factor = self.scale, self.factor
+        right = residuals.double() * scale
+        r, _, K = residuals.shape[:3]
+        if factor.shape[1] == 1 and K > 1:  # the folds are right-hand sides too
+            right = right.movedim((0, 2), (-2, -1)).flatten(-2)
+            solved = torch.cholesky_solve(right, factor[:, 0]).unflatten(-1, (r, K))
+            solved = solved.movedim((-2, -1), (0, 2))
+        else:
+            right = right.movedim(0, -1)
+            solved = torch.cholesky_solve(right, factor).movedim(-1, 0)
+        return (solved * scale).to(residuals.dtype)
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        chosen = object.__new__(Cholesky)
+        chosen.scale, chosen.factor = self.scale[starts], self.factor[starts]
+        return chosen
+
+
+def _factor(matrices: Tensor) -> Tensor:
+    """Cholesky factors; what is not positive definite gets a multiple of the identity."""
+    factor, info = torch.linalg.cholesky_ex(matrices)
+    shift = 1e-14
+    while bool((info != 0).any()) and shift < 1:
+        shift *= 100
+        shifted = matrices.clone()
+        shifted.diagonal(dim1=-2, dim2=-1).add_(shift * (info != 0).double()[..., None])
+        factor, info = torch.linalg.cholesky_ex(shifted)
+    return factor
+
+
+class ConjugateGradient:
+    """Preconditioned conjugate gradients, few steps, on all right-hand sides at once.
+
+    Parameters
+    ----------
+    product : callable
+        Maps directions (r, S, K, ...) to Hessian times direction, of the same shape; has a
+        method ``select(starts)``.
+    inner : Curvature
+        Preconditioner.
+    steps : int
+        At most so many.
+    tol : float, default=0
+        Fall of the residual, in the inner metric, that is enough.
+    """
+
+    def __init__(self, product, inner: Curvature, steps: int, tol: float = 0.0):
+        self.product, self.inner, self.steps, self.tol = product, inner, steps, tol
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Return the last iterate from zero."""
+        r = residuals
+        z = self.inner.solve(r)
+        p, solution = z, torch.zeros_like(r)
+        rho = first = _dots(r, z)
+        for step in range(self.steps):
+            q = self.product(p)
+            curvature = _dots(p, q)
+            alpha = torch.where(curvature > 0, rho / curvature, 0.0)
+            solution = solution + _scale(alpha, p)
+            if step + 1 == self.steps:
+                break
+            r = r - _scale(alpha, q)
+            z = self.inner.solve(r)
+            rho, last = _dots(r, z), rho
+            if self.tol and bool((rho <= self.tol**2 * first).all()):
+                break
+            p = z + _scale(torch.where(last > 0, rho / last, 0.0), p)
+        return solution
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        return ConjugateGradient(
+            self.product.select(starts), self.inner.select(starts), self.steps, self.tol
+        )
+
+
+def _dots(a: Tensor, b: Tensor) -> Tensor:
+    return torch.stack([dot(s, t) for s, t in zip(a, b, strict=True)])
+
+
+def _scale(factor: Tensor, direction: Tensor) -> Tensor:
+    return torch.stack([per_column(f, d) * d for f, d in zip(factor, direction, strict=True)])

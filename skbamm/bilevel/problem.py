@@ -1,0 +1,104 @@
+"""What sl-BAMM needs to know of a bi-level problem.
+
+The problem is ``min over x, y of F(x, y) subject to y in argmin f(x, .)``, solved for ``S``
+starting points and ``K`` folds at once. Each pair of a start and a fold is a *column*: it has a
+lower-level variable and a multiplier of its own, and columns never mix, except that the folds of
+one start share that start's ``x`` and that its hypergradient is the sum over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Everything one iteration of sl-BAMM needs, taken at one point ``(x, y, v)``.
+
+    Attributes
+    ----------
+    upper, lower : Tensor of shape (S, K)
+        Each column's share of F (their sum over K is F), and its f.
+    grad_y : Tensor of the shape of y
+        Gradient in y of ``phi = mu F + (1 - mu) f``.
+    residual_v : Tensor of the shape of y
+        ``H_phi v - grad_y F``, the residual of the multiplier's linear system.
+    grad_x : Tensor of shape (S, K, h)
+        Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. It is kept
+        apart by folds since the size of the shares, beside that of their sum, tells how
+        accurate y and v must be for the sum to mean anything.
+    """
+
+    upper: Tensor
+    lower: Tensor
+    grad_y: Tensor
+    residual_v: Tensor
+    grad_x: Tensor
+
+
+class Curvature(Protocol):
+    """A metric for the y- and v-steps: an approximate inverse of the Hessian of phi."""
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Apply the metric to ``residuals`` of shape (r, S, K, ...)."""
+        ...
+
+    def select(self, starts: list[int]) -> Curvature:
+        """Return the metric of these starting points only."""
+        ...
+
+
+class Problem(Protocol):
+    """A bi-level problem over S starts and K folds.
+
+    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``.
+    """
+
+    shape: tuple[int, int]
+
+    def start(self, x: Tensor) -> Tensor:
+        """Return a first y for ``x``."""
+        ...
+
+    def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
+        """Evaluate everything one iteration needs, in one pass over the data."""
+        ...
+
+    def grad_x(
+        self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor
+    ) -> Tensor | None:
+        """Return the shares of the hypergradient at other y and v, or None if that needs a pass.
+
+        ``upper`` are the shares of F nearby, as ``directions`` returned them.
+        """
+        ...
+
+    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f, of shape (S, K), and its gradient in y."""
+        ...
+
+    def curvature(self, x: Tensor, y: Tensor, mu: float) -> Curvature:
+        """Return a metric for the y- and v-steps that is good near ``(x, y)``."""
+        ...
+
+    def project(self, x: Tensor) -> Tensor:
+        """Project ``x`` onto the set of admissible upper-level variables."""
+        ...
+
+    def select(self, starts: list[int]) -> Problem:
+        """Return the same problem with only these starting points."""
+        ...
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each column, shape (S, K), summed in float64."""
+    return (a * b).flatten(2).sum(-1, dtype=torch.float64)
+
+
+def per_column(values: Tensor, like: Tensor) -> Tensor:
+    """Reshape ``values`` of shape (S, K) so that it broadcasts against ``like``."""
+    return values.to(like.dtype).reshape(*values.shape, *[1] * (like.ndim - 2))

@@ -1,0 +1,96 @@
+"""Averaging weights and step lengths of the publication, and our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skbamm.bilevel.column_steps import ConstantStep, SecantStep
+from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
+
+
+@dataclass
+class Schedule:
+    """How one run steps.
+
+    Attributes
+    ----------
+    mu : callable of k
+        Averaging weight.
+    y_step, v_step : column steps
+    x_step : UpperStep
+    waits : bool
+        Whether x waits until y and v follow. The published schedules do not: their step
+        lengths are small enough instead.
+    """
+
+    mu: object
+    y_step: object
+    v_step: object
+    x_step: object
+    waits: bool = True
+
+
+def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
+    """Return the published schedule for a strongly convex lower level: no averaging.
+
+    ``eta_k = eta (k+1)^(-tau/2)`` and ``alpha_k = alpha (k+1)^(-tau)``, arXiv 2302.03407.
+    """
+    return Schedule(
+        mu=lambda k: 0.0,
+        y_step=ConstantStep(beta),
+        v_step=_Decaying(eta, tau / 2),
+        x_step=ScheduledStep(lambda k: alpha * (k + 1) ** -tau),
+        waits=False,
+    )
+
+
+def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
+    """Return the published schedule for a merely convex lower level.
+
+    ``mu_k = mu0 (k+1)^(-1/p)``, ``eta_k = beta (k+1)^(-tau/2)`` and
+    ``alpha_k = beta (k+1)^(-3 tau/2) mu_k^3``, arXiv 2302.03407. Unlike in the authors' code,
+    mu_k reaches the averaged objective and not only alpha.
+    """
+
+    def mu(k):
+        return mu0 * (k + 1) ** (-1 / p)
+
+    return Schedule(
+        mu=mu,
+        y_step=ConstantStep(beta),
+        v_step=_Decaying(beta, tau / 2),
+        x_step=ScheduledStep(lambda k: beta * (k + 1) ** (-1.5 * tau) * mu(k) ** 3),
+        waits=False,
+    )
+
+
+def adaptive(h: int, mu=None) -> Schedule:
+    """Return our own schedule: secant steps for y and v, and an x that waits for them.
+
+    Parameters
+    ----------
+    h : int
+        Number of hyperparameters; a single one is worth a second-order step.
+    mu : callable of k, optional
+        Averaging weight; none by default, which is right where f is strongly convex and keeps
+        the upper level's rows out of the models.
+    """
+    return Schedule(
+        mu=mu or (lambda k: 0.0),
+        y_step=SecantStep(),
+        v_step=SecantStep(),
+        x_step=ScalarStep() if h == 1 else NormalisedStep(),
+    )
+
+
+class _Decaying(ConstantStep):
+    """``length (k+1)^(-power)``."""
+
+    def __init__(self, length, power):
+        super().__init__(length)
+        self.first, self.power, self.k = length, power, 0
+
+    def step(self, point, gradient, direction, moved):
+        self.length = self.first * (self.k + 1) ** -self.power
+        self.k += 1
+        return super().step(point, gradient, direction, moved)

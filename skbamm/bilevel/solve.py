@@ -1,0 +1,308 @@
+"""The one loop that runs sl-BAMM on every problem.
+
+Liu, Liu, Yao, Zeng, Zhang, "Averaged Method of Multipliers for Bi-Level Optimization without
+Lower-Level Strong Convexity", ICML 2023, arXiv 2302.03407. One iteration takes one step of each
+of y, v and x, all three from the same point, with ``phi = mu F + (1 - mu) f``::
+
+    y <- y - beta  P (grad_y phi)
+    v <- v - eta   P (H_phi v - grad_y F)
+    x <- Proj(x - alpha (grad_x F - (d2 phi / dx dy)' v))
+
+``P`` is the problem's metric (the identity in the publication).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import Directions, Problem, dot
+from skbamm.bilevel.result import BilevelResult, Status
+from skbamm.bilevel.schedules import Schedule, adaptive
+
+_TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
+_FOLLOW = 0.05  # relative error of y and v with which x may move in any case
+_SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
+_SCREEN = 15  # iterations after which starts that do not follow are given up
+_PATIENCE = 12  # moves of x without an improvement
+
+
+@dataclass
+class _Lag:
+    """How far y and v are from the solutions that x asks for, a figure a column.
+
+    The squared decrement ``<residual, P residual>`` is compared with the largest seen, since
+    that is free of the units of features, targets and penalties. Rounding bounds it below.
+    """
+
+    top_y: Tensor
+    top_v: Tensor
+
+    @classmethod
+    def begin(cls, shape, device):
+        zero = torch.zeros(shape, dtype=torch.float64, device=device)
+        return cls(zero, zero.clone())
+
+    def measure(self, d: Directions, p_y: Tensor, p_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return relative errors of y, of y and v, and the larger squared decrement, (S, K)."""
+        y, v = dot(d.grad_y, p_y).abs(), dot(d.residual_v, p_v).abs()
+        self.top_y, self.top_v = torch.fmax(self.top_y, y), torch.fmax(self.top_v, v)
+        floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
+        error_y = y / (self.top_y + floor * (1 + d.lower.abs()))
+        error_v = v / (self.top_v + floor * (1 + d.upper.abs()))
+        error = torch.maximum(error_y, error_v).sqrt()
+        error = torch.where(torch.isfinite(error), error, torch.inf)
+        return error_y.sqrt(), error, torch.maximum(y, v)
+
+    def select(self, starts):
+        self.top_y, self.top_v = self.top_y[starts], self.top_v[starts]
+
+
+def solve(
+    problem: Problem,
+    x0: Tensor,
+    *,
+    y0: Tensor | None = None,
+    v0: Tensor | None = None,
+    schedule: Schedule | None = None,
+    max_iter: int = 100,
+    tol: float = 1e-4,
+    max_time: float | None = None,
+    callback: Callable[[int, Tensor, float], object] | None = None,
+) -> BilevelResult:
+    """Minimise F(x, y) over x and y, subject to y in argmin f(x, .), by sl-BAMM.
+
+    All S starts are followed together until the hypergradient of each can be trusted; then the
+    best one is refined. Nothing found is lost: the best trusted point is returned whatever
+    happens, also after Ctrl-C.
+
+    Parameters
+    ----------
+    problem : Problem
+    x0 : Tensor of shape (S, h)
+        Starting points.
+    y0, v0 : Tensor of shape (S, K, ...), optional
+        Defaults: ``problem.start(x0)`` and zero.
+    schedule : Schedule, optional
+        ``adaptive(h)`` by default.
+    max_iter : int
+    tol : float
+        Bound on the relative KKT residuals.
+    max_time : float, optional
+        Seconds after which the best point so far is returned.
+    callback : callable, optional
+        Called as ``callback(k, x, upper)`` each iteration with the leading start; a true return
+        value ends the run.
+
+    Returns
+    -------
+    BilevelResult
+    """
+    run = _Run(problem, x0, y0, v0, schedule or adaptive(x0.shape[1]), tol)
+    deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+    status = Status.MAX_ITER
+    try:
+        for k in range(max_iter):
+            stop = run.iterate(k)
+            if stop is None and callback is not None and callback(k, *run.leading()):
+                stop = Status.INTERRUPTED
+            if stop is None and time.perf_counter() > deadline:
+                stop = Status.MAX_TIME
+            if stop is not None:
+                status = stop
+                break
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+    return run.result(status)
+
+
+class _Run:
+    """State of one run, and its iteration."""
+
+    def __init__(self, problem, x0, y0, v0, schedule, tol):
+        self.problem, self.schedule, self.tol = problem, schedule, tol
+        self.x = problem.project(x0)
+        self.y = problem.start(self.x) if y0 is None else y0
+        self.v = torch.zeros_like(self.y) if v0 is None else v0
+        self.starts = list(range(x0.shape[0]))
+        self.lag = _Lag.begin(problem.shape, x0.device)
+        self.scale_y = self.scale_v = None  # gradients of f and F at the first point
+        self.curvature, self.previous = None, None
+        self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
+        self.moved_before = self.moved
+        self.best: dict | None = None
+        self.since_best = 0
+        self.lead = 0
+        self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
+        self.screened: list[tuple[Tensor, float]] = []
+        self.began = time.perf_counter()
+        self.nit = 0
+
+    def leading(self) -> tuple[Tensor, float]:
+        """Return x and F of the leading start, as last recorded."""
+        return self.history["x"][-1], self.history["upper"][-1]
+
+    def iterate(self, k: int) -> Status | None:
+        """Take one step of y, v and x; return why to stop, or None."""
+        self.nit = k + 1
+        problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
+        d = problem.directions(self.x, self.y, self.v, mu)
+        if self.curvature is None:
+            self.curvature = problem.curvature(self.x, self.y, mu)
+            schedule.y_step.reset()
+            schedule.v_step.reset()
+        p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
+        error_y, error, decrement = self.lag.measure(d, p_y, p_v)
+        # The steps of y and v are taken from the same point (the Jacobi form).
+        y = schedule.y_step.step(self.y, d.grad_y, p_y, self.moved)
+        # Residuals of the multiplier compare only where its equation, which y is in, stood still.
+        unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
+        v = schedule.v_step.step(self.v, d.residual_v, p_v, unsettled)
+        shares, noise = self._hypergradient(d, y, v, mu, error)
+        # The Lagrangian is F at the y that f asks for, up to the product of both errors.
+        upper = (d.upper - torch.where(error <= _FOLLOW, dot(self.v, d.grad_y), 0.0)).sum(1)
+        grad = shares.sum(1)
+        finite = torch.isfinite(upper) & torch.isfinite(noise)
+        close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
+        trusted = finite & close & (error.amax(1) <= _FOLLOW)
+        kkt = self._kkt(d, grad)
+        if self._record(upper, grad, trusted, kkt, noise):
+            return Status.CONVERGED
+        go = trusted if schedule.waits else finite
+        screening = len(self.starts) > 1
+        x = self.x
+        if not screening or not schedule.waits:
+            x = schedule.x_step.step(self.x.double(), upper, grad, go).to(self.x.dtype)
+            x = problem.project(x)
+        elif bool(trusted.any()):
+            schedule.x_step.step(self.x.double(), upper, grad, trusted)  # remember, do not move
+        self.moved = (x != self.x).any(1)
+        self._refresh_metric(decrement, trusted)
+        stalled = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
+        self.x, self.y, self.v = x, y, v
+        if screening and schedule.waits and self._screened(k, upper, trusted):
+            self._choose(upper, trusted)
+        if not bool(finite.any()) and k + 1 >= _SCREEN:
+            return Status.DIVERGED
+        if stalled:
+            return Status.STALLED
+        if schedule.waits and self.since_best > _PATIENCE:
+            return Status.PLATEAU
+        return None
+
+    def _hypergradient(self, d, y, v, mu, error) -> tuple[Tensor, Tensor]:
+        """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
+
+        Where it costs no pass it is taken at the new y and v, so that it gains what the metric
+        gained in this step; and the change by the step tells the error directly, also in the
+        directions of little curvature, which the penalty is about and the lag hardly sees.
+        """
+        shares = d.grad_x.double()
+        if self.schedule.waits:
+            ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
+            if ahead is not None:
+                return ahead, (ahead - shares).abs().sum((1, 2))
+        return shares, (shares.abs().sum(2) * error).sum(1)
+
+    def _kkt(self, d: Directions, grad: Tensor) -> Tensor:
+        """Relative KKT residuals (S, 3) of the equations of y, v and x."""
+
+        def norm(t):
+            return t.flatten(2).double().norm(dim=-1)
+
+        at_v = norm(d.residual_v)
+        if self.scale_y is None:
+            self.scale_y, self.scale_v = norm(d.grad_y), at_v
+        res_y = (norm(d.grad_y) / (1 + self.scale_y)).amax(1)
+        res_v = (at_v / (1 + self.scale_v)).amax(1)
+        x = self.x.double()
+        res_x = (x - self.problem.project(x - grad)).norm(dim=1)
+        return torch.stack([res_y, res_v, res_x], 1)
+
+    def _record(self, upper, grad, trusted, kkt, noise) -> bool:
+        """Note the iteration; return whether the leading start has converged."""
+        rows = torch.stack([upper, trusted.double(), noise, *kkt.unbind(1)], 1).tolist()
+        candidates = [s for s, row in enumerate(rows) if row[1]] or range(len(rows))
+        self.lead = min(candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf)
+        value, ok, error, *triple = rows[self.lead]
+        self.history["seconds"].append(time.perf_counter() - self.began)
+        self.history["upper"].append(value)
+        self.history["kkt_residual"].append(max(triple))
+        self.history["x"].append(self.x[self.lead].clone())
+        converged = max(triple) <= self.tol and error <= self.tol
+        counts = ok or not self.schedule.waits
+        if counts or self.best is None:
+            s, first = self.lead, self.best is None or not self.best["counts"]
+            if first or (counts and (value < self.best["upper"] or converged)):
+                gained = first or self.best["upper"] - value > self.tol * abs(value) * 0.01
+                self.since_best = 0 if gained else self.since_best + 1
+                self.best = {
+                    "upper": value, "counts": counts, "kkt": triple, "start": self.starts[s],
+                    "x": self.x[s].clone(), "y": self.y[s].clone(), "v": self.v[s].clone(),
+                }  # fmt: skip
+            elif counts:
+                self.since_best += 1
+        return converged and (len(self.starts) == 1)
+
+    def _refresh_metric(self, decrement: Tensor, trusted: Tensor) -> None:
+        """Drop the metric where it no longer makes the residuals fall fast enough."""
+        if self.previous is not None:
+            compare = ~self.moved_before[:, None] & ~trusted[:, None]
+            ratio = (decrement / self.previous.clamp_min(1e-300)).sqrt()
+            if bool((compare & ~(ratio < _SLOW)).any()):
+                self.curvature = None
+        self.previous, self.moved_before = decrement, self.moved
+
+    def _screened(self, k: int, upper: Tensor, trusted: Tensor) -> bool:
+        """Whether the starts can be told apart.
+
+        Models that are not fitted yet tend to look better than they will, so a start that does
+        not follow can be left behind once a trusted one is ahead of it.
+        """
+        if bool(trusted.all()) or k + 1 >= _SCREEN:
+            return True
+        return k + 1 >= _SCREEN // 2 and bool(trusted[upper.nan_to_num(torch.inf).argmin()])
+
+    def _choose(self, upper: Tensor, trusted: Tensor) -> None:
+        """End the screening: keep the best start, and use what the others saw."""
+        value = torch.where(trusted, upper, torch.inf)
+        self.screened = [
+            (self.x[s].clone(), float(value[s])) for s in range(len(self.starts)) if trusted[s]
+        ]
+        if not self.screened:
+            value = torch.where(torch.isfinite(upper), upper, torch.inf)
+        s = int(value.argmin())
+        self.problem = self.problem.select([s])
+        self.starts = [self.starts[s]]
+        self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
+        self.lag.select([s])
+        self.scale_y, self.scale_v = self.scale_y[[s]], self.scale_v[[s]]
+        self.moved, self.previous, self.curvature = self.moved[[s]], None, None
+        self.schedule.y_step.select([s])
+        self.schedule.v_step.select([s])
+        self.schedule.x_step.lead(s)
+        jump = getattr(self.schedule.x_step, "jump", None)
+        if jump is not None and self.screened:
+            x = self.problem.project(torch.full_like(self.x, jump()))
+            self.moved, self.x = (x != self.x).any(1), x
+
+    def result(self, status: Status) -> BilevelResult:
+        """Return the best point with a status."""
+        if self.best is None:
+            self._nothing()
+        best = self.best
+        return BilevelResult(
+            x=best["x"], y=best["y"], v=best["v"], fun=best["upper"], start=best["start"],
+            kkt_residual=tuple(best["kkt"]), status=status, nit=self.nit,
+            history=self.history, screened=self.screened,
+        )  # fmt: skip
+
+    def _nothing(self):
+        self.best = {
+            "upper": float("nan"), "counts": False, "kkt": [float("inf")] * 3, "start": 0,
+            "x": self.x[0], "y": self.y[0], "v": self.v[0],
+        }  # fmt: skip

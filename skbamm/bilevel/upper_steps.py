@@ -1,0 +1,172 @@
+"""Rules for the x-step.
+
+A rule is told, for each start, whether y and v follow x closely enough for the hypergradient to
+be trusted; it moves x only then. Without that test half-fitted models, which generalise as if
+stopped early, lead x astray.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class UpperStep(Protocol):
+    """Proposes the next x."""
+
+    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
+        """Return the next x, of shape (S, h), before projection.
+
+        ``upper`` (S,) is F and ``grad`` (S, h) its hypergradient, of use where ``trusted`` (S,).
+        """
+        ...
+
+    def lead(self, start: int) -> None:
+        """Continue with this starting point only."""
+        ...
+
+
+class ScheduledStep:
+    """``x - alpha(k) * grad``: the published rule, which waits for nothing."""
+
+    def __init__(self, alpha):
+        self.alpha, self.k = alpha, 0
+
+    def step(self, x, upper, grad, trusted):
+        """Return the next x."""
+        length = self.alpha(self.k)
+        self.k += 1
+        return x - length * grad
+
+    def lead(self, start):
+        """Nothing to keep."""
+
+
+class NormalisedStep:
+    """Steps of the size of ``rate`` whatever the scale of F, for several hyperparameters.
+
+    Adam's normalisation with short memories; the rate halves when F rises.
+    """
+
+    def __init__(self, rate: float = 0.5, betas: tuple[float, float] = (0.7, 0.9), cap: float = 1.0):
+        self.rate, self.betas, self.cap = rate, betas, cap
+        self._state: dict[str, Tensor] = {}
+
+    def step(self, x, upper, grad, trusted):
+        """Return the next x."""
+        if not self._state:
+            self._state = {
+                "mean": torch.zeros_like(x),
+                "square": torch.zeros_like(x),
+                "count": torch.zeros_like(x[:, :1]),
+                "rate": torch.full_like(x[:, :1], self.rate),
+                "upper": torch.full_like(x[:, :1], torch.inf),
+            }
+        s, go = self._state, trusted[:, None]
+        rose = go & (upper[:, None] > s["upper"])
+        s["rate"] = torch.where(rose, 0.5 * s["rate"], s["rate"])
+        s["upper"] = torch.where(go, torch.minimum(upper[:, None], s["upper"]), s["upper"])
+        b1, b2 = self.betas
+        s["mean"] = torch.where(go, b1 * s["mean"] + (1 - b1) * grad, s["mean"])
+        s["square"] = torch.where(go, b2 * s["square"] + (1 - b2) * grad**2, s["square"])
+        s["count"] = s["count"] + go
+        mean = s["mean"] / (1 - b1 ** s["count"].clamp_min(1))
+        square = s["square"] / (1 - b2 ** s["count"].clamp_min(1))
+        length = s["rate"] * mean / (square.sqrt() + torch.finfo(x.dtype).tiny)
+        return torch.where(go, x - length.clamp(-self.cap, self.cap), x)
+
+    def lead(self, start):
+        """Continue with this starting point only."""
+        self._state = {name: value[start : start + 1] for name, value in self._state.items()}
+
+
+class ScalarStep:
+    """A safeguarded second-order step for a single hyperparameter.
+
+    Points where the hypergradient was trusted bracket the minimum between a falling and a
+    rising side; the next point is the minimiser of the cubic through both ends and slopes.
+    Until there is a bracket, steps grow downhill. All starts look at the same function of one
+    variable, so what one has seen serves the others.
+    """
+
+    first, longest, narrow = 1.0, 4.0, 1e-4
+
+    def __init__(self):
+        self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
+
+    def step(self, x, upper, grad, trusted):
+        """Return the next x."""
+        starts = x.shape[0]
+        if not self.seen:
+            self.seen = [[] for _ in range(starts)]
+        rows = torch.cat([x, upper[:, None], grad, trusted[:, None]], 1).double().tolist()
+        proposal = [row[0] for row in rows]
+        for s, (point, value, slope, ok) in enumerate(rows):
+            if ok:
+                self.seen[s] = [p for p in self.seen[s] if p[0] != point]
+                self.seen[s].append((point, value, slope))
+                proposal[s] = self._next(self.seen[s])
+        return torch.tensor(proposal, dtype=x.dtype, device=x.device)[:, None]
+
+    def lead(self, start):
+        """Continue with this starting point, knowing what the others saw."""
+        own = self.seen[start]
+        others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
+        self.seen = [others + own]
+
+    def jump(self) -> float:
+        """Return the next point after ``lead``: what several starts saw may bracket the minimum."""
+        return self._next(self.seen[0])
+
+    def _next(self, seen: list[tuple[float, float, float]]) -> float:
+        best = min(range(len(seen)), key=lambda i: seen[i][1])
+        here = seen[best] if len(seen) > 1 and seen[best][1] < seen[-1][1] else seen[-1]
+        falling = [p for p in seen if p[2] < 0 and p[0] <= here[0]]
+        rising = [p for p in seen if p[2] > 0 and p[0] >= here[0]]
+        if here[2] < 0:
+            rising = [p for p in seen if p[0] > here[0] and (p[2] > 0 or p[1] >= here[1])]
+        elif here[2] > 0:
+            falling = [p for p in seen if p[0] < here[0] and (p[2] < 0 or p[1] >= here[1])]
+        else:
+            return here[0]
+        if falling and rising:
+            left = max(falling, key=lambda p: p[0])
+            right = min(rising, key=lambda p: p[0])
+            if right[0] - left[0] > self.narrow:
+                return _cubic_minimiser(left, right)
+            # The ends cannot both be right, since the slope has not vanished: one was taken
+            # when y and v lagged. Begin anew from the last point.
+            seen[:] = [seen[-1]]
+            return here[0] + (-self.first if here[2] > 0 else self.first) * 0.1
+        return self._outward(seen, here)
+
+    def _outward(self, seen, here) -> float:
+        """Go downhill from ``here`` where nothing bounds the minimum yet."""
+        side = -1.0 if here[2] > 0 else 1.0
+        behind = [p for p in seen if (p[0] - here[0]) * side < 0]
+        if not behind:
+            return here[0] + side * self.first
+        last = min(behind, key=lambda p: abs(p[0] - here[0]))
+        step = min(2 * abs(here[0] - last[0]), self.longest)
+        bend = (here[2] - last[2]) / (here[0] - last[0])
+        if bend > 0:  # the slope is flattening: the secant says where it vanishes
+            step = min(max(1.1 * abs(here[2] / bend), 0.1 * step), self.longest)
+        return here[0] + side * step
+
+
+def _cubic_minimiser(left: tuple, right: tuple) -> float:
+    """Minimiser of the cubic with these values and slopes, kept inside the bracket."""
+    (a, fa, da), (b, fb, db) = left, right
+    width = b - a
+    if width <= 0:
+        return a
+    if da < 0 < db:
+        mean = da + db - 3 * (fb - fa) / width
+        root = max(mean * mean - da * db, 0.0) ** 0.5
+        point = b - width * (db + root - mean) / (db - da + 2 * root)
+        margin = 0.01 * width
+    else:  # one end is only known to be higher, not to slope back
+        point, margin = 0.5 * (a + b), 0.1 * width
+    return min(max(point, a + margin), b - margin)

@@ -1,0 +1,53 @@
+"""Rows that differ between the folds, as a pipeline's transformers make them."""
+
+from __future__ import annotations
+
+import torch
+
+
+class FoldwiseRows:
+    """One matrix a fold, each with its own transformed features.
+
+    Parameters
+    ----------
+    folds : list of Rows
+        One a fold, each with a single fold's weights and the same number of coefficients.
+    """
+
+    def __init__(self, folds):
+        self.folds = folds
+        first = folds[0]
+        self.n_rows, self.device, self.dtype = first.n_rows, first.device, first.dtype
+        self.n_folds, self.n_coefficients = len(folds), first.n_coefficients
+        self.n_features, self.fit_intercept = first.n_features, first.fit_intercept
+
+    @property
+    def train_total(self):
+        """Sum of the training weights of each fold, shape (K,)."""
+        return torch.cat([rows.weights.train_total for rows in self.folds])
+
+    def sweep(self, coefficients, function):
+        """See ``Rows.sweep``."""
+        parts = [
+            rows.sweep(coefficients[:, :, k : k + 1], function)
+            for k, rows in enumerate(self.folds)
+        ]
+        products = torch.cat([product for product, _ in parts], 2)
+        sums = zip(*(sums for _, sums in parts), strict=True)
+        return products, tuple(torch.cat(s, -1) for s in sums)
+
+    def gram(self, coefficients, function, share, limit):
+        """See ``Rows.gram``; the folds cannot share a matrix, so ``share`` is not heeded."""
+        parts = [
+            rows.gram(coefficients[:, :, k : k + 1], function, False, limit)
+            for k, rows in enumerate(self.folds)
+        ]
+        return torch.cat(parts, 1)
+
+    def diagonal(self, coefficients, function):
+        """Return the diagonal of ``gram``."""
+        parts = [
+            rows.diagonal(coefficients[:, :, k : k + 1], function)
+            for k, rows in enumerate(self.folds)
+        ]
+        return torch.cat(parts, 1)

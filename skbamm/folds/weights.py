@@ -1,0 +1,157 @@
+"""Folds as columns of row weights.
+
+Weights, not masks: bootstrap and repeated indices, overlapping test sets, class weights that are
+recomputed a fold and the user's sample weights all live in them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class FoldWeights:
+    """Training and validation weights of all rows in all folds.
+
+    Parameters
+    ----------
+    n_rows : int
+    splits : list of (train, test)
+        Row indices or boolean masks, as a scikit-learn splitter yields them.
+    fit_weight : ndarray of shape (n_rows,), optional
+        Sample weights of the training loss.
+    score_weight : ndarray of shape (n_rows,), optional
+        Sample weights of the validation loss.
+    row_class : ndarray of int of shape (n_rows,), optional
+        Class of each row, needed with ``class_weight``.
+    class_weight : callable, optional
+        Maps the training rows of a fold, with repeats, to the weight of each class.
+    device : torch.device
+
+    Attributes
+    ----------
+    train_total, validation_total : Tensor of shape (K,), float64
+        Sums of the weights of each fold.
+    """
+
+    def __init__(
+        self,
+        n_rows,
+        splits,
+        *,
+        fit_weight=None,
+        score_weight=None,
+        row_class=None,
+        class_weight=None,
+        device="cpu",
+    ):
+        self.n_rows, self.n_folds, self.device = n_rows, len(splits), torch.device(device)
+        rows = [tuple(_indices(part, n_rows) for part in split) for split in splits]
+        self._train = self._counts([train for train, _ in rows])
+        self._validation = self._counts([test for _, test in rows])
+        self._fit_weight = self._vector(fit_weight)
+        self._score_weight = self._vector(score_weight)
+        self._class, self._class_weight = None, None
+        if class_weight is not None:
+            table = np.stack([class_weight(train) for train, _ in rows], 1)  # (classes, K)
+            self._class_weight = torch.as_tensor(table, dtype=torch.float64, device=self.device)
+            self._class = torch.as_tensor(row_class, dtype=torch.int64, device=self.device)
+        self.train_total, self.validation_total = self._totals()
+
+    def chunk(self, start: int, stop: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return the training and validation weights (rows, K) of rows start to stop.
+
+        Each fold's weights sum to one, so that losses come out as weighted means.
+        """
+        train, validation = self._raw(start, stop, dtype)
+        return train / _divisor(self.train_total, dtype), validation / _divisor(
+            self.validation_total, dtype
+        )
+
+    def complementary(self) -> bool:
+        """Whether the folds' test rows part all rows, and each fold trains on the others.
+
+        The training weights of a row are then the same in all folds that train on it.
+        """
+        if self._class_weight is not None:
+            return False
+        return bool(((self._train + self._validation) == 1).all()) and bool(
+            (self._validation.sum(1) == 1).all()
+        )
+
+    def same_weights(self) -> bool:
+        """Whether training and validation weigh rows alike."""
+        fit, score = self._fit_weight, self._score_weight
+        return (fit is None and score is None) or (
+            fit is not None and score is not None and bool((fit == score).all())
+        )
+
+    def nonzero(self, k: int, part: str) -> tuple[Tensor, Tensor | None]:
+        """Return the rows that fold k trains or validates on, and their weights (None: ones)."""
+        counts = (self._train if part == "train" else self._validation)[:, k]
+        index = torch.nonzero(counts).flatten()
+        weight = counts[index].double()
+        own = self._fit_weight if part == "train" else self._score_weight
+        plain = own is None and bool((weight == 1).all())
+        if own is not None:
+            weight = weight * own[index]
+        if part == "train" and self._class_weight is not None:
+            return index, weight * self._class_weight[self._class[index], k]
+        return index, None if plain else weight
+
+    def left_out(self, k: int) -> tuple[Tensor, Tensor | None]:
+        """Return the rows that fold k does not train on, with their training weights."""
+        index = torch.nonzero(self._validation[:, k]).flatten()
+        return index, None if self._fit_weight is None else self._fit_weight[index]
+
+    def fold(self, k: int) -> FoldWeights:
+        """Return fold k alone."""
+        one = object.__new__(FoldWeights)
+        one.__dict__.update(self.__dict__, n_folds=1)
+        for name in ("_train", "_validation", "_class_weight"):
+            value = getattr(self, name)
+            setattr(one, name, None if value is None else value[:, k : k + 1])
+        one.train_total = self.train_total[k : k + 1]
+        one.validation_total = self.validation_total[k : k + 1]
+        return one
+
+    def _raw(self, start, stop, dtype):
+        rows = slice(start, stop)
+        train = self._train[rows].to(dtype)
+        validation = self._validation[rows].to(dtype)
+        if self._fit_weight is not None:
+            train = train * self._fit_weight[rows, None].to(dtype)
+        if self._class_weight is not None:
+            train = train * self._class_weight[self._class[rows]].to(dtype)
+        if self._score_weight is not None:
+            validation = validation * self._score_weight[rows, None].to(dtype)
+        return train, validation
+
+    def _totals(self):
+        step = 1 << 18  # rows at a time, so that no (n_rows, K) float matrix is ever made
+        parts = [
+            self._raw(a, min(a + step, self.n_rows), torch.float64)
+            for a in range(0, self.n_rows, step)
+        ]
+        return tuple(torch.stack([p[i].sum(0) for p in parts]).sum(0) for i in (0, 1))
+
+    def _counts(self, rows) -> Tensor:
+        counts = np.stack([np.bincount(r, minlength=self.n_rows) for r in rows], 1)
+        small = counts.max(initial=0) <= np.iinfo(np.uint8).max
+        return torch.as_tensor(counts.astype(np.uint8 if small else np.int32), device=self.device)
+
+    def _vector(self, weight):
+        if weight is None:
+            return None
+        return torch.as_tensor(np.asarray(weight), dtype=torch.float64, device=self.device)
+
+
+def _indices(rows, n_rows) -> np.ndarray:
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else np.arange(n_rows)[rows]
+
+
+def _divisor(total, dtype):
+    """A fold may have no validation rows: the fit on all rows is such a fold."""
+    return torch.where(total > 0, total, 1.0).to(dtype)

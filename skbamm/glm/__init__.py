@@ -1,0 +1,6 @@
+"""Generalised linear models with closed-form derivatives, over all folds at once."""
+
+from skbamm.glm.least_squares import LeastSquaresProblem
+from skbamm.glm.problem import GLMProblem
+
+__all__ = ["GLMProblem", "LeastSquaresProblem"]

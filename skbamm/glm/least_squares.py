@@ -1,0 +1,110 @@
+"""Least squares in the space of second moments: X is read once, iterations never see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.metrics import Cholesky
+from skbamm.bilevel.problem import Directions
+from skbamm.criteria import Criterion
+from skbamm.folds import Moments, Rows, fold_moments
+from skbamm.glm.problem import StrengthPenalty
+
+
+class LeastSquaresProblem(StrengthPenalty):
+    """The problem of ``GLMProblem`` for half the squared loss, above and below, in float64.
+
+    Its metric is the Hessian itself, so that y and v follow x in one iteration.
+
+    Parameters
+    ----------
+    rows : Rows
+    strength, starts, criterion, bounds
+        As for ``GLMProblem``.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        strength: Callable[[Tensor], Tensor],
+        starts: int,
+        *,
+        criterion: Criterion | None = None,
+        bounds: tuple[Tensor, Tensor] | None = None,
+        moments: tuple[Moments, Moments, Tensor, Tensor] | None = None,
+    ):
+        self.moments = fold_moments(rows) if moments is None else moments
+        self.train, self.validation, self._centre, self._target_centre = self.moments
+        K, m, p = self.train.cross.shape
+        super().__init__(strength, rows.train_total, bounds)
+        self.rows, self.criterion = rows, criterion
+        self.shape, self.y_shape = (starts, K), (starts, K, m, p)
+
+    def start(self, x: Tensor) -> Tensor:
+        """Return zero coefficients."""
+        return torch.zeros(self.y_shape, dtype=torch.float64, device=self.train.gram.device)
+
+    def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
+        """Return everything from products with p x p matrices."""
+        strength = (1 - mu) * self.mean_strength(x)
+        train, upper = self.train, self.validation
+        scale = self.criterion.output_scale
+        scale = 1.0 if scale is None else scale[None, :, :, None]
+        fit, fit_v = y @ train.gram, v @ train.gram
+        check, check_v = y @ upper.gram, v @ upper.gram
+        grad_upper = scale * (check - upper.cross)
+        average = 0.5 * (scale * _quadratic(y, check, upper)).sum((2, 3))
+        shares = self.criterion.shares(average)
+        lower = 0.5 * _quadratic(y, fit, train).sum((2, 3))
+        grad_lower, hessian_v = fit - train.cross, fit_v
+        if mu:
+            grad_lower = (1 - mu) * grad_lower + mu * grad_upper
+            hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
+        return Directions(
+            upper=shares,
+            lower=lower + 0.5 * (self.mean_strength(x) * y * y).sum((2, 3)),
+            grad_y=grad_lower + strength * y,
+            residual_v=hessian_v + strength * v - grad_upper,
+            grad_x=self.grad_x(x, y, v, mu, shares),
+        )
+
+    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f and its gradient."""
+        strength, fit = self.mean_strength(x), y @ self.train.gram
+        value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3))
+        value = value + 0.5 * (strength * y * y).sum((2, 3))
+        return value, fit - self.train.cross + strength * y
+
+    def curvature(self, x: Tensor, y: Tensor, mu: float) -> Cholesky:
+        """Return the factor of the Hessian, one a start and fold."""
+        strength = (1 - mu) * self.mean_strength(x)
+        gram = ((1 - mu) * self.train.gram)[None, :, None]
+        if mu:
+            scale = self.criterion.output_scale
+            scale = 1.0 if scale is None else scale[None, :, :, None, None]
+            gram = gram + mu * scale * self.validation.gram[None, :, None]
+        return Cholesky(gram + torch.diag_embed(strength))
+
+    def select(self, starts: list[int]) -> LeastSquaresProblem:
+        """Return the problem of fewer starts."""
+        return LeastSquaresProblem(
+            self.rows, self.strength, len(starts),
+            criterion=self.criterion, bounds=self.bounds, moments=self.moments,
+        )  # fmt: skip
+
+    def coefficients(self, y: Tensor) -> Tensor:
+        """Return y in the coordinates of X and the target: undo the centring."""
+        if not self.rows.fit_intercept:
+            return y
+        slopes = y[..., :-1]
+        shift = self._target_centre - (slopes * self._centre[:, None]).sum(-1)
+        return torch.cat([slopes, (y[..., -1] + shift)[..., None]], -1)
+
+
+def _quadratic(y: Tensor, product: Tensor, moments: Moments) -> Tensor:
+    """Weighted squared error of each output, (S, K, m, 1)."""
+    value = (y * (product - 2 * moments.cross)).sum(-1, keepdim=True)
+    return (value + moments.square[..., None]).clamp_min(0)

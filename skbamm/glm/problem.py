@@ -1,0 +1,194 @@
+"""Generalised linear models as a bi-level problem: everything in closed form, in one pass.
+
+For start s and fold k, with row weights W and V that sum to one over the rows of a fold::
+
+    f_sk = sum_i W_ik l(z_i, t_i) + (1 / 2 N_k) sum_j lambda_j(x_s) w_j^2
+    F_s  = 1/K sum_k phi_k(sum_i V_ik l_up(z_i, t_i)),      z = X w + b
+
+The penalty carries lambda, never the loss: so the hypergradient is accurate also where the
+models are not yet. Only the intercept is free of a penalty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import Directions
+from skbamm.criteria import Criterion
+from skbamm.folds import Rows
+from skbamm.glm.curvature import hessian_metric
+from skbamm.losses import PointwiseLoss
+
+
+class StrengthPenalty:
+    """The penalty ``1 / (2 N_k) sum_j lambda_j(x) w_j^2`` and the box that x lives in.
+
+    Parameters
+    ----------
+    strength : callable
+        Maps x of shape (N, h) to strengths (N, 1 or m, p), by torch operations.
+    train_total : Tensor of shape (K,)
+        N_k.
+    bounds : tuple of Tensor or None
+    """
+
+    def __init__(self, strength, train_total, bounds):
+        self.strength, self.bounds = strength, bounds
+        self._per_fold = train_total[:, None, None]  # (K, 1, 1)
+
+    def mean_strength(self, x: Tensor) -> Tensor:
+        """Return the strengths as they stand in f, (S, K, 1 or m, p), float64."""
+        with torch.no_grad():
+            return self.strength(x.double())[:, None] / self._per_fold
+
+    def project(self, x: Tensor) -> Tensor:
+        """Clip x to its bounds."""
+        if self.bounds is None:
+            return x
+        low, high = (b.to(x.dtype) for b in self.bounds)
+        return torch.minimum(torch.maximum(x, low), high)
+
+    def coefficients(self, y: Tensor) -> Tensor:
+        """Return y in the coordinates of X and the target."""
+        return y
+
+    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
+        """Return the hypergradient's shares: only the penalty sees x, so no pass is needed."""
+        return self._grad_x(x, (1 - mu) * y.double() * v.double(), self.criterion.slopes(upper))
+
+    def _grad_x(self, x: Tensor, products: Tensor, slopes: Tensor) -> Tensor:
+        """Pull ``-dF_k w v / N_k`` back through the strengths: shape (S, K, h)."""
+        S, K = slopes.shape
+        pulled = -products * (slopes[..., None, None] / self._per_fold)
+        at = x.double().repeat_interleave(K, 0).requires_grad_()
+        with torch.enable_grad():
+            strength = self.strength(at)
+        pulled = pulled.reshape(S * K, *pulled.shape[2:])
+        if strength.shape[1] == 1:
+            pulled = pulled.sum(1, keepdim=True)
+        (grad,) = torch.autograd.grad(strength, at, pulled)
+        return grad.view(S, K, -1)
+
+
+class GLMProblem(StrengthPenalty):
+    """A penalised generalised linear model over S starts and K folds.
+
+    Parameters
+    ----------
+    rows : Rows
+    loss : PointwiseLoss
+    strength : callable
+        Maps x of shape (N, h) to the penalty's strengths of shape (N, 1 or m, p), by torch
+        operations; zero for the intercept.
+    starts : int
+        S.
+    criterion : Criterion, optional
+        Not needed to solve the lower level only.
+    bounds : tuple of Tensor, optional
+        Lower and upper bounds of x, each of shape (h,).
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        loss: PointwiseLoss,
+        strength: Callable[[Tensor], Tensor],
+        starts: int,
+        *,
+        criterion: Criterion | None = None,
+        bounds: tuple[Tensor, Tensor] | None = None,
+    ):
+        super().__init__(strength, rows.train_total, bounds)
+        self.rows, self.loss = rows, loss
+        self.criterion = None if criterion is None else criterion.by_fold()
+        self.shape = (starts, rows.n_folds)
+        self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
+
+    def start(self, x: Tensor) -> Tensor:
+        """Return zero coefficients."""
+        return torch.zeros(self.y_shape, dtype=self.rows.dtype, device=self.rows.device)
+
+    def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
+        """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
+        loss, upper = self.loss, self.criterion.loss
+        same = upper is loss
+
+        def function(z, chunk):
+            t = loss.targets(chunk.target)
+            W, V = chunk.train[:, None, :, None], chunk.validation[:, None, :, None]
+            W_rows, V_rows = W[..., 0], V[..., 0]
+            value, gradient, product = loss.evaluate(z[:, 0], t, z[:, 1])
+            if same:
+                up, up_gradient, up_product = value, gradient, product
+            else:
+                u = z[:, 1] if mu else None
+                up, up_gradient, up_product = upper.evaluate(z[:, 0], t, u)
+            out = torch.empty_like(z)
+            if mu:
+                out[:, 0] = (1 - mu) * W * gradient + mu * V * up_gradient
+                out[:, 1] = (1 - mu) * W * product + mu * V * up_product
+            else:
+                torch.mul(W, gradient, out=out[:, 0])
+                torch.mul(W, product, out=out[:, 1])
+            out[:, 1] -= V * up_gradient
+            return out, ((W_rows * value).sum(0), (V_rows * up).sum(0))
+
+        products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function)
+        strength = self.mean_strength(x)  # (S, K, 1 or m, p)
+        y64, v64 = y.double(), v.double()
+        shares = self.criterion.shares(average)
+        return Directions(
+            upper=shares,
+            lower=lower + 0.5 * (strength * y64 * y64).sum((2, 3)),
+            grad_y=(products[0] + (1 - mu) * strength * y64).to(y.dtype),
+            residual_v=(products[1] + (1 - mu) * strength * v64).to(y.dtype),
+            grad_x=self.grad_x(x, y64, v64, mu, shares),
+        )
+
+    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f and its gradient."""
+        loss = self.loss
+
+        def function(z, chunk):
+            W = chunk.train[:, None, :, None]
+            value, gradient, _ = loss.evaluate(z[:, 0], loss.targets(chunk.target))
+            return (W * gradient)[:, None], ((W[..., 0] * value).sum(0),)
+
+        products, (value,) = self.rows.sweep(y[None], function)
+        strength = self.mean_strength(x)
+        y64 = y.double()
+        value = value + 0.5 * (strength * y64 * y64).sum((2, 3))
+        return value, (products[0] + strength * y64).to(y.dtype)
+
+    def hessian_product(self, x: Tensor, y: Tensor, p: Tensor, mu: float) -> Tensor:
+        """Return ``H_phi p`` for directions p of shape (r, S, K, m, p)."""
+        loss = self.loss
+        upper = self.criterion.loss if mu else None
+
+        def function(z, chunk):
+            W, V = chunk.train[:, None, :, None], chunk.validation[:, None, :, None]
+            t = loss.targets(chunk.target)
+            out = torch.empty_like(z[:, 1:])
+            for i in range(1, z.shape[1]):
+                out[:, i - 1] = (1 - mu) * W * loss.evaluate(z[:, 0], t, z[:, i])[2]
+                if upper is not None:
+                    out[:, i - 1] += mu * V * upper.evaluate(z[:, 0], t, z[:, i])[2]
+            return out, ()
+
+        products, _ = self.rows.sweep(torch.cat([y[None], p]), function)
+        strength = (1 - mu) * self.mean_strength(x)
+        return (products + strength * p.double()).to(p.dtype)
+
+    def curvature(self, x: Tensor, y: Tensor, mu: float):
+        """Return a metric near the Hessian; see ``hessian_metric``."""
+        return hessian_metric(self, x, y, mu)
+
+    def select(self, starts: list[int]) -> GLMProblem:
+        """Return the problem of fewer starts."""
+        return GLMProblem(
+            self.rows, self.loss, self.strength, len(starts),
+            criterion=self.criterion, bounds=self.bounds,
+        )  # fmt: skip

@@ -1,0 +1,8 @@
+"""Pointwise losses with first and second derivatives."""
+
+from skbamm.losses.base import PointwiseLoss
+from skbamm.losses.logistic import LogisticLoss
+from skbamm.losses.multinomial import MultinomialLoss
+from skbamm.losses.squared import HalfSquaredLoss
+
+__all__ = ["HalfSquaredLoss", "LogisticLoss", "MultinomialLoss", "PointwiseLoss"]

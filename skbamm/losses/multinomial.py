@@ -1,0 +1,43 @@
+"""Log loss of a target with several classes."""
+
+from __future__ import annotations
+
+import torch
+
+
+class MultinomialLoss:
+    """``logsumexp(z) - z[t]`` for a class t in {0, ..., m - 1} and m outputs.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Number of classes.
+    """
+
+    couples_outputs = True
+
+    def __init__(self, n_outputs: int):
+        self.n_outputs = n_outputs
+
+    def targets(self, target):
+        """Return one-hot rows (n, 1, 1, m)."""
+        hot = torch.nn.functional.one_hot(target.long().flatten(), self.n_outputs)
+        return hot.to(target.dtype)[:, None, None, :]
+
+    def evaluate(self, z, target, u=None):
+        """Return value, gradient and Hessian times u."""
+        top = z.amax(-1, keepdim=True)
+        p = torch.exp(z - top)
+        total = p.sum(-1, keepdim=True)
+        value = (torch.log(total) + top)[..., 0] - (z * target).sum(-1)
+        p = p / total
+        product = None
+        if u is not None:
+            product = p * u
+            product = product - p * product.sum(-1, keepdim=True)
+        return value, p - target, product
+
+    def diagonal(self, z):
+        """Return ``p (1 - p)``."""
+        p = torch.softmax(z, -1)
+        return p * (1 - p)

@@ -1,0 +1,136 @@
+"""What a differentiable twin of a scikit-learn estimator tells the search.
+
+A twin says which estimators it stands for, what of the data it needs, what its hyperparameters
+mean to the solvers, and how a solution becomes a fitted estimator.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_feature_names, _check_n_features
+from torch import Tensor
+
+from skbamm.losses import PointwiseLoss
+
+
+class NotApplicable(Exception):
+    """The data do not meet a twin's preconditions: scikit-learn's own fits, and errors, serve."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a twin made of an estimator and its target.
+
+    Attributes
+    ----------
+    target : ndarray of shape (n,) or (n, m)
+        Numbers that ``loss`` understands.
+    loss : PointwiseLoss
+    fit_intercept : bool
+    classes : ndarray or None
+        Sorted labels of a classifier.
+    row_class : ndarray of int of shape (n,) or None
+        Index into ``classes`` of each row.
+    class_weight : callable or None
+        Maps the training rows of a fold, with repeats, to a weight for each class.
+    criterion : str
+        The upper-level loss that "auto" means where the scorer has no better one.
+    criteria : tuple of str
+        Those that go with the loss.
+    """
+
+    target: np.ndarray
+    loss: PointwiseLoss
+    fit_intercept: bool
+    criterion: str
+    criteria: tuple[str, ...]
+    classes: np.ndarray | None = None
+    row_class: np.ndarray | None = None
+    class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+class Twin(ABC):
+    """A linear model with an L2 penalty.
+
+    Attributes
+    ----------
+    estimator_type : type
+        The exact class it stands for; subclasses may do anything and are not matched.
+    hyperparameter : str
+        Its parameter that an interval can be searched for.
+    positive : bool
+        Whether the hyperparameter must be above zero.
+    warm_starts : bool
+        Whether the estimator's own fit can begin at given coefficients.
+    """
+
+    estimator_type: type
+    hyperparameter: str
+    positive: bool
+    warm_starts: bool = False
+
+    @abstractmethod
+    def mismatch(self, estimator: Any) -> str:
+        """Return why this twin does not stand for an estimator of its type; "" if it does."""
+
+    @abstractmethod
+    def task(self, estimator: Any, y: Any, weight: np.ndarray | None, sparse: bool) -> Task:
+        """Return what to solve, or raise NotApplicable.
+
+        ``weight`` are the sample weights, ``sparse`` tells of X.
+        """
+
+    @abstractmethod
+    def penalty(self, value: Tensor) -> Tensor:
+        """Return the factor of ``||w||^2 / 2`` beside a sum of losses, by torch operations."""
+
+    @abstractmethod
+    def export(self, estimator: Any, task: Task, y: Any, coef: np.ndarray, intercept: Any) -> None:
+        """Give ``estimator`` the attributes that its own fit would have given it.
+
+        ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0.
+        """
+
+    def valid_value(self, value: Any) -> bool:
+        """Whether the solvers can take this value of the hyperparameter."""
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        return number and not isinstance(value, bool) and np.isfinite(value) and value > 0
+
+
+def remember_features(estimator: BaseEstimator, X: Any) -> None:
+    """Set ``n_features_in_`` and ``feature_names_in_`` as a fit on ``X`` does."""
+    _check_n_features(estimator, X, reset=True)
+    _check_feature_names(estimator, X, reset=True)
+
+
+def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, weight: Any):
+    """Return a function of training rows that computes class weights as scikit-learn does."""
+    from sklearn.utils.class_weight import compute_class_weight
+
+    def of_rows(rows):
+        options = {} if weight is None else {"sample_weight": weight[rows]}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compute_class_weight(class_weight, classes=classes, y=y[rows], **options)
+
+    return of_rows
+
+
+def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes of a one-dimensional target and each row's index, or NotApplicable."""
+    from sklearn.utils.multiclass import type_of_target
+
+    y = np.asarray(y)
+    if y.ndim != 1 or type_of_target(y) not in ("binary", "multiclass"):
+        raise NotApplicable("the target is not a vector of class labels")
+    classes, index = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise NotApplicable("the target has fewer than two classes")
+    return classes, index

@@ -1,0 +1,65 @@
+"""LogisticRegression with an L2 penalty, binary and multinomial."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from skbamm.criteria import LOG_LOSS
+from skbamm.losses import LogisticLoss, MultinomialLoss
+from skbamm.models.base import Task, Twin, balanced_or_given, class_indices
+
+_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga")
+
+
+class LogisticRegressionTwin(Twin):
+    """``sum of log losses + ||w||^2 / (2 C)``; the intercept is free."""
+
+    estimator_type = LogisticRegression
+    hyperparameter = "C"
+    positive = True
+    warm_starts = True
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if estimator.solver not in _SOLVERS:
+            return f"solver={estimator.solver!r} penalises the intercept"
+        if estimator.penalty != "deprecated":
+            return f"penalty={estimator.penalty!r} is deprecated; leave it out and use l1_ratio"
+        if estimator.l1_ratio != 0:
+            return f"l1_ratio={estimator.l1_ratio!r} is not an L2 penalty"
+        if estimator.n_jobs is not None:
+            return "n_jobs is deprecated"
+        return ""
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        classes, index = class_indices(y)
+        class_weight = None
+        if estimator.class_weight is not None:
+            class_weight = balanced_or_given(
+                estimator.class_weight, classes, classes[index], weight
+            )
+        return Task(
+            target=index.astype(np.float64),
+            loss=LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes)),
+            fit_intercept=estimator.fit_intercept,
+            criterion="log_loss",
+            criteria=LOG_LOSS,
+            classes=classes,
+            row_class=index,
+            class_weight=class_weight,
+        )
+
+    def penalty(self, value):
+        """See ``Twin.penalty``."""
+        return 1 / value
+
+    def export(self, estimator, task, y, coef, intercept):
+        """See ``Twin.export``."""
+        estimator.coef_ = coef
+        estimator.intercept_ = (
+            intercept if task.fit_intercept else np.zeros(coef.shape[0], coef.dtype)
+        )
+        estimator.classes_ = task.classes
+        estimator.n_iter_ = np.zeros(1, dtype=np.int32)

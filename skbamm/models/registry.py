@@ -1,0 +1,31 @@
+"""Which estimators have a twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skbamm.models.base import Twin
+from skbamm.models.logistic_regression import LogisticRegressionTwin
+from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
+
+_TWINS: dict[type, Twin] = {
+    twin.estimator_type: twin
+    for twin in (RidgeTwin(), RidgeClassifierTwin(), LogisticRegressionTwin())
+}
+
+
+def find_twin(estimator: Any) -> tuple[Twin | None, str]:
+    """Return the twin of an estimator, or None and the reason why there is none.
+
+    The class must match exactly: a subclass may do anything.
+    """
+    twin = _TWINS.get(type(estimator))
+    if twin is None:
+        return None, f"{type(estimator).__name__} has no differentiable twin"
+    reason = twin.mismatch(estimator)
+    return (None, f"{type(estimator).__name__}: {reason}") if reason else (twin, "")
+
+
+def supported() -> str:
+    """Name every supported estimator and the parameter that is tuned, for error messages."""
+    return ", ".join(f"{cls.__name__} ({twin.hyperparameter})" for cls, twin in _TWINS.items())

@@ -1,0 +1,99 @@
+"""Ridge and RidgeClassifier."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.preprocessing import LabelBinarizer
+
+from skbamm.criteria import SQUARED
+from skbamm.losses import HalfSquaredLoss
+from skbamm.models.base import NotApplicable, Task, Twin, balanced_or_given, class_indices
+
+
+class RidgeTwin(Twin):
+    """``sum of squared errors + alpha ||w||^2``; the intercept is free."""
+
+    estimator_type = Ridge
+    hyperparameter = "alpha"
+    positive = False
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if estimator.positive:
+            return "positive=True constrains the coefficients"
+        if estimator.solver == "lbfgs":
+            return "solver='lbfgs' is for positive=True"
+        return ""
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        _check_sparse_solver(estimator, sparse)
+        target = np.asarray(y)
+        if target.ndim not in (1, 2) or target.dtype.kind not in "iufb" or not target.size:
+            raise NotApplicable("the target is not numeric")
+        if not np.isfinite(target).all():
+            raise NotApplicable("the target is not finite")
+        outputs = 1 if target.ndim == 1 else target.shape[1]
+        return Task(
+            target=target.astype(np.float64),
+            loss=HalfSquaredLoss(outputs),
+            fit_intercept=estimator.fit_intercept,
+            criterion="r2",
+            criteria=SQUARED,
+        )
+
+    def penalty(self, value):
+        """See ``Twin.penalty``."""
+        return value
+
+    def export(self, estimator, task, y, coef, intercept):
+        """See ``Twin.export``."""
+        if task.fit_intercept:
+            intercept = intercept[0] if task.target.ndim == 1 else intercept
+        _give(estimator, task, coef, intercept)
+
+
+class RidgeClassifierTwin(RidgeTwin):
+    """Ridge on targets of -1 and 1, one output a class if there are more than two."""
+
+    estimator_type = RidgeClassifier
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        _check_sparse_solver(estimator, sparse)
+        classes, index = class_indices(y)
+        target = np.where(index[:, None] == np.arange(len(classes)), 1.0, -1.0)
+        class_weight = None
+        if estimator.class_weight:
+            # Unlike LogisticRegression, RidgeClassifier balances without the sample weights.
+            class_weight = balanced_or_given(estimator.class_weight, classes, classes[index], None)
+        return Task(
+            target=target[:, 1] if len(classes) == 2 else target,
+            loss=HalfSquaredLoss(1 if len(classes) == 2 else len(classes)),
+            fit_intercept=estimator.fit_intercept,
+            criterion="squared_error",
+            criteria=SQUARED,
+            classes=classes,
+            row_class=index,
+            class_weight=class_weight,
+        )
+
+    def export(self, estimator, task, y, coef, intercept):
+        """See ``Twin.export``."""
+        _give(estimator, task, coef, intercept)
+        estimator.classes_ = task.classes
+        binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+        estimator._label_binarizer = binarizer.fit(np.asarray(y))
+
+
+def _give(estimator, task, coef, intercept):
+    estimator.coef_ = coef[0] if len(coef) == 1 else coef
+    estimator.intercept_ = intercept if task.fit_intercept else 0.0
+    estimator.n_iter_ = None
+
+
+def _check_sparse_solver(estimator, sparse):
+    unfit = ("svd",) if not estimator.fit_intercept else ("svd", "cholesky", "saga")
+    if sparse and estimator.solver in unfit:
+        raise NotApplicable(f"solver={estimator.solver!r} does not take sparse data")

@@ -1,0 +1,153 @@
+"""Intervals of hyperparameters, and how they map to the solver's variable."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Interval:
+    """An interval to search, in place of a list of values.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval, in the units of the estimator's parameter.
+    scale : {"auto", "log", "linear"}, default="auto"
+        Unit in which steps are taken; "auto" is "log" if ``low > 0``.
+
+    Raises
+    ------
+    ValueError
+        By the search's ``fit``, if the ends are not finite or not in order, or if ``low <= 0``
+        with a "log" scale.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skbamm import BAMMSearchCV, Interval
+    >>> search = BAMMSearchCV(Ridge(), {"alpha": Interval(1e-3, 1e3, scale="log")})
+    """
+
+    def __init__(self, low: float, high: float, scale: str = "auto"):
+        self.low, self.high, self.scale = low, high, scale
+
+    def __repr__(self):
+        return f"Interval({self.low!r}, {self.high!r}, scale={self.scale!r})"
+
+    def __eq__(self, other):
+        return isinstance(other, Interval) and vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash((self.low, self.high, self.scale))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An interval that was checked, with its map to and from the solver's variable x.
+
+    Attributes
+    ----------
+    name : str
+        Parameter name, as in the grid.
+    low, high : float
+        In the parameter's units.
+    scale : {"log", "linear"}
+        x is the natural logarithm of the value, or its place between the ends from 0 to 1.
+    """
+
+    name: str
+    low: float
+    high: float
+    scale: str
+
+    def bounds(self) -> tuple[float, float]:
+        """Return the ends in units of x."""
+        if self.scale == "log":
+            return math.log(self.low), math.log(self.high)
+        return 0.0, 1.0
+
+    def value(self, x: Tensor) -> Tensor:
+        """Map x to the parameter's value."""
+        if self.scale == "log":
+            return torch.exp(x)
+        return self.low + (self.high - self.low) * x
+
+    def number(self, x: float) -> float:
+        """Map one x to a value inside the interval, also after rounding."""
+        value = float(self.value(torch.tensor(x, dtype=torch.float64)))
+        return min(max(value, float(self.low)), float(self.high))
+
+
+def as_interval(name: str, value: Any) -> Interval | None:
+    """Return what an entry of a grid says of an interval; None if it is a list of values.
+
+    Raises
+    ------
+    ValueError
+        If a distribution has infinite support.
+    """
+    if isinstance(value, Interval):
+        return value
+    if isinstance(value, tuple) and len(value) == 2 and all(map(_is_real, value)):
+        return Interval(*value)
+    if hasattr(value, "rvs") and hasattr(value, "support"):
+        low, high = (float(end) for end in value.support())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(
+                f"The distribution for parameter {name!r} must have finite support, "
+                f"got ({low}, {high})."
+            )
+        kind = getattr(getattr(value, "dist", None), "name", "")
+        return Interval(low, high, "log" if kind in ("loguniform", "reciprocal") else "auto")
+    return None
+
+
+def make_axis(name: str, interval: Interval, positive: bool) -> Axis:
+    """Check an interval.
+
+    Parameters
+    ----------
+    name : str
+    interval : Interval
+    positive : bool
+        Whether the parameter must be above zero.
+
+    Raises
+    ------
+    ValueError
+        That names the parameter and what was got.
+    """
+    low, high, scale = interval.low, interval.high, interval.scale
+    where = f"parameter {name!r}"
+    if scale not in ("auto", "log", "linear"):
+        raise ValueError(
+            f"The scale of the interval for {where} must be 'auto', 'log' or 'linear', "
+            f"got {scale!r}."
+        )
+    if not (_is_real(low) and _is_real(high)):
+        raise ValueError(f"The ends of the interval for {where} must be numbers, got {interval}.")
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"The ends of the interval for {where} must be finite, got {interval}.")
+    if low >= high:
+        raise ValueError(
+            f"The interval for {where} must have low < high, got ({low!r}, {high!r}); "
+            "use a list for a grid of values."
+        )
+    if low < 0 or (positive and low == 0):
+        bound = "above 0" if positive else "0 or more"
+        raise ValueError(f"The interval for {where} must begin at {bound}, got low={low!r}.")
+    if scale == "log" and low <= 0:
+        raise ValueError(f"A log scale needs low > 0, got low={low!r} for {where}.")
+    if scale == "auto":
+        scale = "log" if low > 0 else "linear"
+    return Axis(name, float(low), float(high), scale)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,0 +1,106 @@
+"""scikit-learn's estimator checks on BAMMSearchCV, by lists and by intervals."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from sklearn.base import is_regressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skbamm import BAMMSearchCV
+
+# The checks set their own expectations of warnings.  A RuntimeWarning is how a search
+# tells users that its joint path broke: from our modules it stays an error.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.filterwarnings("error::RuntimeWarning:skbamm"),
+]
+
+# The array API checks skip themselves unless this variable is set before scipy's import.
+ARRAY_API = "SCIPY_ARRAY_API" in os.environ
+
+# Checks on ordinary data, which no search of ours may leave to enumeration.
+ORDINARY_DATA = {
+    "check_classifiers_train",
+    "check_dict_unchanged",
+    "check_dont_overwrite_attributes",
+    "check_estimators_fit_returns_self",
+    "check_estimators_pickle",
+    "check_fit_idempotent",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_regressors_train",
+}
+
+
+def searches():
+    """List the searches to be checked, set up as scikit-learn sets up GridSearchCV."""
+    common = {"cv": 2, "error_score": "raise"}
+    for model, name, step in (
+        (Ridge(), "alpha", "ridge__"),
+        (LogisticRegression(), "C", "logisticregression__"),
+    ):
+        for values in ([0.1, 1.0], (1e-2, 1e2)):
+            yield BAMMSearchCV(model, {name: values}, **common)
+            pipeline = make_pipeline(StandardScaler(), model)
+            yield BAMMSearchCV(pipeline, {step + name: values}, **common)
+
+
+def name_of(check):
+    return check.func.__name__
+
+
+def expected_failed_checks(search):
+    """Name the failures of GridSearchCV that scikit-learn expects; it has one other."""
+    if is_regressor(search):
+        return {"check_supervised_y_2d": "DataConversionWarning not caught"}
+    return {}
+
+
+def is_selected(parameters):
+    """Leave out the checks that would skip themselves in this process."""
+    _, check = getattr(parameters, "values", parameters)
+    return ARRAY_API or not name_of(check).startswith("check_array_api")
+
+
+def checks():
+    """Parametrise a test by the searches and by the checks that apply to them."""
+    decorator = parametrize_with_checks(
+        list(searches()),
+        expected_failed_checks=expected_failed_checks,
+        xfail_strict=False,
+    )
+    names, parameters = decorator.args
+    parameters = [p for p in parameters if is_selected(p)]
+    return pytest.mark.parametrize(names, parameters, **decorator.kwargs)
+
+
+@checks()
+def test_estimator(estimator, check, fits):
+    check(estimator)
+    if name_of(check) in ORDINARY_DATA:
+        (values,) = estimator.param_grid.values()
+        role = "joint grid" if isinstance(values, list) else "searched"
+        assert fits
+        for search in fits:
+            assert [row["role"] for row in search.search_plan_] == [role]
+
+
+@pytest.mark.skipif(ARRAY_API, reason="the checks run in this process")
+def test_array_api_in_a_process_of_its_own():
+    """Torch tensors and numpy arrays under array API dispatch."""
+    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider"]
+    command += ["-p", "no:xdist", __file__, "-k", "check_array_api"]
+    env = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    env.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.findall(r"^PASSED .*\[(BAMMSearchCV\(.*\))-check", done.stdout, re.MULTILINE)
+    assert len(set(passed)) == len(list(searches())), done.stdout

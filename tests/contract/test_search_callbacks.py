@@ -1,0 +1,131 @@
+"""scikit-learn's experimental callbacks on BAMMSearchCV."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.callback.tests._utils import (
+    RecordingAutoPropagatedCallback,
+    RecordingCallback,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
+
+from skbamm import BAMMSearchCV
+
+from .comparison import X_CLASS, Y_BINARY, roles
+
+ROOT, SEARCH = "fit", "search"
+EVALUATION, REFIT = "candidate-split-evaluation", "refit-with-best-params"
+
+
+def tasks(callback, hook):
+    """Count the calls of a hook by the name of the task."""
+    return Counter(r["context"].task_name for r in callback.record if r["name"] == hook)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize(
+    "model, grid",
+    [
+        (Ridge(), {"alpha": [0.1, 1.0, 10.0]}),
+        (LogisticRegression(), {"C": [0.1, 1.0, 10.0]}),
+        (DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}),
+    ],
+    ids=["ridge", "logistic", "tree"],
+)
+def test_hooks_of_a_list_are_those_of_grid_search(model, grid, refit):
+    callbacks = []
+    for cls in (BAMMSearchCV, GridSearchCV):
+        callbacks.append(RecordingCallback())
+        search = cls(model, grid, cv=2, refit=refit).set_callbacks(callbacks[-1])
+        search.fit(X_CLASS, Y_BINARY)
+        assert all(record["estimator"] is search for record in callbacks[-1].record)
+    for hook in ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown"):
+        ours, theirs = (tasks(callback, hook) for callback in callbacks)
+        # Tasks of our own may only be added inside the search.
+        assert {name: ours[name] for name in theirs} == theirs
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_hooks_of_an_interval(refit):
+    callback = RecordingCallback()
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-2, 1e2)}, cv=2, refit=refit)
+    search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    assert roles(search) == {"alpha": "searched"}
+    assert callback.count_hooks("setup") == callback.count_hooks("teardown") == 1
+    begun, ended = (tasks(callback, f"on_fit_task_{end}") for end in ("begin", "end"))
+    assert begun == ended
+    assert begun[SEARCH] == 1
+    assert begun[REFIT] == refit
+    assert begun[EVALUATION] == 2 * len(search.cv_results_["params"])
+    assert callback.record[1]["context"].parent is None  # the root comes first
+
+
+def test_tasks_below_the_root(values):
+    """The root has room for the search and the refit only."""
+    callback = RecordingCallback()
+    search = BAMMSearchCV(LogisticRegression(), {"C": values}, cv=2)
+    search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    below = [
+        record["context"].task_name
+        for record in callback.record
+        if record["name"] == "on_fit_task_begin"
+        and record["context"].parent is not None
+        and record["context"].parent.parent is None
+    ]
+    assert below == [SEARCH, REFIT]
+
+
+def test_callbacks_reach_the_estimator(values):
+    """An auto-propagated callback sees the fits of the search and of the refit."""
+    callback = RecordingAutoPropagatedCallback()
+    search = BAMMSearchCV(LogisticRegression(), {"C": values}, cv=2)
+    search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    begun, ended = (tasks(callback, f"on_fit_task_{end}") for end in ("begin", "end"))
+    assert begun == ended
+    assert callback.count_hooks("teardown") == 1
+    names = {record["estimator"].__class__ for record in callback.record}
+    assert names <= {BAMMSearchCV, LogisticRegression}
+
+
+def test_metadata_of_the_hooks():
+    """The hooks get the user's fit parameters and none of ours."""
+    weight = np.arange(len(Y_BINARY)) % 3
+    records = []
+    for cls in (BAMMSearchCV, GridSearchCV):
+        callback = RecordingCallback()
+        search = cls(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2, refit=True)
+        search.set_callbacks(callback).fit(X_CLASS, Y_BINARY, sample_weight=weight)
+        records.append([r for r in callback.record if r["name"] == "on_fit_task_end"])
+    for name in (EVALUATION, REFIT):
+        ours, theirs = (
+            [r["kwargs"] for r in part if r["context"].task_name == name] for part in records
+        )
+        assert len(ours) == len(theirs) > 0
+        for got, expected in zip(ours, theirs, strict=True):
+            assert set(got["metadata"]) == set(expected["metadata"])
+            for key in ("X", "y", "fitted_estimator"):
+                assert (got[key] is None) == (expected[key] is None), key
+            assert type(got["fitted_estimator"]) is type(expected["fitted_estimator"])
+            if expected["X"] is not None:
+                np.testing.assert_array_equal(got["X"], expected["X"])
+
+
+def test_clones_share_their_callbacks():
+    callback = RecordingCallback()
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-2, 1e2)}, cv=2).set_callbacks(callback)
+    clone(search).fit(X_CLASS, Y_BINARY)
+    assert callback.count_hooks("teardown") == 1
+
+
+def test_fits_that_fail_are_seen_too():
+    callback = RecordingCallback()
+    grid = {"C": [1.0, -1.0]}
+    search = BAMMSearchCV(LogisticRegression(), grid, cv=2, error_score=0.0, refit=False)
+    with pytest.warns(match="2 fits failed out of a total of 4"):
+        search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    assert tasks(callback, "on_fit_task_begin")[EVALUATION] == 4
+    assert tasks(callback, "on_fit_task_end")[EVALUATION] == 4
