@@ -1,0 +1,8 @@
+"""Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
+
+from skbamm.search import BAMMSearchCV
+from skbamm.space import Interval
+
+__version__ = "0.1.0"
+
+__all__ = ["BAMMSearchCV", "Interval", "__version__"]

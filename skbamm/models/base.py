@@ -92,7 +92,7 @@ class Twin(ABC):
         """Return the factor of ``||w||^2 / 2`` beside a sum of losses, by torch operations."""
 
     @abstractmethod
-    def export(self, estimator: Any, task: Task, y: Any, coef: np.ndarray, intercept: Any) -> None:
+    def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:
         """Give ``estimator`` the attributes that its own fit would have given it.
 
         ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0.

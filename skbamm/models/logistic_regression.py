@@ -55,7 +55,7 @@ class LogisticRegressionTwin(Twin):
         """See ``Twin.penalty``."""
         return 1 / value
 
-    def export(self, estimator, task, y, coef, intercept):
+    def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
         estimator.coef_ = coef
         estimator.intercept_ = (

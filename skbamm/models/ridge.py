@@ -47,7 +47,7 @@ class RidgeTwin(Twin):
         """See ``Twin.penalty``."""
         return value
 
-    def export(self, estimator, task, y, coef, intercept):
+    def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
         if task.fit_intercept:
             intercept = intercept[0] if task.target.ndim == 1 else intercept
@@ -79,12 +79,12 @@ class RidgeClassifierTwin(RidgeTwin):
             class_weight=class_weight,
         )
 
-    def export(self, estimator, task, y, coef, intercept):
+    def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
         _give(estimator, task, coef, intercept)
         estimator.classes_ = task.classes
         binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        estimator._label_binarizer = binarizer.fit(np.asarray(y))
+        estimator._label_binarizer = binarizer.fit(task.classes[task.row_class])
 
 
 def _give(estimator, task, coef, intercept):

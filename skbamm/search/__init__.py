@@ -1,0 +1,5 @@
+"""The scikit-learn face: plans, runs, scores, refits."""
+
+from skbamm.search.search_cv import BAMMSearchCV
+
+__all__ = ["BAMMSearchCV"]

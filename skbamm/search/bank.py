@@ -1,0 +1,158 @@
+"""Keeps the solutions of all candidates and folds until they are scored and refitted."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params, _num_samples
+
+
+@dataclass
+class Solution:
+    """One fold's model of one candidate.
+
+    Attributes
+    ----------
+    twin : Twin
+    task : Task
+    coef, intercept : ndarray of shape (m, d) and (m,)
+    features : dict
+        ``n_features_in_`` and perhaps ``feature_names_in_`` of the last step.
+    adopt : bool
+        Whether the estimator's own fit from here would do nothing.
+    transformers : Pipeline or None
+        Fitted on this fold's training rows.
+    """
+
+    twin: Any
+    task: Any
+    coef: np.ndarray
+    intercept: np.ndarray
+    features: dict[str, Any]
+    adopt: bool
+    transformers: Any = None
+
+
+@dataclass
+class Bank:
+    """Solutions by candidate and fold.
+
+    Attributes
+    ----------
+    X, y, splits, fit_params
+        The user's data, and how they are split.
+    scoring_only : bool
+        Whether the splits code the fold's number in place of training rows.
+    refit : callable or None
+        Set once all candidates are scored: what is fitted then is the final model.
+    """
+
+    y: Any = None
+    X: Any = None
+    splits: list = field(default_factory=list)
+    fit_params: dict[str, Any] = field(default_factory=dict)
+    scoring_only: bool = False
+    refit: Any = None
+    _fold_of_rows: dict = field(default_factory=dict)
+    _solutions: dict = field(default_factory=dict)
+
+    def take(self, X: Any, y: Any, splits: list, fit_params: dict[str, Any]) -> None:
+        """Take up the data of a search."""
+        self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
+        self._fold_of_rows = {_digest(train): k for k, (train, _) in enumerate(splits)}
+
+    def __reduce__(self):
+        # Workers get the solutions and never the data, which scikit-learn sends them anyway.
+        return _restore, (self._fold_of_rows, self._solutions)
+
+    def put(self, key: str, fold: int, solution: Solution) -> None:
+        """Keep a solution."""
+        self._solutions[key, fold] = solution
+
+    def complete(self, keys: list[str]) -> bool:
+        """Whether every candidate can be adopted in every fold."""
+        solutions = [self._solutions.get((k, f)) for k in keys for f in range(len(self.splits))]
+        return all(s is not None and s.adopt for s in solutions)
+
+    def solutions(self, key: str) -> list[Solution]:
+        """Return what is known of a candidate."""
+        found = (self._solutions.get((key, f)) for f in range(len(self.splits)))
+        return [s for s in found if s is not None]
+
+    def fit(self, estimator, key, place, X, y, fit_params) -> None:
+        """Fit ``estimator`` in place, by its solution if there is one."""
+        if self.refit is not None:
+            self.refit(estimator, key, X, y, fit_params)
+            return
+        fold = None if place is None else self._fold(place)
+        solution = self._solutions.get((key, fold))
+        if self.scoring_only and (solution is None or not solution.adopt):
+            X, y, fit_params = self._training_rows(fold)
+        if solution is None:
+            own_fit(estimator, X, y, fit_params)
+        elif solution.adopt:
+            adopt(estimator, solution)
+        else:
+            warm_fit(estimator, solution, X, y, fit_params)
+
+    def _fold(self, place) -> int | None:
+        if self.scoring_only:
+            return int(place[0]) + int(place[1]) * _num_samples(self.X)
+        return self._fold_of_rows.get(_digest(place))
+
+    def _training_rows(self, fold):
+        train, _ = self.splits[fold]
+        params = _check_method_params(self.X, params=self.fit_params, indices=train)
+        return _safe_indexing(self.X, train), _safe_indexing(self.y, train), params
+
+
+def _restore(fold_of_rows, solutions):
+    return Bank(_fold_of_rows=fold_of_rows, _solutions=solutions)
+
+
+def _digest(rows) -> bytes:
+    return hashlib.blake2b(np.asarray(rows, dtype=np.int64).tobytes(), digest_size=16).digest()
+
+
+def own_fit(estimator, X, y, fit_params) -> None:
+    """Fit as scikit-learn's search does."""
+    if y is None:
+        estimator.fit(X, **fit_params)
+    else:
+        estimator.fit(X, y, **fit_params)
+
+
+def adopt(estimator, solution: Solution) -> None:
+    """Give the estimator the solution, as if it had been fitted."""
+    last = estimator
+    if solution.transformers is not None:
+        steps = solution.transformers.steps
+        estimator.steps[: len(steps)] = steps
+        last = estimator.steps[-1][1]
+    _export(last, solution)
+
+
+def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
+    """Run the estimator's own fit from the solution; its ``warm_start`` is given back."""
+    last = estimator.steps[-1][1] if solution.transformers is not None else estimator
+    if not solution.twin.warm_starts:
+        own_fit(estimator, X, y, fit_params)
+        return
+    _export(last, solution)
+    before, last.warm_start = last.warm_start, True
+    try:
+        own_fit(estimator, X, y, fit_params)
+    finally:
+        last.warm_start = before
+
+
+def _export(last, solution: Solution) -> None:
+    solution.twin.export(
+        last, solution.task, copy.copy(solution.coef), copy.copy(solution.intercept)
+    )
+    vars(last).update(solution.features)

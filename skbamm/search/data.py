@@ -1,0 +1,140 @@
+"""From the user's X to the matrices that the solvers work on."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import _safe_indexing, check_array
+
+from skbamm.folds import DenseRows, FoldWeights, SparseRows
+from skbamm.models import NotApplicable, remember_features
+
+_GPU_WORTH = 1_000_000  # entries of X from which a GPU is chosen by itself
+_SINGLE_WORTH = 1 << 19  # predictors of a pass from which single precision pays
+_SINGLE_SPREAD = 1e3  # scales and offsets of features that single precision can bear
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """One fold's transformed rows: those trained on, then those tested on.
+
+    Attributes
+    ----------
+    matrix : ndarray or CSR array of shape (n_train + n_test, d)
+    train, test : ndarray of int
+        Where the rows stand in the user's data.
+    transformers : Pipeline
+        Fitted on the training rows.
+    features : dict
+        What the last step remembers of its features.
+    """
+
+    matrix: Any
+    train: np.ndarray
+    test: np.ndarray
+    transformers: Any
+    features: dict[str, Any]
+
+
+def as_matrix(X: Any) -> Any:
+    """Return X as a float array or CSR matrix, without a copy if possible, or NotApplicable."""
+    if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
+        raise NotApplicable("array API dispatch is on")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        except (ValueError, TypeError) as error:
+            raise NotApplicable(str(error)) from None
+
+
+def feature_memory(X: Any) -> dict[str, Any]:
+    """Return the attributes by which a fitted estimator remembers its features."""
+    estimator = BaseEstimator()
+    remember_features(estimator, X)
+    return dict(vars(estimator))
+
+
+def transform_fold(transformers: Any, X: Any, y: Any, train, test) -> FoldData:
+    """Fit a clone of the transformers on a fold's training rows and transform both parts."""
+    fitted = clone(transformers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the refit on all rows will say it once
+        try:
+            target = None if y is None else _safe_indexing(y, train)
+            inner = fitted.fit_transform(_safe_indexing(X, train), target)
+            outer = fitted.transform(_safe_indexing(X, test)) if len(test) else inner[:0]
+        except Exception as error:
+            raise NotApplicable(f"a transformer failed: {error}") from None
+    parts = [as_matrix(part) for part in (inner, outer) if part.shape[0]]
+    if any(sp.issparse(part) for part in parts):
+        matrix = sp.vstack(parts, format="csr")
+    else:
+        matrix = np.concatenate(parts)
+    return FoldData(matrix, train, test, fitted, feature_memory(inner))
+
+
+def pad_features(matrix: Any, width: int) -> Any:
+    """Add zero columns: a transformer may find fewer features in one fold than in another."""
+    missing = width - matrix.shape[1]
+    if not missing:
+        return matrix
+    if sp.issparse(matrix):
+        return sp.csr_array((matrix.data, matrix.indices, matrix.indptr), (matrix.shape[0], width))
+    return np.pad(matrix, ((0, 0), (0, missing)))
+
+
+def make_rows(
+    matrix: Any, target: np.ndarray, weights: FoldWeights, fit_intercept: bool, dtype: torch.dtype
+) -> DenseRows | SparseRows:
+    """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
+    target_tensor = torch.as_tensor(target, device=weights.device)
+    if sp.issparse(matrix):
+        return SparseRows(matrix, target_tensor, weights, fit_intercept, dtype)
+    if any(stride < 0 for stride in matrix.strides):
+        matrix = np.ascontiguousarray(matrix)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
+        tensor = torch.from_numpy(matrix).to(weights.device)
+    return DenseRows(tensor, target_tensor, weights, fit_intercept, dtype)
+
+
+def choose_device(device: str, matrix: Any) -> torch.device:
+    """Resolve ``device="auto"``: a GPU where there is one and the data are worth the way."""
+    if device != "auto":
+        return torch.device(device)
+    worth = matrix.shape[0] * matrix.shape[1] >= _GPU_WORTH and not sp.issparse(matrix)
+    return torch.device("cuda" if worth and torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(dtype: str, matrix: Any, columns: int) -> torch.dtype:
+    """Resolve ``dtype="auto"``, the precision of the search; scores are always in float64."""
+    if dtype != "auto":
+        return {"float32": torch.float32, "float64": torch.float64}[dtype]
+    n, d = matrix.shape
+    if n * max(d, columns) < _SINGLE_WORTH or not _well_scaled(matrix):
+        return torch.float64
+    return torch.float32
+
+
+def _well_scaled(matrix: Any) -> bool:
+    """Whether features are of similar scale and not far from zero, judged by some rows."""
+    sample = matrix[:: max(1, matrix.shape[0] // 4096)]
+    if sp.issparse(sample):
+        largest = abs(sample).max(axis=0).toarray().ravel()
+        seen = largest[largest > 0]
+        return bool(len(seen)) and seen.max() < _SINGLE_SPREAD * seen.min()
+    mean, spread = np.abs(sample.mean(0)), sample.std(0)
+    seen = spread > 0
+    if not seen.any():
+        return False
+    near = (mean[seen] < _SINGLE_SPREAD * spread[seen]).all()
+    constant = mean[~seen].max(initial=0) < _SINGLE_SPREAD * spread[seen].max()
+    return bool(near and constant and spread.max() < _SINGLE_SPREAD * spread[seen].min())

@@ -1,0 +1,264 @@
+"""Solves all folds of one combination jointly: a whole grid of values, or an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, solve, solve_lower
+from skbamm.criteria import Criterion, make_criterion
+from skbamm.folds import FoldWeights, FoldwiseRows
+from skbamm.glm import GLMProblem, LeastSquaresProblem
+from skbamm.losses import HalfSquaredLoss
+from skbamm.models import NotApplicable, Task, Twin
+from skbamm.search.bank import Solution
+from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
+from skbamm.space import Axis
+
+N_STARTS = 5
+_MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
+_COLUMNS = 4096  # predictors a row that are solved at a time
+_FIRST_TOL, _FINAL_TOL = 1e-4, 1e-9  # decrements: of single precision, and of what is scored
+
+
+@dataclass
+class FoldSolutions:
+    """Coefficients of some values in all solved folds.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (S, K, m, p), float64
+        With the intercept last, if there is one.
+    gradient_norm : ndarray of shape (S, K)
+    """
+
+    coef: np.ndarray
+    gradient_norm: np.ndarray
+
+
+class JointSolver:
+    """One combination's model over all folds.
+
+    Parameters
+    ----------
+    twin : Twin
+    task : Task
+    matrix : ndarray or CSR array, or None
+        What all folds share; None if they do not.
+    folds : list of FoldData, or None
+        What each fold has of its own.
+    splits : list of (train, test)
+        All of the search's splits.
+    fit_weight, score_weight : ndarray of shape (n,) or None
+    device, dtype : str
+        As the user gave them.
+    """
+
+    def __init__(
+        self,
+        twin: Twin,
+        task: Task,
+        matrix: Any,
+        folds: list[FoldData] | None,
+        splits: list,
+        fit_weight: np.ndarray | None,
+        score_weight: np.ndarray | None,
+        device: str,
+        dtype: str,
+    ):
+        self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
+        self.fit_weight, self.score_weight = fit_weight, score_weight
+        sample = matrix if folds is None else folds[0].matrix
+        self.device = choose_device(device, sample)
+        n = len(task.target)
+        weights = self._weights(n, splits) if splits else None
+        self.used = [] if weights is None else self._usable(n, splits, weights)
+        if not self.used:
+            raise NotApplicable("no fold has what the model needs")
+        self.splits = [splits[k] for k in self.used]
+        self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
+        columns = N_STARTS * len(self.used) * task.loss.n_outputs
+        self.dtype = choose_dtype(dtype, sample, columns)
+        self._rows: dict[torch.dtype, Any] = {}
+        self._moments = None
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether second moments are all that is needed of X."""
+        few = self.rows(torch.float64).n_coefficients <= _MOMENTS_LIMIT
+        return isinstance(self.task.loss, HalfSquaredLoss) and few
+
+    def grid(self, values: list[float]) -> FoldSolutions:
+        """Solve these values in all folds."""
+        x = torch.tensor(values, dtype=torch.float64, device=self.device)[:, None]
+        return self._solve_lower(None, x, None)
+
+    def search(
+        self, axis: Axis, criterion: str, *, max_iter: int, tol: float, max_time: float | None
+    ) -> tuple[BilevelResult, Criterion, list[float]]:
+        """Search an interval by sl-BAMM.
+
+        Returns
+        -------
+        result : BilevelResult
+            F is relative to that of the best constant prediction.
+        criterion : Criterion
+        starts : list of float
+            Starting values, in the parameter's units.
+        """
+        target = torch.as_tensor(self.task.target, device=self.device)
+        chosen = make_criterion(criterion, self.task.loss, target, self.weights)
+        low, high = axis.bounds()
+        x0 = torch.linspace(low, high, N_STARTS + 2, dtype=torch.float64, device=self.device)
+        x0 = x0[1:-1, None]
+        problem = self._problem(axis, N_STARTS, self.dtype, chosen)
+        result = solve(problem, x0, max_iter=max_iter, tol=tol, max_time=max_time)
+        return result, chosen, [axis.number(float(x)) for x in x0[:, 0]]
+
+    def polish(self, axis: Axis, x: list[float], y: Tensor) -> FoldSolutions:
+        """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
+        points = torch.tensor(x, dtype=torch.float64, device=self.device)[:, None]
+        begin = y.double()[None].expand(len(x), *y.shape).clone()
+        return self._solve_lower(axis, points, begin)
+
+    def all_rows(self, value: float, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
+        """Solve one value on all rows, beginning at coefficients (m, p)."""
+        n = len(self.task.target)
+        weights = self._weights(n, [(np.arange(n), np.arange(0))])
+        rows = self._make(self.matrix, self.task.target, weights, torch.float64)
+        problem = GLMProblem(rows, self.task.loss, self._strength(None, rows), 1)
+        x = torch.tensor([[value]], dtype=torch.float64, device=self.device)
+        y = torch.as_tensor(coef, device=self.device)[None, None]
+        result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
+        return result.y[0, 0].cpu().numpy()
+
+    def solution(self, solutions: FoldSolutions, s: int, k: int, tol: float, features, dtype):
+        """Return value s in the k-th used fold as the bank keeps it."""
+        coef = solutions.coef[s, k]
+        width = coef.shape[1] - int(self.task.fit_intercept)
+        own, transformers = width, None
+        if self.folds is not None:
+            data = self.folds[self.used[k]]
+            own, features, transformers = data.matrix.shape[1], data.features, data.transformers
+            dtype = data.matrix.dtype
+        adopt = not self.twin.warm_starts or solutions.gradient_norm[s, k] <= tol
+        return Solution(
+            self.twin,
+            self.task,
+            np.ascontiguousarray(coef[:, :own], dtype=dtype),
+            np.ascontiguousarray(coef[:, -1], dtype=dtype),
+            features,
+            bool(adopt),
+            transformers,
+        )
+
+    def rows(self, dtype: torch.dtype):
+        """Return the rows of all used folds in a working precision."""
+        if dtype not in self._rows:
+            if self.folds is None:
+                rows = self._make(self.matrix, self.task.target, self.weights, dtype)
+            else:
+                width = max(self.folds[k].matrix.shape[1] for k in self.used)
+                rows = FoldwiseRows([self._fold_rows(self.folds[k], width, dtype) for k in self.used])
+            self._rows[dtype] = rows
+        return self._rows[dtype]
+
+    def _solve_lower(self, axis, x, y) -> FoldSolutions:
+        rows = self.rows(torch.float64)
+        size = max(1, _COLUMNS // (rows.n_folds * self.task.loss.n_outputs))
+        parts = [
+            self._solve_block(axis, x[a : a + size], None if y is None else y[a : a + size])
+            for a in range(0, len(x), size)
+        ]
+        return FoldSolutions(
+            np.concatenate([p.coef for p in parts]), np.concatenate([p.gradient_norm for p in parts])
+        )
+
+    def _solve_block(self, axis, x, y) -> FoldSolutions:
+        if y is None and self.dtype is torch.float32 and not self.least_squares:
+            rough = self._problem(axis, len(x), torch.float32)
+            y = solve_lower(rough, x, tol=_FIRST_TOL).y.double()
+        problem = self._problem(axis, len(x), torch.float64)
+        result = solve_lower(problem, x, y, tol=_FINAL_TOL)
+        return FoldSolutions(
+            problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
+        )
+
+    def _problem(self, axis, starts, dtype, criterion=None):
+        bounds = None
+        if axis is not None:
+            bounds = tuple(
+                torch.tensor([end], dtype=torch.float64, device=self.device) for end in axis.bounds()
+            )
+        options = {"criterion": criterion, "bounds": bounds}
+        if self.least_squares:
+            rows = self.rows(torch.float64)
+            problem = LeastSquaresProblem(
+                rows, self._strength(axis, rows), starts, moments=self._moments, **options
+            )
+            self._moments = problem.moments
+            return problem
+        rows = self.rows(dtype)
+        return GLMProblem(rows, self.task.loss, self._strength(axis, rows), starts, **options)
+
+    def _strength(self, axis, rows):
+        """Return the map of x to the strengths (N, 1, p): none on the intercept."""
+        mask = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
+        if rows.fit_intercept:
+            mask[-1] = 0.0
+
+        def strength(x):
+            value = x[:, 0] if axis is None else axis.value(x[:, 0])
+            return self.twin.penalty(value)[:, None, None] * mask
+
+        return strength
+
+    def _weights(self, n, splits) -> FoldWeights:
+        task = self.task
+        return FoldWeights(
+            n, splits,
+            fit_weight=self.fit_weight, score_weight=self.score_weight,
+            row_class=task.row_class, class_weight=task.class_weight, device=self.device,
+        )  # fmt: skip
+
+    def _usable(self, n, splits, weights) -> list[int]:
+        """Folds with training weight, and with some of it in every class."""
+        used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
+        if self.task.classes is None:
+            return used
+        heavy = np.ones(n) if self.fit_weight is None else np.asarray(self.fit_weight, float)
+        count = len(self.task.classes)
+
+        def every_class(train):
+            rows = np.arange(n)[train]
+            mass = np.bincount(self.task.row_class[rows], heavy[rows], minlength=count)
+            return bool((mass > 0).all())
+
+        return [k for k in used if every_class(splits[k][0])]
+
+    def _make(self, matrix, target, weights, dtype):
+        return make_rows(matrix, target, weights, self.task.fit_intercept, dtype)
+
+    def _fold_rows(self, data: FoldData, width: int, dtype):
+        n_train, n_test = len(data.train), len(data.test)
+        place = np.concatenate([data.train, data.test])
+
+        def pick(values):
+            return None if values is None else np.asarray(values)[place]
+
+        class_weight = self.task.class_weight
+        weights = FoldWeights(
+            n_train + n_test,
+            [(np.arange(n_train), np.arange(n_train, n_train + n_test))],
+            fit_weight=pick(self.fit_weight),
+            score_weight=pick(self.score_weight),
+            row_class=pick(self.task.row_class),
+            class_weight=None if class_weight is None else lambda rows: class_weight(place[rows]),
+            device=self.device,
+        )
+        matrix = pad_features(data.matrix, width)
+        return self._make(matrix, self.task.target[place], weights, dtype)

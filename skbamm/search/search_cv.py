@@ -1,0 +1,285 @@
+"""BAMMSearchCV: the scikit-learn face."""
+
+from __future__ import annotations
+
+import time
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.callback._base import AutoPropagatedCallback
+from sklearn.model_selection import ParameterGrid
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils._param_validation import Interval as RealInterval
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import _num_samples
+
+from skbamm.search.bank import Bank
+from skbamm.search.run import Outcome, SearchRun, Settings
+from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn
+from skbamm.space import read_grid
+
+
+class BAMMSearchCV(BaseSearchCV):
+    """Search over hyperparameters by bi-level optimisation, with cross-validation.
+
+    It takes the place of :class:`sklearn.model_selection.GridSearchCV`. Regularisation
+    parameters of the supported models are upper-level variables, the coefficients of all folds
+    lower-level variables, and both are optimised in one loop by sl-BAMM [1]_. Lists of their
+    values are solved jointly: the table of results is GridSearchCV's. All else is enumerated, as
+    GridSearchCV does.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Supported: Ridge, RidgeClassifier (``alpha``) and LogisticRegression with an L2 penalty
+        (``C``), alone or as the last step of a Pipeline. Any other estimator works with lists.
+    param_grid : dict or list of dict
+        Parameter names, with ``step__`` before those of a step, and what to try for each:
+
+        - a list or array: these values;
+        - a tuple of two numbers, on a parameter that is differentiable, or an
+          :class:`skbamm.Interval`: the interval between them;
+        - a frozen continuous scipy distribution of finite support: its support.
+
+        Lists beside an interval: the interval is searched for each combination of the lists.
+    scoring : str, callable, list, tuple or dict, default=None
+        As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
+    criterion : str, default="auto"
+        Differentiable loss of the validation rows: "log_loss", "squared_error", "r2" or
+        "root_mean_squared_error". "auto" takes the scorer's where it has one, else the
+        estimator's own loss.
+    n_jobs : int, default=None
+        Processes for fits that scikit-learn does. Joint solves use torch's threads, and models
+        that are solved already are scored in this process.
+    refit : bool, str or callable, default=True
+        As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started where it can
+        be.
+    cv : int, cross-validation generator or iterable, default=None
+        As for GridSearchCV. Splits are drawn once.
+    verbose : int, default=0
+        As for GridSearchCV; from 1 on each phase of the search is told in a line.
+    pre_dispatch : int or str, default="2*n_jobs"
+        As for GridSearchCV.
+    error_score : "raise" or float, default=np.nan
+        As for GridSearchCV.
+    return_train_score : bool, default=False
+        As for GridSearchCV.
+    max_iter : int, default=100
+        Most iterations of one search over an interval.
+    tol : float, default=1e-4
+        Bound on the relative KKT residuals at which such a search has converged.
+    max_time : float, default=None
+        Seconds after which the searches end with the best point found.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one and X is large.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision of the search. Models that are scored are always solved in float64.
+    random_state : int, RandomState instance or None, default=None
+        Kept for strategies that draw random numbers; none does yet.
+
+    Attributes
+    ----------
+    cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
+refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
+        As for GridSearchCV. An interval gives two rows for each combination of the lists: the
+        refined point and the starting point it grew from, told apart by the column "stage".
+    search_plan_ : list of dict
+        One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
+        "low", "high", "scale" and "reason" (why it is enumerated).
+    history_ : dict of ndarray
+        One entry an iteration: "seconds", "criterion", "kkt_residual" and each searched
+        parameter in its own units. Empty for lists.
+    n_iter_ : int
+        Iterations of the longest search; 1 where nothing was searched.
+    converged_ : bool
+        Whether every search over an interval met ``tol``.
+    device_ : str
+        Where the models were solved.
+
+    References
+    ----------
+    .. [1] Liu, Liu, Yao, Zeng, Zhang, "Averaged Method of Multipliers for Bi-Level Optimization
+       without Lower-Level Strong Convexity", ICML 2023, arXiv 2302.03407.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skbamm import BAMMSearchCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> search = BAMMSearchCV(
+    ...     model, {"logisticregression__C": (1e-4, 1e4)}, scoring="neg_log_loss"
+    ... ).fit(X, y)
+    >>> round(float(search.best_score_), 3)
+    -0.078
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSearchCV._parameter_constraints,
+        "param_grid": [dict, list],
+        "criterion": [
+            StrOptions({"auto", "log_loss", "squared_error", "r2", "root_mean_squared_error"})
+        ],
+        "max_iter": [RealInterval(Integral, 1, None, closed="left")],
+        "tol": [RealInterval(Real, 0, None, closed="neither")],
+        "max_time": [RealInterval(Real, 0, None, closed="neither"), None],
+        "device": [str],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        scoring=None,
+        criterion="auto",
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        error_score=np.nan,
+        return_train_score=False,
+        max_iter=100,
+        tol=1e-4,
+        max_time=None,
+        device="auto",
+        dtype="auto",
+        random_state=None,
+    ):
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.param_grid = param_grid
+        self.criterion = criterion
+        self.max_iter = max_iter
+        self.tol = tol
+        self.max_time = max_time
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def fit(self, X, y=None, **params):
+        """Search, score and refit.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        **params : dict of str -> object
+            As for GridSearchCV: ``groups`` for the splitter, ``sample_weight`` and others for
+            the estimator and the scorer.
+
+        Returns
+        -------
+        self : object
+        """
+        self._validate_params()
+        _check_device(self.device)
+        self._space = read_grid(self.estimator, self.param_grid)
+        self._run, self._outcome = None, Outcome()
+        user_estimator, user_n_jobs = self.estimator, self.n_jobs
+        try:
+            if any(c.target.twin is not None for c in self._space.combinations):
+                # BaseSearchCV.fit clones ``estimator``; see stand_in.py for what it gets.
+                self.estimator = StandIn(user_estimator, Bank())
+            super().fit(X, y, **params)
+            if self.estimator is not user_estimator and self.refit:
+                self.best_estimator_ = self.best_estimator_.estimator
+        finally:
+            space, outcome = self._space, self._outcome
+            self.estimator, self.n_jobs = user_estimator, user_n_jobs
+            for name in ("_space", "_run", "_outcome", "_routed", "_candidates", "_more"):
+                vars(self).pop(name, None)
+        self.search_plan_ = space.plan
+        self.history_ = {name: np.asarray(values) for name, values in outcome.history.items()}
+        self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
+        self.device_ = outcome.device
+        return self
+
+    def _get_routed_params_for_fit(self, params):
+        self._routed = super()._get_routed_params_for_fit(params)
+        return self._routed
+
+    def _check_input_parameters(self, X, y, split_params):
+        """Draw the splits, once, and take up the data: ``_run_search`` gets none."""
+        if type(self.estimator) is not StandIn:
+            return
+        cv, n_rows = self._checked_cv_orig, _num_samples(X)
+        splits = [tuple(map(_as_indices, split)) for split in cv.split(X, y, **split_params)]
+        self._checked_cv_orig = FrozenSplits(cv, splits)
+        fit_params = dict(self._routed.estimator.fit)
+        self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
+        bank = self.estimator.bank
+        bank.take(X, y, splits, fit_params)
+        scorers, _ = self._get_scorers()
+        settings = Settings(
+            self.criterion, self.max_iter, self.tol, self.max_time, self.device, self.dtype,
+            self.verbose,
+        )  # fmt: skip
+        run = SearchRun(
+            self._space, settings, bank, X, y, splits, fit_params,
+            dict(self._routed.scorer.score), scorers, self.refit,
+        )  # fmt: skip
+        # Callbacks that follow the fits of the models want to see fits.
+        run.adoptable = not getattr(self.estimator, "_skl_callbacks", []) and not any(
+            isinstance(callback, AutoPropagatedCallback)
+            for callback in getattr(self, "_skl_callbacks", [])
+        )
+        # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
+        # where nothing is left to fit.
+        self._candidates, self._more = run.candidates()
+        if run.solved(self._candidates):
+            self.n_jobs = 1
+            if not self.return_train_score:
+                bank.scoring_only = True
+                self._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
+        self._run, self._outcome = run, run.outcome
+        del self._routed
+
+    def _run_search(self, evaluate_candidates, *, callback_ctx=None):
+        """Score the candidates."""
+        run = self._run
+        candidates, more = ParameterGrid(self.param_grid), None
+        if run is not None:
+            candidates, more = self._candidates, self._more
+        search_ctx = callback_ctx.subcontext(
+            task_name="search",
+            max_subtasks=len(candidates) * self.n_splits_,
+            sequential_subtasks=False,
+        ).call_on_fit_task_begin(estimator=self)
+        began = time.perf_counter()
+        evaluate_candidates(candidates, more_results=more, callback_ctx=search_ctx)
+        if run is not None:
+            run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
+            run.begin_refit()
+        search_ctx.call_on_fit_task_end(estimator=self)
+
+
+def _as_indices(rows):
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
+
+
+def _check_device(device: str) -> None:
+    """Fail early, and by name, if a device is unknown or not there."""
+    if device == "auto":
+        return
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} cannot be used: {error}") from None

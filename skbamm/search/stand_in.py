@@ -1,0 +1,135 @@
+"""How models that are solved already go through scikit-learn's search.
+
+``BaseSearchCV.fit`` clones an estimator, sets its parameters, fits it on each fold and scores
+it. Here that estimator is a stand-in for the user's: its fit looks up the solution of its
+parameters and fold, and where there is none it is the user's own fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from skbamm.search.bank import Bank
+
+FOLD = "_skbamm_fold"  # fit parameter that tells the stand-in where it is
+
+
+class StandIn:
+    """Delegates to the user's estimator, except for fits that the bank holds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The user's, or a clone.
+    bank : Bank
+        Shared by all clones.
+    """
+
+    def __init__(self, estimator: Any, bank: Bank):
+        self.estimator, self.bank, self.params = estimator, bank, {}
+
+    @property
+    def __class__(self):
+        # Scorers may ask what they score: isinstance(stand_in, Pipeline) must hold.
+        return type(self.estimator)
+
+    def __reduce__(self):
+        return _restore, (self.estimator, self.bank, self.params)
+
+    def __sklearn_clone__(self):
+        return StandIn(clone(self.estimator), self.bank)
+
+    def __sklearn_tags__(self):
+        return get_tags(self.estimator)
+
+    def __repr__(self):
+        return repr(self.estimator)
+
+    def __getattr__(self, name):
+        if name == "estimator" or (name.startswith("__") and name != "__len__"):
+            raise AttributeError(name)
+        return getattr(self.estimator, name)
+
+    def get_params(self, deep=True):
+        """Return the user's estimator's parameters."""
+        return self.estimator.get_params(deep)
+
+    def set_params(self, **params):
+        """Set them, and remember which candidate this is."""
+        self.estimator.set_params(**params)
+        self.params = params
+        return self
+
+    def fit(self, X, y=None, **fit_params):
+        """Take the solution of this candidate and fold, or fit."""
+        place = fit_params.pop(FOLD, None)
+        own = vars(self)
+        if "_parent_callback_ctx" in own:
+            self.estimator._parent_callback_ctx = own["_parent_callback_ctx"]
+        try:
+            self.bank.fit(self.estimator, candidate_key(self.params), place, X, y, fit_params)
+        finally:
+            vars(self.estimator).pop("_parent_callback_ctx", None)
+        return self
+
+
+def _restore(estimator, bank, params):
+    stand_in = StandIn(estimator, bank)
+    stand_in.params = params
+    return stand_in
+
+
+def candidate_key(params: dict[str, Any]) -> str:
+    """Return a key that is the same for equal settings, clones included."""
+    return joblib.hash(sorted(params.items(), key=lambda item: item[0]))
+
+
+class FrozenSplits:
+    """Splits that were drawn once, whatever the splitter's random state.
+
+    Parameters
+    ----------
+    cv : splitter
+        The user's; still asked for its number of splits, so that a splitter which contradicts
+        itself is found out.
+    splits : list of (train, test)
+    """
+
+    def __init__(self, cv: Any, splits: list):
+        self.cv, self.splits = cv, splits
+
+    def __reduce__(self):
+        # scikit-learn sends its caller, and so this, to the workers with every task.
+        return _no_splits, (type(self), self.cv)
+
+    def split(self, X=None, y=None, **params):
+        """Return the splits."""
+        return iter(self.splits)
+
+    def get_n_splits(self, X=None, y=None, **params):
+        """Return what the user's splitter says."""
+        return self.cv.get_n_splits(X, y, **params)
+
+
+def _no_splits(kind, cv):
+    frozen = object.__new__(kind)
+    frozen.cv, frozen.splits = cv, []
+    return frozen
+
+
+class ScoringSplits(FrozenSplits):
+    """The same test rows, and in place of the training rows two that spell the fold's number.
+
+    A solved model needs no training rows, and copying them would cost more than all else.
+    """
+
+    def __init__(self, cv: Any, splits: list, n_rows: int):
+        coded = [
+            (np.array([k % n_rows, k // n_rows]), test) for k, (_, test) in enumerate(splits)
+        ]
+        super().__init__(cv, coded)
