@@ -60,6 +60,7 @@ class AutogradProblem:
             raise ValueError(f"metric must be 'identity', 'cg' or 'newton', got {metric!r}.")
         self._upper, self._lower, self._y0 = upper, lower, y0
         self._projection, self._metric, self._cg_steps = projection, metric, cg_steps
+        self.second_order = metric != "identity"
 
     def start(self, x: Tensor) -> Tensor:
         """Return ``y0``."""

@@ -42,12 +42,15 @@ class SecantStep:
         First length, and that after ``reset``.
     longest : float, default=1
         Largest length: 1 in a metric near the Hessian, infinite for plain gradients.
+    retreats : bool, default=True
+        Whether to step back; if not, going too far only shortens the next step.
     """
 
-    def __init__(self, length: float = 1.0, longest: float = 1.0):
-        self.initial, self.longest = length, longest
+    def __init__(self, length: float = 1.0, longest: float = 1.0, retreats: bool = True):
+        self.initial, self.longest, self.retreats = length, longest, retreats
         self._length: Tensor | None = None
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._back: Tensor | None = None  # columns that stepped back the last time
 
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""
@@ -56,6 +59,7 @@ class SecantStep:
         if self._last is not None:
             point, direction, slope = self._last
             self._last = point[starts], direction[starts], slope[starts]
+            self._back = self._back[starts]
 
     def reset(self) -> None:
         """Forget the lengths: the metric is new."""
@@ -81,26 +85,26 @@ class SecantStep:
         if self._last is not None:
             last_point, last_direction, last_slope = self._last
             now = dot(gradient, last_direction)
-            comparable = finite & ~moved[:, None] & (last_slope > 0)
+            if self.longest == self.initial:  # near the Hessian the full step is the first guess
+                length = torch.where(moved[:, None], self.initial, length)
+            # A second step back in a row would mean that the slopes do not belong together.
+            comparable = finite & ~moved[:, None] & (last_slope > 0) & ~self._back
             fall = last_slope - now
             secant = torch.where(fall > 0, length * last_slope / fall, _GROW * length)
             secant = torch.clamp(secant, _SHRINK * length, _GROW * length)
             secant = secant.clamp_max(self.longest)
-            back = comparable & (now < _OVERSHOT * last_slope)
+            if self.retreats:
+                back = comparable & (now < _OVERSHOT * last_slope)
             length = torch.where(comparable, secant, length)
             length = torch.where(finite, length, _SHRINK * length)
             back |= ~finite
+        self._back = back
         ahead = point - per_column(length, point) * direction
         if not bool(back.any()):
             self._last, self._length = (point, direction, slope), length
             return ahead
         retreat = last_point - per_column(length, point) * last_direction
         mask = back.reshape(*back.shape, *[1] * (point.ndim - 2))
-        # A column that stepped back keeps its old base, so that the next slope compares again.
-        self._last = (
-            torch.where(mask, last_point, point),
-            torch.where(mask, last_direction, direction),
-            torch.where(back, last_slope, slope),
-        )
+        self._last = point, direction, slope
         self._length = length
         return torch.where(mask, retreat, ahead)

@@ -59,6 +59,7 @@ class Problem(Protocol):
     """
 
     shape: tuple[int, int]
+    second_order: bool  # whether ``curvature`` is near the Hessian, so that steps of 1 are apt
 
     def start(self, x: Tensor) -> Tensor:
         """Return a first y for ``x``."""

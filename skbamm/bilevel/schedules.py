@@ -64,21 +64,25 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
     )
 
 
-def adaptive(h: int, mu=None) -> Schedule:
+def adaptive(h: int, second_order: bool = True, mu=None) -> Schedule:
     """Return our own schedule: secant steps for y and v, and an x that waits for them.
 
     Parameters
     ----------
     h : int
         Number of hyperparameters; a single one is worth a second-order step.
+    second_order : bool, default=True
+        Whether the problem's metric is near the inverse of the Hessian.
     mu : callable of k, optional
         Averaging weight; none by default, which is right where f is strongly convex and keeps
         the upper level's rows out of the models.
     """
+    longest = 1.0 if second_order else float("inf")
     return Schedule(
         mu=mu or (lambda k: 0.0),
-        y_step=SecantStep(),
-        v_step=SecantStep(),
+        y_step=SecantStep(longest=longest),
+        # v solves a linear system that changes while y settles: there is no way back in it.
+        v_step=SecantStep(longest=longest, retreats=not second_order),
         x_step=ScalarStep() if h == 1 else NormalisedStep(),
     )
 

@@ -28,6 +28,7 @@ _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x m
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
+_IDLE = 5  # iterations that leave a trusted x where it is
 _PATIENCE = 12  # moves of x without an improvement
 
 
@@ -88,7 +89,7 @@ def solve(
     y0, v0 : Tensor of shape (S, K, ...), optional
         Defaults: ``problem.start(x0)`` and zero.
     schedule : Schedule, optional
-        ``adaptive(h)`` by default.
+        ``adaptive(h, problem.second_order)`` by default.
     max_iter : int
     tol : float
         Bound on the relative KKT residuals.
@@ -102,7 +103,9 @@ def solve(
     -------
     BilevelResult
     """
-    run = _Run(problem, x0, y0, v0, schedule or adaptive(x0.shape[1]), tol)
+    if schedule is None:
+        schedule = adaptive(x0.shape[1], problem.second_order)
+    run = _Run(problem, x0, y0, v0, schedule, tol)
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     status = Status.MAX_ITER
     try:
@@ -136,6 +139,7 @@ class _Run:
         self.moved_before = self.moved
         self.best: dict | None = None
         self.since_best = 0
+        self.idle = 0
         self.lead = 0
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.screened: list[tuple[Tensor, float]] = []
@@ -182,13 +186,14 @@ class _Run:
             schedule.x_step.step(self.x.double(), upper, grad, trusted)  # remember, do not move
         self.moved = (x != self.x).any(1)
         self._refresh_metric(decrement, trusted)
-        stalled = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
+        still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
+        self.idle = self.idle + 1 if still else 0
         self.x, self.y, self.v = x, y, v
         if screening and schedule.waits and self._screened(k, upper, trusted):
             self._choose(upper, trusted)
         if not bool(finite.any()) and k + 1 >= _SCREEN:
             return Status.DIVERGED
-        if stalled:
+        if self.idle >= _IDLE:
             return Status.STALLED
         if schedule.waits and self.since_best > _PATIENCE:
             return Status.PLATEAU
@@ -237,6 +242,8 @@ class _Run:
         counts = ok or not self.schedule.waits
         if counts or self.best is None:
             s, first = self.lead, self.best is None or not self.best["counts"]
+            # A published schedule converges to its point; F may be lower where y lags.
+            first |= not self.schedule.waits
             if first or (counts and (value < self.best["upper"] or converged)):
                 gained = first or self.best["upper"] - value > self.tol * abs(value) * 0.01
                 self.since_best = 0 if gained else self.since_best + 1

@@ -112,6 +112,8 @@ class ScalarStep:
 
     def lead(self, start):
         """Continue with this starting point, knowing what the others saw."""
+        if not self.seen:
+            return
         own = self.seen[start]
         others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
         self.seen = [others + own]

@@ -35,6 +35,8 @@ class StrengthPenalty:
     bounds : tuple of Tensor or None
     """
 
+    second_order = True
+
     def __init__(self, strength, train_total, bounds):
         self.strength, self.bounds = strength, bounds
         self._per_fold = train_total[:, None, None]  # (K, 1, 1)

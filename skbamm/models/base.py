@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ class Task:
     classes: np.ndarray | None = None
     row_class: np.ndarray | None = None
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def without_rows(self) -> Task:
+        """Return what an export needs, which travels with every model."""
+        return replace(self, target=self.target[:1], row_class=None, class_weight=None)
 
 
 class Twin(ABC):
@@ -128,6 +132,8 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.utils.multiclass import type_of_target
 
     y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]  # the estimator's own fit, at the latest the refit, warns of it
     if y.ndim != 1 or type_of_target(y) not in ("binary", "multiclass"):
         raise NotApplicable("the target is not a vector of class labels")
     classes, index = np.unique(y, return_inverse=True)

@@ -84,7 +84,7 @@ class RidgeClassifierTwin(RidgeTwin):
         _give(estimator, task, coef, intercept)
         estimator.classes_ = task.classes
         binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        estimator._label_binarizer = binarizer.fit(task.classes[task.row_class])
+        estimator._label_binarizer = binarizer.fit(task.classes)
 
 
 def _give(estimator, task, coef, intercept):

@@ -148,7 +148,7 @@ class JointSolver:
         adopt = not self.twin.warm_starts or solutions.gradient_norm[s, k] <= tol
         return Solution(
             self.twin,
-            self.task,
+            self.task.without_rows(),
             np.ascontiguousarray(coef[:, :own], dtype=dtype),
             np.ascontiguousarray(coef[:, -1], dtype=dtype),
             features,

@@ -116,7 +116,7 @@ class SearchRun:
 
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
-        values = [combination.params[target.tuned] for combination in group]
+        values = [_tuned_value(combination) for combination in group]
         joint = self._solver(target, group[0].params)
         self.say(
             f"{len(values)} values of {target.tuned} in {len(joint.used)} folds jointly "
@@ -333,14 +333,13 @@ def _groups(combinations: list[Combination]) -> list[list[Combination]]:
         target = combination.target
         if target.twin is None:
             continue
-        value = combination.params.get(target.tuned, _own_value(target))
-        if not target.twin.valid_value(value):
+        if not target.twin.valid_value(_tuned_value(combination)):
             continue
         rest = {name: v for name, v in combination.params.items() if name != target.tuned}
         groups.setdefault(candidate_key(rest), []).append(combination)
     return list(groups.values())
 
 
-def _own_value(target):
-    return target.estimator.get_params()[target.tuned]
-
+def _tuned_value(combination: Combination) -> Any:
+    """Return the value of the tuned parameter: listed, or the estimator's own."""
+    return combination.target.estimator.get_params()[combination.target.tuned]

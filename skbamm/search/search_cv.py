@@ -236,16 +236,16 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             dict(self._routed.scorer.score), scorers, self.refit,
         )  # fmt: skip
         # Callbacks that follow the fits of the models want to see fits.
+        callbacks = getattr(self, "_skl_callbacks", [])
         run.adoptable = not getattr(self.estimator, "_skl_callbacks", []) and not any(
-            isinstance(callback, AutoPropagatedCallback)
-            for callback in getattr(self, "_skl_callbacks", [])
+            isinstance(callback, AutoPropagatedCallback) for callback in callbacks
         )
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.
         self._candidates, self._more = run.candidates()
         if run.solved(self._candidates):
             self.n_jobs = 1
-            if not self.return_train_score:
+            if not self.return_train_score and not callbacks:  # both look at training rows
                 bank.scoring_only = True
                 self._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
         self._run, self._outcome = run, run.outcome
@@ -254,8 +254,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the candidates."""
         run = self._run
-        candidates, more = ParameterGrid(self.param_grid), None
-        if run is not None:
+        if run is None:
+            candidates, more = ParameterGrid(self.param_grid), None
+        else:
             candidates, more = self._candidates, self._more
         search_ctx = callback_ctx.subcontext(
             task_name="search",
