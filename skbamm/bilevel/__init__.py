@@ -5,7 +5,7 @@ from skbamm.bilevel.lower import LowerResult, solve_lower
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive, merely_convex, strongly_convex
-from skbamm.bilevel.solve import solve
+from skbamm.bilevel.loop import solve
 
 __all__ = [
     "AutogradProblem",

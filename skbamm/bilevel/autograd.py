@@ -104,12 +104,7 @@ class AutogradProblem:
         if self._metric == "newton":
             return Cholesky(torch.autograd.functional.hessian(phi, yd)[None, None])
         (gradient,) = _grad(phi(yd), [yd], create=True)
-
-        def product(directions):
-            rows = [_grad((gradient * p[0, 0]).sum(), [yd], retain=True)[0] for p in directions]
-            return torch.stack(rows)[:, None, None]
-
-        return ConjugateGradient(product, Identity(), self._cg_steps)
+        return ConjugateGradient(_HessianProduct(gradient, yd), Identity(), self._cg_steps)
 
     def project(self, x: Tensor) -> Tensor:
         """Apply the projection, if there is one."""
@@ -125,6 +120,27 @@ class AutogradProblem:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"{name}(x, y) must return a scalar tensor, got {got}.")
         return value.reshape(())
+
+
+class _HessianProduct:
+    """The Hessian at one point, through the graph of the gradient."""
+
+    def __init__(self, gradient: Tensor, y: Tensor):
+        self._gradient, self._y = gradient, y
+
+    def __call__(self, directions: Tensor) -> Tensor:
+        rows = [
+            _grad((self._gradient * p[0, 0]).sum(), [self._y], retain=True)[0] for p in directions
+        ]
+        return torch.stack(rows)[:, None, None]
+
+    def select(self, starts):
+        """Return itself: there is one start."""
+        return self
+
+    def at(self, x):
+        """Return itself: the Hessian is that of the point where it was taken."""
+        return self
 
 
 def _grad(output: Tensor, inputs: list[Tensor], *, retain=False, create=False) -> list[Tensor]:

@@ -42,12 +42,10 @@ class SecantStep:
         First length, and that after ``reset``.
     longest : float, default=1
         Largest length: 1 in a metric near the Hessian, infinite for plain gradients.
-    retreats : bool, default=True
-        Whether to step back; if not, going too far only shortens the next step.
     """
 
-    def __init__(self, length: float = 1.0, longest: float = 1.0, retreats: bool = True):
-        self.initial, self.longest, self.retreats = length, longest, retreats
+    def __init__(self, length: float = 1.0, longest: float = 1.0):
+        self.initial, self.longest = length, longest
         self._length: Tensor | None = None
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
         self._back: Tensor | None = None  # columns that stepped back the last time
@@ -55,11 +53,16 @@ class SecantStep:
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""
         if self._length is not None:
-            self._length = self._length[starts]
+            self._length, self._top = self._length[starts], self._top[starts]
         if self._last is not None:
             point, direction, slope = self._last
             self._last = point[starts], direction[starts], slope[starts]
             self._back = self._back[starts]
+
+    @property
+    def length(self) -> Tensor | None:
+        """Length of the last step of each column, (S, K)."""
+        return self._length
 
     def reset(self) -> None:
         """Forget the lengths: the metric is new."""
@@ -80,7 +83,8 @@ class SecantStep:
         finite = torch.isfinite(slope)
         if self._length is None:
             self._length = torch.full_like(slope, self.initial)
-        length = self._length
+            self._top = slope
+        length, self._top = self._length, torch.fmax(self._top, slope)
         back = torch.zeros_like(finite)
         if self._last is not None:
             last_point, last_direction, last_slope = self._last
@@ -93,8 +97,9 @@ class SecantStep:
             secant = torch.where(fall > 0, length * last_slope / fall, _GROW * length)
             secant = torch.clamp(secant, _SHRINK * length, _GROW * length)
             secant = secant.clamp_max(self.longest)
-            if self.retreats:
-                back = comparable & (now < _OVERSHOT * last_slope)
+            # Slopes that are mostly rounding errors tell nothing.
+            comparable &= last_slope > torch.finfo(point.dtype).eps * self._top
+            back = comparable & (now < _OVERSHOT * last_slope)
             length = torch.where(comparable, secant, length)
             length = torch.where(finite, length, _SHRINK * length)
             back |= ~finite
@@ -108,3 +113,24 @@ class SecantStep:
         self._last = point, direction, slope
         self._length = length
         return torch.where(mask, retreat, ahead)
+
+
+class FollowingStep:
+    """Takes the lengths of another variable's steps.
+
+    The multiplier's system has the Hessian and the metric of the y-step, so it bears the same
+    lengths; slopes of its own would compare residuals of a system that y keeps changing.
+    """
+
+    def __init__(self, leader: SecantStep):
+        self.leader = leader
+
+    def reset(self) -> None:
+        """Keep nothing."""
+
+    def select(self, starts: list[int]) -> None:
+        """Keep nothing."""
+
+    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+        """Return the next point; the leader has stepped already."""
+        return point - per_column(self.leader.length, point) * direction

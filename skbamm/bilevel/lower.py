@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.column_steps import SecantStep
-from skbamm.bilevel.problem import Problem, dot
+from skbamm.bilevel.problem import Curvature, Problem, dot
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
 _PATIENCE = 5  # iterations without a better decrement in any unfinished column
@@ -27,6 +27,8 @@ class LowerResult:
         Largest absolute entry of the gradient of f.
     converged : Tensor of bool of shape (S, K)
     nit : int
+    curvature : Curvature or None
+        The last metric, of the starts that finished last.
     """
 
     y: Tensor
@@ -34,6 +36,7 @@ class LowerResult:
     gradient_norm: Tensor
     converged: Tensor
     nit: int
+    curvature: Curvature | None = None
 
 
 def solve_lower(
@@ -44,6 +47,7 @@ def solve_lower(
     tol: float = 1e-9,
     gradient_tol: float = torch.inf,
     max_iter: int = 100,
+    curvature: Curvature | None = None,
 ) -> LowerResult:
     """Minimise f(x, .) in every column until its decrement is below ``tol``.
 
@@ -58,6 +62,8 @@ def solve_lower(
     gradient_tol : float
         Bound on the largest entry of the gradient.
     max_iter : int
+    curvature : Curvature, optional
+        A metric to begin with, good near ``(x, y)``.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def solve_lower(
     best_norm = best_decrement.clone()
     converged = torch.zeros(columns, dtype=torch.bool, device=y.device)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
-    control, curvature, previous, idle = SecantStep(), None, None, 0
+    control, previous, idle = SecantStep(), None, 0
     nit = 0
     for nit in range(1, max_iter + 1):
         value, gradient = problem.lower(x, y)
@@ -107,7 +113,7 @@ def solve_lower(
             control.select(keep)
         if ratio > _SLOW:
             curvature = None
-    return LowerResult(best, best_decrement, best_norm, converged, nit)
+    return LowerResult(best, best_decrement, best_norm, converged, nit, curvature)
 
 
 def _fall(decrement: Tensor, previous: Tensor | None, done: Tensor) -> float:

@@ -19,6 +19,10 @@ class Identity:
         """Return itself: nothing is kept a start."""
         return self
 
+    def at(self, x):
+        """Return itself."""
+        return self
+
 
 class Diagonal:
     """Division by a diagonal of the shape (S, K, ...) of y."""
@@ -33,6 +37,10 @@ class Diagonal:
     def select(self, starts):
         """Return the metric of these starts."""
         return Diagonal(self.diagonal[starts])
+
+    def at(self, x):
+        """Return itself."""
+        return self
 
 
 class Cholesky:
@@ -77,6 +85,10 @@ class Cholesky:
         chosen.scale, chosen.factor = self.scale[starts], self.factor[starts]
         return chosen
 
+    def at(self, x):
+        """Return itself."""
+        return self
+
 
 def _factor(matrices: Tensor) -> Tensor:
     """Cholesky factors; what is not positive definite gets a multiple of the identity."""
@@ -96,8 +108,8 @@ class ConjugateGradient:
     Parameters
     ----------
     product : callable
-        Maps directions (r, S, K, ...) to Hessian times direction, of the same shape; has a
-        method ``select(starts)``.
+        Maps directions (r, S, K, ...) to Hessian times direction, of the same shape; has the
+        methods ``select`` and ``at`` of a metric, too.
     inner : Curvature
         Preconditioner.
     steps : int
@@ -135,6 +147,10 @@ class ConjugateGradient:
         return ConjugateGradient(
             self.product.select(starts), self.inner.select(starts), self.steps, self.tol
         )
+
+    def at(self, x):
+        """Return the metric for another x."""
+        return ConjugateGradient(self.product.at(x), self.inner.at(x), self.steps, self.tol)
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:

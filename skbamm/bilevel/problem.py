@@ -51,6 +51,13 @@ class Curvature(Protocol):
         """Return the metric of these starting points only."""
         ...
 
+    def at(self, x: Tensor) -> Curvature:
+        """Return the metric for another x, as far as that costs no pass over the data.
+
+        One start may become several: ``x`` has shape (S, h), with any S if there was one.
+        """
+        ...
+
 
 class Problem(Protocol):
     """A bi-level problem over S starts and K folds.

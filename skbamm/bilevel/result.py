@@ -7,6 +7,8 @@ from enum import Enum
 
 from torch import Tensor
 
+from skbamm.bilevel.problem import Curvature
+
 
 class Status(Enum):
     """Why a run stopped."""
@@ -46,6 +48,8 @@ class BilevelResult:
     screened : list of (x, F)
         The starting points that were followed until their hypergradients could be trusted,
         each as it stood then.
+    curvature : Curvature or None
+        The last metric.
     """
 
     x: Tensor
@@ -58,6 +62,7 @@ class BilevelResult:
     nit: int
     history: dict[str, list] = field(default_factory=dict)
     screened: list[tuple[Tensor, float]] = field(default_factory=list)
+    curvature: Curvature | None = None
 
     @property
     def success(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skbamm.bilevel.column_steps import ConstantStep, SecantStep
+from skbamm.bilevel.column_steps import ConstantStep, FollowingStep, SecantStep
 from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
 
 
@@ -77,12 +77,11 @@ def adaptive(h: int, second_order: bool = True, mu=None) -> Schedule:
         Averaging weight; none by default, which is right where f is strongly convex and keeps
         the upper level's rows out of the models.
     """
-    longest = 1.0 if second_order else float("inf")
+    y_step = SecantStep(longest=1.0 if second_order else float("inf"))
     return Schedule(
         mu=mu or (lambda k: 0.0),
-        y_step=SecantStep(longest=longest),
-        # v solves a linear system that changes while y settles: there is no way back in it.
-        v_step=SecantStep(longest=longest, retreats=not second_order),
+        y_step=y_step,
+        v_step=FollowingStep(y_step) if second_order else SecantStep(longest=float("inf")),
         x_step=ScalarStep() if h == 1 else NormalisedStep(),
     )
 

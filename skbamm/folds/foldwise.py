@@ -24,7 +24,11 @@ class FoldwiseRows:
     @property
     def train_total(self):
         """Sum of the training weights of each fold, shape (K,)."""
-        return torch.cat([rows.weights.train_total for rows in self.folds])
+        return torch.cat([rows.train_total for rows in self.folds])
+
+    def take(self, rows):
+        """See ``Rows.take``; the folds have as many rows as the shortest at least."""
+        return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])
 
     def sweep(self, coefficients, function):
         """See ``Rows.sweep``."""
@@ -34,7 +38,7 @@ class FoldwiseRows:
         ]
         products = torch.cat([product for product, _ in parts], 2)
         sums = zip(*(sums for _, sums in parts), strict=True)
-        return products, tuple(torch.cat(s, -1) for s in sums)
+        return products, [torch.cat(fold, 1) for fold in sums]
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; the folds cannot share a matrix, so ``share`` is not heeded."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.foldwise import FoldwiseRows
-from skbamm.folds.rows import chunk_rows
 from skbamm.folds.sparse import SparseRows
 
 
@@ -104,22 +104,27 @@ class _Summer:
 
     def of(self, index: Tensor, weight: Tensor | None):
         """Return the sums over the rows ``index`` with these weights (ones if None)."""
-        rows, p = self.rows, self.rows.n_coefficients
-        m = self.targets.shape[1]
-        gram = torch.zeros(p, p, dtype=torch.float64, device=rows.device)
-        cross = torch.zeros(m, p, dtype=torch.float64, device=rows.device)
-        square = torch.zeros(m, dtype=torch.float64, device=rows.device)
+        rows, p, m = self.rows, self.rows.n_coefficients, self.targets.shape[1]
         sparse = isinstance(rows, SparseRows)
-        size = len(index) if sparse else chunk_rows(p)
-        for start in range(0, len(index), max(size, 1)):
-            part = index[start : start + size]
-            T = self.targets[part]
-            w = None if weight is None else weight[start : start + size, None]
-            weighted_T = T if w is None else T * w
-            square += (weighted_T * T).sum(0)
-            add = self._sparse if sparse else self._dense
-            add(part, w, weighted_T, gram, cross)
-        return gram, cross, square
+        add = self._sparse if sparse else self._dense
+
+        def work(ranges):
+            sums = tuple(
+                torch.zeros(shape, dtype=torch.float64, device=rows.device)
+                for shape in ((p, p), (m, p), (m,))
+            )
+            for start, stop in ranges:
+                part = index[start:stop]
+                T = self.targets[part]
+                w = None if weight is None else weight[start:stop, None]
+                weighted_T = T if w is None else T * w
+                sums[2].add_((weighted_T * T).sum(0))
+                add(part, w, weighted_T, *sums[:2])
+            return sums
+
+        ranges = [(0, len(index))] if sparse else chunk_ranges(len(index), 2 * p)
+        parts = over_chunks(ranges, rows.device, work)
+        return tuple(sum(part) for part in zip(*parts, strict=True))
 
     def _dense(self, part, w, weighted_T, gram, cross):
         X = self.rows.X[part].double()

@@ -8,14 +8,15 @@ a chunk at a time, which costs next to nothing beside the products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm.folds.weights import FoldWeights
+from skbamm.folds.chunks import chunk_ranges, over_chunks
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Chunk:
     Attributes
     ----------
     target : Tensor of shape (n, ...)
-    train, validation : Tensor of shape (n, K)
-        Weights, which sum to one over all rows of a fold.
+    train, validation : Tensor of shape (n, C)
+        Weights of every column, which sum to one over all rows of a fold.
     """
 
     target: Tensor
@@ -34,7 +35,7 @@ class Chunk:
     validation: Tensor
 
 
-RowFunction = Callable[[Tensor, Chunk], tuple[Tensor, tuple[Tensor, ...]]]
+RowFunction = Callable[[list[Tensor], Chunk], tuple[list[Tensor], list[Tensor]]]
 
 
 class Rows(Protocol):
@@ -54,20 +55,21 @@ class Rows(Protocol):
 
     def sweep(
         self, coefficients: Tensor, function: RowFunction
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, list[Tensor]]:
         """Return ``X' function(X coefficients)`` and what the function sums, in one pass.
 
         Parameters
         ----------
         coefficients : Tensor of shape (r, S, K, m, p)
         function : callable
-            Maps predictors (n, r, S, K, m) and a Chunk to a Tensor (n, r', S, K, m) and a
-            tuple of sums over the rows, each of shape (..., K).
+            Maps the r predictors of some rows, each (n, m, C) with C = S K columns, and a Chunk
+            to a list of r' Tensors (n, m, C) and a list of Tensors (n, C) to be summed over the
+            rows.
 
         Returns
         -------
         products : Tensor of shape (r', S, K, m, p), float64
-        sums : tuple of Tensor, float64
+        sums : list of Tensor of shape (S, K), float64
         """
         ...
 
@@ -80,7 +82,7 @@ class Rows(Protocol):
         ----------
         coefficients : Tensor of shape (1, S, K, m, p)
         function : callable
-            As in ``sweep``; its first value are the weights (n, 1, S, K, m).
+            As in ``sweep``; what it returns first are the weights (n, m, C).
         share : bool
             Average the weights over the folds.
         limit : int
@@ -94,6 +96,10 @@ class Rows(Protocol):
 
     def diagonal(self, coefficients: Tensor, function: RowFunction) -> Tensor:
         """Return the diagonals of ``gram`` without sharing or limit, (S, K, m, p)."""
+        ...
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """Return some of the rows. ``train_total`` stays: the penalty weighs what it did."""
         ...
 
 
@@ -117,79 +123,141 @@ class DenseRows:
         self.n_rows, self.n_features = X.shape
         self.n_folds, self.device = weights.n_folds, X.device
         self.n_coefficients = self.n_features + int(fit_intercept)
+        self.train_total = weights.train_total
         self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
 
-    @property
-    def train_total(self):
-        """See ``Rows.train_total``."""
-        return self.weights.train_total
+    def take(self, rows):
+        """See ``Rows.take``."""
+        index = torch.as_tensor(rows, device=self.device)
+        some = DenseRows(
+            self.X[index], self.target[index], self.weights.take(rows), self.fit_intercept,
+            self.dtype,
+        )  # fmt: skip
+        some.train_total = self.train_total
+        return some
 
     def sweep(self, coefficients, function):
         """See ``Rows.sweep``."""
-        r, S, K, m, _ = coefficients.shape
-        flat = coefficients.reshape(-1, self.n_coefficients).to(self.dtype)
-        slopes = flat[:, : self.n_features].T.contiguous()
-        intercepts = flat[:, self.n_features] if self.fit_intercept else None
-        products, sums = None, None
-        for X, chunk in self._chunks(flat.shape[0]):
-            z = torch.addmm(intercepts, X, slopes) if self.fit_intercept else X @ slopes
-            back, parts = function(z.view(-1, r, S, K, m), chunk)
-            back = back.reshape(back.shape[0], -1)
-            product = back.T @ (X if self._right is None else self._right(X))
-            if self.fit_intercept:
-                product = torch.cat([product, back.sum(0)[:, None]], 1)
-            products = _add(products, product)
-            sums = parts if sums is None else tuple(map(_add, sums, parts))
-        products = products.view(-1, S, K, m, self.n_coefficients)
-        return products, tuple(s.double() for s in sums)
+        shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+
+        def work(ranges):
+            total = Totals(self.fit_intercept)
+            for start, stop in ranges:
+                X = self.X[start:stop].to(self.dtype)
+                z = torch.addmm(intercepts, X, slopes) if self.fit_intercept else X @ slopes
+                back, sums = function(blocks(z, shape), make_chunk(self, start, stop, shape[1]))
+                flat = join(back)
+                total.add(flat.T @ (X if self._right is None else self._right(X)), flat, sums)
+            return total
+
+        ranges = chunk_ranges(self.n_rows, self.n_features + 2 * slopes.shape[1])
+        return merge(over_chunks(ranges, self.device, work)).result(shape)
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``."""
-        _, S, K, m, _ = coefficients.shape
-        flat = coefficients.reshape(-1, self.n_coefficients).to(self.dtype)
-        slopes = flat[:, : self.n_features].T.contiguous()
+        _, S, K, m, _ = shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
         d, p = self.n_features, self.n_coefficients
-        groups = S * m * (1 if share else K)
-        total = torch.zeros(groups, p, p, dtype=torch.float64, device=self.device)
+        width = 1 if share else K
+
+        def work(ranges):
+            total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
+            for start, stop in ranges:
+                X = self.X[start:stop].to(self.dtype)
+                z = torch.addmm(intercepts, X, slopes) if self.fit_intercept else X @ slopes
+                weights = function(blocks(z, shape), make_chunk(self, start, stop, S))[0][0]
+                if share:
+                    weights = weights.view(-1, m, S, K).mean(3)
+                weights = weights.reshape(weights.shape[0], -1)
+                total[:, :d, :d] += _weighted_gram(X, weights)
+                if self.fit_intercept:
+                    total[:, :d, d] += weights.T @ X
+                    total[:, d, d] += column_sums(weights)
+            return total
+
         stride = max(1, self.n_rows // max(limit, 1))
-        for X, chunk in self._chunks(max(flat.shape[0], d), stride):
-            z = X @ slopes
-            if self.fit_intercept:
-                z = z + flat[:, d]
-            weights, _ = function(z.view(-1, 1, S, K, m), chunk)
-            weights = weights[:, 0]
-            weights = weights.mean(2, keepdim=True) if share else weights
-            weights = weights.reshape(weights.shape[0], groups)
-            total[:, :d, :d] += _weighted_gram(X, weights)
-            if self.fit_intercept:
-                total[:, :d, d] += weights.T @ X
-                total[:, d, d] += weights.sum(0)
+        ranges = chunk_ranges(self.n_rows, d + max(slopes.shape[1], d), stride)
+        total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
-        return (stride * total).view(S, 1 if share else K, m, p, p)
+        return (stride * total).view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = DenseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
         squares._right = torch.square
-        return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], ()))[0][0]
-
-    def _chunks(self, width: int, stride: int = 1) -> Iterator[tuple[Tensor, Chunk]]:
-        size = chunk_rows(self.n_features + 2 * width)
-        for start in range(0, self.n_rows, size * stride):
-            stop = min(start + size, self.n_rows)
-            train, validation = self.weights.chunk(start, stop, self.dtype)
-            target = self.target[start:stop].to(self.dtype)
-            yield self.X[start:stop].to(self.dtype), Chunk(target, train, validation)
+        return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
 
-def chunk_rows(width: int) -> int:
-    """Rows whose share of a pass, ``width`` numbers a row, about fills the cache."""
-    return max(256, min(8192, (1 << 20) // max(width, 1)))
+def make_chunk(rows, start: int, stop: int, starts: int) -> Chunk:
+    """Return what a pass knows of rows start to stop, for this number of starts."""
+    train, validation = rows.weights.chunk(start, stop, rows.dtype)
+    target = rows.target[start:stop].to(rows.dtype)
+    return Chunk(target, train.repeat(1, starts), validation.repeat(1, starts))
 
 
-def _add(total, part):
-    return part.double() if total is None else total + part
+def split_columns(coefficients: Tensor, rows) -> tuple[Tensor, Tensor | None]:
+    """Return slopes (d, r m C) and intercepts (r m C), in the order of the predictors."""
+    flat = coefficients.permute(0, 3, 1, 2, 4).reshape(-1, rows.n_coefficients).to(rows.dtype)
+    slopes = flat[:, : rows.n_features].T.contiguous()
+    return slopes, flat[:, rows.n_features].contiguous() if rows.fit_intercept else None
+
+
+def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
+    """Cut predictors (n, r m C) into r contiguous ones (n, m, C)."""
+    r, S, K, m, _ = shape
+    if r == 1:
+        return [z.view(-1, m, S * K)]
+    return [z[:, i * m * S * K : (i + 1) * m * S * K].reshape(-1, m, S * K) for i in range(r)]
+
+
+def join(back: list[Tensor]) -> Tensor:
+    """Put what a row function returned beside each other, (n, r' m C)."""
+    flat = [part.reshape(part.shape[0], -1) for part in back]
+    return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
+
+
+def column_sums(matrix: Tensor) -> Tensor:
+    """Sum over the rows: as a product, which is much faster than a reduction."""
+    return matrix.new_ones(matrix.shape[0]) @ matrix
+
+
+class Totals:
+    """Adds up the chunks of a pass, in float64."""
+
+    def __init__(self, fit_intercept: bool):
+        self.fit_intercept = fit_intercept
+        self.products: Tensor | None = None
+        self.sums: list[Tensor] | None = None
+
+    def add(self, product: Tensor, flat: Tensor, sums: list[Tensor]) -> None:
+        """Add a chunk's ``X' flat``, transposed, and the sums over its rows."""
+        if self.fit_intercept:
+            product = torch.cat([product, column_sums(flat)[:, None]], 1)
+        sums = [column_sums(part) for part in sums]
+        if self.products is None:
+            self.products, self.sums = product.double(), [part.double() for part in sums]
+            return
+        self.products += product
+        for total, part in zip(self.sums, sums, strict=True):
+            total += part
+
+    def result(self, shape: torch.Size) -> tuple[Tensor, list[Tensor]]:
+        """Return products (r', S, K, m, p) and sums (S, K)."""
+        _, S, K, m, p = shape
+        products = self.products.view(-1, m, S, K, p).permute(0, 2, 3, 1, 4).contiguous()
+        return products, [part.view(S, K) for part in self.sums]
+
+
+def merge(totals: list[Totals]) -> Totals:
+    """Add up what several threads found."""
+    first, *others = totals
+    for other in others:
+        first.products += other.products
+        for total, part in zip(first.sums, other.sums, strict=True):
+            total += part
+    return first
 
 
 def _weighted_gram(X, weights):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from skbamm.folds.rows import Chunk, _add
+from skbamm.folds.chunks import over_chunks
+from skbamm.folds.rows import Totals, blocks, join, make_chunk, merge, split_columns
 
-_CHUNK_ENTRIES = 1 << 24  # predictors of a chunk: few chunks, since each product has a price
+_CHUNK_ROWS = 8192  # few chunks, since each product has a price of its own
 
 
 class SparseRows:
@@ -29,34 +30,36 @@ class SparseRows:
         self.n_rows, self.n_features = X.shape
         self.n_folds, self.device = weights.n_folds, weights.device
         self.n_coefficients = self.n_features + int(fit_intercept)
+        self.train_total = weights.train_total
         self._blocks: list | None = None
 
-    @property
-    def train_total(self):
-        """See ``Rows.train_total``."""
-        return self.weights.train_total
+    def take(self, rows):
+        """See ``Rows.take``."""
+        index = torch.as_tensor(rows, device=self.device)
+        some = SparseRows(
+            self.X[rows], self.target[index], self.weights.take(rows), self.fit_intercept,
+            self.dtype,
+        )  # fmt: skip
+        some.train_total = self.train_total
+        return some
 
     def sweep(self, coefficients, function):
         """See ``Rows.sweep``."""
-        r, S, K, m, _ = coefficients.shape
-        flat = coefficients.reshape(-1, self.n_coefficients).to(self.dtype)
-        slopes = flat[:, : self.n_features].T.contiguous()
-        products, sums = None, None
-        for start, stop, X, Xt in self._chunks():
-            z = X @ slopes
-            if self.fit_intercept:
-                z += flat[:, self.n_features]
-            train, validation = self.weights.chunk(start, stop, self.dtype)
-            chunk = Chunk(self.target[start:stop].to(self.dtype), train, validation)
-            back, parts = function(z.view(-1, r, S, K, m), chunk)
-            back = back.reshape(back.shape[0], -1).contiguous()
-            product = (Xt @ back).T
-            if self.fit_intercept:
-                product = torch.cat([product, back.sum(0)[:, None]], 1)
-            products = _add(products, product)
-            sums = parts if sums is None else tuple(map(_add, sums, parts))
-        products = products.reshape(-1, S, K, m, self.n_coefficients)
-        return products, tuple(s.double() for s in sums)
+        shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+
+        def work(parts):
+            total = Totals(self.fit_intercept)
+            for start, stop, X, Xt in parts:
+                z = X @ slopes
+                if self.fit_intercept:
+                    z += intercepts
+                back, sums = function(blocks(z, shape), make_chunk(self, start, stop, shape[1]))
+                flat = join(back)
+                total.add((Xt @ flat).T, flat, sums)
+            return total
+
+        return merge(over_chunks(self._chunks(), self.device, work)).result(shape)
 
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
@@ -64,21 +67,20 @@ class SparseRows:
         squares._blocks = [
             (start, stop, X, _squared(Xt)) for start, stop, X, Xt in self._chunks()
         ]
-        return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], ()))[0][0]
+        return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; worth its price for few features only."""
-        _, S, K, m, _ = coefficients.shape
-        p, kept = self.n_coefficients, []
-
-        def keep(z, chunk):
-            weights = function(z, chunk)[0]
-            kept.append(weights[:, 0].mean(2, keepdim=True) if share else weights[:, 0])
-            return weights, ()
-
-        self.sweep(coefficients, keep)
-        dense = torch.zeros(*kept[0].shape[1:], p, p, dtype=torch.float64, device=self.device)
-        for (start, stop, *_), weights in zip(self._chunks(), kept, strict=True):
+        _, S, K, m, p = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+        dense = torch.zeros(m, S, 1 if share else K, p, p, dtype=torch.float64)
+        for start, stop, X, _ in self._chunks():
+            z = X @ slopes
+            if self.fit_intercept:
+                z += intercepts
+            chunk = make_chunk(self, start, stop, S)
+            weights = function(blocks(z, coefficients.shape), chunk)[0][0].view(-1, m, S, K)
+            weights = weights.mean(3, keepdim=True) if share else weights
             block = self.X[start:stop]
             for index in np.ndindex(*weights.shape[1:]):
                 w = weights[(slice(None), *index)].double().cpu().numpy()
@@ -90,14 +92,13 @@ class SparseRows:
                     dense[index][-1, :-1] += sums
                     dense[index][:-1, -1] += sums
                     dense[index][-1, -1] += w.sum()
-        return dense
+        return dense.to(self.device).permute(1, 2, 0, 3, 4)
 
     def _chunks(self):
         if self._blocks is None:
-            size = max(1024, _CHUNK_ENTRIES // 64)
             self._blocks = []
-            for start in range(0, self.n_rows, size):
-                stop = min(start + size, self.n_rows)
+            for start in range(0, self.n_rows, _CHUNK_ROWS):
+                stop = min(start + _CHUNK_ROWS, self.n_rows)
                 block = self.X[start:stop]
                 pair = (self._tensor(block), self._tensor(block.T.tocsr()))
                 self._blocks.append((start, stop, *pair))

@@ -116,6 +116,17 @@ class FoldWeights:
         one.validation_total = self.validation_total[k : k + 1]
         return one
 
+    def take(self, rows: np.ndarray) -> FoldWeights:
+        """Return the weights of some of the rows, which sum to one again."""
+        some = object.__new__(FoldWeights)
+        some.__dict__.update(self.__dict__, n_rows=len(rows))
+        index = torch.as_tensor(rows, device=self.device)
+        for name in ("_train", "_validation", "_fit_weight", "_score_weight", "_class"):
+            value = getattr(self, name)
+            setattr(some, name, None if value is None else value[index])
+        some.train_total, some.validation_total = some._totals()
+        return some
+
     def _raw(self, start, stop, dtype):
         rows = slice(start, stop)
         train = self._train[rows].to(dtype)

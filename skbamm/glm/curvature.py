@@ -18,6 +18,7 @@ from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
 _CG_STEPS, _CG_TOL = 20, 0.1
+_NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
 
 def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
@@ -28,11 +29,10 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     upper = problem.criterion.loss if mu else None
 
     def weights(z, chunk):
-        W = chunk.train[:, None, None, :, None]
-        out = (1 - mu) * W * loss.diagonal(z)
+        out = chunk.train[:, None] * loss.diagonal(z[0])
         if upper is not None:
-            out = out + mu * chunk.validation[:, None, None, :, None] * upper.diagonal(z)
-        return out, ()
+            out.mul_(1 - mu).add_(chunk.validation[:, None] * upper.diagonal(z[0]), alpha=mu)
+        return [out], []
 
     if p > _DENSE_LIMIT:
         diagonal = rows.diagonal(y[None], weights) + strength
@@ -41,13 +41,73 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     share = S * K * m * rows.n_rows * p * p > _OWN_FACTORS
     # As many rows as make a factor cost about what a pass does, but enough for its accuracy.
     limit = max(100 * p, int(rows.n_rows * 8 * K / p)) if share else rows.n_rows
-    same = bool((y == y[:1]).all())  # every start at the same point, as in the beginning
-    gram = rows.gram(y[None, :1] if same else y[None], weights, share, limit)
-    diagonal = strength.mean(1, keepdim=True) if share and gram.shape[1] == 1 else strength
-    factor = Cholesky(gram + torch.diag_embed(diagonal.expand(S, gram.shape[1], *diagonal.shape[2:])))
+    chosen, of_start = _representatives(y, share)
+    gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
+    metric = GramMetric(problem, gram, x, mu)
     if not loss.couples_outputs:
-        return factor
-    return _conjugate(problem, x, y, mu, Gauge(factor))
+        return metric
+    return _conjugate(problem, x, y, mu, Gauge(metric))
+
+
+def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
+    """Return which starts get a Gram matrix of their own, and whose each start uses.
+
+    Starts at the same point share one; where the folds share one, starts near each other do.
+    """
+    nearness = _NEAR if share else 0.0
+    flat = y.flatten(1)
+    chosen: list[int] = []
+    of_start: list[int] = []
+    for s in range(len(y)):
+        size = nearness * flat[s].norm()
+        near = [i for i, c in enumerate(chosen) if (flat[s] - flat[c]).norm() <= size]
+        if not near:
+            chosen.append(s)
+        of_start.append(near[0] if near else len(chosen) - 1)
+    return chosen, of_start
+
+
+class GramMetric:
+    """Weighted Gram matrices plus the penalty, factored.
+
+    Parameters
+    ----------
+    problem : GLMProblem
+        For the penalty.
+    gram : Tensor of shape (S, K or 1, m, p, p)
+    x : Tensor of shape (S, h)
+    mu : float
+    """
+
+    def __init__(self, problem, gram: Tensor, x: Tensor, mu: float):
+        self.problem, self.gram, self.x, self.mu = problem, gram, x, mu
+        strength = (1 - mu) * problem.mean_strength(x)
+        if gram.shape[1] == 1:
+            strength = strength.mean(1, keepdim=True)
+        full = gram.clone()
+        full.diagonal(dim1=-2, dim2=-1).add_(strength)
+        self.factor = Cholesky(full)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Solve with the factor."""
+        return self.factor.solve(residuals)
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        chosen = object.__new__(GramMetric)
+        chosen.__dict__.update(self.__dict__)
+        chosen.gram, chosen.x = self.gram[starts], self.x[starts]
+        chosen.factor = self.factor.select(starts)
+        return chosen
+
+    def at(self, x: Tensor):
+        """Return the metric for another x: only the penalty changes."""
+        if x.shape == self.x.shape and bool((x == self.x).all()):
+            return self
+        gram = self.gram
+        if len(x) != len(gram):
+            gram = gram[:1].expand(len(x), *gram.shape[1:])
+        return GramMetric(self.problem, gram, x, self.mu)
 
 
 class Gauge:
@@ -63,6 +123,10 @@ class Gauge:
     def select(self, starts):
         """Return the metric of these starts."""
         return Gauge(self.inner.select(starts))
+
+    def at(self, x):
+        """Return the metric for another x."""
+        return Gauge(self.inner.at(x))
 
 
 def _centred(t: Tensor) -> Tensor:
@@ -90,3 +154,10 @@ class HessianProduct:
     def select(self, starts):
         """Return the map of these starts."""
         return HessianProduct(self.problem.select(starts), self.x[starts], self.y[starts], self.mu)
+
+    def at(self, x):
+        """Return the map for another x; y stays."""
+        if len(x) == len(self.y):
+            return HessianProduct(self.problem, x, self.y, self.mu)
+        one = self.problem.select([0] * len(x))
+        return HessianProduct(one, x, self.y[[0] * len(x)], self.mu)

@@ -119,24 +119,18 @@ class GLMProblem(StrengthPenalty):
         same = upper is loss
 
         def function(z, chunk):
-            t = loss.targets(chunk.target)
-            W, V = chunk.train[:, None, :, None], chunk.validation[:, None, :, None]
-            W_rows, V_rows = W[..., 0], V[..., 0]
-            value, gradient, product = loss.evaluate(z[:, 0], t, z[:, 1])
+            t, W, V = loss.targets(chunk.target), chunk.train[:, None], chunk.validation[:, None]
+            value, gradient, product = loss.evaluate(z[0], t, z[1])
             if same:
                 up, up_gradient, up_product = value, gradient, product
             else:
-                u = z[:, 1] if mu else None
-                up, up_gradient, up_product = upper.evaluate(z[:, 0], t, u)
-            out = torch.empty_like(z)
+                up, up_gradient, up_product = upper.evaluate(z[0], t, z[1] if mu else None)
+            pull = V * up_gradient
+            first, second = W * gradient, W * product
             if mu:
-                out[:, 0] = (1 - mu) * W * gradient + mu * V * up_gradient
-                out[:, 1] = (1 - mu) * W * product + mu * V * up_product
-            else:
-                torch.mul(W, gradient, out=out[:, 0])
-                torch.mul(W, product, out=out[:, 1])
-            out[:, 1] -= V * up_gradient
-            return out, ((W_rows * value).sum(0), (V_rows * up).sum(0))
+                first = first.mul_(1 - mu).add_(pull, alpha=mu)
+                second = second.mul_(1 - mu).add_(V * up_product, alpha=mu)
+            return [first, second.sub_(pull)], [chunk.train * value, chunk.validation * up]
 
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function)
         strength = self.mean_strength(x)  # (S, K, 1 or m, p)
@@ -155,9 +149,8 @@ class GLMProblem(StrengthPenalty):
         loss = self.loss
 
         def function(z, chunk):
-            W = chunk.train[:, None, :, None]
-            value, gradient, _ = loss.evaluate(z[:, 0], loss.targets(chunk.target))
-            return (W * gradient)[:, None], ((W[..., 0] * value).sum(0),)
+            value, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
+            return [chunk.train[:, None] * gradient], [chunk.train * value]
 
         products, (value,) = self.rows.sweep(y[None], function)
         strength = self.mean_strength(x)
@@ -171,14 +164,12 @@ class GLMProblem(StrengthPenalty):
         upper = self.criterion.loss if mu else None
 
         def function(z, chunk):
-            W, V = chunk.train[:, None, :, None], chunk.validation[:, None, :, None]
-            t = loss.targets(chunk.target)
-            out = torch.empty_like(z[:, 1:])
-            for i in range(1, z.shape[1]):
-                out[:, i - 1] = (1 - mu) * W * loss.evaluate(z[:, 0], t, z[:, i])[2]
-                if upper is not None:
-                    out[:, i - 1] += mu * V * upper.evaluate(z[:, 0], t, z[:, i])[2]
-            return out, ()
+            t, W, V = loss.targets(chunk.target), chunk.train[:, None], chunk.validation[:, None]
+            out = [W * loss.evaluate(z[0], t, direction)[2] for direction in z[1:]]
+            if upper is not None:
+                for part, direction in zip(out, z[1:], strict=True):
+                    part.mul_(1 - mu).add_(V * upper.evaluate(z[0], t, direction)[2], alpha=mu)
+            return out, []
 
         products, _ = self.rows.sweep(torch.cat([y[None], p]), function)
         strength = (1 - mu) * self.mean_strength(x)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import torch
-
-from skbamm.losses.base import as_column
+from torch.nn.functional import softplus
 
 
 class LogisticLoss:
@@ -14,16 +13,16 @@ class LogisticLoss:
     couples_outputs = False
 
     def targets(self, target):
-        """Return the targets as (n, 1, 1, 1)."""
-        return as_column(target)
+        """Return the targets as (n, 1, 1)."""
+        return target.reshape(-1, 1, 1)
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         p = torch.sigmoid(z)
-        # log(1 + exp(z)) without overflow.
-        value = torch.clamp(z, min=0) + torch.log1p(torch.exp(-z.abs())) - target * z
-        product = None if u is None else p * (1 - p) * u
-        return value[..., 0], p - target, product
+        # Above the threshold softplus(z) is z itself: to rounding, in either precision.
+        value = softplus(z, threshold=40).sub_(target * z)
+        product = None if u is None else (p * u).mul_(1 - p)
+        return value[:, 0], p - target, product
 
     def diagonal(self, z):
         """Return ``p (1 - p)``."""

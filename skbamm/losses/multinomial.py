@@ -20,24 +20,24 @@ class MultinomialLoss:
         self.n_outputs = n_outputs
 
     def targets(self, target):
-        """Return one-hot rows (n, 1, 1, m)."""
+        """Return one-hot rows (n, m, 1)."""
         hot = torch.nn.functional.one_hot(target.long().flatten(), self.n_outputs)
-        return hot.to(target.dtype)[:, None, None, :]
+        return hot.to(target.dtype)[:, :, None]
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
-        top = z.amax(-1, keepdim=True)
-        p = torch.exp(z - top)
-        total = p.sum(-1, keepdim=True)
-        value = (torch.log(total) + top)[..., 0] - (z * target).sum(-1)
-        p = p / total
+        top = z.amax(1, keepdim=True)
+        p = (z - top).exp_()
+        total = p.sum(1, keepdim=True)
+        value = torch.log(total).add_(top)[:, 0] - (z * target).sum(1)
+        p /= total
         product = None
         if u is not None:
             product = p * u
-            product = product - p * product.sum(-1, keepdim=True)
+            product -= p * product.sum(1, keepdim=True)
         return value, p - target, product
 
     def diagonal(self, z):
         """Return ``p (1 - p)``."""
-        p = torch.softmax(z, -1)
+        p = torch.softmax(z, 1)
         return p * (1 - p)

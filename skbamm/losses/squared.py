@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from skbamm.losses.base import as_column
-
 
 class HalfSquaredLoss:
     """``(z - t)^2 / 2``, summed over the outputs.
@@ -21,13 +19,13 @@ class HalfSquaredLoss:
         self.n_outputs = n_outputs
 
     def targets(self, target):
-        """Return the targets as (n, 1, 1, m)."""
-        return as_column(target)
+        """Return the targets as (n, m, 1)."""
+        return target.reshape(target.shape[0], -1, 1)
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         residual = z - target
-        return 0.5 * (residual * residual).sum(-1), residual, u
+        return 0.5 * (residual * residual).sum(1), residual, u
 
     def diagonal(self, z):
         """Return ones."""

@@ -22,7 +22,10 @@ from skbamm.space import Axis
 N_STARTS = 5
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
-_FIRST_TOL, _FINAL_TOL = 1e-4, 1e-9  # decrements: of single precision, and of what is scored
+_FIRST_ITER = 10
+_SOME_ROWS = 16384  # rows, or 100 for each feature, that models are begun with
+# Decrements: of models to begin with, of single precision, of what is scored.
+_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
 
 @dataclass
@@ -85,6 +88,7 @@ class JointSolver:
         self.dtype = choose_dtype(dtype, sample, columns)
         self._rows: dict[torch.dtype, Any] = {}
         self._moments = None
+        self._metric = None  # the last one of all rows, near any solution of this model
 
     @property
     def least_squares(self) -> bool:
@@ -99,7 +103,7 @@ class JointSolver:
 
     def search(
         self, axis: Axis, criterion: str, *, max_iter: int, tol: float, max_time: float | None
-    ) -> tuple[BilevelResult, Criterion, list[float]]:
+    ) -> tuple[BilevelResult, Criterion, float]:
         """Search an interval by sl-BAMM.
 
         Returns
@@ -107,17 +111,33 @@ class JointSolver:
         result : BilevelResult
             F is relative to that of the best constant prediction.
         criterion : Criterion
-        starts : list of float
-            Starting values, in the parameter's units.
+        start : float
+            The x of the starting point that the result grew from.
         """
         target = torch.as_tensor(self.task.target, device=self.device)
         chosen = make_criterion(criterion, self.task.loss, target, self.weights)
         low, high = axis.bounds()
         x0 = torch.linspace(low, high, N_STARTS + 2, dtype=torch.float64, device=self.device)
         x0 = x0[1:-1, None]
+        few, y0 = self._some_rows(), None
+        if few is not None:
+            # Models of some rows are close to those of all, and cost next to nothing.
+            y0 = solve_lower(self._glm(axis, few, N_STARTS), x0, tol=_BEGIN_TOL).y
         problem = self._problem(axis, N_STARTS, self.dtype, chosen)
-        result = solve(problem, x0, max_iter=max_iter, tol=tol, max_time=max_time)
-        return result, chosen, [axis.number(float(x)) for x in x0[:, 0]]
+        result = solve(problem, x0, y0=y0, max_iter=max_iter, tol=tol, max_time=max_time)
+        self._metric = result.curvature
+        return result, chosen, float(x0[result.start])
+
+    def _some_rows(self):
+        """Return enough rows to begin with, or None if there are not many more."""
+        if self.least_squares:
+            return None
+        rows = self.rows(self.dtype)
+        enough = max(_SOME_ROWS, 100 * rows.n_coefficients)
+        if rows.n_rows < 4 * enough:
+            return None
+        chosen = np.random.default_rng(0).choice(rows.n_rows, enough, replace=False)
+        return rows.take(np.sort(chosen))
 
     def polish(self, axis: Axis, x: list[float], y: Tensor) -> FoldSolutions:
         """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
@@ -179,22 +199,24 @@ class JointSolver:
         )
 
     def _solve_block(self, axis, x, y) -> FoldSolutions:
+        metric = self._metric
         if y is None and self.dtype is torch.float32 and not self.least_squares:
             rough = self._problem(axis, len(x), torch.float32)
-            y = solve_lower(rough, x, tol=_FIRST_TOL).y.double()
+            few = self._some_rows()
+            if few is not None:
+                y = solve_lower(self._glm(axis, few, len(x)), x, tol=_BEGIN_TOL).y
+            first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
+            y = first.y.double()
         problem = self._problem(axis, len(x), torch.float64)
-        result = solve_lower(problem, x, y, tol=_FINAL_TOL)
+        if metric is not None:
+            metric = metric.at(x)
+        result = solve_lower(problem, x, y, tol=_FINAL_TOL, curvature=metric)
         return FoldSolutions(
             problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
         )
 
     def _problem(self, axis, starts, dtype, criterion=None):
-        bounds = None
-        if axis is not None:
-            bounds = tuple(
-                torch.tensor([end], dtype=torch.float64, device=self.device) for end in axis.bounds()
-            )
-        options = {"criterion": criterion, "bounds": bounds}
+        options = {"criterion": criterion, "bounds": self._bounds(axis)}
         if self.least_squares:
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
@@ -202,8 +224,19 @@ class JointSolver:
             )
             self._moments = problem.moments
             return problem
-        rows = self.rows(dtype)
-        return GLMProblem(rows, self.task.loss, self._strength(axis, rows), starts, **options)
+        return self._glm(axis, self.rows(dtype), starts, **options)
+
+    def _glm(self, axis, rows, starts, criterion=None, bounds=None):
+        return GLMProblem(
+            rows, self.task.loss, self._strength(axis, rows), starts,
+            criterion=criterion, bounds=bounds,
+        )  # fmt: skip
+
+    def _bounds(self, axis):
+        if axis is None:
+            return None
+        ends = axis.bounds()
+        return tuple(torch.tensor([e], dtype=torch.float64, device=self.device) for e in ends)
 
     def _strength(self, axis, rows):
         """Return the map of x to the strengths (N, 1, p): none on the intercept."""

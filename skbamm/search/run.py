@@ -156,21 +156,18 @@ class SearchRun:
         began = time.perf_counter()
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
-        result, criterion, starts = joint.search(
+        result, criterion, start = joint.search(
             axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left
         )
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axis, spent)
-        points = [axis.number(float(result.x))]
-        stages = ["refined"]
-        start = starts[result.start]
-        if start != points[0]:
-            points.append(start)
+        x, stages = [float(result.x)], ["refined"]
+        if axis.number(start) != axis.number(x[0]):
+            x.append(start)
             stages.append("start")
-        low, high = axis.bounds()
-        x = [float(result.x)] + ([low + (high - low) * (result.start + 1) / (len(starts) + 1)])
-        solutions = joint.polish(axis, x[: len(points)], result.y)
+        solutions = joint.polish(axis, x, result.y)
+        points = [axis.number(at) for at in x]
         params = [{**combination.params, axis.name: value} for value in points]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(

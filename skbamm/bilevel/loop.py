@@ -20,12 +20,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions, Problem, dot
+from skbamm.bilevel.problem import Curvature, Directions, Problem, dot
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
+_SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _IDLE = 5  # iterations that leave a trusted x where it is
@@ -53,7 +54,9 @@ class _Lag:
         y, v = dot(d.grad_y, p_y).abs(), dot(d.residual_v, p_v).abs()
         self.top_y, self.top_v = torch.fmax(self.top_y, y), torch.fmax(self.top_v, v)
         floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
-        error_y = y / (self.top_y + floor * (1 + d.lower.abs()))
+        # A run that begins near the solution must not ask for more: f itself is a scale, too.
+        near = _SHARE * d.lower.abs() + floor
+        error_y = y / torch.maximum(self.top_y, near)
         error_v = v / (self.top_v + floor * (1 + d.upper.abs()))
         error = torch.maximum(error_y, error_v).sqrt()
         error = torch.where(torch.isfinite(error), error, torch.inf)
@@ -69,6 +72,7 @@ def solve(
     *,
     y0: Tensor | None = None,
     v0: Tensor | None = None,
+    curvature: Curvature | None = None,
     schedule: Schedule | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
@@ -88,6 +92,8 @@ def solve(
         Starting points.
     y0, v0 : Tensor of shape (S, K, ...), optional
         Defaults: ``problem.start(x0)`` and zero.
+    curvature : Curvature, optional
+        A metric to begin with, good near ``(x0, y0)``.
     schedule : Schedule, optional
         ``adaptive(h, problem.second_order)`` by default.
     max_iter : int
@@ -106,6 +112,7 @@ def solve(
     if schedule is None:
         schedule = adaptive(x0.shape[1], problem.second_order)
     run = _Run(problem, x0, y0, v0, schedule, tol)
+    run.curvature = curvature
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     status = Status.MAX_ITER
     try:
@@ -176,7 +183,8 @@ class _Run:
         kkt = self._kkt(d, grad)
         if self._record(upper, grad, trusted, kkt, noise):
             return Status.CONVERGED
-        go = trusted if schedule.waits else finite
+        # Where x's own equation holds, y and v may come to rest.
+        go = trusted & (kkt[:, 2] > 0.5 * self.tol) if schedule.waits else finite
         screening = len(self.starts) > 1
         x = self.x
         if not screening or not schedule.waits:
@@ -188,6 +196,8 @@ class _Run:
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
+        if self.curvature is not None and bool(self.moved.any()):
+            self.curvature = self.curvature.at(x)
         self.x, self.y, self.v = x, y, v
         if screening and schedule.waits and self._screened(k, upper, trusted):
             self._choose(upper, trusted)
@@ -288,7 +298,9 @@ class _Run:
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
         self.lag.select([s])
         self.scale_y, self.scale_v = self.scale_y[[s]], self.scale_v[[s]]
-        self.moved, self.previous, self.curvature = self.moved[[s]], None, None
+        self.moved, self.previous = self.moved[[s]], None
+        if self.curvature is not None:
+            self.curvature = self.curvature.select([s])
         self.schedule.y_step.select([s])
         self.schedule.v_step.select([s])
         self.schedule.x_step.lead(s)
@@ -296,6 +308,7 @@ class _Run:
         if jump is not None and self.screened:
             x = self.problem.project(torch.full_like(self.x, jump()))
             self.moved, self.x = (x != self.x).any(1), x
+            self.curvature = self.curvature and self.curvature.at(x)
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""
@@ -305,7 +318,7 @@ class _Run:
         return BilevelResult(
             x=best["x"], y=best["y"], v=best["v"], fun=best["upper"], start=best["start"],
             kkt_residual=tuple(best["kkt"]), status=status, nit=self.nit,
-            history=self.history, screened=self.screened,
+            history=self.history, screened=self.screened, curvature=self.curvature,
         )  # fmt: skip
 
     def _nothing(self):

@@ -1,0 +1,46 @@
+"""Chunks of rows, a thread each.
+
+Threads that each work through chunks of their own hardly ever wait for one another. Threads
+inside every product and every elementwise step, which is torch's way, wait thousands of times a
+pass, and each wait is long where other programs want the same cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+Range = tuple[int, int]
+
+
+def chunk_ranges(n_rows: int, width: int, stride: int = 1) -> list[Range]:
+    """Return ranges of rows whose share of a pass, ``width`` numbers a row, fits the cache.
+
+    Of ``stride`` ranges one is kept.
+    """
+    size = max(256, min(8192, (1 << 19) // max(width, 1)))
+    starts = range(0, n_rows, size * stride)
+    return [(start, min(start + size, n_rows)) for start in starts]
+
+
+def over_chunks(ranges: list, device: torch.device, work: Callable[[list], object]) -> list:
+    """Call ``work`` with a share of the ranges in each of torch's threads.
+
+    The shares depend on the number of threads alone, so that results are reproducible.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, len(ranges))
+    if workers < 2 or device.type != "cpu":
+        return [work(ranges)]
+
+    def alone(share):
+        torch.set_num_threads(1)  # of this thread's products; the caller's are given back below
+        return work(share)
+
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))
+    finally:
+        torch.set_num_threads(threads)

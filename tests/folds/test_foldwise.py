@@ -1,0 +1,57 @@
+"""Rows that differ between the folds: each fold's products are its own."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from skbamm.folds import FoldWeights, FoldwiseRows
+
+from . import naive
+from .naive import N
+from .test_rows import D, coefficients, data
+from ..problems import rows_of
+
+SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, 40), np.arange(10))]
+
+
+def folds(make=lambda X: X):
+    """Return one set of rows a fold, each with a matrix of its own."""
+    found = []
+    for k, split in enumerate(SPLITS):
+        X, target = data(seed=k)
+        found.append(rows_of(make(X), target, FoldWeights(N, [split])))
+    return found
+
+
+@pytest.mark.parametrize("make", [lambda X: X, lambda X: sp.csr_array(X * (X > 0))])
+def test_every_fold_sees_its_own_matrix(make):
+    parts = folds(make)
+    rows = FoldwiseRows(parts)
+    y = coefficients(2, 3, 2, 2, D + 1)
+    products, sums = rows.sweep(y, naive.row_function)
+    gram = rows.gram(y[:1], naive.weight_function, False, N)
+    diagonal = rows.diagonal(y[:1], naive.weight_function)
+    for k, part in enumerate(parts):
+        own = y[:, :, k : k + 1]
+        expected, expected_sums = part.sweep(own, naive.row_function)
+        torch.testing.assert_close(products[:, :, k : k + 1], expected)
+        for got, one in zip(sums, expected_sums, strict=True):
+            torch.testing.assert_close(got[:, k : k + 1], one)
+        one = part.gram(own[:1], naive.weight_function, False, N)
+        torch.testing.assert_close(gram[:, k : k + 1], one)
+        torch.testing.assert_close(
+            diagonal[:, k : k + 1], torch.diagonal(one, dim1=-2, dim2=-1), rtol=1e-10, atol=1e-12
+        )
+
+
+def test_folds_never_share_a_gram():
+    rows = FoldwiseRows(folds())
+    y = coefficients(1, 1, 2, 1, D + 1)
+    assert rows.gram(y, naive.weight_function, True, N).shape[1] == 2
+
+
+def test_shape_and_totals_are_those_of_the_folds():
+    rows = FoldwiseRows(folds())
+    assert (rows.n_rows, rows.n_folds, rows.n_coefficients) == (N, 2, D + 1)
+    assert rows.train_total.tolist() == [25.0, 30.0]

@@ -1,0 +1,121 @@
+"""Passes over a dense matrix are the naive products."""
+
+import numpy as np
+import pytest
+import torch
+
+from skbamm.folds import FoldWeights
+
+from . import naive
+from .conftest import SPLITS
+from .naive import N, NaiveWeights
+from ..problems import rows_of
+
+D = 4
+
+
+def coefficients(r, S, K, m, p, seed=0):
+    shape = (r, S, K, m, p)
+    return torch.as_tensor(np.random.default_rng(seed).normal(size=shape))
+
+
+def data(n=N, d=D, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), rng.normal(size=n)
+
+
+def check(X, target, splits, options, *, fit_intercept=True, S=2, m=3, rows=None, rtol=1e-11):
+    """Compare sweep, gram and diagonal with naive products."""
+    given = FoldWeights(len(target), splits, **options)
+    expected_weights = NaiveWeights(len(target), splits, **options)
+    rows = rows_of(X, target, given, fit_intercept) if rows is None else rows
+    X = torch.as_tensor(naive.dense(X, fit_intercept))
+    y = coefficients(2, S, len(splits), m, X.shape[1])
+    assert rows.n_coefficients == X.shape[1]
+    close = {"rtol": rtol, "atol": rtol}
+    got, sums = rows.sweep(y, naive.row_function)
+    expected, expected_sums = naive.sweep(X, target, expected_weights, y, naive.row_function)
+    torch.testing.assert_close(got, expected, **close)
+    torch.testing.assert_close(list(sums), expected_sums, **close)
+    y = y[:1]
+    for share in (False, True):
+        got = rows.gram(y, naive.weight_function, share, len(target))
+        expected = naive.gram(X, target, expected_weights, y, naive.weight_function, share)
+        torch.testing.assert_close(got, expected, **close)
+    got = rows.diagonal(y, naive.weight_function)
+    expected = naive.gram(X, target, expected_weights, y, naive.weight_function)
+    torch.testing.assert_close(got, torch.diagonal(expected, dim1=-2, dim2=-1), **close)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_products_are_naive_ones(splits, options, fit_intercept):
+    check(*data(), splits, options, fit_intercept=fit_intercept)
+
+
+@pytest.mark.parametrize(("S", "m"), [(1, 1), (1, 3), (4, 1), (3, 2)])
+def test_any_number_of_starts_and_outputs(S, m):
+    check(*data(), SPLITS["shuffled"], {}, S=S, m=m)
+
+
+def test_one_column_and_one_feature():
+    check(*data(d=1), SPLITS["one fold"], {}, S=1, m=1)
+
+
+@pytest.mark.parametrize("n", [8192, 8193, 20_001])
+def test_chunks_add_up_to_one_product(n):
+    rng = np.random.default_rng(0)
+    splits = [(np.arange(0, n, 2), np.arange(1, n, 2)), (np.arange(n // 2), np.arange(n // 2, n))]
+    check(*data(n, 3), splits, {"fit_weight": rng.uniform(size=n)}, m=1)
+
+
+@pytest.mark.parametrize("kind", ["int64", "int8", "bool", "float32"])
+def test_any_number_type(kind):
+    X, target = data()
+    check((4 * X).astype(kind), target, SPLITS["kfold"], {})
+
+
+def test_memory_layouts_give_the_same():
+    X, target = data(2 * N, 2 * D)
+    part = X[::2, ::2]
+    assert not part.flags.c_contiguous and not part.flags.f_contiguous
+    for layout in (part, np.asfortranarray(part), X.T.copy().T[::2, ::2]):
+        check(layout, target[:N], SPLITS["kfold"], {})
+
+
+def test_rows_are_neither_copied_nor_changed():
+    X, target = data()
+    before = X.copy()
+    rows = rows_of(X, target, FoldWeights(N, SPLITS["kfold"]))
+    assert rows.X.data_ptr() == X.ctypes.data
+    rows.sweep(coefficients(2, 1, 3, 1, D + 1), naive.row_function)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_single_precision_adds_up_in_double():
+    X, target = data(20_001, 3)
+    splits = [(np.arange(10_000), np.arange(10_000, 20_001))]
+    weights = FoldWeights(len(X), splits)
+    y = coefficients(2, 2, 1, 1, 4)
+    rows = rows_of(X, target, weights, dtype=torch.float32)
+    products, sums = rows.sweep(y.float(), naive.row_function)
+    assert products.dtype == torch.float64 and sums[0].dtype == torch.float64
+    exact, exact_sums = rows_of(X, target, weights).sweep(y, naive.row_function)
+    torch.testing.assert_close(products, exact, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(list(sums), list(exact_sums), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [5_000, 60_000])
+def test_a_gram_of_fewer_rows_is_near_that_of_all(n):
+    X, target = data(n, 3)
+    rows = rows_of(X, target, FoldWeights(n, [(np.arange(n), np.arange(0, n, 3))]))
+    y = coefficients(1, 1, 1, 1, 4)
+    full = rows.gram(y, naive.weight_function, True, n)
+    fewer = rows.gram(y, naive.weight_function, True, n // 4)
+    assert float((fewer - full).norm() / full.norm()) < 0.15
+
+
+def test_train_total_is_that_of_the_weights():
+    weights = FoldWeights(N, SPLITS["kfold"], fit_weight=np.arange(N, dtype=float))
+    rows = rows_of(*data(), weights)
+    assert torch.equal(rows.train_total, weights.train_total)
+    assert (rows.n_rows, rows.n_folds) == (N, 3)

@@ -1,0 +1,228 @@
+"""Metrics: whichever is taken, solutions are the same; and none fails on awkward data."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+
+from skbamm.bilevel import Status, solve, solve_lower
+from skbamm.glm import curvature
+
+from ..problems import X_MANY, Y_MANY, ESTIMATORS, hessian, log_values, model_problem
+from .conftest import three_folds
+
+
+@pytest.fixture(params=["own factors", "shared factors", "conjugate gradients"])
+def metric(request, monkeypatch):
+    """Every kind of metric, forced on problems of any size."""
+    limits = {
+        "own factors": (10**6, 1e30),
+        "shared factors": (10**6, 0),
+        "conjugate gradients": (0, 1e30),
+    }
+    dense_limit, own_factors = limits[request.param]
+    monkeypatch.setattr(curvature, "_DENSE_LIMIT", dense_limit)
+    monkeypatch.setattr(curvature, "_OWN_FACTORS", own_factors)
+    return request.param
+
+
+@pytest.fixture
+def many(single):
+    """One model of each loss, the logistic one on rows enough that folds may share a factor."""
+    estimator, X, y, splits = single
+    if len(np.unique(y)) == 2:
+        return estimator, X_MANY, Y_MANY, three_folds(len(Y_MANY))
+    return estimator, X, y, splits
+
+
+def random_like(y, seed=0):
+    return torch.as_tensor(np.random.default_rng(seed).normal(size=y.shape))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_solutions_do_not_depend_on_the_metric(many, metric, sparse, monkeypatch):
+    estimator, X, y, splits = many
+    if sparse:
+        X = sp.csr_array(X * (X > 0))
+        estimator = type(estimator)()
+    x = log_values(0.1, 3.0)
+    problem = model_problem(estimator, X, y, splits, starts=2)
+    got = solve_lower(problem, x, tol=1e-11)
+    assert bool(got.converged.all())
+    monkeypatch.undo()
+    expected = solve_lower(problem, x, tol=1e-11).y
+    torch.testing.assert_close(got.y, expected, rtol=1e-6, atol=1e-7 * float(expected.abs().max()))
+
+
+def test_optima_do_not_depend_on_the_metric(many, metric, monkeypatch):
+    estimator, X, y, splits = many
+    criterion = "r2" if y.dtype == float else "log_loss"
+    x0 = log_values(0.01, 1.0, 30.0)
+    bounds = (np.log(1e-4), np.log(1e4))
+    problem = model_problem(
+        estimator, X, y, splits, criterion=criterion, starts=3, bounds=bounds
+    )
+    got = solve(problem, x0, tol=1e-6)
+    monkeypatch.undo()
+    expected = solve(problem, x0, tol=1e-6)
+    assert got.success and expected.success
+    assert got.fun == pytest.approx(expected.fun, rel=1e-6)
+    torch.testing.assert_close(got.x, expected.x, rtol=0, atol=1e-2)
+
+
+def test_every_metric_is_linear_symmetric_and_positive(single, metric):
+    estimator, X, y, splits = single
+    problem = model_problem(estimator, X, y, splits, starts=1)
+    x = log_values(1.0)
+    at = 0.1 * random_like(problem.start(x))
+    solver = problem.curvature(x, at, 0.0)
+    size = at[0, 0].numel()
+    rights = torch.stack([random_like(at, seed) for seed in range(3)])
+    solved = solver.solve(rights)
+    assert solved.shape == rights.shape
+    if problem.loss.couples_outputs:
+        rights = rights - rights.mean(-2, keepdim=True)
+    inner = (rights * solved).flatten(3).sum(-1)
+    assert bool((inner > 0).all())
+    if metric == "own factors" and not problem.loss.couples_outputs:
+        basis = torch.eye(size, dtype=at.dtype).reshape(size, 1, 1, *at.shape[2:])
+        matrix = solver.solve(basis.expand(size, *at.shape).clone()).flatten(3)
+        matrix = matrix.permute(1, 2, 3, 0)
+        product = matrix @ hessian(problem, x, at)
+        eye = torch.eye(size, dtype=at.dtype).expand_as(product)
+        torch.testing.assert_close(product, eye, rtol=0, atol=1e-7)
+
+
+def test_several_outputs_reach_the_inverse_nearly(metric):
+    estimator, X, y = ESTIMATORS["multinomial"]
+    problem = model_problem(estimator, X, y, three_folds(len(y)), starts=2)
+    x = log_values(0.1, 1.0)
+    at = 0.1 * random_like(problem.start(x))
+    v = random_like(at, 1)
+    v = v - v.mean(-2, keepdim=True)  # the shift of all classes cannot be recovered
+    product = problem.hessian_product(x, at, v[None], 0.0)
+    solved = problem.curvature(x, at, 0.0).solve(product)[0]
+    back = problem.hessian_product(x, at, (solved - v)[None], 0.0)[0]
+
+    def energy(a, b):
+        return (a * b).flatten(2).sum(-1)
+
+    # The error in the norm of the Hessian: what a step leaves of the decrement.
+    assert float((energy(solved - v, back) / energy(v, product[0])).max()) < 0.25
+
+
+def test_chosen_starts_keep_their_metric(single, metric):
+    estimator, X, y, splits = single
+    problem = model_problem(estimator, X, y, splits, starts=3)
+    x = log_values(0.01, 1.0, 10.0)
+    at = 0.1 * random_like(problem.start(x))
+    right = torch.stack([random_like(at, 1), random_like(at, 2)])
+    whole = problem.curvature(x, at, 0.0)
+    part = problem.select([2, 0])
+    fresh = part.curvature(x[[2, 0]], at[[2, 0]], 0.0)
+    close = {"rtol": 1e-6, "atol": 1e-9 * float(right.abs().max())}
+    kept = whole.select([2, 0]).solve(right[:, [2, 0]])
+    if metric == "own factors" and not problem.loss.couples_outputs:
+        torch.testing.assert_close(kept, fresh.solve(right[:, [2, 0]]), **close)
+        torch.testing.assert_close(kept, whole.solve(right)[:, [2, 0]], **close)
+    assert bool(((kept * right[:, [2, 0]]).flatten(3).sum(-1) > 0).all())
+
+
+def test_averaging_adds_the_upper_levels_curvature():
+    estimator, X, y = ESTIMATORS["logistic"]
+    problem = model_problem(estimator, X, y, three_folds(len(y)), criterion="log_loss")
+    x, mu = log_values(1.0), 0.4
+    at = 0.1 * random_like(problem.start(x))
+    v = random_like(at, 1)
+    product = problem.hessian_product(x, at, v[None], mu)
+    torch.testing.assert_close(problem.curvature(x, at, mu).solve(product)[0], v, rtol=1e-6, atol=1e-8)
+
+
+# Awkward data
+
+
+def scales(X, y):
+    X = X[:, :6].copy()
+    X[:, 0] *= 1e8
+    X[:, 1] *= 1e-8
+    return X, y
+
+
+def constant(X, y):
+    X = X[:, :6].copy()
+    X[:, 1], X[:, 2] = 7.0, 0.0
+    return X, y
+
+
+def twins(X, y):
+    return np.column_stack([X[:, :4], X[:, :4]]), y
+
+
+def short(X, y):
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([np.flatnonzero(y == c)[:8] for c in np.unique(y)[:8]])
+    rows = np.sort(rows[:24])
+    wide = np.column_stack([X[rows], rng.normal(size=(len(rows), 60))])
+    return wide, y[rows]
+
+
+def separable(X, y):
+    return np.column_stack([X[:, :3], 10.0 * (y > np.median(y)), y / y.max()]), y
+
+
+@pytest.mark.parametrize("awkward", [scales, constant, twins, short, separable])
+@pytest.mark.parametrize("moments", [False, True])
+def test_awkward_data_give_finite_results(single, awkward, metric, moments):
+    estimator, X, y, _ = single
+    if moments and y.dtype != float:
+        pytest.skip("moments are for squared losses")
+    X, y = awkward(X, y)
+    splits = three_folds(len(y))
+    is_ridge = y.dtype == float
+    criterion = "squared_error" if is_ridge else "log_loss"
+    bounds = (np.log(1e-4), np.log(1e4))
+    problem = model_problem(
+        estimator, X, y, splits, criterion=criterion, starts=2, bounds=bounds, moments=moments
+    )
+    x = log_values(1e-4, 1e4)
+    lower = solve_lower(problem, x)
+    assert bool(torch.isfinite(lower.y).all()) and bool(torch.isfinite(lower.decrement).all())
+    result = solve(problem, x / 2)
+    assert result.status is not Status.DIVERGED
+    for part in (result.x, result.y, result.v):
+        assert bool(torch.isfinite(part).all())
+    # Relative to the best constant prediction.
+    assert np.isfinite(result.fun) and result.fun < 2
+
+
+def test_a_poor_metric_is_no_reason_to_call_it_converged(single, metric):
+    """A factor shared by folds of few rows is a poor metric: slow, but nothing is made up."""
+    estimator, X, y, splits = single
+    criterion = "r2" if y.dtype == float else "log_loss"
+    problem = model_problem(estimator, X, y, splits, criterion=criterion, starts=3)
+    for tol in (1e-3, 1e-4, 1e-6):
+        result = solve(problem, log_values(0.01, 1.0, 30.0), tol=tol)
+        assert not result.success or max(result.kkt_residual) <= tol
+        at = result.x[None]
+        alone = problem.select([0])
+        y_exact = solve_lower(alone, at, tol=1e-10, max_iter=1000).y
+        exact = float(alone.directions(at, y_exact, 0 * y_exact, 0.0).upper.sum())
+        # F is that of models which follow x to 5 %, to second order.
+        assert result.fun == pytest.approx(exact, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["ridge", "logistic"])
+def test_scales_of_features_are_no_excuse(name):
+    """What a feature of scale 1e8 contributes to a solution is what it should be."""
+    estimator, X, y = ESTIMATORS[name]
+    X = X[:, :5].copy()
+    X[:, 0] *= 1e8
+    splits = three_folds(len(y))
+    problem = model_problem(clone(estimator), X, y, splits)
+    got = solve_lower(problem, log_values(1.0), tol=1e-10)
+    assert bool(got.converged.all())
+    # A penalty that such a feature does not feel: the same as none on that of scale 1.
+    value, gradient = problem.lower(log_values(1.0), got.y)
+    sizes = torch.as_tensor(np.append(X.std(0), 1.0))
+    assert float((gradient / sizes).abs().max()) < 1e-7 * (1 + float(value.max()))

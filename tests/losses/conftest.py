@@ -1,0 +1,50 @@
+"""Predictors and targets of the losses' tests."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
+
+from ..problems import torch_logistic, torch_multinomial, torch_squared
+
+N, COLUMNS = 7, 6
+
+
+@dataclass
+class Case:
+    """A loss, what it should be of predictors (n, m, C), and targets for it."""
+
+    loss: Any
+    reference: Any
+    target: Tensor
+
+    def predictors(self, scale=2.0, seed=0) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        shape = (N, self.loss.n_outputs, COLUMNS)
+        return scale * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def _cases():
+    yield "logistic", LogisticLoss(), torch_logistic, torch.arange(N) % 2
+    yield "multinomial", MultinomialLoss(3), torch_multinomial, torch.arange(N) % 3
+    yield "two classes", MultinomialLoss(2), torch_multinomial, torch.arange(N) % 2
+    yield "squared", HalfSquaredLoss(), torch_squared, torch.linspace(-3, 3, N)
+    yield "two outputs", HalfSquaredLoss(2), torch_squared, torch.linspace(-3, 3, 2 * N).view(N, 2)
+
+
+@pytest.fixture(params=_cases(), ids=lambda case: case[0])
+def case(request):
+    """Every loss."""
+    _, loss, reference, target = request.param
+    return Case(loss, reference, target.double())
+
+
+@pytest.fixture(params=list(_cases())[:3], ids=lambda case: case[0])
+def classifier(request):
+    """Every loss of class labels."""
+    _, loss, reference, target = request.param
+    return Case(loss, reference, target.double())
