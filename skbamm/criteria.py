@@ -113,5 +113,3 @@ def _variance(target: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
     total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
     mean = (weight[:, None] * rows).sum(0) / total
     return (weight[:, None] * (rows - mean) ** 2).sum(0) / total
-
-

@@ -138,7 +138,7 @@ class _HessianProduct:
         """Return itself: there is one start."""
         return self
 
-    def at(self, x):
+    def at(self, x, y):
         """Return itself: the Hessian is that of the point where it was taken."""
         return self
 

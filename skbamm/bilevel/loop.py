@@ -25,6 +25,7 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
+_DOUBT = 0.02  # share of F that may still be the lag's doing for x to move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
@@ -174,14 +175,16 @@ class _Run:
         unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
         v = schedule.v_step.step(self.v, d.residual_v, p_v, unsettled)
         shares, noise = self._hypergradient(d, y, v, mu, error)
-        # The Lagrangian is F at the y that f asks for, up to the product of both errors.
-        upper = (d.upper - torch.where(error <= _FOLLOW, dot(self.v, d.grad_y), 0.0)).sum(1)
+        # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
+        # it is from F at the y we have tells how much of F is still the lag's doing.
+        lagged = torch.where(error <= _FOLLOW, dot(self.v, d.grad_y), 0.0)
+        upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         grad = shares.sum(1)
         finite = torch.isfinite(upper) & torch.isfinite(noise)
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
-        trusted = finite & close & (error.amax(1) <= _FOLLOW)
+        trusted = finite & close & (error.amax(1) <= _FOLLOW) & (doubt <= _DOUBT * upper.abs())
         kkt = self._kkt(d, grad)
-        if self._record(upper, grad, trusted, kkt, noise):
+        if self._record(upper, doubt, trusted, kkt, noise):
             return Status.CONVERGED
         # Where x's own equation holds, y and v may come to rest.
         go = trusted & (kkt[:, 2] > 0.5 * self.tol) if schedule.waits else finite
@@ -196,8 +199,8 @@ class _Run:
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
-        if self.curvature is not None and bool(self.moved.any()):
-            self.curvature = self.curvature.at(x)
+        if self.curvature is not None:
+            self.curvature = self.curvature.at(x, y)
         self.x, self.y, self.v = x, y, v
         if screening and schedule.waits and self._screened(k, upper, trusted):
             self._choose(upper, trusted)
@@ -238,12 +241,16 @@ class _Run:
         res_x = (x - self.problem.project(x - grad)).norm(dim=1)
         return torch.stack([res_y, res_v, res_x], 1)
 
-    def _record(self, upper, grad, trusted, kkt, noise) -> bool:
+    def _record(self, upper, doubt, trusted, kkt, noise) -> bool:
         """Note the iteration; return whether the leading start has converged."""
-        rows = torch.stack([upper, trusted.double(), noise, *kkt.unbind(1)], 1).tolist()
-        candidates = [s for s, row in enumerate(rows) if row[1]] or range(len(rows))
-        self.lead = min(candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf)
-        value, ok, error, *triple = rows[self.lead]
+        columns = [upper, doubt, trusted.double(), noise, *kkt.unbind(1)]
+        rows = torch.stack(columns, 1).tolist()
+        finite = torch.isfinite(upper).tolist()
+        candidates = [s for s, row in enumerate(rows) if row[2]] or range(len(rows))
+        self.lead = min(
+            candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf
+        )
+        value, doubtful, ok, error, *triple = rows[self.lead]
         self.history["seconds"].append(time.perf_counter() - self.began)
         self.history["upper"].append(value)
         self.history["kkt_residual"].append(max(triple))
@@ -254,11 +261,13 @@ class _Run:
             s, first = self.lead, self.best is None or not self.best["counts"]
             # A published schedule converges to its point; F may be lower where y lags.
             first |= not self.schedule.waits
-            if first or (counts and (value < self.best["upper"] or converged)):
-                gained = first or self.best["upper"] - value > self.tol * abs(value) * 0.01
+            worst = value + doubtful
+            if first or (counts and (worst < self.best["worst"] or converged)):
+                gained = first or self.best["worst"] - worst > self.tol * abs(value) * 0.01
                 self.since_best = 0 if gained else self.since_best + 1
                 self.best = {
-                    "upper": value, "counts": counts, "kkt": triple, "start": self.starts[s],
+                    "upper": value,
+                    "worst": worst, "counts": counts, "kkt": triple, "start": self.starts[s],
                     "x": self.x[s].clone(), "y": self.y[s].clone(), "v": self.v[s].clone(),
                 }  # fmt: skip
             elif counts:
@@ -282,7 +291,7 @@ class _Run:
         """
         if bool(trusted.all()) or k + 1 >= _SCREEN:
             return True
-        return k + 1 >= _SCREEN // 2 and bool(trusted[upper.nan_to_num(torch.inf).argmin()])
+        return k + 1 >= _SCREEN // 3 and bool(trusted[upper.nan_to_num(torch.inf).argmin()])
 
     def _choose(self, upper: Tensor, trusted: Tensor) -> None:
         """End the screening: keep the best start, and use what the others saw."""
@@ -308,7 +317,7 @@ class _Run:
         if jump is not None and self.screened:
             x = self.problem.project(torch.full_like(self.x, jump()))
             self.moved, self.x = (x != self.x).any(1), x
-            self.curvature = self.curvature and self.curvature.at(x)
+            self.curvature = self.curvature and self.curvature.at(x, self.y)
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""

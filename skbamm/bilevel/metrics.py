@@ -19,7 +19,7 @@ class Identity:
         """Return itself: nothing is kept a start."""
         return self
 
-    def at(self, x):
+    def at(self, x, y):
         """Return itself."""
         return self
 
@@ -38,7 +38,7 @@ class Diagonal:
         """Return the metric of these starts."""
         return Diagonal(self.diagonal[starts])
 
-    def at(self, x):
+    def at(self, x, y):
         """Return itself."""
         return self
 
@@ -85,7 +85,7 @@ class Cholesky:
         chosen.scale, chosen.factor = self.scale[starts], self.factor[starts]
         return chosen
 
-    def at(self, x):
+    def at(self, x, y):
         """Return itself."""
         return self
 
@@ -148,9 +148,9 @@ class ConjugateGradient:
             self.product.select(starts), self.inner.select(starts), self.steps, self.tol
         )
 
-    def at(self, x):
-        """Return the metric for another x."""
-        return ConjugateGradient(self.product.at(x), self.inner.at(x), self.steps, self.tol)
+    def at(self, x, y):
+        """Return the metric for another point."""
+        return ConjugateGradient(self.product.at(x, y), self.inner.at(x, y), self.steps, self.tol)
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ class Curvature(Protocol):
         """Return the metric of these starting points only."""
         ...
 
-    def at(self, x: Tensor) -> Curvature:
-        """Return the metric for another x, as far as that costs no pass over the data.
+    def at(self, x: Tensor, y: Tensor) -> Curvature:
+        """Return the metric for another point, as far as that costs no pass over the data.
 
         One start may become several: ``x`` has shape (S, h), with any S if there was one.
         """
@@ -76,9 +76,7 @@ class Problem(Protocol):
         """Evaluate everything one iteration needs, in one pass over the data."""
         ...
 
-    def grad_x(
-        self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor
-    ) -> Tensor | None:
+    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor | None:
         """Return the shares of the hypergradient at other y and v, or None if that needs a pass.
 
         ``upper`` are the shares of F nearby, as ``directions`` returned them.

@@ -50,7 +50,9 @@ class NormalisedStep:
     Adam's normalisation with short memories; the rate halves when F rises.
     """
 
-    def __init__(self, rate: float = 0.5, betas: tuple[float, float] = (0.7, 0.9), cap: float = 1.0):
+    def __init__(
+        self, rate: float = 0.5, betas: tuple[float, float] = (0.7, 0.9), cap: float = 1.0
+    ):
         self.rate, self.betas, self.cap = rate, betas, cap
         self._state: dict[str, Tensor] = {}
 

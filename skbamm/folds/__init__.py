@@ -1,9 +1,20 @@
 """Rows and folds as tensors on a device."""
 
+from skbamm.folds.chunks import threads_for_rows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments
 from skbamm.folds.rows import Chunk, DenseRows, Rows
 from skbamm.folds.sparse import SparseRows
 from skbamm.folds.weights import FoldWeights
 
-__all__ = ["Chunk", "DenseRows", "FoldWeights", "FoldwiseRows", "Moments", "Rows", "SparseRows", "fold_moments"]
+__all__ = [
+    "Chunk",
+    "DenseRows",
+    "FoldWeights",
+    "FoldwiseRows",
+    "Moments",
+    "Rows",
+    "SparseRows",
+    "fold_moments",
+    "threads_for_rows",
+]

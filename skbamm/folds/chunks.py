@@ -7,12 +7,15 @@ pass, and each wait is long where other programs want the same cores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 
 Range = tuple[int, int]
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 def chunk_ranges(n_rows: int, width: int, stride: int = 1) -> list[Range]:
@@ -25,22 +28,33 @@ def chunk_ranges(n_rows: int, width: int, stride: int = 1) -> list[Range]:
     return [(start, min(start + size, n_rows)) for start in starts]
 
 
+@contextmanager
+def threads_for_rows() -> Iterator[None]:
+    """Use torch's threads for chunks of rows, and one for all else, while the context lasts."""
+    threads = torch.get_num_threads()
+    token = _threads.set(_threads.get() or threads)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+        torch.set_num_threads(threads)
+
+
 def over_chunks(ranges: list, device: torch.device, work: Callable[[list], object]) -> list:
     """Call ``work`` with a share of the ranges in each of torch's threads.
 
     The shares depend on the number of threads alone, so that results are reproducible.
     """
-    threads = torch.get_num_threads()
+    threads = _threads.get() or torch.get_num_threads()
     workers = min(threads, len(ranges))
     if workers < 2 or device.type != "cpu":
         return [work(ranges)]
 
-    def alone(share):
-        torch.set_num_threads(1)  # of this thread's products; the caller's are given back below
-        return work(share)
+    with threads_for_rows(), ThreadPoolExecutor(workers) as pool:
 
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))
-    finally:
-        torch.set_num_threads(threads)
+        def alone(share):
+            torch.set_num_threads(1)  # a new thread has torch's default
+            return work(share)
+
+        return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))

@@ -33,8 +33,7 @@ class FoldwiseRows:
     def sweep(self, coefficients, function):
         """See ``Rows.sweep``."""
         parts = [
-            rows.sweep(coefficients[:, :, k : k + 1], function)
-            for k, rows in enumerate(self.folds)
+            rows.sweep(coefficients[:, :, k : k + 1], function) for k, rows in enumerate(self.folds)
         ]
         products = torch.cat([product for product, _ in parts], 2)
         sums = zip(*(sums for _, sums in parts), strict=True)

@@ -71,13 +71,9 @@ def _shared_moments(rows):
     validation = [summer.of(*weights.nonzero(k, "validation")) for k in range(K)]
     if weights.complementary():
         same = weights.same_weights()
-        left_out = (
-            validation if same else [summer.of(*weights.left_out(k)) for k in range(K)]
-        )
+        left_out = validation if same else [summer.of(*weights.left_out(k)) for k in range(K)]
         total = [sum(part) for part in zip(*left_out, strict=True)]
-        train = [
-            tuple(t - o for t, o in zip(total, out, strict=True)) for out in left_out
-        ]
+        train = [tuple(t - o for t, o in zip(total, out, strict=True)) for out in left_out]
     else:
         train = [summer.of(*weights.nonzero(k, "train")) for k in range(K)]
     return (

@@ -53,9 +53,7 @@ class Rows(Protocol):
         """Sum of the training weights of each fold, shape (K,), float64."""
         ...
 
-    def sweep(
-        self, coefficients: Tensor, function: RowFunction
-    ) -> tuple[Tensor, list[Tensor]]:
+    def sweep(self, coefficients: Tensor, function: RowFunction) -> tuple[Tensor, list[Tensor]]:
         """Return ``X' function(X coefficients)`` and what the function sums, in one pass.
 
         Parameters
@@ -73,9 +71,7 @@ class Rows(Protocol):
         """
         ...
 
-    def gram(
-        self, coefficients: Tensor, function: RowFunction, share: bool, limit: int
-    ) -> Tensor:
+    def gram(self, coefficients: Tensor, function: RowFunction, share: bool, limit: int) -> Tensor:
         """Return ``X' diag(weights) X`` for the weights that ``function`` makes of predictors.
 
         Parameters

@@ -64,9 +64,7 @@ class SparseRows:
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = SparseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
-        squares._blocks = [
-            (start, stop, X, _squared(Xt)) for start, stop, X, Xt in self._chunks()
-        ]
+        squares._blocks = [(start, stop, X, _squared(Xt)) for start, stop, X, Xt in self._chunks()]
         return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
     def gram(self, coefficients, function, share, limit):

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
-_CG_STEPS, _CG_TOL = 20, 0.1
+_CG_STEPS, _CG_TOL = 30, 0.03
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
 
@@ -100,8 +99,8 @@ class GramMetric:
         chosen.factor = self.factor.select(starts)
         return chosen
 
-    def at(self, x: Tensor):
-        """Return the metric for another x: only the penalty changes."""
+    def at(self, x: Tensor, y: Tensor):
+        """Return the metric for another x; the Gram matrices stay."""
         if x.shape == self.x.shape and bool((x == self.x).all()):
             return self
         gram = self.gram
@@ -124,9 +123,9 @@ class Gauge:
         """Return the metric of these starts."""
         return Gauge(self.inner.select(starts))
 
-    def at(self, x):
-        """Return the metric for another x."""
-        return Gauge(self.inner.at(x))
+    def at(self, x, y):
+        """Return the metric for another point."""
+        return Gauge(self.inner.at(x, y))
 
 
 def _centred(t: Tensor) -> Tensor:
@@ -155,9 +154,9 @@ class HessianProduct:
         """Return the map of these starts."""
         return HessianProduct(self.problem.select(starts), self.x[starts], self.y[starts], self.mu)
 
-    def at(self, x):
-        """Return the map for another x; y stays."""
-        if len(x) == len(self.y):
-            return HessianProduct(self.problem, x, self.y, self.mu)
-        one = self.problem.select([0] * len(x))
-        return HessianProduct(one, x, self.y[[0] * len(x)], self.mu)
+    def at(self, x, y):
+        """Return the map at another point: each product is a pass of its own anyway."""
+        problem = self.problem
+        if len(x) != problem.shape[0]:
+            problem = problem.select([0] * len(x))
+        return HessianProduct(problem, x, y.to(problem.rows.dtype), self.mu)

@@ -17,7 +17,7 @@ from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, remember_features
 
 _GPU_WORTH = 1_000_000  # entries of X from which a GPU is chosen by itself
-_SINGLE_WORTH = 1 << 19  # predictors of a pass from which single precision pays
+_SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
 _SINGLE_SPREAD = 1e3  # scales and offsets of features that single precision can bear
 
 

@@ -19,7 +19,7 @@ from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
 from skbamm.space import Axis
 
-N_STARTS = 5
+_FEW_COLUMNS = 20  # columns a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER = 10
@@ -84,8 +84,9 @@ class JointSolver:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
         self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
-        columns = N_STARTS * len(self.used) * task.loss.n_outputs
-        self.dtype = choose_dtype(dtype, sample, columns)
+        columns = len(self.used) * task.loss.n_outputs
+        self.n_starts = 5 if columns <= _FEW_COLUMNS else 3
+        self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
         self._moments = None
         self._metric = None  # the last one of all rows, near any solution of this model
@@ -117,13 +118,13 @@ class JointSolver:
         target = torch.as_tensor(self.task.target, device=self.device)
         chosen = make_criterion(criterion, self.task.loss, target, self.weights)
         low, high = axis.bounds()
-        x0 = torch.linspace(low, high, N_STARTS + 2, dtype=torch.float64, device=self.device)
+        x0 = torch.linspace(low, high, self.n_starts + 2, dtype=torch.float64, device=self.device)
         x0 = x0[1:-1, None]
         few, y0 = self._some_rows(), None
         if few is not None:
             # Models of some rows are close to those of all, and cost next to nothing.
-            y0 = solve_lower(self._glm(axis, few, N_STARTS), x0, tol=_BEGIN_TOL).y
-        problem = self._problem(axis, N_STARTS, self.dtype, chosen)
+            y0 = solve_lower(self._glm(axis, few, self.n_starts), x0, tol=_BEGIN_TOL).y
+        problem = self._problem(axis, self.n_starts, self.dtype, chosen)
         result = solve(problem, x0, y0=y0, max_iter=max_iter, tol=tol, max_time=max_time)
         self._metric = result.curvature
         return result, chosen, float(x0[result.start])
@@ -183,7 +184,9 @@ class JointSolver:
                 rows = self._make(self.matrix, self.task.target, self.weights, dtype)
             else:
                 width = max(self.folds[k].matrix.shape[1] for k in self.used)
-                rows = FoldwiseRows([self._fold_rows(self.folds[k], width, dtype) for k in self.used])
+                rows = FoldwiseRows(
+                    [self._fold_rows(self.folds[k], width, dtype) for k in self.used]
+                )
             self._rows[dtype] = rows
         return self._rows[dtype]
 
@@ -195,7 +198,8 @@ class JointSolver:
             for a in range(0, len(x), size)
         ]
         return FoldSolutions(
-            np.concatenate([p.coef for p in parts]), np.concatenate([p.gradient_norm for p in parts])
+            np.concatenate([p.coef for p in parts]),
+            np.concatenate([p.gradient_norm for p in parts]),
         )
 
     def _solve_block(self, axis, x, y) -> FoldSolutions:
@@ -209,7 +213,7 @@ class JointSolver:
             y = first.y.double()
         problem = self._problem(axis, len(x), torch.float64)
         if metric is not None:
-            metric = metric.at(x)
+            metric = metric.at(x, problem.start(x) if y is None else y)
         result = solve_lower(problem, x, y, tol=_FINAL_TOL, curvature=metric)
         return FoldSolutions(
             problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()

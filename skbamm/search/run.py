@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
 from skbamm.bilevel import BilevelResult, Status
+from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import Bank, own_fit, warm_fit
+from skbamm.search.bank import own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import choose_criterion
 from skbamm.search.stand_in import candidate_key
-from skbamm.space import Combination, Space
+from skbamm.space import Combination
 
 
 @dataclass(frozen=True)
@@ -265,13 +265,16 @@ class SearchRun:
         begin.intercept = np.mean([s.intercept for s in solutions], 0)
         joint = self._solvers[key]
         if joint.folds is None:
-            value = getattr(estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator,
-                            joint.twin.hyperparameter)
+            value = getattr(
+                estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator,
+                joint.twin.hyperparameter,
+            )
             tol = getattr(estimator, "tol", 1e-4)
             coef = begin.coef.astype(float)
             if joint.task.fit_intercept:
                 coef = np.concatenate([coef, begin.intercept[:, None].astype(float)], 1)
-            solved = joint.all_rows(float(value), coef, 0.5 * tol)
+            with threads_for_rows():
+                solved = joint.all_rows(float(value), coef, 0.5 * tol)
             width = begin.coef.shape[1]
             begin.coef = solved[:, :width].astype(begin.coef.dtype)
             if joint.task.fit_intercept:
@@ -301,7 +304,8 @@ class SearchRun:
         """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
         self._reason = ""
         try:
-            solve()
+            with threads_for_rows():
+                solve()
         except NotApplicable as error:
             self._reason = str(error)
         except Exception as error:

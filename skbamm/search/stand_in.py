@@ -129,7 +129,5 @@ class ScoringSplits(FrozenSplits):
     """
 
     def __init__(self, cv: Any, splits: list, n_rows: int):
-        coded = [
-            (np.array([k % n_rows, k // n_rows]), test) for k, (_, test) in enumerate(splits)
-        ]
+        coded = [(np.array([k % n_rows, k // n_rows]), test) for k, (_, test) in enumerate(splits)]
         super().__init__(cv, coded)

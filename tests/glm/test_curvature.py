@@ -63,12 +63,12 @@ def test_optima_do_not_depend_on_the_metric(many, metric, monkeypatch):
     problem = model_problem(
         estimator, X, y, splits, criterion=criterion, starts=3, bounds=bounds
     )
-    got = solve(problem, x0, tol=1e-6)
+    got = solve(problem, x0)
     monkeypatch.undo()
-    expected = solve(problem, x0, tol=1e-6)
+    expected = solve(problem, x0)
     assert got.success and expected.success
-    assert got.fun == pytest.approx(expected.fun, rel=1e-6)
-    torch.testing.assert_close(got.x, expected.x, rtol=0, atol=1e-2)
+    assert got.fun == pytest.approx(expected.fun, rel=1e-5)
+    torch.testing.assert_close(got.x, expected.x, rtol=0, atol=0.1)
 
 
 def test_every_metric_is_linear_symmetric_and_positive(single, metric):

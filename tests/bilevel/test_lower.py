@@ -1,0 +1,109 @@
+"""Solving the lower level alone."""
+
+import pytest
+import torch
+
+from skbamm.bilevel import AutogradProblem, solve_lower
+
+from ..problems import ESTIMATORS, log_values, model_problem
+from ..glm.conftest import three_folds
+from .conftest import Rescaled
+
+
+def quartic(metric="newton"):
+    """``f = (y - x)^4 + (y - x)^2``, with its minimum at x."""
+    return AutogradProblem(
+        upper=lambda x, y: y.sum(),
+        lower=lambda x, y: ((y - x) ** 4 + (y - x) ** 2).sum(),
+        y0=torch.tensor([3.0, -2.0], dtype=torch.float64),
+        metric=metric,
+    )
+
+
+X = torch.tensor([[1.0, 0.5]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("metric", ["newton", "cg", "identity"])
+def test_the_minimum_is_found(metric):
+    result = solve_lower(quartic(metric), X, tol=1e-9, max_iter=500)
+    assert bool(result.converged.all())
+    torch.testing.assert_close(result.y[0], X, rtol=0, atol=1e-8)
+    assert result.decrement.item() <= 1e-8
+    assert result.gradient_norm.item() < 1e-7
+
+
+def model(starts=3, name="logistic"):
+    estimator, X, y = ESTIMATORS[name]
+    return model_problem(estimator, X, y, three_folds(len(y)), starts=starts)
+
+
+def test_columns_are_solved_as_if_alone():
+    """Starts finish at different times; none waits or is changed for another."""
+    x = log_values(1e-3, 1.0, 100.0)
+    together = solve_lower(model(), x, tol=1e-10)
+    assert bool(together.converged.all())
+    for s in range(3):
+        alone = solve_lower(model(1), x[s : s + 1], tol=1e-10)
+        torch.testing.assert_close(together.y[s], alone.y[0], rtol=1e-6, atol=1e-7)
+
+
+def test_a_solution_is_recognised_at_once():
+    x = log_values(1e-3, 1.0, 100.0)
+    first = solve_lower(model(), x, tol=1e-9)
+    again = solve_lower(model(), x, first.y, tol=1e-8)
+    assert again.nit == 1 and bool(again.converged.all())
+    assert torch.equal(again.y, first.y)
+
+
+def test_where_it_begins_is_not_changed():
+    x, y = log_values(1.0), 0.1 * torch.ones_like(model(1).start(log_values(1.0)))
+    before = y.clone()
+    solve_lower(model(1), x, y)
+    assert torch.equal(y, before)
+
+
+def test_too_few_iterations_give_the_best_so_far():
+    problem, x = model(), log_values(1e-3, 1.0, 100.0)
+    few, more = (solve_lower(problem, x, tol=1e-9, max_iter=n) for n in (2, 5))
+    assert few.nit == 2 and not bool(few.converged.all())
+    assert bool((more.decrement <= few.decrement).all())
+
+
+def test_the_decrement_estimates_the_distance_from_the_minimum():
+    problem, x = model(1), log_values(1.0)
+    exact = problem.lower(x, solve_lower(problem, x, tol=1e-12).y)[0]
+    rough = solve_lower(problem, x, tol=0, max_iter=8)
+    gap = problem.lower(x, rough.y)[0] - exact
+    torch.testing.assert_close(rough.decrement**2 / 2, gap, rtol=0.3, atol=0)
+
+
+def test_a_bound_on_the_gradient_is_kept():
+    problem, x = model(), log_values(1e-3, 1.0, 100.0)
+    for bound in (1e-3, 1e-9):
+        result = solve_lower(problem, x, tol=float("inf"), gradient_tol=bound)
+        assert bool(result.converged.all())
+        assert float(result.gradient_norm.max()) <= bound
+        _, gradient = problem.lower(x, result.y)
+        torch.testing.assert_close(result.gradient_norm, gradient.abs().amax((2, 3)))
+
+
+def test_an_impossible_tolerance_ends_where_the_arithmetic_does():
+    result = solve_lower(model(), log_values(1e-3, 1.0, 100.0), tol=0.0, max_iter=1000)
+    assert result.nit < 100
+    assert not bool(result.converged.any())
+    assert float(result.decrement.max()) < 1e-10
+
+
+@pytest.mark.parametrize("factor", [10.0, 3.0, 0.3])
+def test_a_metric_of_the_wrong_scale_is_recovered_from(factor):
+    x = log_values(1e-3, 1.0, 100.0)
+    expected = solve_lower(model(), x, tol=1e-10).y
+    got = solve_lower(Rescaled(model(), factor), x, tol=1e-9, max_iter=200)
+    assert bool(got.converged.all())
+    torch.testing.assert_close(got.y, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_keeps_a_graph():
+    result = solve_lower(quartic(), X)
+    parts = (result.y, result.decrement, result.gradient_norm)
+    assert not any(part.requires_grad for part in parts)

@@ -1,0 +1,163 @@
+"""Metrics solve what they say they solve, column by column."""
+
+import pytest
+import torch
+
+from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Identity
+
+S, K, M, P = 3, 2, 2, 4
+
+
+class Product:
+    """Matrices (S, K, m, p, p) as a map of directions."""
+
+    def __init__(self, matrices):
+        self.matrices = matrices
+        self.calls = 0
+
+    def __call__(self, directions):
+        self.calls += 1
+        return (self.matrices @ directions[..., None])[..., 0]
+
+    def select(self, starts):
+        return Product(self.matrices[starts])
+
+    def at(self, *where):
+        return self
+
+
+def matrices(generator, folds=K, condition=10.0):
+    shape = (S, folds, M, P, P)
+    q, _ = torch.linalg.qr(torch.randn(shape, generator=generator, dtype=torch.float64))
+    return q * torch.logspace(0, torch.tensor(condition).log10().item(), P).double() @ q.mT
+
+
+def residuals(generator, right_sides=2):
+    return torch.randn(right_sides, S, K, M, P, generator=generator, dtype=torch.float64)
+
+
+def exact(matrix, r):
+    return torch.linalg.solve(matrix, r[..., None])[..., 0]
+
+
+def test_identity_gives_back_what_it_gets(generator):
+    r = residuals(generator)
+    assert Identity().solve(r) is r
+    assert Identity().select([0]).solve(r) is r
+
+
+def test_diagonal_divides(generator):
+    r, diagonal = residuals(generator), torch.rand(S, K, M, P, generator=generator).double() + 1
+    metric = Diagonal(diagonal)
+    assert torch.equal(metric.solve(r), r / diagonal)
+    assert torch.equal(metric.select([2, 0]).solve(r[:, [2, 0]]), (r / diagonal)[:, [2, 0]])
+
+
+@pytest.mark.parametrize("folds", [K, 1])
+@pytest.mark.parametrize("right_sides", [1, 3])
+def test_cholesky_solves_for_every_column(generator, folds, right_sides):
+    matrix, r = matrices(generator, folds), residuals(generator, right_sides)
+    metric = Cholesky(matrix)
+    torch.testing.assert_close(metric.solve(r), exact(matrix, r), rtol=1e-10, atol=1e-12)
+    chosen = metric.select([2, 0]).solve(r[:, [2, 0]])
+    torch.testing.assert_close(chosen, metric.solve(r)[:, [2, 0]])
+
+
+def test_cholesky_is_shared_by_outputs_of_length_one(generator):
+    matrix, r = matrices(generator)[:, :, :1], residuals(generator)
+    expected = exact(matrix, r)
+    torch.testing.assert_close(Cholesky(matrix).solve(r), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_cholesky_bears_features_of_any_scale(generator):
+    scale = torch.tensor([1e7, 1e-7, 1.0, 1e4]).double()
+    plain, r = matrices(generator), residuals(generator)
+    matrix = plain * scale[:, None] * scale
+    solved = Cholesky(matrix).solve(r * scale)
+    torch.testing.assert_close(solved * scale, exact(plain, r), rtol=1e-8, atol=1e-10)
+
+
+def test_cholesky_leaves_out_a_feature_that_is_not_there(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    matrix[..., 1, :], matrix[..., :, 1] = 0, 0
+    solved = Cholesky(matrix).solve(r)
+    assert bool(torch.isfinite(solved).all())
+    assert not solved[..., 1].any()
+    keep = [0, 2, 3]
+    expected = exact(matrix[..., keep, :][..., keep], r[..., keep])
+    torch.testing.assert_close(solved[..., keep], expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["singular", "indefinite", "zero"])
+def test_cholesky_makes_the_best_of_what_is_not_positive_definite(generator, kind):
+    matrix, r = matrices(generator), residuals(generator)
+    if kind == "singular":
+        column = torch.randn(S, K, M, P, 1, generator=generator, dtype=torch.float64)
+        matrix = column @ column.mT
+    elif kind == "indefinite":
+        matrix = matrix - 1.5 * torch.eye(P)
+    else:
+        matrix = 0 * matrix
+    solved = Cholesky(matrix).solve(r)
+    assert bool(torch.isfinite(solved).all())
+    assert bool(((solved * r).flatten(2).sum(-1) >= 0).all())
+
+
+def test_one_bad_column_does_not_spoil_the_others(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    matrix[0, 0] = -torch.eye(P).double()
+    solved = Cholesky(matrix).solve(r)
+    torch.testing.assert_close(solved[:, 1:], exact(matrix, r)[:, 1:], rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(solved[:, 0, 1], exact(matrix, r)[:, 0, 1], rtol=1e-9, atol=1e-11)
+
+
+def test_cholesky_keeps_the_precision_of_the_residuals(generator):
+    r = residuals(generator).float()
+    assert Cholesky(matrices(generator)).solve(r).dtype == torch.float32
+
+
+def test_conjugate_gradients_solve_in_as_many_steps_as_there_are_unknowns(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    metric = ConjugateGradient(Product(matrix), Identity(), M * P)
+    torch.testing.assert_close(metric.solve(r), exact(matrix, r), rtol=1e-7, atol=1e-9)
+
+
+def test_the_exact_preconditioner_needs_one_step(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    metric = ConjugateGradient(Product(matrix), Cholesky(matrix), 1)
+    torch.testing.assert_close(metric.solve(r), exact(matrix, r), rtol=1e-9, atol=1e-11)
+
+
+def test_every_step_brings_it_nearer(generator):
+    matrix, r = matrices(generator, condition=1e4), residuals(generator)
+    errors = []
+    for steps in range(1, 6):
+        error = ConjugateGradient(Product(matrix), Identity(), steps).solve(r) - exact(matrix, r)
+        errors.append(float((error * Product(matrix)(error)).sum()))
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_tolerance_saves_steps(generator):
+    r = residuals(generator)
+    product = Product(matrices(generator))
+    exact_metric = Cholesky(product.matrices)
+    ConjugateGradient(product, exact_metric, 20, 0.1).solve(r)
+    assert product.calls == 1
+
+
+def test_right_hand_sides_do_not_mix(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    metric = ConjugateGradient(Product(matrix), Identity(), 2)
+    together = metric.solve(r)
+    for i in range(2):
+        torch.testing.assert_close(metric.solve(r[i : i + 1]), together[i : i + 1])
+    chosen = metric.select([1]).solve(r[:, [1]])
+    torch.testing.assert_close(chosen, together[:, [1]])
+
+
+def test_a_solved_column_stays_finite(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    r[:, 0] = 0
+    solved = ConjugateGradient(Product(matrix), Identity(), 30).solve(r)
+    assert not solved[:, 0].any()
+    assert bool(torch.isfinite(solved).all())

@@ -1,0 +1,108 @@
+"""Steps of x, on functions whose minimum is known."""
+
+import pytest
+import torch
+
+from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
+
+YES = torch.ones(1, dtype=torch.bool)
+
+
+def minimise(rule, function, x, iterations, low=-20.0, high=20.0):
+    """Run a rule with exact values and gradients; return the best x seen."""
+    x, best = torch.tensor([x] if isinstance(x, list) else [[x]]).double(), None
+    for _ in range(iterations):
+        at = x.clone().requires_grad_()
+        value = function(at[0])
+        (grad,) = torch.autograd.grad(value, at)
+        if best is None or value.item() < best[0]:
+            best = value.item(), x[0].clone()
+        x = rule.step(x, value.detach()[None], grad, YES).clamp(low, high)
+    return best[1]
+
+
+FUNCTIONS = {
+    "quadratic": (lambda x: (x[0] - 1.3) ** 2, 1.3),
+    "flat bottom": (lambda x: (x[0] + 2) ** 4, -2.0),
+    "tiny slopes": (lambda x: 1e-6 * (x[0] - 3) ** 2, 3.0),
+    "huge slopes": (lambda x: 1e6 * (x[0] - 3) ** 2, 3.0),
+    "one side steep": (lambda x: torch.exp(2 * x[0]) - 4 * x[0], 0.5 * torch.log(torch.tensor(2))),
+    "flat sides": (lambda x: -torch.exp(-((x[0] - 0.5) ** 2) / 8), 0.5),
+    "a curve of validation": (lambda x: torch.log1p(torch.exp(x[0])) + torch.exp(-x[0] - 1), None),
+}
+
+
+def known(name):
+    function, minimum = FUNCTIONS[name]
+    if minimum is None:
+        grid = torch.linspace(-8, 8, 160_001, dtype=torch.float64)
+        minimum = grid[function(grid[None]).argmin()]
+    return function, float(minimum)
+
+
+@pytest.mark.parametrize("start", [-6.0, 0.0, 6.0])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_one_variable_is_minimised_in_a_few_steps(name, start):
+    function, minimum = known(name)
+    tolerance = 0.1 if name == "flat bottom" else 2e-3
+    found = minimise(ScalarStep(), function, start, 25)
+    assert float(found) == pytest.approx(minimum, abs=tolerance)
+
+
+def test_a_minimum_outside_is_found_on_the_bound():
+    found = minimise(ScalarStep(), lambda x: (x[0] - 30) ** 2, 0.0, 20, high=5.0)
+    assert float(found) == 5.0
+
+
+@pytest.mark.parametrize("rule", [ScalarStep, NormalisedStep])
+def test_x_stays_where_its_hypergradient_is_not_trusted(rule):
+    rule = rule()
+    x = torch.tensor([[1.0], [2.0]]).double()
+    value, grad = torch.zeros(2).double(), torch.ones(2, 1).double()
+    for trusted in ([False, False], [True, False], [False, False]):
+        after = rule.step(x, value, grad, torch.tensor(trusted))
+        assert torch.equal(after != x, torch.tensor(trusted)[:, None])
+
+
+def test_starts_do_not_mix_until_one_leads():
+    rule = ScalarStep()
+    x = torch.tensor([[-2.0], [0.5], [2.0]]).double()
+    both = torch.ones(3, dtype=torch.bool)
+    rule.step(x, ((x - 0.4) ** 2)[:, 0], 2 * (x - 0.4), both)
+    rule.lead(1)
+    # The others bracket the minimum of a quadratic, which a cubic hits.
+    assert rule.jump() == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("h", [1, 2, 10])
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
+def test_several_variables_approach_the_minimum(h, scale):
+    minimum = torch.linspace(-2, 2, h).double()
+    curvature = torch.logspace(0, 1, h).double()
+
+    def function(x):
+        return scale * (curvature * (x - minimum) ** 2).sum()
+
+    found = minimise(NormalisedStep(), function, [0.5] * h, 60)
+    start = torch.full((h,), 0.5, dtype=torch.float64)
+    assert float(function(found)) < 0.05 * float(function(start))
+
+
+def test_normalised_steps_are_capped():
+    rule = NormalisedStep(rate=100.0, cap=1.0)
+    x = torch.zeros(1, 3).double()
+    after = rule.step(x, torch.zeros(1).double(), torch.tensor([[1.0, -5.0, 1e9]]).double(), YES)
+    assert after.abs().max() <= 1
+
+
+def test_a_zero_gradient_stays():
+    for rule in (ScalarStep(), NormalisedStep()):
+        x = torch.ones(1, 1).double()
+        assert torch.equal(rule.step(x, torch.zeros(1).double(), torch.zeros_like(x), YES), x)
+
+
+def test_the_published_rule_counts_its_steps():
+    rule = ScheduledStep(lambda k: 1 / (k + 1))
+    x, grad = torch.zeros(1, 1).double(), torch.ones(1, 1).double()
+    for expected in (-1.0, -0.5, -1 / 3):
+        assert float(rule.step(x, torch.zeros(1), grad, YES)) == pytest.approx(expected)
