@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from skbamm.bilevel import AutogradProblem
+from skbamm.bilevel import AutogradProblem, solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
@@ -63,11 +62,18 @@ class Known:
     x0: torch.Tensor
     x: torch.Tensor
     y: torch.Tensor
-    options: dict[str, Any] = field(default_factory=dict)
 
     def error(self, x: torch.Tensor) -> float:
         """Relative distance of x from the solution."""
         return float((x - self.x).norm() / self.x.norm())
+
+    def excess(self, x: torch.Tensor) -> float:
+        """How much larger F is at x than at the solution, relative, at exactly solved y."""
+        values = []
+        for point in (x, self.x):
+            y = solve_lower(self.problem, point[None], tol=1e-12, max_iter=1000).y
+            values.append(float(self.problem.directions(point[None], y, 0 * y, 0.0).upper))
+        return values[0] / values[1] - 1
 
 
 def strongly_convex_quadratic(n: int = 100, *, identity: bool = True, **options) -> Known:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.metrics import Cholesky
 from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Moments, Rows, fold_moments
+from skbamm.glm.curvature import GramMetric
 from skbamm.glm.problem import StrengthPenalty
 
 
@@ -78,15 +78,14 @@ class LeastSquaresProblem(StrengthPenalty):
         value = value + 0.5 * (strength * y * y).sum((2, 3))
         return value, fit - self.train.cross + strength * y
 
-    def curvature(self, x: Tensor, y: Tensor, mu: float) -> Cholesky:
-        """Return the factor of the Hessian, one a start and fold."""
-        strength = (1 - mu) * self.mean_strength(x)
-        gram = ((1 - mu) * self.train.gram)[None, :, None]
+    def curvature(self, x: Tensor, y: Tensor, mu: float) -> GramMetric:
+        """Return the Hessian itself, factored, one a start and fold."""
+        gram = (1 - mu) * self.train.gram[:, None]
         if mu:
             scale = self.criterion.output_scale
-            scale = 1.0 if scale is None else scale[None, :, :, None, None]
-            gram = gram + mu * scale * self.validation.gram[None, :, None]
-        return Cholesky(gram + torch.diag_embed(strength))
+            scale = 1.0 if scale is None else scale[:, :, None, None]
+            gram = gram + mu * scale * self.validation.gram[:, None]
+        return GramMetric(self, gram.expand(len(x), *gram.shape), x, mu)
 
     def select(self, starts: list[int]) -> LeastSquaresProblem:
         """Return the problem of fewer starts."""

@@ -7,10 +7,10 @@ import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows
 
+from ..problems import rows_of
 from . import naive
 from .naive import N
 from .test_rows import D, coefficients, data
-from ..problems import rows_of
 
 SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, 40), np.arange(10))]
 

@@ -7,10 +7,10 @@ import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, fold_moments
 
+from ..problems import rows_of
 from .naive import N, NaiveWeights, dense
 from .test_foldwise import folds
 from .test_rows import data
-from ..problems import rows_of
 
 
 def check(X, target, splits, options, fit_intercept):

@@ -6,10 +6,10 @@ import torch
 
 from skbamm.folds import FoldWeights
 
+from ..problems import rows_of
 from . import naive
 from .conftest import SPLITS
 from .naive import N, NaiveWeights
-from ..problems import rows_of
 
 D = 4
 

@@ -7,11 +7,11 @@ import torch
 
 from skbamm.folds import FoldWeights
 
+from ..problems import rows_of
 from . import naive
 from .conftest import SPLITS
 from .naive import N
 from .test_rows import check, coefficients, data
-from ..problems import rows_of
 
 
 def sparse_data(n=N, d=6, dtype=np.float64):

@@ -107,9 +107,7 @@ def test_weighted_ridge(moments):
     estimator, X, y = ESTIMATORS["ridge"]
     weight = np.random.default_rng(0).uniform(0.1, 2, len(y))
     for criterion in METRICS:
-        check(
-            estimator, X, y, three_folds(len(y)), criterion, 30.0, weight=weight, moments=moments
-        )
+        check(estimator, X, y, three_folds(len(y)), criterion, 30.0, weight=weight, moments=moments)
 
 
 def test_without_an_intercept():

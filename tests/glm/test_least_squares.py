@@ -70,7 +70,8 @@ def test_directions_agree(squared, criterion, sparse, fit_intercept):
     torch.testing.assert_close(our_pull, factor[..., None, None] * their_pull, **close)
     product = back(theirs.residual_v) - their_pull
     torch.testing.assert_close(ours.residual_v - our_pull, product, **close)
-    torch.testing.assert_close(ours.grad_x * factor[..., None], theirs.grad_x, rtol=1e-8, atol=1e-12)
+    grad_x = ours.grad_x * factor[..., None]
+    torch.testing.assert_close(grad_x, theirs.grad_x, rtol=1e-8, atol=1e-12)
 
 
 def column_dot(a, b):
@@ -115,9 +116,7 @@ def test_solutions_are_scikit_learns(squared, fit_intercept, weighted):
     weight = np.random.default_rng(0).uniform(0.2, 3, len(y)) if weighted else None
     estimator.set_params(fit_intercept=fit_intercept)
     values = [1e-3, 1.0, 1e3]
-    check_solutions(
-        estimator, X, y, splits, values, sample_weight=weight, moments=True, rtol=1e-8
-    )
+    check_solutions(estimator, X, y, splits, values, sample_weight=weight, moments=True, rtol=1e-8)
 
 
 def test_one_step_solves_it(squared):
@@ -156,9 +155,9 @@ def test_several_outputs_of_r2_have_scales_of_their_own():
     y = solve_lower(problem, x).y
     far = y.clone()
     far[:, :, 1] = 0
-    change = problem.directions(x, far, 0 * y, 0.0).upper - problem.directions(
-        x, y, 0 * y, 0.0
-    ).upper
+    change = (
+        problem.directions(x, far, 0 * y, 0.0).upper - problem.directions(x, y, 0 * y, 0.0).upper
+    )
     assert float(change.min()) > 0.05
 
 

@@ -37,6 +37,14 @@ LOSSES = {
 }
 
 
+CLASSIFIERS = [
+    "ridge classifier, 2 classes",
+    "ridge classifier, 3 classes",
+    "logistic",
+    "multinomial",
+]
+
+
 class Explicit:
     """One random problem, and its f and F of single columns written out for torch."""
 
@@ -226,9 +234,7 @@ def test_solutions_with_sample_weights(model, fit_intercept):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(
-    "name", ["ridge classifier, 2 classes", "ridge classifier, 3 classes", "logistic", "multinomial"]
-)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("kind", ["balanced", "given"])
 def test_solutions_with_class_weights(name, kind, weighted):
     estimator, X, y = ESTIMATORS[name]

@@ -1,0 +1,57 @@
+"""Which estimators have a twin, and why others have none."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from skbamm.models import find_twin, supported
+
+KINDS = [Ridge, RidgeClassifier, LogisticRegression]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_plain_estimator_has_a_twin(kind):
+    twin, reason = find_twin(kind())
+    assert twin.estimator_type is kind and reason == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subclass_may_do_anything_and_has_none(kind):
+    class Mine(kind):
+        pass
+
+    assert find_twin(Mine()) == (None, "Mine has no differentiable twin")
+
+
+@pytest.mark.parametrize("other", [Lasso(), DecisionTreeClassifier(), None, "passthrough"])
+def test_others_have_none(other):
+    twin, reason = find_twin(other)
+    assert twin is None
+    assert reason == f"{type(other).__name__} has no differentiable twin"
+
+
+def test_every_reason_names_the_estimator():
+    assert find_twin(Ridge(positive=True)) == (
+        None,
+        "Ridge: positive=True constrains the coefficients",
+    )
+
+
+def test_supported_estimators_are_named_with_what_is_tuned():
+    assert supported() == "Ridge (alpha), RidgeClassifier (alpha), LogisticRegression (C)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "positive", "value", "factor"),
+    [
+        (Ridge, "alpha", False, 4.0, 4.0),
+        (RidgeClassifier, "alpha", False, 4.0, 4.0),
+        (LogisticRegression, "C", True, 4.0, 0.25),
+    ],
+)
+def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
+    twin, _ = find_twin(kind())
+    assert (twin.hyperparameter, twin.positive) == (name, positive)
+    assert twin.penalty(np.float64(value)) == factor
+    assert twin.warm_starts == (kind is LogisticRegression)
