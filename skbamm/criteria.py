@@ -108,8 +108,10 @@ def make_criterion(
 def _variance(target: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
     """Weighted variance of each output over some rows."""
     rows = target[index]
-    if weight is None or not len(rows):
-        return rows.var(0, correction=0).nan_to_num(0.0)
+    if not len(rows):
+        return rows.sum(0)
+    if weight is None:
+        return rows.var(0, correction=0)
     total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
     mean = (weight[:, None] * rows).sum(0) / total
     return (weight[:, None] * (rows - mean) ** 2).sum(0) / total

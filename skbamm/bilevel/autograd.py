@@ -79,6 +79,7 @@ class AutogradProblem:
             lower=lower.detach()[None, None],
             grad_y=grad_y.detach()[None, None],
             residual_v=(hessian_v - upper_y)[None, None],
+            upper_lag=(grad_y.detach() * v[0, 0]).sum()[None, None],
             grad_x=(upper_x - cross_v)[None, None],
         )
 

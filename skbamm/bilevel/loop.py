@@ -27,12 +27,13 @@ from skbamm.bilevel.schedules import Schedule, adaptive
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 _DOUBT = 0.02  # share of F that may still be the lag's doing for x to move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
+_FADE = 0.3  # what is left, an iteration later, of the decrement that errors are relative to
 _SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
-_FINER, _EXTRA = 0.01, 6  # share of tol that x goes on for, and for how many iterations
+_FINER, _EXTRA = 0.01, 3  # share of tol that x goes on for, and for how many iterations
 _IDLE = 5  # iterations that leave a trusted x where it is
-_PATIENCE = 12  # moves of x without an improvement
+_PATIENCE = 20  # moves of x without an improvement
 
 
 @dataclass
@@ -45,27 +46,32 @@ class _Lag:
 
     top_y: Tensor
     top_v: Tensor
+    most_v: Tensor
 
     @classmethod
     def begin(cls, shape, device):
         zero = torch.zeros(shape, dtype=torch.float64, device=device)
-        return cls(zero, zero.clone())
+        return cls(zero, zero.clone(), zero.clone())
 
     def measure(self, d: Directions, p_y: Tensor, p_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return relative errors of y, of y and v, and the larger squared decrement, (S, K)."""
         y, v = dot(d.grad_y, p_y).abs(), dot(d.residual_v, p_v).abs()
-        self.top_y, self.top_v = torch.fmax(self.top_y, y), torch.fmax(self.top_v, v)
+        # The largest counts less with every iteration, else a far start would excuse later lag.
+        self.top_y = torch.fmax(_FADE * self.top_y, y)
+        self.top_v = torch.fmax(_FADE * self.top_v, v)
+        self.most_v = torch.fmax(self.most_v, v)
         floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
         # A run that begins near the solution must not ask for more: f itself is a scale, too.
         near = _SHARE * d.lower.abs() + floor
         error_y = y / torch.maximum(self.top_y, near)
-        error_v = v / (self.top_v + floor * (1 + d.upper.abs()))
+        error_v = v / (torch.maximum(self.top_v, 1e-8 * self.most_v) + floor)
         error = torch.maximum(error_y, error_v).sqrt()
         error = torch.where(torch.isfinite(error), error, torch.inf)
         return error_y.sqrt(), error, torch.maximum(y, v)
 
     def select(self, starts):
         self.top_y, self.top_v = self.top_y[starts], self.top_v[starts]
+        self.most_v = self.most_v[starts]
 
 
 def solve(
@@ -146,6 +152,7 @@ class _Run:
         self.curvature, self.previous = None, None
         self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
         self.moved_before = self.moved
+        self.last_shares: Tensor | None = None
         self.best: dict | None = None
         self.since_best = 0
         self.idle = 0
@@ -176,13 +183,13 @@ class _Run:
         # Residuals of the multiplier compare only where its equation, which y is in, stood still.
         unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
         v = schedule.v_step.step(self.v, d.residual_v, p_v, unsettled)
-        shares, noise = self._hypergradient(d, y, v, mu, error)
+        shares, noise = self._hypergradient(d, y, v, mu)
         # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
         # it is from F at the y we have tells how much of F is still the lag's doing.
-        lagged = torch.where(error <= _FOLLOW, dot(self.v, d.grad_y), 0.0)
+        lagged = torch.where(error <= _FOLLOW, d.upper_lag.double(), 0.0)
         upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         grad = shares.sum(1)
-        finite = torch.isfinite(upper) & torch.isfinite(noise)
+        finite = torch.isfinite(upper) & torch.isfinite(grad).all(1)
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
         trusted = finite & close & (error.amax(1) <= _FOLLOW) & (doubt <= _DOUBT * upper.abs())
         kkt = self._kkt(d, grad)
@@ -217,19 +224,25 @@ class _Run:
             return Status.PLATEAU
         return None
 
-    def _hypergradient(self, d, y, v, mu, error) -> tuple[Tensor, Tensor]:
+    def _hypergradient(self, d, y, v, mu) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
 
         Where it costs no pass it is taken at the new y and v, so that it gains what the metric
         gained in this step; and the change by the step tells the error directly, also in the
-        directions of little curvature, which the penalty is about and the lag hardly sees.
+        directions of little curvature, which the penalty is about and the lag hardly sees. Else
+        the change since the iteration before tells it, once x has stood still.
         """
         shares = d.grad_x.double()
-        if self.schedule.waits:
-            ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
-            if ahead is not None:
-                return ahead, (ahead - shares).abs().sum((1, 2))
-        return shares, (shares.abs().sum(2) * error).sum(1)
+        if not self.schedule.waits:
+            return shares, torch.zeros_like(shares[:, 0, 0])
+        ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
+        if ahead is not None:
+            return ahead, (ahead - shares).abs().sum((1, 2))
+        before, self.last_shares = self.last_shares, shares
+        if before is None:
+            return shares, torch.full_like(shares[:, 0, 0], torch.inf)
+        change = (shares - before).abs().sum((1, 2))
+        return shares, torch.where(self.moved, torch.inf, change)
 
     def _kkt(self, d: Directions, grad: Tensor) -> Tensor:
         """Relative KKT residuals (S, 3) of the equations of y, v and x."""
@@ -270,7 +283,9 @@ class _Run:
             # A published schedule converges to its point; F may be lower where y lags.
             first |= not self.schedule.waits
             worst = value + doubtful
-            if first or (counts and (worst < self.best["worst"] or converged)):
+            # A point that has converged beats one that is better by no more than tol.
+            close = self.tol * abs(value) if converged else 0.0
+            if first or (counts and worst <= self.best["worst"] + close):
                 gained = first or self.best["worst"] - worst > self.tol * abs(value) * 0.01
                 self.since_best = 0 if gained else self.since_best + 1
                 self.best = {
@@ -280,7 +295,8 @@ class _Run:
                 }  # fmt: skip
             elif counts:
                 self.since_best += 1
-        return converged and (len(self.starts) == 1)
+        # Where a better point was seen, this one is a maximum, or another minimum: not ours.
+        return converged and len(self.starts) == 1 and self.best["upper"] == value
 
     def _refresh_metric(self, decrement: Tensor, trusted: Tensor) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""
@@ -314,6 +330,8 @@ class _Run:
         self.starts = [self.starts[s]]
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
         self.lag.select([s])
+        if self.last_shares is not None:
+            self.last_shares = self.last_shares[[s]]
         self.scale_y, self.scale_v = self.scale_y[[s]], self.scale_v[[s]]
         self.moved, self.previous = self.moved[[s]], None
         if self.curvature is not None:

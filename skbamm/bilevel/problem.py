@@ -26,7 +26,10 @@ class Directions:
     grad_y : Tensor of the shape of y
         Gradient in y of ``phi = mu F + (1 - mu) f``.
     residual_v : Tensor of the shape of y
-        ``H_phi v - grad_y F``, the residual of the multiplier's linear system.
+        ``H_phi v - grad_y F``, the residual of the multiplier's linear system; of it and v each
+        column may have its own multiple, which ``grad_x`` and ``upper_lag`` undo.
+    upper_lag : Tensor of shape (S, K)
+        ``v' grad_y phi``: what F owes, to first order, to y not being the solution.
     grad_x : Tensor of shape (S, K, h)
         Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. It is kept
         apart by folds since the size of the shares, beside that of their sum, tells how
@@ -37,6 +40,7 @@ class Directions:
     lower: Tensor
     grad_y: Tensor
     residual_v: Tensor
+    upper_lag: Tensor
     grad_x: Tensor
 
 

@@ -45,43 +45,37 @@ class ScheduledStep:
 
 
 class NormalisedStep:
-    """Steps of the size of ``rate`` whatever the scale of F, for several hyperparameters.
+    """Steps whose length does not depend on the scale of F, for several hyperparameters.
 
-    Adam's normalisation with short memories; the rate halves when F rises.
+    Each coordinate has a length of its own, which grows while its slope keeps its sign and
+    halves when it turns (Riedmiller & Braun, "A direct adaptive method for faster
+    backpropagation learning: the RPROP algorithm", 1993).
     """
 
-    def __init__(
-        self, rate: float = 0.5, betas: tuple[float, float] = (0.7, 0.9), cap: float = 1.0
-    ):
-        self.rate, self.betas, self.cap = rate, betas, cap
-        self._state: dict[str, Tensor] = {}
+    grow, shrink = 1.3, 0.5
+
+    def __init__(self, first: float = 0.5, longest: float = 1.0):
+        self.first, self.longest = first, longest
+        self._length: Tensor | None = None
+        self._sign: Tensor | None = None
 
     def step(self, x, upper, grad, trusted):
         """Return the next x."""
-        if not self._state:
-            self._state = {
-                "mean": torch.zeros_like(x),
-                "square": torch.zeros_like(x),
-                "count": torch.zeros_like(x[:, :1]),
-                "rate": torch.full_like(x[:, :1], self.rate),
-                "upper": torch.full_like(x[:, :1], torch.inf),
-            }
-        s, go = self._state, trusted[:, None]
-        rose = go & (upper[:, None] > s["upper"])
-        s["rate"] = torch.where(rose, 0.5 * s["rate"], s["rate"])
-        s["upper"] = torch.where(go, torch.minimum(upper[:, None], s["upper"]), s["upper"])
-        b1, b2 = self.betas
-        s["mean"] = torch.where(go, b1 * s["mean"] + (1 - b1) * grad, s["mean"])
-        s["square"] = torch.where(go, b2 * s["square"] + (1 - b2) * grad**2, s["square"])
-        s["count"] = s["count"] + go
-        mean = s["mean"] / (1 - b1 ** s["count"].clamp_min(1))
-        square = s["square"] / (1 - b2 ** s["count"].clamp_min(1))
-        length = s["rate"] * mean / (square.sqrt() + torch.finfo(x.dtype).tiny)
-        return torch.where(go, x - length.clamp(-self.cap, self.cap), x)
+        go, sign = trusted[:, None], torch.sign(grad)
+        if self._length is None:
+            self._length, self._sign = torch.full_like(x, self.first), torch.zeros_like(x)
+        turn = sign * self._sign
+        length = torch.where(turn > 0, self.grow * self._length, self._length)
+        length = torch.where(turn < 0, self.shrink * length, length).clamp_max(self.longest)
+        self._length = torch.where(go, length, self._length)
+        self._sign = torch.where(go, sign, self._sign)
+        return torch.where(go, x - sign * self._length, x)
 
     def lead(self, start):
         """Continue with this starting point only."""
-        self._state = {name: value[start : start + 1] for name, value in self._state.items()}
+        if self._length is not None:
+            self._length = self._length[start : start + 1]
+            self._sign = self._sign[start : start + 1]
 
 
 class ScalarStep:

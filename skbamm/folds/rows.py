@@ -177,7 +177,9 @@ class DenseRows:
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
-        return (stride * total).view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
+        seen = sum(stop - start for start, stop in ranges)
+        total *= self.n_rows / seen
+        return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -105,13 +107,15 @@ class SparseRows:
     def _tensor(self, matrix):
         values = torch.as_tensor(matrix.data).to(self.dtype)
         parts = [np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices)]
-        tensor = torch.sparse_csr_tensor(
-            torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), values, matrix.shape
-        )
+        tensor = _csr(torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), values, matrix.shape)
         return tensor.to(self.device)
 
 
 def _squared(matrix):
-    return torch.sparse_csr_tensor(
-        matrix.crow_indices(), matrix.col_indices(), matrix.values() ** 2, matrix.shape
-    )
+    return _csr(matrix.crow_indices(), matrix.col_indices(), matrix.values() ** 2, matrix.shape)
+
+
+def _csr(rows, columns, values, shape):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls the layout a beta; scipy made it valid
+        return torch.sparse_csr_tensor(rows, columns, values, shape)

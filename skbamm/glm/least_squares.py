@@ -63,11 +63,13 @@ class LeastSquaresProblem(StrengthPenalty):
         if mu:
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
+        grad_y = grad_lower + strength * y
         return Directions(
             upper=shares,
             lower=lower + 0.5 * (self.mean_strength(x) * y * y).sum((2, 3)),
-            grad_y=grad_lower + strength * y,
+            grad_y=grad_y,
             residual_v=hessian_v + strength * v - grad_upper,
+            upper_lag=self.criterion.slopes(shares) * (v * grad_y).sum((2, 3)),
             grad_x=self.grad_x(x, y, v, mu, shares),
         )
 

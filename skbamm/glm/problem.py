@@ -136,11 +136,13 @@ class GLMProblem(StrengthPenalty):
         strength = self.mean_strength(x)  # (S, K, 1 or m, p)
         y64, v64 = y.double(), v.double()
         shares = self.criterion.shares(average)
+        grad_y = products[0] + (1 - mu) * strength * y64
         return Directions(
             upper=shares,
             lower=lower + 0.5 * (strength * y64 * y64).sum((2, 3)),
-            grad_y=(products[0] + (1 - mu) * strength * y64).to(y.dtype),
+            grad_y=grad_y.to(y.dtype),
             residual_v=(products[1] + (1 - mu) * strength * v64).to(y.dtype),
+            upper_lag=self.criterion.slopes(shares) * (v64 * grad_y).sum((2, 3)),
             grad_x=self.grad_x(x, y64, v64, mu, shares),
         )
 

@@ -40,6 +40,8 @@ class Task:
         Index into ``classes`` of each row.
     class_weight : callable or None
         Maps the training rows of a fold, with repeats, to a weight for each class.
+    solver : str
+        The solver that the estimator's own fit would name.
     criterion : str
         The upper-level loss that "auto" means where the scorer has no better one.
     criteria : tuple of str
@@ -54,6 +56,7 @@ class Task:
     classes: np.ndarray | None = None
     row_class: np.ndarray | None = None
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+    solver: str = ""
 
     def without_rows(self) -> Task:
         """Return what an export needs, which travels with every model."""

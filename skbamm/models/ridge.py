@@ -41,6 +41,7 @@ class RidgeTwin(Twin):
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
             criteria=SQUARED,
+            solver=_named_solver(estimator, sparse),
         )
 
     def penalty(self, value):
@@ -77,6 +78,7 @@ class RidgeClassifierTwin(RidgeTwin):
             classes=classes,
             row_class=index,
             class_weight=class_weight,
+            solver=_named_solver(estimator, sparse),
         )
 
     def export(self, estimator, task, coef, intercept):
@@ -91,6 +93,15 @@ def _give(estimator, task, coef, intercept):
     estimator.coef_ = coef[0] if len(coef) == 1 else coef
     estimator.intercept_ = intercept if task.fit_intercept else 0.0
     estimator.n_iter_ = None
+    estimator.solver_ = task.solver
+
+
+def _named_solver(estimator, sparse):
+    """Return the solver that scikit-learn would choose and name."""
+    centred = sparse and estimator.fit_intercept
+    if estimator.solver == "auto" or (centred and estimator.solver not in ("lsqr", "sag")):
+        return "sparse_cg" if sparse else "cholesky"
+    return estimator.solver
 
 
 def _check_sparse_solver(estimator, sparse):

@@ -87,6 +87,8 @@ class SearchRun:
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
         self._matrix: Any = None
         self._solvers: dict[str, JointSolver] = {}  # by candidate, for the refit
+        self._reason = ""  # why the last joint solve could not be done
+        self._stopped: list[str] = []  # searches that did not end by themselves
         self.adoptable = True  # False: every model is fitted by its own fit, from its solution
 
     def __reduce__(self):
@@ -104,6 +106,8 @@ class SearchRun:
             for values, stage in self._explore(combination):
                 params.append({**combination.params, **values})
                 stages.append(stage)
+        for message in self._stopped:
+            warnings.warn(message + " The best point found is used.", ConvergenceWarning, 3)
         return params, {"stage": stages}
 
     def solved(self, candidates: list[dict[str, Any]]) -> bool:
@@ -293,12 +297,7 @@ class SearchRun:
         out.n_iter = max(out.n_iter, result.nit)
         out.converged = out.converged and result.success
         if result.status in (Status.MAX_ITER, Status.INTERRUPTED):
-            warnings.warn(
-                f"The search over {axis.name!r} stopped before it converged: {result.message}. "
-                "The best point found is used.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            self._stopped.append(f"The search over {axis.name!r} stopped early: {result.message}.")
 
     def _guard(self, solve) -> None:
         """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""

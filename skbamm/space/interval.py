@@ -96,7 +96,7 @@ def as_interval(name: str, value: Any) -> Interval | None:
         return value
     if isinstance(value, tuple) and len(value) == 2 and all(map(_is_real, value)):
         return Interval(*value)
-    if hasattr(value, "rvs") and hasattr(value, "support"):
+    if hasattr(value, "support") and hasattr(value, "pdf"):
         low, high = (float(end) for end in value.support())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(

@@ -89,7 +89,7 @@ def test_several_variables_approach_the_minimum(h, scale):
 
 
 def test_normalised_steps_are_capped():
-    rule = NormalisedStep(rate=100.0, cap=1.0)
+    rule = NormalisedStep(first=100.0, longest=1.0)
     x = torch.zeros(1, 3).double()
     after = rule.step(x, torch.zeros(1).double(), torch.tensor([[1.0, -5.0, 1e9]]).double(), YES)
     assert after.abs().max() <= 1

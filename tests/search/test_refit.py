@@ -1,0 +1,145 @@
+"""The refit is the estimator's own fit, begun near its end."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from .truth import LIST, LOSS, assert_true, fold_scores, logistic, ridge, search_over
+
+CV = KFold(4, shuffle=True, random_state=0)
+SETTINGS = {"cv": CV, "scoring": LOSS}
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+@pytest.mark.parametrize("data", ["binary", "three"])
+def test_it_ends_where_a_cold_fit_ends(data, warm_start, values, request):
+    X, y = request.getfixturevalue(data)
+    model = logistic(warm_start=warm_start)
+    search = search_over(model, {"C": values}, X, y, **SETTINGS)
+    cold = clone(search.best_estimator_).fit(X, y)
+    warm = search.best_estimator_
+    np.testing.assert_allclose(warm.coef_, cold.coef_, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(warm.intercept_, cold.intercept_, rtol=1e-5, atol=1e-5)
+    assert warm.warm_start is warm_start
+    assert model.warm_start is warm_start
+    assert not hasattr(model, "coef_")
+
+
+def test_it_begins_near_the_end(values, binary):
+    search = search_over(LogisticRegression(), {"C": values}, *binary, **SETTINGS)
+    cold = clone(search.best_estimator_).fit(*binary)
+    assert search.best_estimator_.n_iter_[0] <= 1 < cold.n_iter_[0]
+
+
+def test_of_a_pipeline(values, three):
+    model = make_pipeline(StandardScaler(), logistic())
+    grid = {"logisticregression__C": values}
+    search = search_over(model, grid, *three, **SETTINGS)
+    cold = clone(search.best_estimator_).fit(*three)
+    np.testing.assert_allclose(search.best_estimator_[-1].coef_, cold[-1].coef_, atol=1e-5)
+    assert search.best_estimator_[-1].warm_start is False
+    assert not hasattr(model[0], "scale_")
+    np.testing.assert_array_equal(search.best_estimator_[0].scale_, cold[0].scale_)
+
+
+def test_with_weights(values, binary, weight):
+    X, y = binary
+    fit_params = {"sample_weight": weight[: len(y)]}
+    search = search_over(logistic(), {"C": values}, X, y, fit_params, **SETTINGS)
+    cold = clone(search.best_estimator_).fit(X, y, **fit_params)
+    np.testing.assert_allclose(search.best_estimator_.coef_, cold.coef_, atol=1e-5)
+
+
+def test_of_least_squares(values, regression):
+    search = search_over(ridge(), {"alpha": values}, *regression, cv=CV)
+    alone = clone(search.best_estimator_).fit(*regression)
+    np.testing.assert_array_equal(search.best_estimator_.coef_, alone.coef_)
+
+
+def test_none(values, binary):
+    search = search_over(logistic(), {"C": values}, *binary, refit=False, **SETTINGS)
+    assert not hasattr(search, "best_estimator_")
+    assert not hasattr(search, "predict")
+    best = logistic(**search.best_params_)
+    scores = cross_val_score(best, *binary, **SETTINGS)
+    np.testing.assert_allclose(fold_scores(search), scores, rtol=0, atol=1e-6)
+
+
+def test_chosen_by_a_function(values, binary):
+    """For instance the strongest penalty within a standard error."""
+
+    def strongest(results):
+        best = int(np.argmax(results["mean_test_score"]))
+        error = results["std_test_score"][best] / np.sqrt(CV.n_splits)
+        good = results["mean_test_score"] >= results["mean_test_score"][best] - error
+        strengths = np.where(good, np.asarray(results["param_C"], dtype=float), np.inf)
+        return int(np.argmin(strengths))
+
+    search = search_over(logistic(), {"C": values}, *binary, refit=strongest, **SETTINGS)
+    assert search.best_index_ == strongest(search.cv_results_)
+    assert search.best_params_ == search.cv_results_["params"][search.best_index_]
+    assert not hasattr(search, "best_score_")
+    cold = clone(search.best_estimator_).fit(*binary)
+    np.testing.assert_allclose(search.best_estimator_.coef_, cold.coef_, atol=1e-5)
+
+
+def test_in_two_processes(values, three):
+    """With train scores, and with models that workers have to fit."""
+    one, two = (
+        search_over(logistic(), {"C": values}, *three, n_jobs=n, return_train_score=True, **SETTINGS)
+        for n in (None, 2)
+    )
+    for key in ("mean_test_score", "mean_train_score"):
+        np.testing.assert_array_equal(one.cv_results_[key], two.cv_results_[key])
+    grid = {"C": [0.1, 1.0], "solver": ["lbfgs", "liblinear"]}
+    X, y = three[0], (three[1] == 1).astype(int)
+    one, two = (search_over(logistic(), grid, X, y, n_jobs=n, **SETTINGS) for n in (None, 2))
+    for key in ("mean_test_score", "split0_test_score"):
+        np.testing.assert_allclose(one.cv_results_[key], two.cv_results_[key], atol=1e-9)
+
+
+def test_train_scores(values, binary):
+    X, y = binary
+    search = search_over(logistic(), {"C": values}, X, y, return_train_score=True, **SETTINGS)
+    for row, params in enumerate(search.cv_results_["params"]):
+        for k, (train, _) in enumerate(CV.split(X)):
+            model = logistic(**params).fit(X[train], y[train])
+            loss = log_loss(y[train], model.predict_proba(X[train]))
+            got = search.cv_results_[f"split{k}_train_score"][row]
+            assert got == pytest.approx(-loss, abs=1e-6)
+
+
+@pytest.mark.parametrize("refit", ["loss", "brier"])
+def test_one_of_several_metrics(refit, values, binary):
+    """The criterion is the loss that belongs to the metric of the refit, or the estimator's."""
+    scoring = {"loss": LOSS, "brier": "neg_brier_score", "hits": "accuracy"}
+    search = search_over(logistic(), {"C": values}, *binary, scoring=scoring, cv=CV, refit=refit)
+    best = clone(search.best_estimator_)
+    for name, scorer in scoring.items():
+        got = search.cv_results_[f"mean_test_{name}"][search.best_index_]
+        expected = cross_val_score(best, *binary, cv=CV, scoring=scorer).mean()
+        assert got == pytest.approx(expected, abs=1e-6 if name != "hits" else 0.03)
+    assert search.best_score_ == search.cv_results_[f"mean_test_{refit}"][search.best_index_]
+
+
+def test_several_metrics_with_weights(binary, weight):
+    X, y = binary
+    fit_params = {"sample_weight": weight[: len(y)]}
+    settings = {"scoring": [LOSS, "neg_brier_score"], "cv": CV, "refit": LOSS}
+    several = search_over(logistic(), {"C": (1e-2, 1e2)}, X, y, fit_params, **settings)
+    one = search_over(logistic(), {"C": (1e-2, 1e2)}, X, y, fit_params, **SETTINGS)
+    assert several.best_score_ == one.best_score_
+
+
+def test_a_scorer_with_options(values, binary):
+    """Its own options change its meaning, so the estimator's loss steers and it selects."""
+    scorer = make_scorer(
+        log_loss, response_method="predict_proba", greater_is_better=False, normalize=False
+    )
+    search = search_over(logistic(), {"C": values}, *binary, cv=CV, scoring=scorer)
+    assert_true(search, *binary, cv=CV, scoring=scorer, atol=1e-4)
