@@ -31,7 +31,7 @@ _FADE = 0.3  # what is left, an iteration later, of the decrement that errors ar
 _SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
-_FINER, _EXTRA = 0.01, 3  # share of tol that x goes on for, and for how many iterations
+_FINER = 0.01  # share of tol that x goes on to, where it may
 _IDLE = 5  # iterations that leave a trusted x where it is
 _PATIENCE = 20  # moves of x without an improvement
 
@@ -85,6 +85,7 @@ def solve(
     max_iter: int = 100,
     tol: float = 1e-4,
     max_time: float | None = None,
+    finish: int = 3,
     callback: Callable[[int, Tensor, float], object] | None = None,
 ) -> BilevelResult:
     """Minimise F(x, y) over x and y, subject to y in argmin f(x, .), by sl-BAMM.
@@ -109,6 +110,8 @@ def solve(
         Bound on the relative KKT residuals.
     max_time : float, optional
         Seconds after which the best point so far is returned.
+    finish : int
+        Moves of x that may follow once ``tol`` is met: where F is flat, tol says little of x.
     callback : callable, optional
         Called as ``callback(k, x, upper)`` each iteration with the leading start; a true return
         value ends the run.
@@ -119,7 +122,7 @@ def solve(
     """
     if schedule is None:
         schedule = adaptive(x0.shape[1], problem.second_order)
-    run = _Run(problem, x0, y0, v0, schedule, tol)
+    run = _Run(problem, x0, y0, v0, schedule, tol, finish)
     run.curvature = curvature
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     status = Status.MAX_ITER
@@ -141,8 +144,9 @@ def solve(
 class _Run:
     """State of one run, and its iteration."""
 
-    def __init__(self, problem, x0, y0, v0, schedule, tol):
+    def __init__(self, problem, x0, y0, v0, schedule, tol, finish):
         self.problem, self.schedule, self.tol = problem, schedule, tol
+        self.finish = finish
         self.x = problem.project(x0)
         self.y = problem.start(self.x) if y0 is None else y0
         self.v = torch.zeros_like(self.y) if v0 is None else v0
@@ -277,7 +281,7 @@ class _Run:
         converged = counts and max(*triple, error, doubtful) <= self.tol
         if converged and self.schedule.waits and clear[self.lead]:
             self.extra += 1
-            converged = self.extra > _EXTRA
+            converged = self.extra > self.finish
         if counts or self.best is None:
             s, first = self.lead, self.best is None or not self.best["counts"]
             # A published schedule converges to its point; F may be lower where y lags.

@@ -19,7 +19,7 @@ from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
 from skbamm.space import Axis
 
-_FEW_COLUMNS = 20  # columns a start up to which there are five starts, else three
+_FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER = 10
@@ -85,7 +85,8 @@ class JointSolver:
         self.splits = [splits[k] for k in self.used]
         self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
         columns = len(self.used) * task.loss.n_outputs
-        self.n_starts = 5 if columns <= _FEW_COLUMNS else 3
+        many = columns > _FEW_COLUMNS or len(task.target) > 4 * _SOME_ROWS
+        self.n_starts = 3 if many else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
         self._moments = None
@@ -125,7 +126,10 @@ class JointSolver:
             # Models of some rows are close to those of all, and cost next to nothing.
             y0 = solve_lower(self._glm(axis, few, self.n_starts), x0, tol=_BEGIN_TOL).y
         problem = self._problem(axis, self.n_starts, self.dtype, chosen)
-        result = solve(problem, x0, y0=y0, max_iter=max_iter, tol=tol, max_time=max_time)
+        finish = 3 if few is None else 0  # of many rows, a pass costs more than it can gain
+        result = solve(
+            problem, x0, y0=y0, max_iter=max_iter, tol=tol, max_time=max_time, finish=finish
+        )
         self._metric = result.curvature
         return result, chosen, float(x0[result.start])
 
