@@ -59,6 +59,8 @@ class JointSolver:
     fit_weight, score_weight : ndarray of shape (n,) or None
     device, dtype : str
         As the user gave them.
+    gradient_tol : float
+        Largest entry of the gradient at which the estimator's own fit would stop.
     """
 
     def __init__(
@@ -72,9 +74,11 @@ class JointSolver:
         score_weight: np.ndarray | None,
         device: str,
         dtype: str,
+        gradient_tol: float,
     ):
         self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
         self.fit_weight, self.score_weight = fit_weight, score_weight
+        self.gradient_tol = gradient_tol if twin.warm_starts else np.inf
         sample = matrix if folds is None else folds[0].matrix
         self.device = choose_device(device, sample)
         n = len(task.target)
@@ -99,7 +103,7 @@ class JointSolver:
         return isinstance(self.task.loss, HalfSquaredLoss) and few
 
     def grid(self, values: list[float]) -> FoldSolutions:
-        """Solve these values in all folds."""
+        """Solve these values in all folds, so well that the estimator would not go on."""
         x = torch.tensor(values, dtype=torch.float64, device=self.device)[:, None]
         return self._solve_lower(None, x, None)
 
@@ -161,7 +165,7 @@ class JointSolver:
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
         return result.y[0, 0].cpu().numpy()
 
-    def solution(self, solutions: FoldSolutions, s: int, k: int, tol: float, features, dtype):
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features, dtype):
         """Return value s in the k-th used fold as the bank keeps it."""
         coef = solutions.coef[s, k]
         width = coef.shape[1] - int(self.task.fit_intercept)
@@ -170,7 +174,7 @@ class JointSolver:
             data = self.folds[self.used[k]]
             own, features, transformers = data.matrix.shape[1], data.features, data.transformers
             dtype = data.matrix.dtype
-        adopt = not self.twin.warm_starts or solutions.gradient_norm[s, k] <= tol
+        adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         return Solution(
             self.twin,
             self.task.without_rows(),
@@ -218,7 +222,9 @@ class JointSolver:
         problem = self._problem(axis, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
-        result = solve_lower(problem, x, y, tol=_FINAL_TOL, curvature=metric)
+        result = solve_lower(
+            problem, x, y, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, curvature=metric
+        )
         return FoldSolutions(
             problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
         )

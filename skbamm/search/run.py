@@ -17,7 +17,7 @@ from skbamm.models import NotApplicable
 from skbamm.search.bank import own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
-from skbamm.search.scoring import choose_criterion
+from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.stand_in import candidate_key
 from skbamm.space import Combination
 
@@ -200,7 +200,7 @@ class SearchRun:
         joint = JointSolver(
             target.twin, task, matrix, folds, self.splits, weight,
             None if score_weight is None else np.asarray(score_weight, dtype=float),
-            self.settings.device, self.settings.dtype,
+            self.settings.device, self.settings.dtype, last.tol,
         )  # fmt: skip
         self.outcome.device = str(joint.device)
         return joint
@@ -251,7 +251,7 @@ class SearchRun:
         for s, key in enumerate(keys):
             self._solvers[key] = joint
             for k, fold in enumerate(joint.used):
-                solution = joint.solution(solutions, s, k, last.tol, features, dtype)
+                solution = joint.solution(solutions, s, k, features, dtype)
                 solution.adopt &= self.adoptable
                 self.bank.put(key, fold, solution)
 
@@ -305,6 +305,8 @@ class SearchRun:
         try:
             with threads_for_rows():
                 solve()
+        except UnfitCriterion:
+            raise
         except NotApplicable as error:
             self._reason = str(error)
         except Exception as error:

@@ -16,6 +16,10 @@ _CRITERION_OF = {
 }
 
 
+class UnfitCriterion(ValueError):
+    """The user asked for a criterion that the estimator cannot have."""
+
+
 def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> str:
     """Return the name of the criterion to minimise.
 
@@ -24,12 +28,12 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> st
 
     Raises
     ------
-    ValueError
+    UnfitCriterion
         If ``criterion`` does not go with the estimator.
     """
     if criterion != "auto":
         if criterion not in task.criteria:
-            raise ValueError(
+            raise UnfitCriterion(
                 f"criterion={criterion!r} does not go with this estimator; "
                 f"use 'auto' or one of {list(task.criteria)}."
             )

@@ -14,7 +14,7 @@ from skbamm.search.joint import JointSolver
 from .truth import LIST, LOSS, assert_finite, assert_true, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
-STOPPED = "stopped before it converged"
+STOPPED = "stopped early"
 
 
 def assert_usable(search, X, y, scoring):

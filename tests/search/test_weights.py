@@ -117,8 +117,9 @@ def test_of_a_transformer(three, weight):
 def test_routed_to_steps(scaler, values, three, weight):
     X, y = three
     fit_params = {"sample_weight": weight[: len(y)]}
-    settings = {"cv": CV, "scoring": LOSS}
     with config_context(enable_metadata_routing=True):
+        scorer = get_scorer(LOSS).set_score_request(sample_weight=True)
+        settings = {"cv": CV, "scoring": scorer}
         model = piped()
         model.set_params(
             scaler=StandardScaler().set_fit_request(sample_weight=scaler),
