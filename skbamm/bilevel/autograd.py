@@ -45,6 +45,7 @@ class AutogradProblem:
     """
 
     shape = (1, 1)
+    upper_floor = 1.0
 
     def __init__(
         self,

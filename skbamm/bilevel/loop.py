@@ -33,6 +33,7 @@ _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is wo
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
 _IDLE = 5  # iterations that leave a trusted x where it is
+_LOST = 12  # iterations without trust after which x turns back
 _PATIENCE = 20  # moves of x without an improvement
 
 
@@ -161,6 +162,9 @@ class _Run:
         self.since_best = 0
         self.idle = 0
         self.extra = 0
+        self.lost = 0  # iterations since y and v last followed x
+        self.lost_at: Tensor | None = None  # where they did not
+        self.good: tuple[Tensor, Tensor, Tensor] | None = None
         self.lead = 0
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.screened: list[tuple[Tensor, float]] = []
@@ -194,6 +198,8 @@ class _Run:
         upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         grad = shares.sum(1)
         finite = torch.isfinite(upper) & torch.isfinite(grad).all(1)
+        scale = upper.abs().clamp(problem.upper_floor, 1.0)
+        grad, noise = grad / scale[:, None], noise / scale
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
         trusted = finite & close & (error.amax(1) <= _FOLLOW) & (doubt <= _DOUBT * upper.abs())
         kkt = self._kkt(d, grad)
@@ -207,10 +213,14 @@ class _Run:
         screening = len(self.starts) > 1
         x = self.x
         if not screening or not schedule.waits:
-            x = schedule.x_step.step(self.x.double(), upper, grad, go).to(self.x.dtype)
+            slope = grad * scale[:, None]
+            x = schedule.x_step.step(self.x.double(), upper, slope, go).to(self.x.dtype)
             x = problem.project(x)
         elif bool(trusted.any()):
-            schedule.x_step.step(self.x.double(), upper, grad, trusted)  # remember, do not move
+            slope = grad * scale[:, None]
+            schedule.x_step.step(self.x.double(), upper, slope, trusted)  # remember, do not move
+        if schedule.waits and not screening:
+            x, y, v = self._back_off(x, y, v, bool(trusted[0]))
         self.moved = (x != self.x).any(1)
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
@@ -227,6 +237,23 @@ class _Run:
         if schedule.waits and self.since_best > _PATIENCE:
             return Status.PLATEAU
         return None
+
+    def _back_off(self, x, y, v, trusted: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Return to the middle between here and the last trusted x where y and v do not follow."""
+        if trusted:
+            self.good, self.lost = (self.x, self.y, self.v), 0
+            if self.lost_at is not None:  # come no nearer than half the way
+                room = 0.5 * (self.lost_at - self.x)
+                step = x - self.x
+                x = self.x + torch.where(step * room > 0, step.clamp(-room.abs(), room.abs()), step)
+        else:
+            self.lost += 1
+        if self.lost < _LOST or self.good is None:
+            return x, y, v
+        self.lost, self.lost_at = 0, self.x
+        middle, y, v = self.good
+        self.curvature = None
+        return 0.5 * (self.x + middle), y, v
 
     def _hypergradient(self, d, y, v, mu) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
@@ -340,6 +367,8 @@ class _Run:
         self.moved, self.previous = self.moved[[s]], None
         if self.curvature is not None:
             self.curvature = self.curvature.select([s])
+        if trusted[s]:
+            self.good = self.x, self.y, self.v
         self.schedule.y_step.select([s])
         self.schedule.v_step.select([s])
         self.schedule.x_step.lead(s)

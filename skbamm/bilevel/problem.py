@@ -72,6 +72,8 @@ class Problem(Protocol):
     shape: tuple[int, int]
     second_order: bool  # whether ``curvature`` is near the Hessian, so that steps of 1 are apt
 
+    upper_floor: float  # F that is the scale of tolerances where F is smaller; 1: they are absolute
+
     def start(self, x: Tensor) -> Tensor:
         """Return a first y for ``x``."""
         ...

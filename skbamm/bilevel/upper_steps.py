@@ -91,6 +91,7 @@ class ScalarStep:
 
     def __init__(self):
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
+        self._width: float | None = None  # of the last bracket
 
     def step(self, x, upper, grad, trusted):
         """Return the next x."""
@@ -110,6 +111,7 @@ class ScalarStep:
         """Continue with this starting point, knowing what the others saw."""
         if not self.seen:
             return
+        self._width = None
         own = self.seen[start]
         others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
         self.seen = [others + own]
@@ -132,8 +134,12 @@ class ScalarStep:
         if falling and rising:
             left = max(falling, key=lambda p: p[0])
             right = min(rising, key=lambda p: p[0])
-            if right[0] - left[0] > self.narrow:
-                return _cubic_minimiser(left, right)
+            width = right[0] - left[0]
+            if width > self.narrow:
+                slow = self._width is not None and width > 0.7 * self._width
+                self._width = width
+                # A bracket that hardly shrinks holds a function that is no cubic.
+                return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
             # The ends cannot both be right, since the slope has not vanished: one was taken
             # when y and v lagged. Begin anew from the last point.
             seen[:] = [seen[-1]]

@@ -56,7 +56,9 @@ class FoldWeights:
         if class_weight is not None:
             table = np.stack([class_weight(train) for train, _ in rows], 1)  # (classes, K)
             self._class_weight = torch.as_tensor(table, dtype=torch.float64, device=self.device)
-            self._class = torch.as_tensor(row_class, dtype=torch.int64, device=self.device)
+            self._class = torch.as_tensor(
+                np.ascontiguousarray(row_class), dtype=torch.int64, device=self.device
+            )
         self.train_total, self.validation_total = self._totals()
 
     def chunk(self, start: int, stop: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -155,7 +157,9 @@ class FoldWeights:
     def _vector(self, weight):
         if weight is None:
             return None
-        return torch.as_tensor(np.asarray(weight), dtype=torch.float64, device=self.device)
+        return torch.as_tensor(
+            np.ascontiguousarray(weight), dtype=torch.float64, device=self.device
+        )
 
 
 def _indices(rows, n_rows) -> np.ndarray:

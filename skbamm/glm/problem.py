@@ -36,6 +36,7 @@ class StrengthPenalty:
     """
 
     second_order = True
+    upper_floor = 1e-5  # of the loss of the best constant prediction
 
     def __init__(self, strength, train_total, bounds):
         self.strength, self.bounds = strength, bounds

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
@@ -127,19 +128,22 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, y, **fit_params)
 
 
+def last_step(estimator: Any) -> Any:
+    """Return the model itself, out of a pipeline if it is in one."""
+    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+
+
 def adopt(estimator, solution: Solution) -> None:
     """Give the estimator the solution, as if it had been fitted."""
-    last = estimator
     if solution.transformers is not None:
         steps = solution.transformers.steps
         estimator.steps[: len(steps)] = steps
-        last = estimator.steps[-1][1]
-    _export(last, solution)
+    _export(last_step(estimator), solution)
 
 
 def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
     """Run the estimator's own fit from the solution; its ``warm_start`` is given back."""
-    last = estimator.steps[-1][1] if solution.transformers is not None else estimator
+    last = last_step(estimator)
     if not solution.twin.warm_starts:
         own_fit(estimator, X, y, fit_params)
         return

@@ -95,11 +95,11 @@ def make_rows(
     matrix: Any, target: np.ndarray, weights: FoldWeights, fit_intercept: bool, dtype: torch.dtype
 ) -> DenseRows | SparseRows:
     """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
-    target_tensor = torch.as_tensor(target, device=weights.device)
+    target_tensor = torch.as_tensor(np.ascontiguousarray(target), device=weights.device)
     if sp.issparse(matrix):
         return SparseRows(matrix, target_tensor, weights, fit_intercept, dtype)
     if any(stride < 0 for stride in matrix.strides):
-        matrix = np.ascontiguousarray(matrix)
+        matrix = matrix.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
         tensor = torch.from_numpy(matrix).to(weights.device)

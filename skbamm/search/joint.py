@@ -120,7 +120,7 @@ class JointSolver:
         start : float
             The x of the starting point that the result grew from.
         """
-        target = torch.as_tensor(self.task.target, device=self.device)
+        target = torch.as_tensor(np.ascontiguousarray(self.task.target), device=self.device)
         chosen = make_criterion(criterion, self.task.loss, target, self.weights)
         low, high = axis.bounds()
         x0 = torch.linspace(low, high, self.n_starts + 2, dtype=torch.float64, device=self.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import own_fit, warm_fit
+from skbamm.search.bank import Bank, last_step, own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
@@ -99,7 +100,7 @@ class SearchRun:
         """Solve, and return the candidates and, for intervals, more columns of the results."""
         if not self.space.continuous:
             for group in _groups(self.space.combinations):
-                self._guard(lambda group=group: self._solve_grid(group))
+                self._guard(partial(self._solve_grid, group))
             return [c.params for c in self.space.combinations], None
         params, stages = [], []
         for combination in self.space.combinations:
@@ -136,20 +137,19 @@ class SearchRun:
         """Search one combination; return what to score, each with its stage."""
         axis = combination.axis
         if axis is None:
-            self._guard(lambda: self._solve_grid([combination]))
+            for group in _groups([combination]):
+                self._guard(partial(self._solve_grid, group))
             return [({}, "grid")]
-        found: list[tuple[dict[str, Any], str]] = []
-        self._guard(lambda: found.extend(self._search(combination)))
+        found: list[tuple[float, str]] = []  # x and stage; kept whatever happens after
+        self._guard(lambda: self._search(combination, found))
         if not found:  # scikit-learn's own fits of a few values, with its errors if it has any
             for row in self.space.plan:
                 if row["parameter"] == axis.name:
                     row["reason"] = self._reason
-            low, high = axis.bounds()
-            places = np.linspace(low, high, 7)[1:-1]
-            found = [({axis.name: axis.number(float(x))}, "start") for x in places]
-        return found
+            found = [(float(x), "start") for x in np.linspace(*axis.bounds(), 7)[1:-1]]
+        return [({axis.name: axis.number(x)}, stage) for x, stage in found]
 
-    def _search(self, combination: Combination) -> list[tuple[dict[str, Any], str]]:
+    def _search(self, combination: Combination, found: list[tuple[float, str]]) -> None:
         axis, target, s = combination.axis, combination.target, self.settings
         joint = self._solver(target, combination.params)
         name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
@@ -166,19 +166,17 @@ class SearchRun:
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axis, spent)
-        x, stages = [float(result.x)], ["refined"]
-        if axis.number(start) != axis.number(x[0]):
-            x.append(start)
-            stages.append("start")
-        solutions = joint.polish(axis, x, result.y)
-        points = [axis.number(at) for at in x]
-        params = [{**combination.params, axis.name: value} for value in points]
+        found.append((float(result.x), "refined"))
+        if axis.number(start) != axis.number(float(result.x)):
+            found.append((start, "start"))
+        solutions = joint.polish(axis, [x for x, _ in found], result.y)
+        params = [{**combination.params, axis.name: axis.number(x)} for x, _ in found]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
-            f"{axis.name}={points[0]:.6g}, {name} {result.fun * criterion.null:.6g} after "
-            f"{result.nit} iterations, {time.perf_counter() - began:.2f} s: {result.message}"
+            f"{axis.name}={axis.number(float(result.x)):.6g}, {name} "
+            f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
+            f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
-        return [({axis.name: value}, stage) for value, stage in zip(points, stages, strict=True)]
 
     def _solver(self, target, params) -> JointSolver:
         """Return the joint solver of a combination, or raise NotApplicable."""
@@ -186,7 +184,7 @@ class SearchRun:
             raise NotApplicable(target.reason)
         if self.y is None:
             raise NotApplicable("there is no target")
-        last = target.estimator.steps[-1][1] if target.prefix else target.estimator
+        last = last_step(target.estimator)
         try:
             last._validate_params()
         except ValueError as error:
@@ -244,7 +242,6 @@ class SearchRun:
         return weight.astype(float)
 
     def _keep(self, joint, solutions, keys, target) -> None:
-        last = target.estimator.steps[-1][1] if target.prefix else target.estimator
         features, dtype = None, np.float64
         if joint.folds is None:
             features, dtype = feature_memory(self.X), joint.matrix.dtype
@@ -269,11 +266,8 @@ class SearchRun:
         begin.intercept = np.mean([s.intercept for s in solutions], 0)
         joint = self._solvers[key]
         if joint.folds is None:
-            value = getattr(
-                estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator,
-                joint.twin.hyperparameter,
-            )
-            tol = getattr(estimator, "tol", 1e-4)
+            last = last_step(estimator)
+            value, tol = getattr(last, joint.twin.hyperparameter), last.tol
             coef = begin.coef.astype(float)
             if joint.task.fit_intercept:
                 coef = np.concatenate([coef, begin.intercept[:, None].astype(float)], 1)
@@ -311,6 +305,7 @@ class SearchRun:
             self._reason = str(error)
         except Exception as error:
             # A fault of ours costs the user speed, not the result.
+            self.outcome.converged = False
             self._reason = f"{type(error).__name__}: {error}"
             warnings.warn(
                 f"The joint solve failed ({self._reason}); scikit-learn's own fits are used.",

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _num_samples
 
 from skbamm.search.bank import Bank
 from skbamm.search.run import Outcome, SearchRun, Settings
-from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn
+from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
 from skbamm.space import read_grid
 
 
@@ -196,7 +196,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         try:
             if any(c.target.twin is not None for c in self._space.combinations):
                 # BaseSearchCV.fit clones ``estimator``; see stand_in.py for what it gets.
-                self.estimator = StandIn(user_estimator, Bank())
+                self.estimator = stand_in_for(user_estimator, Bank())
             super().fit(X, y, **params)
             if self.estimator is not user_estimator and self.refit:
                 self.best_estimator_ = self.best_estimator_.estimator
@@ -217,7 +217,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _check_input_parameters(self, X, y, split_params):
         """Draw the splits, once, and take up the data: ``_run_search`` gets none."""
-        if type(self.estimator) is not StandIn:
+        if not issubclass(type(self.estimator), StandIn):
             return
         cv, n_rows = self._checked_cv_orig, _num_samples(X)
         splits = [tuple(map(_as_indices, split)) for split in cv.split(X, y, **split_params)]

@@ -12,6 +12,7 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from skbamm.search.bank import Bank
@@ -42,7 +43,7 @@ class StandIn:
         return _restore, (self.estimator, self.bank, self.params)
 
     def __sklearn_clone__(self):
-        return StandIn(clone(self.estimator), self.bank)
+        return stand_in_for(clone(self.estimator), self.bank)
 
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
@@ -51,7 +52,7 @@ class StandIn:
         return repr(self.estimator)
 
     def __getattr__(self, name):
-        if name == "estimator" or (name.startswith("__") and name != "__len__"):
+        if name == "estimator" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.estimator, name)
 
@@ -78,8 +79,24 @@ class StandIn:
         return self
 
 
+class PipelineStandIn(StandIn):
+    """A stand-in whose steps can be counted and taken out, as scorers may."""
+
+    def __len__(self):
+        return len(self.estimator)
+
+    def __getitem__(self, index):
+        return self.estimator[index]
+
+
+def stand_in_for(estimator: Any, bank: Bank) -> StandIn:
+    """Return a stand-in of the kind that ``estimator`` needs."""
+    kind = PipelineStandIn if isinstance(estimator, Pipeline) else StandIn
+    return kind(estimator, bank)
+
+
 def _restore(estimator, bank, params):
-    stand_in = StandIn(estimator, bank)
+    stand_in = stand_in_for(estimator, bank)
     stand_in.params = params
     return stand_in
 

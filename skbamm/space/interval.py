@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 
+_LINEAR_WIDTH = 10.0
+
+
 class Interval:
     """An interval to search, in place of a list of values.
 
@@ -58,7 +61,8 @@ class Axis:
     low, high : float
         In the parameter's units.
     scale : {"log", "linear"}
-        x is the natural logarithm of the value, or its place between the ends from 0 to 1.
+        x is the natural logarithm of the value, or its place between the ends from 0 to 10, so
+        that a step of one is a moderate one in either scale.
     """
 
     name: str
@@ -70,13 +74,13 @@ class Axis:
         """Return the ends in units of x."""
         if self.scale == "log":
             return math.log(self.low), math.log(self.high)
-        return 0.0, 1.0
+        return 0.0, _LINEAR_WIDTH
 
     def value(self, x: Tensor) -> Tensor:
         """Map x to the parameter's value."""
         if self.scale == "log":
             return torch.exp(x)
-        return self.low + (self.high - self.low) * x
+        return self.low + (self.high - self.low) / _LINEAR_WIDTH * x
 
     def number(self, x: float) -> float:
         """Map one x to a value inside the interval, also after rounding."""

@@ -66,7 +66,7 @@ def test_a_union_of_grids(binary):
         {"model__C": (1e-3, 1e3)},
         {"model__C": [0.1, 1.0], "scaler": ["passthrough"]},
         {"model": [DecisionTreeClassifier(random_state=0)], "model__max_depth": [1, 2]},
-        {"model": [SVC(probability=False)], "model__C": (1.0, 2.0)},
+        {"model": [SVC()], "model__C": (1.0, 2.0)},
         {"model": [logistic(fit_intercept=False)], "model__C": (1e-3, 1e3)},
     ]
     search = search_over(model, grid, X, y, cv=SETTINGS["cv"], scoring="accuracy")

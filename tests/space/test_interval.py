@@ -48,7 +48,7 @@ def test_the_middle_of_a_log_scale_is_the_geometric_mean():
 
 def test_log_bounds_are_natural_logarithms():
     assert axis(1e-4, 1e2).bounds() == (math.log(1e-4), math.log(1e2))
-    assert axis(0, 10).bounds() == (0.0, 1.0)
+    assert axis(0, 3).bounds() == (0.0, 10.0)
 
 
 def test_values_are_differentiable():
