@@ -47,6 +47,7 @@ class SecantStep:
     def __init__(self, length: float = 1.0, longest: float = 1.0):
         self.initial, self.longest = length, longest
         self._length: Tensor | None = None
+        self._top: Tensor  # largest slope yet, once there is a length
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
         self._back: Tensor | None = None  # columns that stepped back the last time
 
@@ -57,6 +58,7 @@ class SecantStep:
         if self._last is not None:
             point, direction, slope = self._last
             self._last = point[starts], direction[starts], slope[starts]
+            assert self._back is not None
             self._back = self._back[starts]
 
     @property
@@ -88,6 +90,7 @@ class SecantStep:
         back = torch.zeros_like(finite)
         if self._last is not None:
             last_point, last_direction, last_slope = self._last
+            assert self._back is not None
             now = dot(gradient, last_direction)
             if self.longest == self.initial:  # near the Hessian the full step is the first guess
                 length = torch.where(moved[:, None], self.initial, length)
@@ -133,4 +136,6 @@ class FollowingStep:
 
     def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
         """Return the next point; the leader has stepped already."""
-        return point - per_column(self.leader.length, point) * direction
+        length = self.leader.length
+        assert length is not None
+        return point - per_column(length, point) * direction

@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is wo
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
 _IDLE = 5  # iterations that leave a trusted x where it is
-_LOST = 12  # iterations without trust after which x turns back
+_LOST = 25  # iterations without trust after which x turns back
 _PATIENCE = 20  # moves of x without an improvement
 
 
@@ -153,12 +154,13 @@ class _Run:
         self.v = torch.zeros_like(self.y) if v0 is None else v0
         self.starts = list(range(x0.shape[0]))
         self.lag = _Lag.begin(problem.shape, x0.device)
-        self.scale_y = self.scale_v = None  # gradients of f and F at the first point
+        self.scale_y: Any = None  # gradients of f and F at the first point
+        self.scale_v: Any = None
         self.curvature, self.previous = None, None
         self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
         self.moved_before = self.moved
         self.last_shares: Tensor | None = None
-        self.best: dict | None = None
+        self.best: Any = None  # a dict once there is a point
         self.since_best = 0
         self.idle = 0
         self.extra = 0
@@ -294,7 +296,6 @@ class _Run:
         """Note the iteration; return whether the leading start has converged."""
         columns = [upper, doubt, trusted.double(), noise, *kkt.unbind(1)]
         rows = torch.stack(columns, 1).tolist()
-        finite = torch.isfinite(upper).tolist()
         candidates = [s for s, row in enumerate(rows) if row[2]] or range(len(rows))
         self.lead = min(
             candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf

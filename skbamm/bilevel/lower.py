@@ -79,7 +79,8 @@ def solve_lower(
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control, previous, idle = SecantStep(), None, 0
     nit = 0
-    for nit in range(1, max_iter + 1):
+    for _ in range(max_iter):
+        nit += 1
         value, gradient = problem.lower(x, y)
         if curvature is None:
             curvature = problem.curvature(x, y, 0.0)

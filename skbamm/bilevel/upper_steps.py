@@ -64,6 +64,7 @@ class NormalisedStep:
         go, sign = trusted[:, None], torch.sign(grad)
         if self._length is None:
             self._length, self._sign = torch.full_like(x, self.first), torch.zeros_like(x)
+        assert self._sign is not None
         turn = sign * self._sign
         length = torch.where(turn > 0, self.grow * self._length, self._length)
         length = torch.where(turn < 0, self.shrink * length, length).clamp_max(self.longest)
@@ -73,7 +74,7 @@ class NormalisedStep:
 
     def lead(self, start):
         """Continue with this starting point only."""
-        if self._length is not None:
+        if self._length is not None and self._sign is not None:
             self._length = self._length[start : start + 1]
             self._sign = self._sign[start : start + 1]
 

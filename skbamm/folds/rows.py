@@ -141,7 +141,7 @@ class DenseRows:
             total = Totals(self.fit_intercept)
             for start, stop in ranges:
                 X = self.X[start:stop].to(self.dtype)
-                z = torch.addmm(intercepts, X, slopes) if self.fit_intercept else X @ slopes
+                z = X @ slopes if intercepts is None else torch.addmm(intercepts, X, slopes)
                 back, sums = function(blocks(z, shape), make_chunk(self, start, stop, shape[1]))
                 flat = join(back)
                 total.add(flat.T @ (X if self._right is None else self._right(X)), flat, sums)
@@ -161,7 +161,7 @@ class DenseRows:
             total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
             for start, stop in ranges:
                 X = self.X[start:stop].to(self.dtype)
-                z = torch.addmm(intercepts, X, slopes) if self.fit_intercept else X @ slopes
+                z = X @ slopes if intercepts is None else torch.addmm(intercepts, X, slopes)
                 weights = function(blocks(z, shape), make_chunk(self, start, stop, S))[0][0]
                 if share:
                     weights = weights.view(-1, m, S, K).mean(3)
@@ -234,7 +234,7 @@ class Totals:
         if self.fit_intercept:
             product = torch.cat([product, column_sums(flat)[:, None]], 1)
         sums = [column_sums(part) for part in sums]
-        if self.products is None:
+        if self.products is None or self.sums is None:
             self.products, self.sums = product.double(), [part.double() for part in sums]
             return
         self.products += product
@@ -243,6 +243,7 @@ class Totals:
 
     def result(self, shape: torch.Size) -> tuple[Tensor, list[Tensor]]:
         """Return products (r', S, K, m, p) and sums (S, K)."""
+        assert self.products is not None and self.sums is not None
         _, S, K, m, p = shape
         products = self.products.view(-1, m, S, K, p).permute(0, 2, 3, 1, 4).contiguous()
         return products, [part.view(S, K) for part in self.sums]
@@ -252,6 +253,8 @@ def merge(totals: list[Totals]) -> Totals:
     """Add up what several threads found."""
     first, *others = totals
     for other in others:
+        assert first.products is not None and other.products is not None
+        assert first.sums is not None and other.sums is not None
         first.products += other.products
         for total, part in zip(first.sums, other.sums, strict=True):
             total += part

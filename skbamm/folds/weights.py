@@ -99,6 +99,7 @@ class FoldWeights:
         if own is not None:
             weight = weight * own[index]
         if part == "train" and self._class_weight is not None:
+            assert self._class is not None
             return index, weight * self._class_weight[self._class[index], k]
         return index, None if plain else weight
 
@@ -136,6 +137,7 @@ class FoldWeights:
         if self._fit_weight is not None:
             train = train * self._fit_weight[rows, None].to(dtype)
         if self._class_weight is not None:
+            assert self._class is not None
             train = train * self._class_weight[self._class[rows]].to(dtype)
         if self._score_weight is not None:
             validation = validation * self._score_weight[rows, None].to(dtype)

@@ -9,6 +9,7 @@ conjugate gradients in the metric of the diagonal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -142,7 +143,7 @@ def _conjugate(problem, x, y, mu, inner):
 class HessianProduct:
     """The Hessian of phi at a point, as a map of directions (r, S, K, m, p)."""
 
-    problem: object
+    problem: Any
     x: Tensor
     y: Tensor
     mu: float

@@ -12,6 +12,7 @@ models are not yet. Only the intercept is free of a penalty.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,7 @@ class StrengthPenalty:
 
     second_order = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
+    criterion: Any  # a Criterion, or None to solve the lower level only
 
     def __init__(self, strength, train_total, bounds):
         self.strength, self.bounds = strength, bounds

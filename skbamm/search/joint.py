@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
+from skbamm.bilevel.problem import Curvature
 from skbamm.criteria import Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
@@ -84,7 +85,7 @@ class JointSolver:
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None
         self.used = [] if weights is None else self._usable(n, splits, weights)
-        if not self.used:
+        if weights is None or not self.used:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
         self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
@@ -93,8 +94,8 @@ class JointSolver:
         self.n_starts = 3 if many else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
-        self._moments = None
-        self._metric = None  # the last one of all rows, near any solution of this model
+        self._moments: Any = None
+        self._metric: Curvature | None = None  # the last of all rows, near any solution
 
     @property
     def least_squares(self) -> bool:
@@ -281,6 +282,7 @@ class JointSolver:
         count = len(self.task.classes)
 
         def every_class(train):
+            assert self.task.row_class is not None
             rows = np.arange(n)[train]
             mass = np.bincount(self.task.row_class[rows], heavy[rows], minlength=count)
             return bool((mass > 0).all())

@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import Bank, last_step, own_fit, warm_fit
+from skbamm.search.bank import last_step, own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
@@ -151,6 +151,7 @@ class SearchRun:
 
     def _search(self, combination: Combination, found: list[tuple[float, str]]) -> None:
         axis, target, s = combination.axis, combination.target, self.settings
+        assert axis is not None
         joint = self._solver(target, combination.params)
         name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         self.say(

@@ -45,4 +45,4 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> st
     named = _CRITERION_OF.get(function) if not getattr(scorer, "_kwargs", None) else None
     # What a regression score means on class labels is not what its loss means on their codes.
     fits = named in task.criteria and (task.classes is None or named == "log_loss")
-    return named if fits else task.criterion
+    return named if fits and named is not None else task.criterion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,6 +133,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "random_state": ["random_state"],
     }
 
+    estimator: Any  # these four are BaseSearchCV's
+    n_jobs: Any
+    best_estimator_: Any
+    _checked_cv_orig: Any
+
     def __init__(
         self,
         estimator,
@@ -204,7 +210,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             space, outcome = self._space, self._outcome
             self.estimator, self.n_jobs = user_estimator, user_n_jobs
             for name in ("_space", "_run", "_outcome", "_routed", "_candidates", "_more"):
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
         self.search_plan_ = space.plan
         self.history_ = {name: np.asarray(values) for name, values in outcome.history.items()}
         self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged

@@ -32,9 +32,10 @@ class StandIn:
     """
 
     def __init__(self, estimator: Any, bank: Bank):
-        self.estimator, self.bank, self.params = estimator, bank, {}
+        self.estimator, self.bank = estimator, bank
+        self.params: dict[str, Any] = {}
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):
         # Scorers may ask what they score: isinstance(stand_in, Pipeline) must hold.
         return type(self.estimator)

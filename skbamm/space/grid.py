@@ -99,7 +99,9 @@ def read_grid(estimator: Any, param_grid: Any) -> Space:
 
 
 def _read_one(estimator, grid) -> Iterator[Combination]:
-    explicit, tuples, listed = {}, {}, {}
+    explicit: dict[str, Any] = {}
+    tuples: dict[str, Any] = {}
+    listed: dict[str, Any] = {}
     for name, value in grid.items():
         interval = as_interval(name, value)
         if interval is None:
@@ -123,6 +125,7 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
         for name, interval in intervals.items():
             if name != target.tuned:
                 raise ValueError(_cannot_search(name, target))
+            assert target.twin is not None  # it names what is tuned
             axis = make_axis(name, interval, target.twin.positive)
         yield Combination(params, target, axis)
 

@@ -105,9 +105,7 @@ def test_warnings_as_errors_are_not_taken_for_faults(binary):
     """A user who turns warnings into errors gets the warning, not a slower search."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        search = BAMMSearchCV(
-            logistic(), {"C": (1e-3, 1e3)}, cv=CV, scoring=LOSS, max_iter=1
-        )
+        search = BAMMSearchCV(logistic(), {"C": (1e-3, 1e3)}, cv=CV, scoring=LOSS, max_iter=1)
         with pytest.raises(ConvergenceWarning, match=STOPPED):
             search.fit(*binary)
 

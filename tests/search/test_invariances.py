@@ -117,9 +117,7 @@ def test_a_common_factor_of_the_weights(problem, factor):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "auto"])
 def test_precision_of_the_search_changes_the_point_only(dtype, three):
     """What is scored is in float64 whatever the search ran in."""
-    search = search_over(
-        logistic(), {"C": (1e-3, 1e3)}, *three, cv=4, scoring=LOSS, dtype=dtype
-    )
+    search = search_over(logistic(), {"C": (1e-3, 1e3)}, *three, cv=4, scoring=LOSS, dtype=dtype)
     whole = search_over(logistic(), {"C": (1e-3, 1e3)}, *three, cv=4, scoring=LOSS)
     assert search.best_score_ == pytest.approx(whole.best_score_, rel=1e-4)
     listed = search_over(logistic(), {"C": [0.1, 3.0]}, *three, cv=4, scoring=LOSS, dtype=dtype)

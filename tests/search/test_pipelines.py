@@ -41,9 +41,9 @@ def texts():
     """Sixty short texts of three topics; every fold misses some of the words."""
     rng = np.random.default_rng(0)
     topics = [
-        "goal match team coach league ball".split(),
-        "orbit rocket moon star launch probe".split(),
-        "flour oven butter sugar yeast dough".split(),
+        ["goal", "match", "team", "coach", "league", "ball"],
+        ["orbit", "rocket", "moon", "star", "launch", "probe"],
+        ["flour", "oven", "butter", "sugar", "yeast", "dough"],
     ]
     shared = [f"word{i}" for i in range(60)]
     y = np.arange(60) % 3

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .truth import LIST, LOSS, assert_true, fold_scores, logistic, ridge, search_over
+from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
 SETTINGS = {"cv": CV, "scoring": LOSS}
@@ -91,7 +91,9 @@ def test_chosen_by_a_function(values, binary):
 def test_in_two_processes(values, three):
     """With train scores, and with models that workers have to fit."""
     one, two = (
-        search_over(logistic(), {"C": values}, *three, n_jobs=n, return_train_score=True, **SETTINGS)
+        search_over(
+            logistic(), {"C": values}, *three, n_jobs=n, return_train_score=True, **SETTINGS
+        )
         for n in (None, 2)
     )
     for key in ("mean_test_score", "mean_train_score"):

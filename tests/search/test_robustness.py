@@ -105,7 +105,7 @@ def test_a_feature_of_one_value_in_a_fold(values, binary):
     """Every fold but the first trains on rows that all have the same value."""
     X, y = binary
     X = np.column_stack([X, np.zeros(len(X))])
-    train, test = next(iter(CV.split(X)))
+    _, test = next(iter(CV.split(X)))
     X[test, -1] = 5.0
     search = search_over(logistic(), {"C": values}, X, y, cv=CV, scoring=LOSS)
     assert_true(search, X, y, cv=CV, scoring=LOSS)
@@ -168,7 +168,12 @@ def test_a_class_missing_from_a_test_fold(values, three):
         probability = estimator.predict_proba(X)
         return float(np.log(probability[np.arange(len(y)), y]).mean())
 
-    splits = [(np.flatnonzero(np.arange(len(y)) % 2 == 0), np.flatnonzero((y < 2) & (np.arange(len(y)) % 2 == 1)))]
+    splits = [
+        (
+            np.flatnonzero(np.arange(len(y)) % 2 == 0),
+            np.flatnonzero((y < 2) & (np.arange(len(y)) % 2 == 1)),
+        )
+    ]
     settings = {"cv": splits, "scoring": scorer}
     assert_grid_search_agrees(logistic(), {"C": LIST}, X, y, **settings)
     search = search_over(logistic(), {"C": values}, X, y, **settings)

@@ -73,11 +73,20 @@ def test_a_union_of_grids(binary):
     table = search.cv_results_
     assert [(s, p.get("model__C")) for s, p in zip(table["stage"], table["params"], strict=True)][
         2:8
-    ] == [("grid", 0.1), ("grid", 1.0), ("grid", None), ("grid", None), ("grid", 1.0), ("grid", 2.0)]
+    ] == [
+        ("grid", 0.1),
+        ("grid", 1.0),
+        ("grid", None),
+        ("grid", None),
+        ("grid", 1.0),
+        ("grid", 2.0),
+    ]
     assert table["stage"][0] == table["stage"][8] == "refined"
     by_grid = [row["role"] for row in search.search_plan_ if row["parameter"] == "model__C"]
     assert by_grid == ["searched", "joint grid", "enumerated", "searched"]
-    reasons = [row["reason"] for row in search.search_plan_ if row["parameter"] == "model__max_depth"]
+    reasons = [
+        row["reason"] for row in search.search_plan_ if row["parameter"] == "model__max_depth"
+    ]
     assert "DecisionTreeClassifier" in reasons[0]
     for row, params in enumerate(table["params"]):
         expected = cross_val_score(

@@ -78,9 +78,7 @@ def test_the_criterion_is_weighted(binary):
     fit_params = {"sample_weight": np.where(wrong, 1e-3, 1.0)}
     settings = {"cv": CV, "scoring": LOSS}
     search = search_over(logistic(), {"C": (1e-3, 1e3)}, X, y, fit_params, **settings)
-    fine = search_over(
-        logistic(), {"C": np.geomspace(1e-3, 1e3, 40)}, X, y, fit_params, **settings
-    )
+    fine = search_over(logistic(), {"C": np.geomspace(1e-3, 1e3, 40)}, X, y, fit_params, **settings)
     assert -search.best_score_ <= -fine.best_score_ * (1 + 1e-4)
     unweighted = least_loss(logistic(), "C", np.geomspace(1e-3, 1e3, 40), X, y, **settings)
     assert -search.best_score_ < 0.7 * unweighted
@@ -172,7 +170,9 @@ def test_a_class_without_weight(values, three):
     X, y = three
     fit_params = {"sample_weight": np.where(y == 2, 0.0, 1.0)}
     settings = {"cv": CV, "scoring": "accuracy"}
-    assert_grid_search_agrees(logistic(), {"C": [0.1, 1.0]}, X, y, fit_params, served=False, **settings)
+    assert_grid_search_agrees(
+        logistic(), {"C": [0.1, 1.0]}, X, y, fit_params, served=False, **settings
+    )
     search = search_over(logistic(), {"C": values}, X, y, fit_params, **settings)
     assert_finite(search)
 
