@@ -8,7 +8,8 @@ of y, v and x, all three from the same point, with ``phi = mu F + (1 - mu) f``::
     v <- v - eta   P (H_phi v - grad_y F)
     x <- Proj(x - alpha (grad_x F - (d2 phi / dx dy)' v))
 
-``P`` is the problem's metric (the identity in the publication).
+``P`` is the problem's metric (the identity in the publication). The adaptive schedule takes the
+x-step at the new y and v where that costs no pass (the Gauss-Seidel form).
 """
 
 from __future__ import annotations
