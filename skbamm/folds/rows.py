@@ -18,6 +18,9 @@ from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 
+_WORK = 6  # numbers that a function of the rows makes of each predictor, about
+_TAKEN = 1024  # rows that are taken and converted at a time
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -125,10 +128,11 @@ class DenseRows:
     def take(self, rows):
         """See ``Rows.take``."""
         index = torch.as_tensor(rows, device=self.device)
-        some = DenseRows(
-            self.X[index], self.target[index], self.weights.take(rows), self.fit_intercept,
-            self.dtype,
-        )  # fmt: skip
+        X = torch.empty(len(rows), self.n_features, dtype=self.dtype, device=self.device)
+        for part, chosen in zip(X.split(_TAKEN), index.split(_TAKEN), strict=True):
+            part.copy_(self.X[chosen])
+        weights = self.weights.take(rows)
+        some = DenseRows(X, self.target[index], weights, self.fit_intercept, self.dtype)
         some.train_total = self.train_total
         return some
 
@@ -147,7 +151,7 @@ class DenseRows:
                 total.add(flat.T @ (X if self._right is None else self._right(X)), flat, sums)
             return total
 
-        ranges = chunk_ranges(self.n_rows, self.n_features + 2 * slopes.shape[1])
+        ranges = chunk_ranges(self.n_rows, self.n_features + _WORK * slopes.shape[1])
         return merge(over_chunks(ranges, self.device, work)).result(shape)
 
     def gram(self, coefficients, function, share, limit):
@@ -173,7 +177,7 @@ class DenseRows:
             return total
 
         stride = max(1, self.n_rows // max(limit, 1))
-        ranges = chunk_ranges(self.n_rows, d + max(slopes.shape[1], d), stride)
+        ranges = chunk_ranges(self.n_rows, d + max(_WORK * slopes.shape[1], d), stride)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]

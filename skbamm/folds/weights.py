@@ -47,14 +47,14 @@ class FoldWeights:
         device="cpu",
     ):
         self.n_rows, self.n_folds, self.device = n_rows, len(splits), torch.device(device)
-        rows = [tuple(_indices(part, n_rows) for part in split) for split in splits]
-        self._train = self._counts([train for train, _ in rows])
-        self._validation = self._counts([test for _, test in rows])
+        self._train = self._counts(train for train, _ in splits)
+        self._validation = self._counts(test for _, test in splits)
         self._fit_weight = self._vector(fit_weight)
         self._score_weight = self._vector(score_weight)
         self._class, self._class_weight = None, None
         if class_weight is not None:
-            table = np.stack([class_weight(train) for train, _ in rows], 1)  # (classes, K)
+            columns = [class_weight(_indices(train, n_rows)) for train, _ in splits]
+            table = np.stack(columns, 1)  # (classes, K)
             self._class_weight = torch.as_tensor(table, dtype=torch.float64, device=self.device)
             self._class = torch.as_tensor(
                 np.ascontiguousarray(row_class), dtype=torch.int64, device=self.device
@@ -144,17 +144,22 @@ class FoldWeights:
         return train, validation
 
     def _totals(self):
-        step = 1 << 18  # rows at a time, so that no (n_rows, K) float matrix is ever made
+        step = 1 << 14  # rows at a time, so that no (n_rows, K) float matrix is ever made
         parts = [
             self._raw(a, min(a + step, self.n_rows), torch.float64)
             for a in range(0, self.n_rows, step)
         ]
         return tuple(torch.stack([p[i].sum(0) for p in parts]).sum(0) for i in (0, 1))
 
-    def _counts(self, rows) -> Tensor:
-        counts = np.stack([np.bincount(r, minlength=self.n_rows) for r in rows], 1)
-        small = counts.max(initial=0) <= np.iinfo(np.uint8).max
-        return torch.as_tensor(counts.astype(np.uint8 if small else np.int32), device=self.device)
+    def _counts(self, parts) -> Tensor:
+        """How often each row is in each fold's part, in bytes where they are wide enough."""
+        counts = np.zeros((self.n_rows, self.n_folds), dtype=np.uint8)
+        for k, part in enumerate(parts):
+            count = np.bincount(_indices(part, self.n_rows), minlength=self.n_rows)
+            if count.max(initial=0) > np.iinfo(counts.dtype).max:
+                counts = counts.astype(np.int32)
+            counts[:, k] = count
+        return torch.as_tensor(counts, device=self.device)
 
     def _vector(self, weight):
         if weight is None:
