@@ -7,6 +7,8 @@ from torch import Tensor
 
 from skbamm.bilevel.problem import Curvature, dot, per_column
 
+_LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
+
 
 class Identity:
     """The plain gradient steps of the publication."""
@@ -104,6 +106,8 @@ def _factor(matrices: Tensor) -> Tensor:
 class ConjugateGradient:
     """Preconditioned conjugate gradients, few steps, on all right-hand sides at once.
 
+    Starts whose right-hand sides are solved leave, so that the others' steps get cheaper.
+
     Parameters
     ----------
     product : callable
@@ -113,43 +117,64 @@ class ConjugateGradient:
         Preconditioner.
     steps : int
         At most so many.
-    tol : float, default=0
-        Fall of the residual, in the inner metric, that is enough.
+    tol, loosest : float
+        Fall of the residual, in the inner metric, that is enough: that size itself, between
+        these bounds. So far from the solution, where the Hessian will change anyway, a rough
+        direction will do (Dembo, Eisenstat & Steihaug, "Inexact Newton methods", 1982).
+    floor : float, default=0
+        Size of the residual, in the inner metric, that needs one step only.
     """
 
-    def __init__(self, product, inner: Curvature, steps: int, tol: float = 0.0):
-        self.product, self.inner, self.steps, self.tol = product, inner, steps, tol
+    def __init__(
+        self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, floor: float = 0.0
+    ):
+        self.product, self.inner, self.steps = product, inner, steps
+        self.tol, self.floor = tol, floor
+        self.loosest = tol if loosest is None else loosest
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Return the last iterate from zero."""
-        r = residuals
-        z = self.inner.solve(r)
+        product, inner = self.product, self.inner
+        r, out, alive = residuals, torch.zeros_like(residuals), list(range(residuals.shape[1]))
+        z = inner.solve(r)
         p, solution = z, torch.zeros_like(r)
-        rho = first = _dots(r, z)
+        rho = _dots(r, z)
+        enough = rho * rho.clamp(self.tol**2, self.loosest**2)
+        enough = enough.clamp_min(self.floor**2)
         for step in range(self.steps):
-            q = self.product(p)
+            q = product(p)
             curvature = _dots(p, q)
             alpha = torch.where(curvature > 0, rho / curvature, 0.0)
             solution = solution + _scale(alpha, p)
             if step + 1 == self.steps:
                 break
             r = r - _scale(alpha, q)
-            z = self.inner.solve(r)
+            z = inner.solve(r)
             rho, last = _dots(r, z), rho
-            if self.tol and bool((rho <= self.tol**2 * first).all()):
-                break
             p = z + _scale(torch.where(last > 0, rho / last, 0.0), p)
-        return solution
+            solved = ((rho <= enough) | ~torch.isfinite(rho)).all(2).all(0)
+            keep = torch.nonzero(~solved).flatten().tolist()
+            if not keep:
+                break
+            if len(keep) <= _LEAVE * len(alive):
+                out[:, alive] = solution
+                alive = [alive[i] for i in keep]
+                product, inner = product.select(keep), inner.select(keep)
+                r, p, solution = r[:, keep], p[:, keep], solution[:, keep]
+                rho, enough = rho[:, keep], enough[:, keep]
+        out[:, alive] = solution
+        return out
 
     def select(self, starts):
         """Return the metric of these starts."""
-        return ConjugateGradient(
-            self.product.select(starts), self.inner.select(starts), self.steps, self.tol
-        )
+        return self._with(self.product.select(starts), self.inner.select(starts))
 
     def at(self, x, y):
         """Return the metric for another point."""
-        return ConjugateGradient(self.product.at(x, y), self.inner.at(x, y), self.steps, self.tol)
+        return self._with(self.product.at(x, y), self.inner.at(x, y))
+
+    def _with(self, product, inner):
+        return ConjugateGradient(product, inner, self.steps, self.tol, self.loosest, self.floor)
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:

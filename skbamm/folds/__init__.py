@@ -1,9 +1,10 @@
 """Rows and folds as tensors on a device."""
 
 from skbamm.folds.chunks import threads_for_rows
+from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments
-from skbamm.folds.rows import Chunk, DenseRows, Rows
+from skbamm.folds.rows import Chunk, Kept, Rows
 from skbamm.folds.sparse import SparseRows
 from skbamm.folds.weights import FoldWeights
 
@@ -12,6 +13,7 @@ __all__ = [
     "DenseRows",
     "FoldWeights",
     "FoldwiseRows",
+    "Kept",
     "Moments",
     "Rows",
     "SparseRows",

@@ -30,14 +30,22 @@ class FoldwiseRows:
         """See ``Rows.take``; the folds have as many rows as the shortest at least."""
         return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])
 
-    def sweep(self, coefficients, function):
+    def sweep(self, coefficients, function, kept=None):
         """See ``Rows.sweep``."""
         parts = [
-            rows.sweep(coefficients[:, :, k : k + 1], function) for k, rows in enumerate(self.folds)
+            rows.sweep(coefficients[:, :, k : k + 1], function, None if kept is None else [kept[k]])
+            for k, rows in enumerate(self.folds)
         ]
         products = torch.cat([product for product, _ in parts], 2)
         sums = zip(*(sums for _, sums in parts), strict=True)
         return products, [torch.cat(fold, 1) for fold in sums]
+
+    def keep(self, coefficients, function):
+        """See ``Rows.keep``."""
+        parts = [
+            rows.keep(coefficients[:, :, k : k + 1], function) for k, rows in enumerate(self.folds)
+        ]
+        return [kept for part in parts for kept in part]
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; the folds cannot share a matrix, so ``share`` is not heeded."""

@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 import torch
 
-from skbamm.folds.chunks import over_chunks
-from skbamm.folds.rows import Totals, blocks, join, make_chunk, merge, split_columns
+from skbamm.folds.passes import blocks, split_columns
+from skbamm.folds.rows import ChunkedRows
 
 _CHUNK_ROWS = 8192  # few chunks, since each product has a price of its own
 
 
-class SparseRows:
+class SparseRows(ChunkedRows):
     """A scipy CSR matrix that all folds share.
 
     Chunks of its rows are kept with their transposes as CSR tensors with 32-bit indices, the
@@ -33,7 +33,7 @@ class SparseRows:
         self.n_folds, self.device = weights.n_folds, weights.device
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
-        self._blocks: list | None = None
+        self._blocks: dict[int, _Block] = {}  # by the first row
 
     def take(self, rows):
         """See ``Rows.take``."""
@@ -45,28 +45,12 @@ class SparseRows:
         some.train_total = self.train_total
         return some
 
-    def sweep(self, coefficients, function):
-        """See ``Rows.sweep``."""
-        shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
-
-        def work(parts):
-            total = Totals(self.fit_intercept)
-            for start, stop, X, Xt in parts:
-                z = X @ slopes
-                if self.fit_intercept:
-                    z += intercepts
-                back, sums = function(blocks(z, shape), make_chunk(self, start, stop, shape[1]))
-                flat = join(back)
-                total.add((Xt @ flat).T, flat, sums)
-            return total
-
-        return merge(over_chunks(self._chunks(), self.device, work)).result(shape)
-
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = SparseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
-        squares._blocks = [(start, stop, X, _squared(Xt)) for start, stop, X, Xt in self._chunks()]
+        for start, stop in self._ranges(0):
+            block = self._block(start, stop)
+            squares._blocks[start] = _Block(block.X, _squared(block.Xt))
         return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
     def gram(self, coefficients, function, share, limit):
@@ -74,11 +58,9 @@ class SparseRows:
         _, S, K, m, p = coefficients.shape
         slopes, intercepts = split_columns(coefficients, self)
         dense = torch.zeros(m, S, 1 if share else K, p, p, dtype=torch.float64)
-        for start, stop, X, _ in self._chunks():
-            z = X @ slopes
-            if self.fit_intercept:
-                z += intercepts
-            chunk = make_chunk(self, start, stop, S)
+        for start, stop in self._ranges(0):
+            z = self._block(start, stop).predict(slopes, intercepts)
+            chunk = self._chunk(start, stop, S)
             weights = function(blocks(z, coefficients.shape), chunk)[0][0].view(-1, m, S, K)
             weights = weights.mean(3, keepdim=True) if share else weights
             block = self.X[start:stop]
@@ -94,21 +76,37 @@ class SparseRows:
                     dense[index][-1, -1] += w.sum()
         return dense.to(self.device).permute(1, 2, 0, 3, 4)
 
-    def _chunks(self):
-        if self._blocks is None:
-            self._blocks = []
-            for start in range(0, self.n_rows, _CHUNK_ROWS):
-                stop = min(start + _CHUNK_ROWS, self.n_rows)
-                block = self.X[start:stop]
-                pair = (self._tensor(block), self._tensor(block.T.tocsr()))
-                self._blocks.append((start, stop, *pair))
-        return self._blocks
+    def _ranges(self, columns):
+        starts = range(0, self.n_rows, _CHUNK_ROWS)
+        return [(start, min(start + _CHUNK_ROWS, self.n_rows)) for start in starts]
+
+    def _block(self, start, stop):
+        if start not in self._blocks:
+            rows = self.X[start:stop]
+            self._blocks[start] = _Block(self._tensor(rows), self._tensor(rows.T.tocsr()))
+        return self._blocks[start]
 
     def _tensor(self, matrix):
         values = torch.as_tensor(matrix.data).to(self.dtype)
         parts = [np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices)]
         tensor = _csr(torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), values, matrix.shape)
         return tensor.to(self.device)
+
+
+class _Block:
+    """Some rows, and their transpose."""
+
+    def __init__(self, X, Xt):
+        self.X, self.Xt = X, Xt
+
+    def predict(self, slopes, intercepts):
+        """See ``rows.Block.predict``."""
+        z = self.X @ slopes
+        return z if intercepts is None else z.add_(intercepts)
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        return (self.Xt @ flat).T
 
 
 def _squared(matrix):

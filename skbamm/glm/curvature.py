@@ -8,30 +8,31 @@ conjugate gradients in the metric of the diagonal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal
+from skbamm.folds import Kept
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
-_CG_STEPS, _CG_TOL = 30, 0.03
+_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_FLOOR = 30, 0.03, 0.3, 1e-10
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
 
 def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric for ``problem`` (a GLMProblem) near ``(x, y)``."""
-    rows, loss = problem.rows, problem.loss
+    loss = problem.loss
     S, K, m, p = problem.y_shape
+    conjugate = loss.couples_outputs or p > _DENSE_LIMIT
+    rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
     upper = problem.criterion.loss if mu else None
 
     def weights(z, chunk):
-        out = chunk.train[:, None] * loss.diagonal(z[0])
+        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0]))
         if upper is not None:
-            out.mul_(1 - mu).add_(chunk.validation[:, None] * upper.diagonal(z[0]), alpha=mu)
+            above = upper.diagonal(upper.curvature(z[0]))
+            out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
         return [out], []
 
     if p > _DENSE_LIMIT:
@@ -136,27 +137,30 @@ def _centred(t: Tensor) -> Tensor:
 def _conjugate(problem, x, y, mu, inner):
     if problem.loss.couples_outputs and not isinstance(inner, Gauge):
         inner = Gauge(inner)
-    return ConjugateGradient(HessianProduct(problem, x, y, mu), inner, _CG_STEPS, _CG_TOL)
+    product = HessianProduct(problem, x, y, mu)
+    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_FLOOR)
 
 
-@dataclass(frozen=True)
 class HessianProduct:
     """The Hessian of phi at a point, as a map of directions (r, S, K, m, p)."""
 
-    problem: Any
-    x: Tensor
-    y: Tensor
-    mu: float
+    def __init__(self, problem, x: Tensor, y: Tensor, mu: float, kept: Kept | None = None):
+        self.problem, self.x, self.y, self.mu, self.kept = problem, x, y, mu, kept
 
     def __call__(self, directions: Tensor) -> Tensor:
-        return self.problem.hessian_product(self.x, self.y, directions, self.mu)
+        """Return the Hessian times the directions."""
+        if self.kept is None and self.mu == 0:
+            self.kept = self.problem.keep_curvature(self.y)
+        return self.problem.hessian_product(self.x, self.y, directions, self.mu, self.kept)
 
     def select(self, starts):
         """Return the map of these starts."""
-        return HessianProduct(self.problem.select(starts), self.x[starts], self.y[starts], self.mu)
+        kept = None if self.kept is None else [part[:, :, starts] for part in self.kept]
+        problem = self.problem.select(starts)
+        return HessianProduct(problem, self.x[starts], self.y[starts], self.mu, kept)
 
     def at(self, x, y):
-        """Return the map at another point: each product is a pass of its own anyway."""
+        """Return the map at another point."""
         problem = self.problem
         if len(x) != problem.shape[0]:
             problem = problem.select([0] * len(x))

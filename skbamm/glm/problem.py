@@ -19,9 +19,11 @@ from torch import Tensor
 
 from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
-from skbamm.folds import Rows
+from skbamm.folds import Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.losses import PointwiseLoss
+
+_KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
 class StrengthPenalty:
@@ -94,6 +96,8 @@ class GLMProblem(StrengthPenalty):
         Not needed to solve the lower level only.
     bounds : tuple of Tensor, optional
         Lower and upper bounds of x, each of shape (h,).
+    metric_rows : Rows, optional
+        The same rows in the precision in which iterative metrics are good enough.
     """
 
     def __init__(
@@ -105,9 +109,11 @@ class GLMProblem(StrengthPenalty):
         *,
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
+        metric_rows: Rows | None = None,
     ):
         super().__init__(strength, rows.train_total, bounds)
         self.rows, self.loss = rows, loss
+        self.metric_rows = rows if metric_rows is None else metric_rows
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
@@ -163,22 +169,38 @@ class GLMProblem(StrengthPenalty):
         value = value + 0.5 * (strength * y64 * y64).sum((2, 3))
         return value, (products[0] + strength * y64).to(y.dtype)
 
-    def hessian_product(self, x: Tensor, y: Tensor, p: Tensor, mu: float) -> Tensor:
-        """Return ``H_phi p`` for directions p of shape (r, S, K, m, p)."""
+    def hessian_product(
+        self, x: Tensor, y: Tensor, p: Tensor, mu: float, kept: Kept | None = None
+    ) -> Tensor:
+        """Return ``H_phi p`` for directions p of shape (r, S, K, m, p).
+
+        What ``keep_curvature`` kept at y saves a third of the work.
+        """
         loss = self.loss
         upper = self.criterion.loss if mu else None
 
         def function(z, chunk):
-            t, W, V = loss.targets(chunk.target), chunk.train[:, None], chunk.validation[:, None]
-            out = [W * loss.evaluate(z[0], t, direction)[2] for direction in z[1:]]
+            W, V = chunk.train[:, None], chunk.validation[:, None]
+            if chunk.kept is not None:
+                return [W * loss.hessian(chunk.kept, direction) for direction in z], []
+            curvature = loss.curvature(z[0])
+            out = [W * loss.hessian(curvature, direction) for direction in z[1:]]
             if upper is not None:
+                curvature = upper.curvature(z[0])
                 for part, direction in zip(out, z[1:], strict=True):
-                    part.mul_(1 - mu).add_(V * upper.evaluate(z[0], t, direction)[2], alpha=mu)
+                    part.mul_(1 - mu).add_(V * upper.hessian(curvature, direction), alpha=mu)
             return out, []
 
-        products, _ = self.rows.sweep(torch.cat([y[None], p]), function)
+        directions = p if kept is not None else torch.cat([y[None], p])
+        products, _ = self.metric_rows.sweep(directions, function, kept)
         strength = (1 - mu) * self.mean_strength(x)
         return (products + strength * p.double()).to(p.dtype)
+
+    def keep_curvature(self, y: Tensor) -> Kept | None:
+        """Return what products with the Hessian of f at y need, unless it takes much memory."""
+        rows = self.metric_rows
+        size = rows.n_rows * y[..., 0].numel() * rows.dtype.itemsize
+        return None if size > _KEEP else rows.keep(y[None], self.loss.curvature)
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return a metric near the Hessian; see ``hessian_metric``."""
@@ -188,5 +210,5 @@ class GLMProblem(StrengthPenalty):
         """Return the problem of fewer starts."""
         return GLMProblem(
             self.rows, self.loss, self.strength, len(starts),
-            criterion=self.criterion, bounds=self.bounds,
+            criterion=self.criterion, bounds=self.bounds, metric_rows=self.metric_rows,
         )  # fmt: skip

@@ -29,7 +29,15 @@ class PointwiseLoss(Protocol):
         """Return the loss (n, C), its gradient (n, m, C), and its Hessian times ``u``."""
         ...
 
-    def diagonal(self, z: Tensor) -> Tensor:
+    def curvature(self, z: Tensor) -> Tensor:
+        """Return all that the Hessian depends on, (n, m, C)."""
+        ...
+
+    def hessian(self, curvature: Tensor, u: Tensor) -> Tensor:
+        """Return the Hessian times ``u``, (n, m, C)."""
+        ...
+
+    def diagonal(self, curvature: Tensor) -> Tensor:
         """Return the diagonal of the Hessian, (n, m, C)."""
         ...
 

@@ -24,7 +24,15 @@ class LogisticLoss:
         product = None if u is None else (p * u).mul_(1 - p)
         return value[:, 0], p - target, product
 
-    def diagonal(self, z):
+    def curvature(self, z):
         """Return ``p (1 - p)``."""
         p = torch.sigmoid(z)
         return p * (1 - p)
+
+    def hessian(self, curvature, u):
+        """Return ``p (1 - p) u``."""
+        return curvature * u
+
+    def diagonal(self, curvature):
+        """Return ``p (1 - p)``."""
+        return curvature

@@ -31,13 +31,18 @@ class MultinomialLoss:
         total = p.sum(1, keepdim=True)
         value = torch.log(total).add_(top)[:, 0] - (z * target).sum(1)
         p /= total
-        product = None
-        if u is not None:
-            product = p * u
-            product -= p * product.sum(1, keepdim=True)
-        return value, p - target, product
+        return value, p - target, None if u is None else self.hessian(p, u)
 
-    def diagonal(self, z):
+    def curvature(self, z):
+        """Return the probabilities p."""
+        return torch.softmax(z, 1)
+
+    def hessian(self, curvature, u):
+        """Return ``p u - p (p' u)``."""
+        product = curvature * u
+        product -= curvature * product.sum(1, keepdim=True)
+        return product
+
+    def diagonal(self, curvature):
         """Return ``p (1 - p)``."""
-        p = torch.softmax(z, 1)
-        return p * (1 - p)
+        return curvature * (1 - curvature)

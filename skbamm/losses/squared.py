@@ -27,6 +27,14 @@ class HalfSquaredLoss:
         residual = z - target
         return 0.5 * (residual * residual).sum(1), residual, u
 
-    def diagonal(self, z):
+    def curvature(self, z):
         """Return ones."""
         return torch.ones_like(z)
+
+    def hessian(self, curvature, u):
+        """Return ``u``."""
+        return u
+
+    def diagonal(self, curvature):
+        """Return ones."""
+        return curvature

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from skbamm.space import Axis
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
-_FIRST_ITER = 10
+_FIRST_ITER, _MIXED_ITER = 10, 20
 _SOME_ROWS = 16384  # rows, or 100 for each feature, that models are begun with
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
@@ -212,8 +213,8 @@ class JointSolver:
         )
 
     def _solve_block(self, axis, x, y) -> FoldSolutions:
-        metric = self._metric
-        if y is None and self.dtype is torch.float32 and not self.least_squares:
+        metric, single = self._metric, self.dtype is torch.float32 and not self.least_squares
+        if y is None and single:
             rough = self._problem(axis, len(x), torch.float32)
             few = self._some_rows()
             if few is not None:
@@ -223,14 +224,19 @@ class JointSolver:
         problem = self._problem(axis, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
-        result = solve_lower(
-            problem, x, y, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, curvature=metric
-        )
+        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol)
+        if single:
+            # Directions from single precision do, unless the problem is very ill-conditioned.
+            mixed = self._problem(axis, len(x), torch.float64, metric_dtype=torch.float32)
+            result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
+            y, metric = result.y, None
+        if not single or not bool(result.converged.all()):
+            result = finish(problem, x, y, curvature=metric)
         return FoldSolutions(
             problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
         )
 
-    def _problem(self, axis, starts, dtype, criterion=None):
+    def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
         options = {"criterion": criterion, "bounds": self._bounds(axis)}
         if self.least_squares:
             rows = self.rows(torch.float64)
@@ -239,13 +245,13 @@ class JointSolver:
             )
             self._moments = problem.moments
             return problem
+        if metric_dtype is not None:
+            options["metric_rows"] = self.rows(metric_dtype)
         return self._glm(axis, self.rows(dtype), starts, **options)
 
-    def _glm(self, axis, rows, starts, criterion=None, bounds=None):
-        return GLMProblem(
-            rows, self.task.loss, self._strength(axis, rows), starts,
-            criterion=criterion, bounds=bounds,
-        )  # fmt: skip
+    def _glm(self, axis, rows, starts, **options):
+        strength = self._strength(axis, rows)
+        return GLMProblem(rows, self.task.loss, strength, starts, **options)
 
     def _bounds(self, axis):
         if axis is None:

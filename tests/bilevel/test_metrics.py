@@ -145,6 +145,45 @@ def test_a_tolerance_saves_steps(generator):
     assert product.calls == 1
 
 
+def test_starts_that_are_solved_leave(generator):
+    matrix, r = matrices(generator, condition=1e3), residuals(generator)
+    matrix[0] = torch.eye(P).double()  # solved in one step
+    widths = []
+
+    class Watched(Product):
+        def __call__(self, directions):
+            widths.append(directions.shape[1])
+            return super().__call__(directions)
+
+        def select(self, starts):
+            return Watched(self.matrices[starts])
+
+    metric = ConjugateGradient(Watched(matrix), Identity(), M * P, 1e-8)
+    torch.testing.assert_close(metric.solve(r), exact(matrix, r), rtol=1e-6, atol=1e-8)
+    assert widths[0] == S and widths[-1] == S - 1
+
+
+def test_small_residuals_are_solved_further_than_large_ones(generator):
+    """The fall asked for is the residual's own size: quadratic convergence costs no more."""
+    matrix, r = matrices(generator, condition=2.0), residuals(generator)
+    steps = []
+    for size in (1.0, 1e-4):
+        product = Product(matrix)
+        right = r * size / r.norm()
+        solved = ConjugateGradient(product, Identity(), M * P, 1e-6, 0.3).solve(right)
+        steps.append(product.calls)
+        left = (right - product(solved)).norm() / right.norm()
+        assert float(left) <= max(size, 1e-6) * 3
+    assert steps[0] < steps[1]
+
+
+def test_below_the_floor_one_step_will_do(generator):
+    matrix, r = matrices(generator, condition=1e3), residuals(generator)
+    product = Product(matrix)
+    ConjugateGradient(product, Identity(), M * P, 1e-6, floor=1e-3).solve(1e-6 * r)
+    assert product.calls == 1
+
+
 def test_right_hand_sides_do_not_mix(generator):
     matrix, r = matrices(generator), residuals(generator)
     metric = ConjugateGradient(Product(matrix), Identity(), 2)

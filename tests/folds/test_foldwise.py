@@ -10,7 +10,7 @@ from skbamm.folds import FoldWeights, FoldwiseRows
 from ..problems import rows_of
 from . import naive
 from .naive import N
-from .test_rows import D, coefficients, data
+from .test_rows import D, check_kept, coefficients, data
 
 SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, 40), np.arange(10))]
 
@@ -43,6 +43,11 @@ def test_every_fold_sees_its_own_matrix(make):
         torch.testing.assert_close(
             diagonal[:, k : k + 1], torch.diagonal(one, dim1=-2, dim2=-1), rtol=1e-10, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("make", [lambda X: X, lambda X: sp.csr_array(X * (X > 0))])
+def test_what_is_kept_serves_later_passes(make):
+    check_kept(FoldwiseRows(folds(make)))
 
 
 def test_folds_never_share_a_gram():

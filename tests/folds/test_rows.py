@@ -47,6 +47,30 @@ def check(X, target, splits, options, *, fit_intercept=True, S=2, m=3, rows=None
     torch.testing.assert_close(got, torch.diagonal(expected, dim1=-2, dim2=-1), **close)
 
 
+def check_kept(rows):
+    """What is kept of the predictors serves a pass as the predictors themselves do."""
+    y = coefficients(2, 3, rows.n_folds, 2, rows.n_coefficients)
+    kept = rows.keep(y[:1], torch.tanh)
+
+    def plain(z, chunk):
+        return [chunk.train[:, None] * torch.tanh(z[0]) * z[1]], []
+
+    def from_kept(z, chunk):
+        return [chunk.train[:, None] * chunk.kept * z[0]], []
+
+    expected = rows.sweep(y, plain)[0]
+    torch.testing.assert_close(rows.sweep(y[1:], from_kept, kept)[0], expected)
+    chosen = [part[:, :, [2, 0]] for part in kept]
+    got = rows.sweep(y[1:, [2, 0]], from_kept, chosen)[0]
+    torch.testing.assert_close(got, expected[:, [2, 0]])
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_what_is_kept_serves_later_passes(splits, fit_intercept):
+    X, target = data()
+    check_kept(rows_of(X, target, FoldWeights(N, splits), fit_intercept))
+
+
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_products_are_naive_ones(splits, options, fit_intercept):
     check(*data(), splits, options, fit_intercept=fit_intercept)

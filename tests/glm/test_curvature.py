@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from skbamm.bilevel import Status, solve, solve_lower
 from skbamm.glm import curvature
+from skbamm.glm import problem as problem_module
 
 from ..problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 from .conftest import three_folds
@@ -53,6 +54,40 @@ def test_solutions_do_not_depend_on_the_metric(many, metric, sparse, monkeypatch
     monkeypatch.undo()
     expected = solve_lower(problem, x, tol=1e-11).y
     torch.testing.assert_close(got.y, expected, rtol=1e-6, atol=1e-7 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_products_with_the_hessian_are_its_own(single, kept, monkeypatch):
+    """Whether or not what they need of the predictors is kept."""
+    if not kept:
+        monkeypatch.setattr(problem_module, "_KEEP", 0)
+    estimator, X, y, splits = single
+    problem = model_problem(estimator, X, y, splits, starts=2)
+    x = log_values(0.1, 3.0)
+    here, there = (0.1 * random_like(problem.start(x), seed) for seed in (0, 1))
+    p = random_like(here, 2)[None]
+    product = curvature.HessianProduct(problem, x, here, 0.0)
+    for point in (here, there):
+        above, below = (problem.lower(x, point + step * p[0])[1] for step in (1e-5, -1e-5))
+        expected = ((above - below) / 2e-5)[None]
+        product = product.at(x, point)
+        for _ in range(2):  # the second time finds what the first has kept
+            torch.testing.assert_close(product(p), expected, rtol=1e-6, atol=1e-7)
+        assert (product.kept is not None) == kept
+        torch.testing.assert_close(product.select([1])(p[:, [1]]), product(p)[:, [1]])
+
+
+def test_a_metric_in_single_precision_finds_the_same_solution(many, metric):
+    estimator, X, y, splits = many
+    x = log_values(0.1, 3.0)
+    problem = model_problem(estimator, X, y, splits, starts=2)
+    expected = solve_lower(problem, x, tol=1e-10)
+    single = model_problem(estimator, X, y, splits, starts=2, dtype=torch.float32)
+    problem.metric_rows = single.rows
+    got = solve_lower(problem, x, tol=1e-10)
+    assert bool(got.converged.all())
+    assert got.y.dtype == torch.float64
+    torch.testing.assert_close(got.y, expected.y, rtol=1e-6, atol=1e-7)
 
 
 def test_optima_do_not_depend_on_the_metric(many, metric, monkeypatch):

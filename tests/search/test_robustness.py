@@ -247,3 +247,20 @@ def test_missing_values(invalid, values, binary, regression):
         X[3, 1] = invalid
         with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
             search_over(model, {name: values}, X, y, cv=CV, error_score="raise")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_features_that_single_precision_cannot_tell_apart(dtype, only_convergence):
+    """What it cannot finish is finished in double precision."""
+    X, y = make_classification(
+        240, 6, n_informative=5, n_redundant=0, n_classes=3, flip_y=0.2, random_state=0
+    )
+    X = np.column_stack([X, X[:, :3] + 1e-5 * X[:, 3:]])
+    values = np.logspace(-2, 6, 5)
+    exact = GridSearchCV(
+        logistic(tol=1e-10, solver="newton-cholesky"), {"C": values}, scoring=LOSS, cv=CV
+    ).fit(X, y)
+    search = search_over(logistic(tol=1e-6), {"C": values}, X, y, scoring=LOSS, cv=CV, dtype=dtype)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], exact.cv_results_["mean_test_score"], rtol=1e-6
+    )

@@ -1,0 +1,117 @@
+"""A dense matrix that all folds share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from skbamm.folds.chunks import chunk_ranges, over_chunks
+from skbamm.folds.passes import blocks, column_sums, split_columns
+from skbamm.folds.rows import ChunkedRows
+
+_WORK = 6  # numbers that a function of the rows makes of each predictor, about
+_TAKEN = 1024  # rows that are taken and converted at a time
+
+
+class DenseRows(ChunkedRows):
+    """A dense matrix that all folds share.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n, d)
+        In any float or integer dtype; neither copied nor changed.
+    target : Tensor of shape (n, ...)
+    weights : FoldWeights
+    fit_intercept : bool
+    dtype : torch.dtype
+        Working precision.
+    """
+
+    def __init__(self, X, target, weights, fit_intercept, dtype):
+        self.X, self.target, self.weights = X, target, weights
+        self.fit_intercept, self.dtype = fit_intercept, dtype
+        self.n_rows, self.n_features = X.shape
+        self.n_folds, self.device = weights.n_folds, X.device
+        self.n_coefficients = self.n_features + int(fit_intercept)
+        self.train_total = weights.train_total
+        self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
+
+    def take(self, rows):
+        """See ``Rows.take``."""
+        index = torch.as_tensor(rows, device=self.device)
+        X = torch.empty(len(rows), self.n_features, dtype=self.dtype, device=self.device)
+        for part, chosen in zip(X.split(_TAKEN), index.split(_TAKEN), strict=True):
+            part.copy_(self.X[chosen])
+        weights = self.weights.take(rows)
+        some = DenseRows(X, self.target[index], weights, self.fit_intercept, self.dtype)
+        some.train_total = self.train_total
+        return some
+
+    def gram(self, coefficients, function, share, limit):
+        """See ``Rows.gram``."""
+        _, S, K, m, _ = shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+        d, p = self.n_features, self.n_coefficients
+        width = 1 if share else K
+
+        def work(ranges):
+            total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
+            for start, stop in ranges:
+                block = self._block(start, stop)
+                z, X = block.predict(slopes, intercepts), block.X
+                weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]
+                if share:
+                    weights = weights.view(-1, m, S, K).mean(3)
+                weights = weights.reshape(weights.shape[0], -1)
+                total[:, :d, :d] += _weighted_gram(X, weights)
+                if self.fit_intercept:
+                    total[:, :d, d] += weights.T @ X
+                    total[:, d, d] += column_sums(weights)
+            return total
+
+        stride = max(1, self.n_rows // max(limit, 1))
+        ranges = chunk_ranges(self.n_rows, d + max(_WORK * slopes.shape[1], d), stride)
+        total = sum(over_chunks(ranges, self.device, work))
+        if self.fit_intercept:
+            total[:, d, :d] = total[:, :d, d]
+        seen = sum(stop - start for start, stop in ranges)
+        total *= self.n_rows / seen
+        return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
+
+    def diagonal(self, coefficients, function):
+        """See ``Rows.diagonal``."""
+        squares = DenseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
+        squares._right = torch.square
+        return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
+
+    def _ranges(self, columns):
+        return chunk_ranges(self.n_rows, self.n_features + _WORK * columns)
+
+    def _block(self, start, stop):
+        return _Block(self.X[start:stop].to(self.dtype), self._right)
+
+
+class _Block:
+    """Some rows in the working precision."""
+
+    def __init__(self, X, right):
+        self.X, self.right = X, right
+
+    def predict(self, slopes, intercepts):
+        """See ``rows.Block.predict``."""
+        return self.X @ slopes if intercepts is None else torch.addmm(intercepts, self.X, slopes)
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        return flat.T @ (self.X if self.right is None else self.right(self.X))
+
+
+def _weighted_gram(X, weights):
+    """``X' diag(w) X`` for each column w, (g, d, d)."""
+    n, d = X.shape
+    if n * d * weights.shape[1] <= 1 << 20:  # small: one batched product
+        weighted = X.T[None] * weights.T[:, None, :]
+        return weighted @ X
+    return torch.stack([(X * w[:, None]).T @ X for w in weights.T])

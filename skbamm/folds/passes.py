@@ -1,0 +1,72 @@
+"""The parts of a pass over rows: coefficients in, predictors, products and sums out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def split_columns(coefficients: Tensor, rows) -> tuple[Tensor, Tensor | None]:
+    """Return slopes (d, r m C) and intercepts (r m C), in the order of the predictors."""
+    flat = coefficients.permute(0, 3, 1, 2, 4).reshape(-1, rows.n_coefficients).to(rows.dtype)
+    slopes = flat[:, : rows.n_features].T.contiguous()
+    return slopes, flat[:, rows.n_features].contiguous() if rows.fit_intercept else None
+
+
+def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
+    """Cut predictors (n, r m C) into r contiguous ones (n, m, C)."""
+    r, S, K, m, _ = shape
+    if r == 1:
+        return [z.view(-1, m, S * K)]
+    return [z[:, i * m * S * K : (i + 1) * m * S * K].reshape(-1, m, S * K) for i in range(r)]
+
+
+def join(back: list[Tensor]) -> Tensor:
+    """Put what a row function returned beside each other, (n, r' m C)."""
+    flat = [part.reshape(part.shape[0], -1) for part in back]
+    return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
+
+
+def column_sums(matrix: Tensor) -> Tensor:
+    """Sum over the rows: as a product, which is much faster than a reduction."""
+    return matrix.new_ones(matrix.shape[0]) @ matrix
+
+
+class Totals:
+    """Adds up the chunks of a pass, in float64."""
+
+    def __init__(self, fit_intercept: bool):
+        self.fit_intercept = fit_intercept
+        self.products: Tensor | None = None
+        self.sums: list[Tensor] | None = None
+
+    def add(self, product: Tensor, flat: Tensor, sums: list[Tensor]) -> None:
+        """Add a chunk's ``X' flat``, transposed, and the sums over its rows."""
+        if self.fit_intercept:
+            product = torch.cat([product, column_sums(flat)[:, None]], 1)
+        sums = [column_sums(part) for part in sums]
+        if self.products is None or self.sums is None:
+            self.products, self.sums = product.double(), [part.double() for part in sums]
+            return
+        self.products += product
+        for total, part in zip(self.sums, sums, strict=True):
+            total += part
+
+    def result(self, shape: torch.Size) -> tuple[Tensor, list[Tensor]]:
+        """Return products (r', S, K, m, p) and sums (S, K)."""
+        assert self.products is not None and self.sums is not None
+        _, S, K, m, p = shape
+        products = self.products.view(-1, m, S, K, p).permute(0, 2, 3, 1, 4).contiguous()
+        return products, [part.view(S, K) for part in self.sums]
+
+
+def merge(totals: list[Totals]) -> Totals:
+    """Add up what several threads found."""
+    first, *others = totals
+    for other in others:
+        assert first.products is not None and other.products is not None
+        assert first.sums is not None and other.sums is not None
+        first.products += other.products
+        for total, part in zip(first.sums, other.sums, strict=True):
+            total += part
+    return first
