@@ -3,6 +3,7 @@
 from skbamm.bilevel.autograd import AutogradProblem
 from skbamm.bilevel.loop import solve
 from skbamm.bilevel.lower import LowerResult, solve_lower
+from skbamm.bilevel.minimize import minimize
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive, merely_convex, strongly_convex
@@ -18,6 +19,7 @@ __all__ = [
     "Status",
     "adaptive",
     "merely_convex",
+    "minimize",
     "solve",
     "solve_lower",
     "strongly_convex",

@@ -16,65 +16,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Curvature, Directions, Problem, dot
+from skbamm.bilevel.averaging import VanishingAverage
+from skbamm.bilevel.lag import Lag
+from skbamm.bilevel.problem import Curvature, Directions, Problem
+from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 _DOUBT = 0.02  # share of F that may still be the lag's doing for x to move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
-_FADE = 0.3  # what is left, an iteration later, of the decrement that errors are relative to
-_SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
+_STILL = 2  # iterations after a move of x from which changes of the hypergradient tell its error
 _IDLE = 5  # iterations that leave a trusted x where it is
-_LOST = 25  # iterations without trust after which x turns back
+_LOST = 25  # iterations without trust or progress after which x turns back
+_NEARER = 0.5  # fall of the squared decrement that is progress
 _PATIENCE = 20  # moves of x without an improvement
-
-
-@dataclass
-class _Lag:
-    """How far y and v are from the solutions that x asks for, a figure a column.
-
-    The squared decrement ``<residual, P residual>`` is compared with the largest seen, since
-    that is free of the units of features, targets and penalties. Rounding bounds it below.
-    """
-
-    top_y: Tensor
-    top_v: Tensor
-    most_v: Tensor
-
-    @classmethod
-    def begin(cls, shape, device):
-        zero = torch.zeros(shape, dtype=torch.float64, device=device)
-        return cls(zero, zero.clone(), zero.clone())
-
-    def measure(self, d: Directions, p_y: Tensor, p_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return relative errors of y, of y and v, and the larger squared decrement, (S, K)."""
-        y, v = dot(d.grad_y, p_y).abs(), dot(d.residual_v, p_v).abs()
-        # The largest counts less with every iteration, else a far start would excuse later lag.
-        self.top_y = torch.fmax(_FADE * self.top_y, y)
-        self.top_v = torch.fmax(_FADE * self.top_v, v)
-        self.most_v = torch.fmax(self.most_v, v)
-        floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
-        # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        near = _SHARE * d.lower.abs() + floor
-        error_y = y / torch.maximum(self.top_y, near)
-        error_v = v / (torch.maximum(self.top_v, 1e-8 * self.most_v) + floor)
-        error = torch.maximum(error_y, error_v).sqrt()
-        error = torch.where(torch.isfinite(error), error, torch.inf)
-        return error_y.sqrt(), error, torch.maximum(y, v)
-
-    def select(self, starts):
-        self.top_y, self.top_v = self.top_y[starts], self.top_v[starts]
-        self.most_v = self.most_v[starts]
 
 
 def solve(
@@ -85,10 +49,12 @@ def solve(
     v0: Tensor | None = None,
     curvature: Curvature | None = None,
     schedule: Schedule | None = None,
+    form: str = "jacobi",
     max_iter: int = 100,
     tol: float = 1e-4,
     max_time: float | None = None,
     finish: int = 3,
+    keep_path: bool = True,
     callback: Callable[[int, Tensor, float], object] | None = None,
 ) -> BilevelResult:
     """Minimise F(x, y) over x and y, subject to y in argmin f(x, .), by sl-BAMM.
@@ -108,6 +74,9 @@ def solve(
         A metric to begin with, good near ``(x0, y0)``.
     schedule : Schedule, optional
         ``adaptive(h, problem.second_order)`` by default.
+    form : {"jacobi", "gauss-seidel"}, default="jacobi"
+        Whether all steps are taken from the same point, or v at the new y and x at both; that
+        costs two more evaluations of the problem.
     max_iter : int
     tol : float
         Bound on the relative KKT residuals.
@@ -115,6 +84,8 @@ def solve(
         Seconds after which the best point so far is returned.
     finish : int
         Moves of x that may follow once ``tol`` is met: where F is flat, tol says little of x.
+    keep_path : bool, default=True
+        Whether the history has the x of every iteration.
     callback : callable, optional
         Called as ``callback(k, x, upper)`` each iteration with the leading start; a true return
         value ends the run.
@@ -125,14 +96,15 @@ def solve(
     """
     if schedule is None:
         schedule = adaptive(x0.shape[1], problem.second_order)
-    run = _Run(problem, x0, y0, v0, schedule, tol, finish)
+    record = Record(tol, finish, schedule.waits, keep_path)
+    run = _Run(problem, x0, y0, v0, schedule, form, tol, record)
     run.curvature = curvature
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     status = Status.MAX_ITER
     try:
         for k in range(max_iter):
             stop = run.iterate(k)
-            if stop is None and callback is not None and callback(k, *run.leading()):
+            if stop is None and callback is not None and callback(k, *record.leading()):
                 stop = Status.INTERRUPTED
             if stop is None and time.perf_counter() > deadline:
                 stop = Status.MAX_TIME
@@ -147,36 +119,28 @@ def solve(
 class _Run:
     """State of one run, and its iteration."""
 
-    def __init__(self, problem, x0, y0, v0, schedule, tol, finish):
-        self.problem, self.schedule, self.tol = problem, schedule, tol
-        self.finish = finish
+    def __init__(self, problem, x0, y0, v0, schedule, form, tol, record):
+        self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
+        self.record = record
         self.x = problem.project(x0)
         self.y = problem.start(self.x) if y0 is None else y0
         self.v = torch.zeros_like(self.y) if v0 is None else v0
         self.starts = list(range(x0.shape[0]))
-        self.lag = _Lag.begin(problem.shape, x0.device)
+        self.lag = Lag.begin(problem.shape, x0.device, problem.second_order)
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
         self.curvature, self.previous = None, None
         self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
         self.moved_before = self.moved
         self.last_shares: Tensor | None = None
-        self.best: Any = None  # a dict once there is a point
-        self.since_best = 0
+        self.still = torch.zeros_like(self.moved, dtype=torch.int64)  # iterations since x moved
         self.idle = 0
-        self.extra = 0
-        self.lost = 0  # iterations since y and v last followed x
+        self.lost = 0  # iterations since y and v last came nearer to what x asks for
+        self.least = torch.inf  # squared decrement then
         self.lost_at: Tensor | None = None  # where they did not
         self.good: tuple[Tensor, Tensor, Tensor] | None = None
-        self.lead = 0
-        self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.screened: list[tuple[Tensor, float]] = []
-        self.began = time.perf_counter()
         self.nit = 0
-
-    def leading(self) -> tuple[Tensor, float]:
-        """Return x and F of the leading start, as last recorded."""
-        return self.history["x"][-1], self.history["upper"][-1]
 
     def iterate(self, k: int) -> Status | None:
         """Take one step of y, v and x; return why to stop, or None."""
@@ -189,11 +153,7 @@ class _Run:
             schedule.v_step.reset()
         p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
         error_y, error, decrement = self.lag.measure(d, p_y, p_v)
-        # The steps of y and v are taken from the same point (the Jacobi form).
-        y = schedule.y_step.step(self.y, d.grad_y, p_y, self.moved)
-        # Residuals of the multiplier compare only where its equation, which y is in, stood still.
-        unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
-        v = schedule.v_step.step(self.v, d.residual_v, p_v, unsettled)
+        y, v = self._follow(d, p_y, p_v, error_y, mu)
         shares, noise = self._hypergradient(d, y, v, mu)
         # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
         # it is from F at the y we have tells how much of F is still the lag's doing.
@@ -211,19 +171,13 @@ class _Run:
         clear = (noise <= _TRUST * grad.abs().sum(1)) & (kkt[:, 2] > _FINER * self.tol)
         more = (kkt[:, 2] > self.tol) | clear
         go = trusted & more if schedule.waits else finite
-        if self._record(upper, doubt, trusted, kkt, noise, clear):
+        now = State(self.x, self.y, self.v, upper, doubt, trusted, noise, kkt, clear, mu)
+        if self.record.note(now, self.starts, schedule.final):
             return Status.CONVERGED
-        screening = len(self.starts) > 1
-        x = self.x
-        if not screening or not schedule.waits:
-            slope = grad * scale[:, None]
-            x = schedule.x_step.step(self.x.double(), upper, slope, go).to(self.x.dtype)
-            x = problem.project(x)
-        elif bool(trusted.any()):
-            slope = grad * scale[:, None]
-            schedule.x_step.step(self.x.double(), upper, slope, trusted)  # remember, do not move
+        x = self._step_x(upper, grad * scale[:, None], go, trusted)
+        screening = schedule.waits and len(self.starts) > 1
         if schedule.waits and not screening:
-            x, y, v = self._back_off(x, y, v, bool(trusted[0]))
+            x, y, v = self._back_off(x, y, v, bool(trusted[0]), float(decrement.amax()))
         self.moved = (x != self.x).any(1)
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
@@ -231,29 +185,53 @@ class _Run:
         if self.curvature is not None:
             self.curvature = self.curvature.at(x, y)
         self.x, self.y, self.v = x, y, v
-        if screening and schedule.waits and self._screened(k, upper, trusted):
+        if screening and self._screened(k, upper, trusted):
             self._choose(upper, trusted)
+        elif not screening:
+            self._average_less(trusted, kkt)
         if not bool(finite.any()) and k + 1 >= _SCREEN:
             return Status.DIVERGED
         if self.idle >= _IDLE:
             return Status.STALLED
-        if schedule.waits and self.since_best > _PATIENCE:
+        if schedule.waits and self.record.since_best > _PATIENCE:
             return Status.PLATEAU
         return None
 
-    def _back_off(self, x, y, v, trusted: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _follow(self, d, p_y, p_v, error_y, mu) -> tuple[Tensor, Tensor]:
+        """Take the steps of y and v: from the same point, or v's at the new y."""
+        y = self.schedule.y_step.step(self.y, d.grad_y, p_y, self.moved)
+        # Residuals of the multiplier compare only where its equation, which y is in, stood still.
+        unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
+        residual = d.residual_v
+        if self.form == "gauss-seidel":
+            residual = self.problem.directions(self.x, y, self.v, mu).residual_v
+            (p_v,) = self.curvature.solve(residual[None])
+        return y, self.schedule.v_step.step(self.v, residual, p_v, unsettled)
+
+    def _step_x(self, upper, slope, go, trusted) -> Tensor:
+        """Return the next x; while starts are screened theirs are only remembered."""
+        step, x = self.schedule.x_step.step, self.x.double()
+        if len(self.starts) == 1 or not self.schedule.waits:
+            return self.problem.project(step(x, upper, slope, go).to(self.x.dtype))
+        if bool(trusted.any()):
+            step(x, upper, slope, trusted)
+        return self.x
+
+    def _back_off(self, x, y, v, trusted, decrement) -> tuple[Tensor, Tensor, Tensor]:
         """Return to the middle between here and the last trusted x where y and v do not follow."""
         if trusted:
-            self.good, self.lost = (self.x, self.y, self.v), 0
+            self.good, self.lost, self.least = (self.x, self.y, self.v), 0, torch.inf
             if self.lost_at is not None:  # come no nearer than half the way
                 room = 0.5 * (self.lost_at - self.x)
                 step = x - self.x
                 x = self.x + torch.where(step * room > 0, step.clamp(-room.abs(), room.abs()), step)
+        elif decrement < _NEARER * self.least:
+            self.lost, self.least = 0, decrement
         else:
             self.lost += 1
         if self.lost < _LOST or self.good is None:
             return x, y, v
-        self.lost, self.lost_at = 0, self.x
+        self.lost, self.least, self.lost_at = 0, torch.inf, self.x
         middle, y, v = self.good
         self.curvature = None
         return 0.5 * (self.x + middle), y, v
@@ -264,19 +242,24 @@ class _Run:
         Where it costs no pass it is taken at the new y and v, so that it gains what the metric
         gained in this step; and the change by the step tells the error directly, also in the
         directions of little curvature, which the penalty is about and the lag hardly sees. Else
-        the change since the iteration before tells it, once x has stood still.
+        the change since the iteration before tells it, once x has stood still for as long as it
+        takes x to reach v, by way of y.
         """
         shares = d.grad_x.double()
-        if not self.schedule.waits:
+        if self.form == "gauss-seidel":
+            ahead = self.problem.directions(self.x, y, v, mu).grad_x.double()
+        elif not self.schedule.waits:
             return shares, torch.zeros_like(shares[:, 0, 0])
-        ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
+        else:
+            ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
         if ahead is not None:
             return ahead, (ahead - shares).abs().sum((1, 2))
+        self.still = torch.where(self.moved, 0, self.still + 1)
         before, self.last_shares = self.last_shares, shares
         if before is None:
             return shares, torch.full_like(shares[:, 0, 0], torch.inf)
         change = (shares - before).abs().sum((1, 2))
-        return shares, torch.where(self.moved, torch.inf, change)
+        return shares, torch.where(self.still < _STILL, torch.inf, change)
 
     def _kkt(self, d: Directions, grad: Tensor) -> Tensor:
         """Relative KKT residuals (S, 3) of the equations of y, v and x."""
@@ -284,52 +267,26 @@ class _Run:
         def norm(t):
             return t.flatten(2).double().norm(dim=-1)
 
-        at_v = norm(d.residual_v)
+        at_y, at_v = norm(d.grad_y), norm(d.residual_v)
         if self.scale_y is None:
-            self.scale_y, self.scale_v = norm(d.grad_y), at_v
-        res_y = (norm(d.grad_y) / (1 + self.scale_y)).amax(1)
+            self.scale_y, self.scale_v = at_y, at_v
+        res_y = (at_y / (1 + self.scale_y)).amax(1)
         res_v = (at_v / (1 + self.scale_v)).amax(1)
         x = self.x.double()
         res_x = (x - self.problem.project(x - grad)).norm(dim=1)
         return torch.stack([res_y, res_v, res_x], 1)
 
-    def _record(self, upper, doubt, trusted, kkt, noise, clear) -> bool:
-        """Note the iteration; return whether the leading start has converged."""
-        columns = [upper, doubt, trusted.double(), noise, *kkt.unbind(1)]
-        rows = torch.stack(columns, 1).tolist()
-        candidates = [s for s, row in enumerate(rows) if row[2]] or range(len(rows))
-        self.lead = min(
-            candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf
-        )
-        value, doubtful, ok, error, *triple = rows[self.lead]
-        self.history["seconds"].append(time.perf_counter() - self.began)
-        self.history["upper"].append(value)
-        self.history["kkt_residual"].append(max(triple))
-        self.history["x"].append(self.x[self.lead].clone())
-        counts = bool(ok) or not self.schedule.waits
-        converged = counts and max(*triple, error, doubtful) <= self.tol
-        if converged and self.schedule.waits and clear[self.lead]:
-            self.extra += 1
-            converged = self.extra > self.finish
-        if counts or self.best is None:
-            s, first = self.lead, self.best is None or not self.best["counts"]
-            # A published schedule converges to its point; F may be lower where y lags.
-            first |= not self.schedule.waits
-            worst = value + doubtful
-            # A point that has converged beats one that is better by no more than tol.
-            close = self.tol * abs(value) if converged else 0.0
-            if first or (counts and worst <= self.best["worst"] + close):
-                gained = first or self.best["worst"] - worst > self.tol * abs(value) * 0.01
-                self.since_best = 0 if gained else self.since_best + 1
-                self.best = {
-                    "upper": value,
-                    "worst": worst, "counts": counts, "kkt": triple, "start": self.starts[s],
-                    "x": self.x[s].clone(), "y": self.y[s].clone(), "v": self.v[s].clone(),
-                }  # fmt: skip
-            elif counts:
-                self.since_best += 1
-        # Where a better point was seen, this one is a maximum, or another minimum: not ours.
-        return converged and len(self.starts) == 1 and self.best["upper"] == value
+    def _average_less(self, trusted: Tensor, kkt: Tensor) -> None:
+        """Lower the averaging weight where the run has come to rest; that is a new problem."""
+        average = self.schedule.mu
+        if not isinstance(average, VanishingAverage):
+            return
+        if average.observe(bool(trusted[0]), float(kkt[0, 2])):
+            self.curvature, self.previous, self.last_shares = None, None, None
+            self.moved = torch.ones_like(self.moved)
+            self.idle = 0
+            self.schedule.x_step.reset()
+            self.record.reopen()
 
     def _refresh_metric(self, decrement: Tensor, trusted: Tensor) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""
@@ -364,7 +321,7 @@ class _Run:
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
         self.lag.select([s])
         if self.last_shares is not None:
-            self.last_shares = self.last_shares[[s]]
+            self.last_shares, self.still = self.last_shares[[s]], self.still[[s]]
         self.scale_y, self.scale_v = self.scale_y[[s]], self.scale_v[[s]]
         self.moved, self.previous = self.moved[[s]], None
         if self.curvature is not None:
@@ -382,17 +339,12 @@ class _Run:
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""
-        if self.best is None:
-            self._nothing()
-        best = self.best
-        return BilevelResult(
-            x=best["x"], y=best["y"], v=best["v"], fun=best["upper"], start=best["start"],
-            kkt_residual=tuple(best["kkt"]), status=status, nit=self.nit,
-            history=self.history, screened=self.screened, curvature=self.curvature,
-        )  # fmt: skip
-
-    def _nothing(self):
-        self.best = {
-            "upper": float("nan"), "counts": False, "kkt": [float("inf")] * 3, "start": 0,
+        best = self.record.best or {
+            "upper": float("nan"), "kkt": [float("inf")] * 3, "start": 0,
             "x": self.x[0], "y": self.y[0], "v": self.v[0],
         }  # fmt: skip
+        return BilevelResult(
+            x=best["x"].clone(), y=best["y"].clone(), v=best["v"].clone(), fun=best["upper"],
+            start=best["start"], kkt_residual=tuple(best["kkt"]), status=status, nit=self.nit,
+            history=self.record.history, screened=self.screened, curvature=self.curvature,
+        )  # fmt: skip

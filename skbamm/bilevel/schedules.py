@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.column_steps import ConstantStep, FollowingStep, SecantStep
 from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
 
@@ -15,7 +17,7 @@ class Schedule:
     Attributes
     ----------
     mu : callable of k
-        Averaging weight.
+        Averaging weight; a ``VanishingAverage`` is told how the run goes.
     y_step, v_step : column steps
     x_step : UpperStep
     waits : bool
@@ -23,11 +25,16 @@ class Schedule:
         lengths are small enough instead.
     """
 
-    mu: object
-    y_step: object
-    v_step: object
-    x_step: object
+    mu: Any
+    y_step: Any
+    v_step: Any
+    x_step: Any
     waits: bool = True
+
+    @property
+    def final(self) -> bool:
+        """Whether the averaging weight is one to converge with."""
+        return self.mu.final if isinstance(self.mu, VanishingAverage) else True
 
 
 def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
@@ -64,7 +71,7 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
     )
 
 
-def adaptive(h: int, second_order: bool = True, mu=None) -> Schedule:
+def adaptive(h: int, second_order: bool = True, mu=None, x_step=None) -> Schedule:
     """Return our own schedule: secant steps for y and v, and an x that waits for them.
 
     Parameters
@@ -76,13 +83,16 @@ def adaptive(h: int, second_order: bool = True, mu=None) -> Schedule:
     mu : callable of k, optional
         Averaging weight; none by default, which is right where f is strongly convex and keeps
         the upper level's rows out of the models.
+    x_step : UpperStep, optional
+        Bracketing for a single hyperparameter, else sign-based steps, which bear the noise and
+        the scales of penalties.
     """
     y_step = SecantStep(longest=1.0 if second_order else float("inf"))
     return Schedule(
         mu=mu or (lambda k: 0.0),
         y_step=y_step,
         v_step=FollowingStep(y_step) if second_order else SecantStep(longest=float("inf")),
-        x_step=ScalarStep() if h == 1 else NormalisedStep(),
+        x_step=x_step or (ScalarStep() if h == 1 else NormalisedStep()),
     )
 
 

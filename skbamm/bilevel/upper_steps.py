@@ -27,6 +27,10 @@ class UpperStep(Protocol):
         """Continue with this starting point only."""
         ...
 
+    def reset(self) -> None:
+        """Forget values and slopes: the problem is another one now."""
+        ...
+
 
 class ScheduledStep:
     """``x - alpha(k) * grad``: the published rule, which waits for nothing."""
@@ -42,6 +46,9 @@ class ScheduledStep:
 
     def lead(self, start):
         """Nothing to keep."""
+
+    def reset(self):
+        """Nothing to forget."""
 
 
 class NormalisedStep:
@@ -77,6 +84,80 @@ class NormalisedStep:
         if self._length is not None and self._sign is not None:
             self._length = self._length[start : start + 1]
             self._sign = self._sign[start : start + 1]
+
+    def reset(self):
+        """Keep the lengths, and do not compare signs."""
+        if self._sign is not None:
+            self._sign = torch.zeros_like(self._sign)
+
+
+class SpectralStep:
+    """Gradient steps whose length is the inverse curvature along the last one.
+
+    The length is that of Barzilai & Borwein, "Two-point step size gradient methods", 1988; a
+    point that is worse than the last few is stepped back from (Birgin, Martinez & Raydan,
+    "Nonmonotone spectral projected gradient methods on convex sets", 2000). With the projection
+    that follows, any convex set will do.
+
+    Parameters
+    ----------
+    first : float, default=1
+        Length of the first step, in the largest coordinate.
+    """
+
+    memory, shorter, longest = 10, 0.25, 1e10
+    slack = 0.02  # share of F that F at a trusted point may be wrong by
+
+    def __init__(self, first: float = 1.0):
+        self.first = first
+        self._paths: dict[int, _Path] = {}
+
+    def step(self, x, upper, grad, trusted):
+        """Return the next x."""
+        rows = []
+        for s in range(len(x)):
+            path = self._paths.setdefault(s, _Path())
+            rows.append(self._next(path, x[s], float(upper[s]), grad[s]) if trusted[s] else x[s])
+        return torch.stack(rows)
+
+    def _next(self, path: _Path, x: Tensor, value: float, grad: Tensor) -> Tensor:
+        if path.point is not None and path.values:
+            worst = max(path.values)
+            if value > worst + self.slack * abs(worst):
+                path.length *= self.shorter
+                return path.point - path.length * path.grad
+        if path.point is None:
+            path.length = self.first / max(float(grad.abs().max()), 1e-300)
+        elif not path.fresh:
+            step, change = x - path.point, grad - path.grad
+            bend, size = float(step @ change), float(step @ step)
+            if size > 0:
+                path.length = size / bend if bend > 0 else 4 * path.length
+            path.length = min(path.length, self.longest)
+        path.point, path.grad, path.fresh = x, grad, False
+        path.values = [*path.values, value][-self.memory :]
+        return x - path.length * grad
+
+    def lead(self, start):
+        """Continue with this starting point only."""
+        self._paths = {0: self._paths.get(start, _Path())}
+
+    def reset(self):
+        """Keep the lengths; compare neither values nor gradients with older ones."""
+        for path in self._paths.values():
+            path.values = []
+            path.fresh = True
+
+
+class _Path:
+    """Where one start has been."""
+
+    def __init__(self):
+        self.point: Tensor | None = None
+        self.grad: Tensor
+        self.length = 0.0
+        self.values: list[float] = []
+        self.fresh = False  # whether the last gradient is of another problem
 
 
 class ScalarStep:
@@ -116,6 +197,11 @@ class ScalarStep:
         own = self.seen[start]
         others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
         self.seen = [others + own]
+
+    def reset(self):
+        """Forget all points."""
+        self.seen = [[] for _ in self.seen]
+        self._width = None
 
     def jump(self) -> float:
         """Return the next point after ``lead``: what several starts saw may bracket the minimum."""

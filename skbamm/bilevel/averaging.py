@@ -1,0 +1,96 @@
+"""Averaging weights that follow the run: ``phi = mu F + (1 - mu) f``.
+
+With mu > 0 the lower level picks, of all its solutions, those that F likes, as the optimistic
+bi-level problem asks; but the solution is biased by O(mu). So mu has to vanish, yet slowly enough
+that y, v and x follow.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import dot
+
+_RATIO = 1e8  # ratio of curvatures above which the lower level is flat
+_PROBES = 50  # Lanczos steps that look for a flat direction
+
+
+class VanishingAverage:
+    """A weight that falls by a constant factor whenever y, v and x have come to rest.
+
+    Parameters
+    ----------
+    first, factor : float
+    last : float
+        Weight that is small enough: what it changes is below the tolerance.
+    """
+
+    def __init__(self, first: float = 0.1, factor: float = 0.1, last: float = 1e-8):
+        self.mu, self.factor, self.last = first, factor, last
+
+    def __call__(self, k: int) -> float:
+        """Return the present weight."""
+        return self.mu
+
+    @property
+    def final(self) -> bool:
+        """Whether the weight need fall no further."""
+        return self.mu <= self.last
+
+    def observe(self, trusted: bool, residual: float) -> bool:
+        """Lower the weight if x is as near its solution as the weight lets it be.
+
+        Parameters
+        ----------
+        trusted : bool
+        residual : float
+            That of the equation of x.
+
+        Returns
+        -------
+        bool
+            Whether the weight has changed.
+        """
+        if self.final or not trusted or residual > self.mu:
+            return False
+        self.mu = max(self.mu * self.factor, self.last)
+        return True
+
+
+def lower_is_flat(product, like: Tensor) -> bool:
+    """Whether a Hessian has directions of no curvature, as far as a few Lanczos steps tell.
+
+    Parameters
+    ----------
+    product : callable
+        Maps directions (1, S, K, ...) to the Hessian times the directions.
+    like : Tensor of shape (S, K, ...)
+        Its shape, dtype and device are those of the directions.
+    """
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(like.shape, generator=generator, dtype=torch.float64)
+    q = start.to(like)
+    q = q / dot(q, q).sum().sqrt().to(q.dtype)
+    last, beta = torch.zeros_like(q), 0.0
+    diagonal: list[float] = []
+    beside: list[float] = []
+    for _ in range(min(_PROBES, like[0, 0].numel())):
+        z = product(q[None])[0]
+        alpha = float(dot(q, z).sum())
+        diagonal.append(alpha)
+        z = z - alpha * q - beta * last
+        beta = float(dot(z, z).sum().sqrt())
+        beside.append(beta)
+        if beta <= 1e-6 * max(map(abs, diagonal)):
+            break
+        last, q = q, z / beta
+    n = len(diagonal)
+    tridiagonal = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+    if n > 1:
+        off = torch.tensor(beside[: n - 1], dtype=torch.float64)
+        tridiagonal += torch.diag(off, 1) + torch.diag(off, -1)
+    values = torch.linalg.eigvalsh(tridiagonal)
+    top = float(values.abs().max())
+    ratio = _RATIO if like.dtype == torch.float64 else _RATIO**0.5
+    return not float(values.min()) * ratio > top
