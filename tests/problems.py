@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
+from scipy.optimize import brentq, minimize_scalar
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
@@ -120,6 +121,62 @@ def biased_by_averaging(a: float = 1.0, c: float = 0.5, **options) -> Known:
     )
     x = torch.tensor([a / (1 + c)], dtype=torch.float64)
     return Known(problem, torch.full((1, 1), 2.0, dtype=torch.float64), x, x.repeat(2))
+
+
+def simplex_constrained(n: int = 8, **options) -> Known:
+    """``F = |y-t|^2/2``, ``f = |y-bx|^2/2``, x on the unit simplex: x* by its one multiplier."""
+    rng = np.random.default_rng(0)
+    b, t = (torch.as_tensor(v) for v in (rng.uniform(0.5, 2, n), rng.normal(size=n)))
+
+    def at(multiplier):
+        return ((b * t - multiplier) / b**2).clamp_min(0)
+
+    x = at(brentq(lambda multiplier: float(at(multiplier).sum()) - 1, -100, 100, xtol=1e-14))
+    problem = AutogradProblem(
+        upper=lambda x, y: ((y - t) ** 2).sum() / 2,
+        lower=lambda x, y: ((y - b * x) ** 2).sum() / 2,
+        y0=torch.zeros(n, dtype=torch.float64),
+        projection=onto_simplex,
+        **options,
+    )
+    return Known(problem, torch.full((1, n), 1 / n, dtype=torch.float64), x, b * x)
+
+
+def onto_simplex(x: torch.Tensor) -> torch.Tensor:
+    """Return the nearest point with non-negative entries that sum to one."""
+    falling = x.sort(descending=True).values
+    excess = (falling.cumsum(0) - 1) / torch.arange(1, len(x) + 1).to(x)
+    return (x - excess[int((falling > excess).sum()) - 1]).clamp_min(0)
+
+
+def logistic_penalty(**options) -> Known:
+    """The log penalty of a logistic regression by its loss on other rows, all in torch.
+
+    The solution is SciPy's, on exact solves.
+    """
+    X, t = (torch.as_tensor(v, dtype=torch.float64) for v in (X_MANY, Y_MANY))
+    train, test = slice(0, 60), slice(60, 400)
+
+    def loss(y, rows):
+        return binary_cross_entropy_with_logits(X[rows] @ y, t[rows])
+
+    problem = AutogradProblem(
+        upper=lambda x, y: loss(y, test),
+        lower=lambda x, y: loss(y, train) + torch.exp(x[0]) * (y**2).sum() / 2,
+        y0=torch.zeros(X.shape[1], dtype=torch.float64),
+        **options,
+    )
+    exact = AutogradProblem(problem._upper, problem._lower, problem._y0, metric="newton")
+
+    def solved(x):
+        x = torch.tensor([[float(x)]], dtype=torch.float64)
+        return solve_lower(exact, x, tol=1e-14).y[0, 0]
+
+    found = minimize_scalar(
+        lambda x: float(loss(solved(x), test)), (-4, -2), tol=1e-10
+    ).x  # fmt: skip
+    x = torch.tensor([found], dtype=torch.float64)
+    return Known(problem, torch.full((1, 1), -6.0, dtype=torch.float64), x, solved(found))
 
 
 def scalar(function, x0: float, low: float | None = None, high: float | None = None):

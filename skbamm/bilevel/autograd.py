@@ -83,7 +83,7 @@ class AutogradProblem:
             xd, yd = x.detach().requires_grad_(), self._y0.detach().requires_grad_()
             value = self._scalar(name, xd, yd)
             if not bool(torch.isfinite(value)):
-                raise ValueError(f"{name}(x0, y0) must be finite, got {float(value)}.")
+                raise ValueError(f"{name}(x0, y0) must be finite, got {float(value.detach())}.")
             if not value.requires_grad:
                 raise ValueError(
                     f"{name}(x, y) must return a tensor with a graph to y, got a detached one."

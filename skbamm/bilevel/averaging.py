@@ -27,16 +27,11 @@ class VanishingAverage:
     """
 
     def __init__(self, first: float = 0.1, factor: float = 0.1, last: float = 1e-8):
-        self.mu, self.factor, self.last = first, factor, last
+        self.weight, self.factor, self.last = first, factor, last
 
     def __call__(self, k: int) -> float:
         """Return the present weight."""
-        return self.mu
-
-    @property
-    def final(self) -> bool:
-        """Whether the weight need fall no further."""
-        return self.mu <= self.last
+        return self.weight
 
     def observe(self, trusted: bool, residual: float) -> bool:
         """Lower the weight if x is as near its solution as the weight lets it be.
@@ -52,14 +47,14 @@ class VanishingAverage:
         bool
             Whether the weight has changed.
         """
-        if self.final or not trusted or residual > self.mu:
+        if self.weight <= self.last or not trusted or residual > self.weight:
             return False
-        self.mu = max(self.mu * self.factor, self.last)
+        self.weight = max(self.weight * self.factor, self.last)
         return True
 
 
-def lower_is_flat(product, like: Tensor) -> bool:
-    """Whether a Hessian has directions of no curvature, as far as a few Lanczos steps tell.
+def curvatures(product, like: Tensor) -> tuple[float, float]:
+    """Return the least and the largest curvature, as far as a few Lanczos steps tell.
 
     Parameters
     ----------
@@ -91,6 +86,10 @@ def lower_is_flat(product, like: Tensor) -> bool:
         off = torch.tensor(beside[: n - 1], dtype=torch.float64)
         tridiagonal += torch.diag(off, 1) + torch.diag(off, -1)
     values = torch.linalg.eigvalsh(tridiagonal)
-    top = float(values.abs().max())
-    ratio = _RATIO if like.dtype == torch.float64 else _RATIO**0.5
-    return not float(values.min()) * ratio > top
+    return float(values.min()), float(values.max())
+
+
+def is_flat(least: float, largest: float, dtype: torch.dtype) -> bool:
+    """Whether a function with these curvatures has directions of none."""
+    ratio = _RATIO if dtype == torch.float64 else _RATIO**0.5
+    return not least * ratio > abs(largest)

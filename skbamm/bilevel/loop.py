@@ -35,6 +35,7 @@ _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is wo
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
 _STILL = 2  # iterations after a move of x from which changes of the hypergradient tell its error
+_SLOWEST = 0.98  # fall of changes that their error is extrapolated from
 _IDLE = 5  # iterations that leave a trusted x where it is
 _LOST = 25  # iterations without trust or progress after which x turns back
 _NEARER = 0.5  # fall of the squared decrement that is progress
@@ -129,10 +130,12 @@ class _Run:
         self.lag = Lag.begin(problem.shape, x0.device, problem.second_order)
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
-        self.curvature, self.previous = None, None
+        self.curvature: Any = None
+        self.previous: Tensor | None = None
         self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
         self.moved_before = self.moved
         self.last_shares: Tensor | None = None
+        self.change = torch.zeros_like(self.moved, dtype=torch.float64)  # of the hypergradient
         self.still = torch.zeros_like(self.moved, dtype=torch.int64)  # iterations since x moved
         self.idle = 0
         self.lost = 0  # iterations since y and v last came nearer to what x asks for
@@ -172,7 +175,7 @@ class _Run:
         more = (kkt[:, 2] > self.tol) | clear
         go = trusted & more if schedule.waits else finite
         now = State(self.x, self.y, self.v, upper, doubt, trusted, noise, kkt, clear, mu)
-        if self.record.note(now, self.starts, schedule.final):
+        if self.record.note(now, self.starts, schedule.may_converge(self.tol)):
             return Status.CONVERGED
         x = self._step_x(upper, grad * scale[:, None], go, trusted)
         screening = schedule.waits and len(self.starts) > 1
@@ -259,7 +262,13 @@ class _Run:
         if before is None:
             return shares, torch.full_like(shares[:, 0, 0], torch.inf)
         change = (shares - before).abs().sum((1, 2))
-        return shares, torch.where(self.still < _STILL, torch.inf, change)
+        error = change
+        if not self.problem.second_order:
+            # What converges slowly changes by much less than its error.
+            left = change / self.change.clamp_min(1e-300)
+            error = change / (1 - left.clamp(0, _SLOWEST))
+        self.change = change
+        return shares, torch.where(self.still < _STILL, torch.inf, error)
 
     def _kkt(self, d: Directions, grad: Tensor) -> Tensor:
         """Relative KKT residuals (S, 3) of the equations of y, v and x."""
@@ -321,7 +330,8 @@ class _Run:
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
         self.lag.select([s])
         if self.last_shares is not None:
-            self.last_shares, self.still = self.last_shares[[s]], self.still[[s]]
+            self.last_shares = self.last_shares[[s]]
+            self.still, self.change = self.still[[s]], self.change[[s]]
         self.scale_y, self.scale_v = self.scale_y[[s]], self.scale_v[[s]]
         self.moved, self.previous = self.moved[[s]], None
         if self.curvature is not None:

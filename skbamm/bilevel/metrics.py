@@ -121,15 +121,16 @@ class ConjugateGradient:
         Fall of the residual, in the inner metric, that is enough: that size itself, between
         these bounds. So far from the solution, where the Hessian will change anyway, a rough
         direction will do (Dembo, Eisenstat & Steihaug, "Inexact Newton methods", 1982).
-    floor : float, default=0
-        Size of the residual, in the inner metric, that needs one step only.
+    ahead : float, default=0
+        A column whose residual is by this factor smaller than the largest gets one step only:
+        the others will need more iterations anyway.
     """
 
     def __init__(
-        self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, floor: float = 0.0
+        self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, ahead: float = 0.0
     ):
         self.product, self.inner, self.steps = product, inner, steps
-        self.tol, self.floor = tol, floor
+        self.tol, self.ahead = tol, ahead
         self.loosest = tol if loosest is None else loosest
 
     def solve(self, residuals: Tensor) -> Tensor:
@@ -140,7 +141,7 @@ class ConjugateGradient:
         p, solution = z, torch.zeros_like(r)
         rho = _dots(r, z)
         enough = rho * rho.clamp(self.tol**2, self.loosest**2)
-        enough = enough.clamp_min(self.floor**2)
+        enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
         for step in range(self.steps):
             q = product(p)
             curvature = _dots(p, q)
@@ -174,7 +175,7 @@ class ConjugateGradient:
         return self._with(self.product.at(x, y), self.inner.at(x, y))
 
     def _with(self, product, inner):
-        return ConjugateGradient(product, inner, self.steps, self.tol, self.loosest, self.floor)
+        return ConjugateGradient(product, inner, self.steps, self.tol, self.loosest, self.ahead)
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.autograd import AutogradProblem
-from skbamm.bilevel.averaging import VanishingAverage, lower_is_flat
+from skbamm.bilevel.averaging import VanishingAverage, curvatures, is_flat
 from skbamm.bilevel.loop import solve
 from skbamm.bilevel.result import BilevelResult
 from skbamm.bilevel.schedules import Schedule, adaptive, merely_convex, strongly_convex
@@ -81,7 +81,8 @@ def minimize(
         "auto" is a published schedule, and no run claims success: a batch cannot tell.
     max_iter : int, default=1000
     tol : float, default=1e-6
-        Bound on the relative residuals of the equations of y, v and x.
+        Bound on the relative residuals of the equations of y, v and x, and on an averaging
+        weight of "auto"; in float32 1e-4 is within reach.
     callback : callable, optional
         Called as ``callback(k, x, upper)`` in each iteration; a true return value ends the run.
 
@@ -119,7 +120,13 @@ def minimize(
     (True, [1.0, 1.0])
     """
     _check(averaging, schedule, preconditioner, form, batches, max_iter, tol, callback)
-    options = {"form": form, "max_iter": max_iter, "tol": tol, "finish": 0, "keep_path": False}
+    options: dict[str, Any] = {
+        "form": form,
+        "max_iter": max_iter,
+        "tol": tol,
+        "finish": 0,
+        "keep_path": False,
+    }
     if lower is None and hasattr(upper, "directions"):
         return _of_problem(upper, x0, y0, v0, averaging, schedule, callback, options)
     for name, function in (("upper", upper), ("lower", lower)):
@@ -148,7 +155,7 @@ def minimize(
         batches=batches,
     )
     problem.check(x)
-    steps = _schedule(schedule, averaging, problem, x[None], y[None, None], tol, auto)
+    steps = _schedule(schedule, averaging, problem, metric, x[None], y[None, None], tol, auto)
     if callback is not None:
         options["callback"] = lambda k, at, value: callback(k, rebuild_x(at), value)
     if batches is not None:
@@ -179,11 +186,12 @@ def _of_problem(problem, x0, y0, v0, averaging, schedule, callback, options) -> 
     return solve(problem, x0, y0=y0, v0=v0, schedule=steps, callback=callback, **options)
 
 
-def _schedule(schedule, averaging, problem, x, y, tol, auto) -> Schedule:
+def _schedule(schedule, averaging, problem, metric, x, y, tol, auto) -> Schedule:
     """Return the schedule, with its averaging weight."""
-    flat = None
-    if averaging == "auto" and schedule == "auto":
-        flat = lower_is_flat(problem.hessian(x, y, 0.0), y)
+    flat, longest = False, 0.0
+    if schedule == "auto":
+        least, longest = curvatures(problem.hessian(x, y, 0.0), y)
+        flat = is_flat(least, longest, y.dtype)
     if not auto:
         name = "merely_convex" if flat else "strongly_convex"
         steps = _named(name if schedule == "auto" else schedule)
@@ -195,9 +203,12 @@ def _schedule(schedule, averaging, problem, x, y, tol, auto) -> Schedule:
         mu = averaging
     elif flat:
         eps = torch.finfo(y.dtype).eps
-        mu = VanishingAverage(last=min(1e-3, max(0.01 * tol, 100 * eps)))
-    second_order = problem.second_order
-    return adaptive(x.shape[1], second_order, mu=_weight(mu), x_step=SpectralStep())
+        mu = VanishingAverage(last=min(1e-3, max(0.01 * tol, 10 * eps)))
+    # Plain gradients begin with steps that no curvature makes too long.
+    first = 1 / longest if metric == "identity" and longest > 0 else 1.0
+    return adaptive(
+        x.shape[1], problem.second_order, mu=_weight(mu), x_step=SpectralStep(), first=first
+    )
 
 
 def _named(schedule) -> Schedule:
@@ -237,9 +248,9 @@ def _check(averaging, schedule, preconditioner, form, batches, max_iter, tol, ca
     """Raise for options that are not what they should be."""
     if isinstance(averaging, str) and averaging != "auto":
         raise ValueError(f"averaging must be 'auto', a float or a callable, got {averaging!r}.")
-    if isinstance(averaging, numbers.Real) and not 0 <= averaging < 1:
+    if isinstance(averaging, int | float) and not 0 <= averaging < 1:
         raise ValueError(f"averaging must be in [0, 1), got {averaging!r}.")
-    if not isinstance(averaging, str | numbers.Real) and not callable(averaging):
+    if not isinstance(averaging, str | int | float) and not callable(averaging):
         raise TypeError(
             f"averaging must be 'auto', a float or a callable, got {type(averaging).__name__}."
         )
@@ -256,7 +267,7 @@ def _check(averaging, schedule, preconditioner, form, batches, max_iter, tol, ca
         raise TypeError(f"batches must be iterable, got {type(batches).__name__}.")
     if not isinstance(max_iter, numbers.Integral) or max_iter < 1:
         raise ValueError(f"max_iter must be a positive integer, got {max_iter!r}.")
-    if not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
+    if not isinstance(tol, int | float) or not 0 <= tol < math.inf:
         raise ValueError(f"tol must be a non-negative number, got {tol!r}.")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {type(callback).__name__}.")

@@ -87,7 +87,7 @@ class Record:
         starts : list of int
             Numbers of the starting points still followed.
         final : bool
-            Whether the averaging weight is one to converge with.
+            Whether the averaging weight is small enough to converge with.
         """
         columns = [now.upper, now.doubt, now.trusted.double(), now.noise, *now.kkt.unbind(1)]
         rows = torch.stack(columns, 1).tolist()

@@ -31,10 +31,9 @@ class Schedule:
     x_step: Any
     waits: bool = True
 
-    @property
-    def final(self) -> bool:
-        """Whether the averaging weight is one to converge with."""
-        return self.mu.final if isinstance(self.mu, VanishingAverage) else True
+    def may_converge(self, tol: float) -> bool:
+        """Whether the averaging weight, as long as it falls, biases the solution by less."""
+        return not isinstance(self.mu, VanishingAverage) or self.mu.weight <= tol
 
 
 def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
@@ -71,7 +70,9 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
     )
 
 
-def adaptive(h: int, second_order: bool = True, mu=None, x_step=None) -> Schedule:
+def adaptive(
+    h: int, second_order: bool = True, mu=None, x_step=None, first: float = 1.0
+) -> Schedule:
     """Return our own schedule: secant steps for y and v, and an x that waits for them.
 
     Parameters
@@ -86,12 +87,15 @@ def adaptive(h: int, second_order: bool = True, mu=None, x_step=None) -> Schedul
     x_step : UpperStep, optional
         Bracketing for a single hyperparameter, else sign-based steps, which bear the noise and
         the scales of penalties.
+    first : float, default=1
+        First length of the steps of y and v.
     """
-    y_step = SecantStep(longest=1.0 if second_order else float("inf"))
+    longest = 1.0 if second_order else float("inf")
+    y_step = SecantStep(first, longest)
     return Schedule(
         mu=mu or (lambda k: 0.0),
         y_step=y_step,
-        v_step=FollowingStep(y_step) if second_order else SecantStep(longest=float("inf")),
+        v_step=FollowingStep(y_step) if second_order else SecantStep(first, longest),
         x_step=x_step or (ScalarStep() if h == 1 else NormalisedStep()),
     )
 

@@ -15,7 +15,7 @@ from skbamm.folds import Kept
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
-_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_FLOOR = 30, 0.03, 0.3, 1e-10
+_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 30, 0.03, 0.3, 1e-4
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
 
@@ -138,7 +138,7 @@ def _conjugate(problem, x, y, mu, inner):
     if problem.loss.couples_outputs and not isinstance(inner, Gauge):
         inner = Gauge(inner)
     product = HessianProduct(problem, x, y, mu)
-    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_FLOOR)
+    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD)
 
 
 class HessianProduct:

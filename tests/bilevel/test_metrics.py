@@ -177,11 +177,14 @@ def test_small_residuals_are_solved_further_than_large_ones(generator):
     assert steps[0] < steps[1]
 
 
-def test_below_the_floor_one_step_will_do(generator):
+def test_a_column_far_ahead_of_the_others_gets_one_step(generator):
     matrix, r = matrices(generator, condition=1e3), residuals(generator)
+    matrix[0], r[:, 1:] = torch.eye(P).double(), 1e-6 * r[:, 1:]
     product = Product(matrix)
-    ConjugateGradient(product, Identity(), M * P, 1e-6, floor=1e-3).solve(1e-6 * r)
+    ConjugateGradient(product, Identity(), M * P, 1e-6, ahead=1e-3).solve(r)
     assert product.calls == 1
+    ConjugateGradient(product, Identity(), M * P, 1e-6).solve(r)
+    assert product.calls > 2
 
 
 def test_right_hand_sides_do_not_mix(generator):

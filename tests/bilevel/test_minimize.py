@@ -1,0 +1,474 @@
+"""`minimize`: known answers by every option, structures of tensors, and clear errors."""
+
+import gc
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skbamm.bilevel import Status, minimize, solve_lower, strongly_convex
+
+from ..problems import (
+    biased_by_averaging,
+    logistic_penalty,
+    merely_convex_counter_example,
+    model_problem,
+    onto_simplex,
+    simplex_constrained,
+    strongly_convex_quadratic,
+)
+from .test_loop import CRITERIA, model
+
+CATALOGUE = {
+    "strongly convex, identity": strongly_convex_quadratic,
+    "strongly convex, random": lambda **kw: strongly_convex_quadratic(identity=False, **kw),
+    "merely convex": merely_convex_counter_example,
+    "biased by averaging": biased_by_averaging,
+    "simplex": simplex_constrained,
+    "logistic": logistic_penalty,
+}
+FLAT = ("merely convex", "biased by averaging")
+SMALL = {
+    **CATALOGUE,
+    "strongly convex, identity": lambda: strongly_convex_quadratic(6),
+    "strongly convex, random": lambda: strongly_convex_quadratic(6, identity=False),
+    "merely convex": lambda: merely_convex_counter_example(6),
+}
+ZERO = torch.zeros(2, dtype=torch.float64)
+
+
+def run(known, *, dtype=torch.float64, **options):
+    """Run `minimize` on a known problem, in a precision."""
+    problem = known.problem
+
+    def as_dtype(function):
+        return lambda x, y: function(x.double(), y.double()).to(dtype)
+
+    options = {"projection": problem._projection, "max_iter": 2000, **options}
+    return minimize(
+        as_dtype(problem._upper), as_dtype(problem._lower),
+        known.x0[0].to(dtype), problem._y0.to(dtype), **options,
+    )  # fmt: skip
+
+
+def error_of_y(known, y):
+    return float((y.double() - known.y).norm() / known.y.norm())
+
+
+def upper(x, y):
+    return ((y - 1) ** 2).sum() / 2 + (x**2).sum() / 2
+
+
+def lower(x, y):
+    return ((y - x) ** 2).sum() / 2
+
+
+# Known answers
+
+
+@pytest.mark.parametrize("form", ["jacobi", "gauss-seidel"])
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_auto_finds_the_known_answer(name, form):
+    known = CATALOGUE[name]()
+    result = run(known, form=form)
+    assert result.success and result.nit <= 2000
+    assert known.error(result.x) < (1e-4 if name == "logistic" else 1e-6)
+    assert error_of_y(known, result.y) < (1e-4 if name == "logistic" else 1e-6)
+    assert (result.history["mu"][-1] > 0) == (name in FLAT)
+
+
+@pytest.mark.parametrize("name", [n for n in CATALOGUE if n != "logistic"])
+def test_single_precision(name):
+    known = CATALOGUE[name]()
+    result = run(known, dtype=torch.float32, tol=1e-4)
+    assert result.success
+    assert result.x.dtype == result.y.dtype == result.v.dtype == torch.float32
+    assert known.error(result.x.double()) < 1e-4
+    assert error_of_y(known, result.y) < 1e-4
+
+
+@pytest.mark.parametrize("form", ["jacobi", "gauss-seidel"])
+@pytest.mark.parametrize("preconditioner", ["identity", "cg", "newton", "own"])
+@pytest.mark.parametrize("name", SMALL)
+def test_every_metric_and_form(name, preconditioner, form):
+    known = SMALL[name]()
+    if preconditioner == "own":
+        if name in FLAT:
+            pytest.skip("the metric would have to know the weight")
+        preconditioner = own_metric(known)
+    result = run(known, preconditioner=preconditioner, form=form, max_iter=600, tol=1e-5)
+    if preconditioner == "identity" and name in (*FLAT, "logistic"):
+        # Plain gradients follow neither a vanishing weight nor collinear features, and the
+        # status says so.
+        assert not result.success
+        return
+    assert result.success
+    assert max(result.kkt_residual) <= 1e-5
+    assert known.error(result.x) < (1e-2 if name == "logistic" else 1e-4)
+
+
+def own_metric(known):
+    """The Hessian of f, as a user would give it."""
+
+    def metric(x, y, residual):
+        def f(y):
+            return known.problem._lower(x, y)
+
+        return torch.linalg.solve(torch.autograd.functional.hessian(f, y), residual)
+
+    return metric
+
+
+@pytest.mark.parametrize("schedule", ["strongly_convex", "merely_convex"])
+@pytest.mark.parametrize("preconditioner", [None, "identity", "cg", "newton"])
+@pytest.mark.parametrize("averaging", ["auto", 0.0, 0.2, lambda k: 0.5 / (k + 1)])
+@pytest.mark.parametrize("form", ["jacobi", "gauss-seidel"])
+def test_every_option_with_a_published_schedule(schedule, preconditioner, averaging, form):
+    known = strongly_convex_quadratic(4)
+    options = {"averaging": averaging, "preconditioner": preconditioner, "form": form}
+    result = run(known, schedule=schedule, max_iter=60, **options)
+    assert result.status in (Status.MAX_ITER, Status.CONVERGED)
+    assert known.error(result.x) < known.error(known.x0[0])
+    assert result.history["mu"][0] == {"auto": 0.9, 0.0: 0.0, 0.2: 0.2}.get(averaging, 0.5) or (
+        averaging == "auto" and schedule == "strongly_convex"
+    )
+
+
+def test_published_schedule_on_the_strongly_convex_problem():
+    """7e-10 for identity matrices in an independent run, with the publication's lengths."""
+    known, errors = strongly_convex_quadratic(), []
+    run(
+        known, schedule="strongly_convex", max_iter=5000, tol=0.0,
+        callback=lambda k, x, value: errors.append(known.error(x)),
+    )  # fmt: skip
+    assert errors[-1] < 1e-8
+    assert all(b < 0.6 * a for a, b in zip(errors[::500], errors[500::500], strict=False))
+
+
+def test_published_schedule_on_random_matrices():
+    known, errors = strongly_convex_quadratic(identity=False), []
+    run(
+        known, schedule="strongly_convex", max_iter=5000, tol=0.0,
+        callback=lambda k, x, value: errors.append(known.error(x)),
+    )  # fmt: skip
+    assert errors[-1] < 1e-6
+    assert all(b < 0.8 * a for a, b in zip(errors[::500], errors[500::500], strict=False))
+
+
+def test_published_schedule_on_the_merely_convex_problem():
+    known = merely_convex_counter_example()
+    result = run(known, schedule="merely_convex", max_iter=5000)
+    assert known.error(result.x) < 1e-3
+    assert not result.success  # its weight vanishes too slowly for that
+
+
+def test_constants_of_a_published_schedule():
+    known = strongly_convex_quadratic(4)
+    slow = run(known, schedule=strongly_convex(alpha=1e-6), max_iter=50)
+    fast = run(known, schedule=strongly_convex(alpha=1e-2), max_iter=50)
+    assert known.error(fast.x) < 0.9 * known.error(slow.x)
+
+
+@pytest.mark.parametrize("mu", [0.1, 0.3])
+def test_a_frozen_weight_goes_to_the_biased_value(mu):
+    a, c = 1.0, 0.5
+    result = run(biased_by_averaging(a, c), averaging=mu, tol=1e-8)
+    biased = (1 - mu) ** 2 * a / (c + (1 - mu) ** 2)
+    assert float(result.x) == pytest.approx(biased, abs=1e-6)
+    assert abs(float(result.x) - a / (1 + c)) > 0.02
+
+
+def test_without_a_weight_what_f_does_not_see_stays():
+    known = biased_by_averaging()
+    result = run(known, averaging=0.0)
+    assert float(result.y[1]) == pytest.approx(2.0)
+    assert known.error(result.x) > 0.1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 5),
+    flat=st.integers(0, 2),
+    scale=st.sampled_from([1e-2, 1.0, 1e2]),
+    form=st.sampled_from(["jacobi", "gauss-seidel"]),
+)
+def test_success_means_solved(seed, n, flat, scale, form):
+    """Random quadratics, with directions that f does not see, against a linear solve."""
+    rng = np.random.default_rng(seed)
+    B = torch.as_tensor(rng.normal(size=(n, n)))
+    A = torch.as_tensor(scale * (np.eye(n) + 0.3 * np.diag(rng.uniform(size=n))))
+    t, h = torch.as_tensor(rng.normal(size=n + flat)), torch.as_tensor(rng.normal(size=n))
+
+    def upper(x, y):
+        return ((y - t) ** 2).sum() / 2 + ((x - h) ** 2).sum() / 2 + y[n:].sum() * x[0]
+
+    def lower(x, y):
+        z = y[:n]
+        return z @ A @ z / 2 - x @ B @ z
+
+    y0 = torch.zeros(n + flat, dtype=torch.float64)
+    result = minimize(upper, lower, 0 * h, y0, form=form, max_iter=3000)
+    assert np.isfinite(result.fun)
+    if not result.success:
+        return
+    assert max(result.kkt_residual) <= 1e-6
+    # What f leaves free minimises F; the rest is linear in x.
+    M = torch.linalg.solve(A, B.T)
+    e = torch.zeros(n, dtype=torch.float64)
+    e[0] = 1.0
+    H = M.T @ M + torch.eye(n).double() - flat * torch.outer(e, e)
+    if float(torch.linalg.eigvalsh(H).min()) < 0.05:
+        return  # unbounded below, or nearly
+    x = torch.linalg.solve(H, M.T @ t[:n] + h - e * t[n:].sum())
+    assert float((result.x - x).norm()) < 1e-4 * (1 + float(x.norm()))
+
+
+# Structures, callbacks, batches
+
+
+def test_dicts_lists_and_named_tuples():
+    Pair = namedtuple("Pair", ["tied", "free"])
+    x0 = {"a": ZERO, "b": [torch.zeros((), dtype=torch.float64)]}
+    y0 = Pair(torch.zeros(3, 1, dtype=torch.float64), (ZERO,))
+
+    def upper(x, y):
+        tied = ((y.tied - 1) ** 2).sum() + ((y.free[0] - x["a"]) ** 2).sum()
+        return tied / 2 + (x["a"] ** 2).sum() / 2
+
+    def lower(x, y):
+        return ((y.tied[:2, 0] - x["a"]) ** 2).sum() / 2 + ((y.tied[2] - x["b"][0]) ** 2).sum() / 2
+
+    seen = []
+    result = minimize(upper, lower, x0, y0, callback=lambda k, x, value: seen.append(x))
+    assert result.success
+    torch.testing.assert_close(result.x["a"], ZERO + 0.5, rtol=0, atol=1e-5)
+    assert float(result.x["b"][0]) == pytest.approx(1, abs=1e-5)
+    assert isinstance(result.y, Pair) and isinstance(result.v, Pair)
+    assert result.y.tied.shape == (3, 1)
+    torch.testing.assert_close(result.y.free[0], result.x["a"], rtol=0, atol=1e-5)
+    assert set(seen[0]) == {"a", "b"}
+    assert not result.x["a"].requires_grad
+
+
+def test_starts_are_not_changed():
+    x0, y0, v0 = ZERO.clone(), ZERO.clone(), ZERO + 1
+    minimize(upper, lower, x0, y0, v0=v0)
+    assert not x0.any() and not y0.any() and bool((v0 == 1).all())
+
+
+def test_where_it_ended_is_where_it_may_begin():
+    known = strongly_convex_quadratic(6, identity=False)
+    first = run(known)
+    problem = known.problem
+    again = minimize(problem._upper, problem._lower, first.x, first.y, v0=first.v)
+    assert again.success and again.nit < first.nit / 3
+
+
+def test_a_callback_ends_the_run():
+    result = minimize(upper, lower, ZERO, ZERO, callback=lambda k, x, value: k == 1)
+    assert result.status is Status.INTERRUPTED and result.nit == 2
+
+
+def test_a_projection_of_dicts():
+    known = simplex_constrained()
+    problem = known.problem
+    result = minimize(
+        lambda x, y: problem._upper(x["w"], y), lambda x, y: problem._lower(x["w"], y),
+        {"w": known.x0[0]}, problem._y0, projection=lambda x: {"w": onto_simplex(x["w"])},
+    )  # fmt: skip
+    assert result.success
+    assert known.error(result.x["w"]) < 1e-6
+
+
+@pytest.mark.parametrize("averaging", ["auto", 0.0])
+def test_batches_are_taken_in_turns_and_claim_nothing(averaging):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(12, 2, generator=generator, dtype=torch.float64)
+    noise -= noise.mean(0)
+    seen = []
+
+    def noisy(x, y, batch):
+        seen.append(tuple(batch.tolist()))
+        return ((y - 1 - 0.1 * batch) ** 2).sum() / 2 + (x**2).sum() / 2
+
+    def below(x, y, batch):
+        return ((y - x - 0.1 * batch) ** 2).sum() / 2
+
+    result = minimize(
+        noisy, below, ZERO, ZERO, batches=list(noise), averaging=averaging, max_iter=3000
+    )
+    assert result.status is Status.MAX_ITER and not result.success
+    torch.testing.assert_close(result.x, ZERO + 0.5, rtol=0, atol=0.05)
+    assert set(seen) == {tuple(row.tolist()) for row in noise}
+
+
+def test_a_problem_may_stand_in_place_of_both():
+    problem = model("logistic", starts=3)
+    x0 = torch.tensor([[-3.0], [0.0], [3.0]], dtype=torch.float64)
+    result = minimize(problem, x0=x0, tol=1e-5)
+    assert result.success and result.x.shape == (1,)
+    published = minimize(problem, x0=x0, schedule="strongly_convex", max_iter=3)
+    assert published.status is Status.MAX_ITER
+
+
+# Cost
+
+
+def live_tensors():
+    gc.collect()
+    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("preconditioner", ["identity", "cg", "newton"])
+def test_neither_graph_nor_memory_grows_with_the_iterations(preconditioner):
+    counts = []
+
+    def callback(k, x, value):
+        if k in (20, 120):
+            counts.append(live_tensors())
+
+    known = strongly_convex_quadratic(10, identity=False)
+    options = {"schedule": "strongly_convex", "preconditioner": preconditioner}
+    run(known, max_iter=121, tol=0.0, callback=callback, **options)
+    assert counts[1] <= counts[0] + 2
+
+
+def test_evaluations_an_iteration():
+    calls = {"upper": 0, "lower": 0}
+
+    def count(name, function):
+        def counted(x, y):
+            calls[name] += 1
+            return function(x, y)
+
+        return counted
+
+    def counted_run(**options):
+        calls.update(upper=0, lower=0)
+        functions = count("upper", upper), count("lower", lower)
+        minimize(*functions, ZERO, ZERO, schedule="strongly_convex", tol=0.0, **options)
+        return dict(calls)
+
+    for form, each in (("jacobi", 1), ("gauss-seidel", 3)):
+        few, many = (counted_run(form=form, max_iter=n) for n in (10, 30))
+        assert {name: many[name] - few[name] for name in many} == {
+            "upper": 20 * each,
+            "lower": 20 * each,
+        }
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", ["strongly convex, random", "merely convex"])
+def test_a_gpu_finds_the_same(name):
+    known = CATALOGUE[name]()
+    expected = run(known)
+
+    def moved(function):
+        return lambda x, y: function(x.cpu(), y.cpu()).to(x.device)
+
+    problem = known.problem
+    result = minimize(
+        moved(problem._upper), moved(problem._lower), known.x0[0].cuda(), problem._y0.cuda()
+    )
+    assert result.x.device.type == "cuda"
+    torch.testing.assert_close(result.x.cpu(), expected.x, rtol=0, atol=1e-6)
+
+
+# The models' hypergradients at convergence
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_at_convergence_the_loss_does_not_change_with_x(name):
+    """By differences of exact solves: the hypergradient that vanished is the true one."""
+    problem = model(name, starts=1, moments=name == "ridge")
+    result = minimize(problem, x0=torch.zeros(1, 1, dtype=torch.float64), tol=1e-6)
+    assert result.success
+
+    def exact(x):
+        y = solve_lower(problem, x[None], tol=1e-12, max_iter=1000).y
+        return float(problem.directions(x[None], y, torch.zeros_like(y), 0.0).upper.sum())
+
+    step = 1e-4
+    slope = (exact(result.x + step) - exact(result.x - step)) / (2 * step)
+    assert abs(slope) < 1e-5
+
+
+# Bad input
+
+
+class Detached(torch.nn.Module):
+    def forward(self, x, y):
+        return upper(x, y).detach()
+
+
+BAD_FUNCTIONS = {
+    "vector": (lambda x, y: y, r"must return a scalar tensor, got \(2,\)"),
+    "number": (lambda x, y: 1.0, "must return a scalar tensor, got float"),
+    "infinite": (lambda x, y: (y / 0).sum(), "must be finite, got nan"),
+    "no y": (lambda x, y: (x**2).sum(), "must depend on y"),
+    "detached": (Detached(), "detached"),
+    "infinite slope": (lambda x, y: y.abs().sqrt().sum(), "gradient in y of (upper|lower) must"),
+}
+
+
+@pytest.mark.parametrize("which", ["upper", "lower"])
+@pytest.mark.parametrize("fault", BAD_FUNCTIONS)
+def test_bad_functions(fault, which):
+    function, message = BAD_FUNCTIONS[fault]
+    functions = {"upper": upper, "lower": lower, which: function}
+    with pytest.raises(ValueError, match=message) as error:
+        minimize(functions["upper"], functions["lower"], ZERO, ZERO)
+    assert which in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"x0": None}, TypeError, "x0 must be a tensor or a nested dict.*got NoneType"),
+        ({"y0": {"a": [1.0]}}, TypeError, r"y0\['a'\]\[0\] must be a tensor.*got float"),
+        ({"x0": {}}, ValueError, "x0 has no tensor"),
+        ({"x0": torch.zeros(2, dtype=torch.int64)}, ValueError, "x0 must be of a float dtype"),
+        ({"y0": [ZERO, ZERO.float()]}, ValueError, "All tensors of y0 must have one dtype"),
+        ({"x0": ZERO * torch.nan}, ValueError, "x0 must be finite"),
+        ({"y0": ZERO / 0}, ValueError, "y0 must be finite"),
+        ({"v0": ZERO / 0}, ValueError, "v0 must be finite"),
+        ({"v0": torch.zeros(3)}, ValueError, "v0 must have the 2 entries of y0, got 3"),
+        ({"averaging": "some"}, ValueError, "averaging must be 'auto'.*got 'some'"),
+        ({"averaging": 1.0}, ValueError, r"averaging must be in \[0, 1\), got 1.0"),
+        ({"averaging": None}, TypeError, "averaging must be.*got NoneType"),
+        ({"schedule": "best"}, ValueError, "schedule must be a Schedule or one of.*got 'best'"),
+        ({"preconditioner": "lu"}, ValueError, "preconditioner must be.*got 'lu'"),
+        ({"form": "sor"}, ValueError, "form must be one of.*got 'sor'"),
+        ({"batches": 3}, TypeError, "batches must be iterable, got int"),
+        ({"batches": []}, ValueError, "batches must be.*got none"),
+        ({"max_iter": 0}, ValueError, "max_iter must be a positive integer, got 0"),
+        ({"tol": -1.0}, ValueError, "tol must be a non-negative number, got -1.0"),
+        ({"callback": 1}, TypeError, "callback must be callable, got int"),
+        ({"upper": 1}, TypeError, "upper must be callable, got int"),
+        ({"lower": None}, TypeError, "lower must be callable, got NoneType"),
+        ({"projection": lambda x: x[:1]}, ValueError, "projection.*structure of x0"),
+    ],
+)
+def test_bad_arguments(options, error, message):
+    arguments = {"upper": upper, "lower": lower, "x0": ZERO, "y0": ZERO, **options}
+    with pytest.raises(error, match=message):
+        minimize(**arguments)
+
+
+def test_bad_starts_of_a_problem():
+    estimator, X, y, splits = ridge_data()
+    problem = model_problem(estimator, X, y, splits, criterion="r2")
+    with pytest.raises(ValueError, match=r"x0 must be a tensor of shape \(S, h\).*got \(1,\)"):
+        minimize(problem, x0=torch.zeros(1))
+
+
+def ridge_data():
+    from ..glm.conftest import three_folds
+    from ..problems import ESTIMATORS
+
+    estimator, X, y = ESTIMATORS["ridge"]
+    return estimator, X, y, three_folds(len(y))
