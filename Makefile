@@ -35,6 +35,7 @@ bench: $(READY)
 	$(PY) benchmarks/accuracy.py
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/import_time.py
+	$(PY) benchmarks/iteration_cost.py
 	$(PY) benchmarks/render.py
 
 docs: $(DOCS)

@@ -128,12 +128,25 @@ def import_time() -> str:
     return table(["import", "seconds"], rows, 1) + footnote(results, "import_time.py")
 
 
+def iteration_cost() -> str:
+    results = load(["iteration_cost"])
+    if not results:
+        return ""
+    rows = [
+        [f"`{entry['schedule']}`", f"{entry['median']:.1f}x"] for entry in results[0]["schedules"]
+    ]
+    head = ["schedule", "one iteration, beside one gradient of F and one of f"]
+    extra = f"{results[0]['entries']:,} entries in y. "
+    return table(head, rows, 1) + footnote(results, "iteration_cost.py", extra)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
     "accuracy": accuracy,
     "memory": memory,
     "import_time": import_time,
+    "iteration_cost": iteration_cost,
 }
 
 

@@ -27,3 +27,5 @@ napoleon_use_rtype = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbamm {release}"
+html_sidebars = {"**": []}  # four pages need no second menu
+html_theme_options = {"show_prev_next": False}

@@ -105,7 +105,8 @@ def solve(
     try:
         for k in range(max_iter):
             stop = run.iterate(k)
-            if stop is None and callback is not None and callback(k, *record.leading()):
+            ended = callback is not None and callback(k, *record.leading())
+            if stop is None and ended:
                 stop = Status.INTERRUPTED
             if stop is None and time.perf_counter() > deadline:
                 stop = Status.MAX_TIME
@@ -167,7 +168,8 @@ class _Run:
         scale = upper.abs().clamp(problem.upper_floor, 1.0)
         grad, noise = grad / scale[:, None], noise / scale
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
-        trusted = finite & close & (error.amax(1) <= _FOLLOW) & (doubt <= _DOUBT * upper.abs())
+        sure = doubt <= _DOUBT * upper.abs().clamp_min(self.tol * problem.upper_floor)
+        trusted = finite & close & (error.amax(1) <= _FOLLOW) & sure
         kkt = self._kkt(d, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol
         # to say little about x, which then goes on while its hypergradient stands out.
