@@ -3,8 +3,8 @@
 Ten outer splits a data set, half of its rows held out in each: with a tenth, one row of wine's 18
 would be .056 and no difference of .005 could be told. On the other rows GridSearchCV (20 values)
 and BAMMSearchCV (the interval) choose C by cross-validated accuracy; both refits predict the
-held-out rows. What counts is the paired difference of their accuracies, and its 95 % interval over the
-splits: cross-validated accuracy itself is no yardstick, since choosing by it chases its noise.
+held-out rows. What counts is the paired difference of their accuracies, and its 95 % interval over
+the splits: cross-validated accuracy itself is no yardstick, since choosing by it chases its noise.
 """
 
 from math import sqrt

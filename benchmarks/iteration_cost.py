@@ -6,6 +6,7 @@ whatever an iteration adds is seen; the published schedules, whose lengths are f
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -50,7 +51,7 @@ def iteration(upper: Any, lower: Any, n: int, schedule: str) -> float:
         upper, lower, torch.zeros(n), torch.zeros(n), schedule=schedule, tol=0.0,
         max_iter=ITERATIONS, callback=lambda k, x, value: ends.append(time.perf_counter()),
     )  # fmt: skip
-    return median(b - a for a, b in zip(ends[1:], ends[2:], strict=False))
+    return median(b - a for a, b in pairwise(ends[1:]))
 
 
 def main() -> int:
