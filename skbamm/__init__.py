@@ -1,8 +1,9 @@
 """Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
 
+from skbamm.feature_penalty import FeaturePenalty
 from skbamm.search import BAMMSearchCV
 from skbamm.space import Interval
 
 __version__ = "0.1.0"
 
-__all__ = ["BAMMSearchCV", "Interval", "__version__"]
+__all__ = ["BAMMSearchCV", "FeaturePenalty", "Interval", "__version__"]

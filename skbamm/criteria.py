@@ -15,6 +15,7 @@ from skbamm.folds import FoldWeights
 from skbamm.losses import PointwiseLoss
 
 LOG_LOSS = ("log_loss",)
+DEVIANCE = ("deviance",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
 
 
@@ -77,7 +78,7 @@ def make_criterion(
 
     Parameters
     ----------
-    name : {"log_loss", "squared_error", "r2", "root_mean_squared_error"}
+    name : {"log_loss", "deviance", "squared_error", "r2", "root_mean_squared_error"}
     loss : PointwiseLoss
         The model's own loss, which each of these criteria is a function of.
     target : Tensor of shape (n, ...)
@@ -92,6 +93,10 @@ def make_criterion(
         counts = torch.bincount(target.long().flatten()).double()
         p = counts[counts > 0] / counts.sum()
         null = float(-(p * p.log()).sum()) or 1.0
+        return Criterion(name, loss, share / null, null)
+    if name in DEVIANCE:
+        constant = target.new_full((len(target), 1, 1), loss.start(float(target.mean())))
+        null = float(loss.evaluate(constant, loss.targets(target))[0].mean()) or 1.0
         return Criterion(name, loss, share / null, null)
     variance = torch.stack([_variance(target, *weights.nonzero(k, "validation")) for k in range(K)])
     m = target.shape[1]

@@ -276,7 +276,7 @@ class _Run:
         """Relative KKT residuals (S, 3) of the equations of y, v and x."""
 
         def norm(t):
-            return t.flatten(2).double().norm(dim=-1)
+            return torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
 
         at_y, at_v = norm(d.grad_y), norm(d.residual_v)
         if self.scale_y is None:

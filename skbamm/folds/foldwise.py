@@ -26,6 +26,11 @@ class FoldwiseRows:
         """Sum of the training weights of each fold, shape (K,)."""
         return torch.cat([rows.train_total for rows in self.folds])
 
+    @property
+    def target_mean(self):
+        """See ``Rows.target_mean``; the folds have the same target, in another order."""
+        return self.folds[0].target_mean
+
     def take(self, rows):
         """See ``Rows.take``; the folds have as many rows as the shortest at least."""
         return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])

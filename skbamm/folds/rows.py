@@ -55,6 +55,11 @@ class Rows(Protocol):
     dtype: torch.dtype
 
     @property
+    def target_mean(self) -> float:
+        """Mean of the target over all rows and outputs, whatever they weigh."""
+        ...
+
+    @property
     def train_total(self) -> Tensor:
         """Sum of the training weights of each fold, shape (K,), float64."""
         ...
@@ -81,14 +86,15 @@ class Rows(Protocol):
         """
         ...
 
-    def keep(self, coefficients: Tensor, function: Callable[[Tensor], Tensor]) -> Kept:
+    def keep(self, coefficients: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Kept:
         """Return a function of the predictors of all rows, for passes to come.
 
         Parameters
         ----------
         coefficients : Tensor of shape (1, S, K, m, p)
         function : callable
-            Maps predictors (n, m, C) to a Tensor of the same shape.
+            Maps predictors (n, m, C) and the target of the rows to a Tensor of the shape of the
+            predictors.
         """
         ...
 
@@ -146,6 +152,11 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
 
+    @property
+    def target_mean(self) -> float:
+        """See ``Rows.target_mean``."""
+        return float(self.target.double().mean())
+
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
         raise NotImplementedError
@@ -181,7 +192,8 @@ class ChunkedRows:
         def work(ranges):
             for start, stop in ranges:
                 (z,) = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
-                kept[start:stop] = function(z).view(-1, m, S, K)
+                target = self.target[start:stop].to(self.dtype)
+                kept[start:stop] = function(z, target).view(-1, m, S, K)
 
         over_chunks(self._ranges(slopes.shape[1]), self.device, work)
         return [kept]

@@ -29,9 +29,9 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     upper = problem.criterion.loss if mu else None
 
     def weights(z, chunk):
-        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0]))
+        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
         if upper is not None:
-            above = upper.diagonal(upper.curvature(z[0]))
+            above = upper.diagonal(upper.curvature(z[0], chunk.target))
             out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
         return [out], []
 

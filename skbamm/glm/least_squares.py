@@ -22,7 +22,7 @@ class LeastSquaresProblem(StrengthPenalty):
     Parameters
     ----------
     rows : Rows
-    strength, starts, criterion, bounds
+    strength, starts, criterion, bounds, mean_loss
         As for ``GLMProblem``.
     """
 
@@ -35,11 +35,12 @@ class LeastSquaresProblem(StrengthPenalty):
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         moments: tuple[Moments, Moments, Tensor, Tensor] | None = None,
+        mean_loss: bool = False,
     ):
         self.moments = fold_moments(rows) if moments is None else moments
         self.train, self.validation, self._centre, self._target_centre = self.moments
         K, m, p = self.train.cross.shape
-        super().__init__(strength, rows.train_total, bounds)
+        super().__init__(strength, rows.train_total, bounds, mean_loss)
         self.rows, self.criterion = rows, criterion
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
@@ -94,6 +95,7 @@ class LeastSquaresProblem(StrengthPenalty):
         return LeastSquaresProblem(
             self.rows, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds, moments=self.moments,
+            mean_loss=self.mean_loss,
         )  # fmt: skip
 
     def coefficients(self, y: Tensor) -> Tensor:

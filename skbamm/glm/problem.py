@@ -36,15 +36,18 @@ class StrengthPenalty:
     train_total : Tensor of shape (K,)
         N_k.
     bounds : tuple of Tensor or None
+    mean_loss : bool, default=False
+        Whether lambda stands beside the mean of the losses: then N_k is 1.
     """
 
     second_order = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
 
-    def __init__(self, strength, train_total, bounds):
-        self.strength, self.bounds = strength, bounds
-        self._per_fold = train_total[:, None, None]  # (K, 1, 1)
+    def __init__(self, strength, train_total, bounds, mean_loss=False):
+        self.strength, self.bounds, self.mean_loss = strength, bounds, mean_loss
+        total = torch.ones_like(train_total) if mean_loss else train_total
+        self._per_fold = total[:, None, None]  # (K, 1, 1)
 
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return the strengths as they stand in f, (S, K, 1 or m, p), float64."""
@@ -98,6 +101,8 @@ class GLMProblem(StrengthPenalty):
         Lower and upper bounds of x, each of shape (h,).
     metric_rows : Rows, optional
         The same rows in the precision in which iterative metrics are good enough.
+    mean_loss : bool, default=False
+        Whether the strengths stand beside the mean of the losses, and not beside their sum.
     """
 
     def __init__(
@@ -110,8 +115,9 @@ class GLMProblem(StrengthPenalty):
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         metric_rows: Rows | None = None,
+        mean_loss: bool = False,
     ):
-        super().__init__(strength, rows.train_total, bounds)
+        super().__init__(strength, rows.train_total, bounds, mean_loss)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.criterion = None if criterion is None else criterion.by_fold()
@@ -119,8 +125,11 @@ class GLMProblem(StrengthPenalty):
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
 
     def start(self, x: Tensor) -> Tensor:
-        """Return zero coefficients."""
-        return torch.zeros(self.y_shape, dtype=self.rows.dtype, device=self.rows.device)
+        """Return zero coefficients, and the intercept that the loss begins at."""
+        y = torch.zeros(self.y_shape, dtype=self.rows.dtype, device=self.rows.device)
+        if self.rows.fit_intercept:
+            y[..., -1] = self.loss.start(self.rows.target_mean)
+        return y
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
@@ -183,10 +192,10 @@ class GLMProblem(StrengthPenalty):
             W, V = chunk.train[:, None], chunk.validation[:, None]
             if chunk.kept is not None:
                 return [W * loss.hessian(chunk.kept, direction) for direction in z], []
-            curvature = loss.curvature(z[0])
+            curvature = loss.curvature(z[0], chunk.target)
             out = [W * loss.hessian(curvature, direction) for direction in z[1:]]
             if upper is not None:
-                curvature = upper.curvature(z[0])
+                curvature = upper.curvature(z[0], chunk.target)
                 for part, direction in zip(out, z[1:], strict=True):
                     part.mul_(1 - mu).add_(V * upper.hessian(curvature, direction), alpha=mu)
             return out, []
@@ -210,5 +219,6 @@ class GLMProblem(StrengthPenalty):
         """Return the problem of fewer starts."""
         return GLMProblem(
             self.rows, self.loss, self.strength, len(starts),
-            criterion=self.criterion, bounds=self.bounds, metric_rows=self.metric_rows,
+            criterion=self.criterion, bounds=self.bounds,
+            metric_rows=self.metric_rows, mean_loss=self.mean_loss,
         )  # fmt: skip

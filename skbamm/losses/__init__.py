@@ -4,5 +4,6 @@ from skbamm.losses.base import PointwiseLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.squared import HalfSquaredLoss
+from skbamm.losses.tweedie import TweedieLoss
 
-__all__ = ["HalfSquaredLoss", "LogisticLoss", "MultinomialLoss", "PointwiseLoss"]
+__all__ = ["HalfSquaredLoss", "LogisticLoss", "MultinomialLoss", "PointwiseLoss", "TweedieLoss"]

@@ -29,8 +29,12 @@ class PointwiseLoss(Protocol):
         """Return the loss (n, C), its gradient (n, m, C), and its Hessian times ``u``."""
         ...
 
-    def curvature(self, z: Tensor) -> Tensor:
-        """Return all that the Hessian depends on, (n, m, C)."""
+    def start(self, mean: float) -> float:
+        """Return the predictor that a model of constants begins at, for a target of this mean."""
+        ...
+
+    def curvature(self, z: Tensor, target: Tensor) -> Tensor:
+        """Return all that the Hessian depends on, (n, m, C), for the target as it is given."""
         ...
 
     def hessian(self, curvature: Tensor, u: Tensor) -> Tensor:

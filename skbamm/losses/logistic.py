@@ -16,6 +16,10 @@ class LogisticLoss:
         """Return the targets as (n, 1, 1)."""
         return target.reshape(-1, 1, 1)
 
+    def start(self, mean):
+        """Return zero."""
+        return 0.0
+
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         p = torch.sigmoid(z)
@@ -24,7 +28,7 @@ class LogisticLoss:
         product = None if u is None else (p * u).mul_(1 - p)
         return value[:, 0], p - target, product
 
-    def curvature(self, z):
+    def curvature(self, z, target):
         """Return ``p (1 - p)``."""
         p = torch.sigmoid(z)
         return p * (1 - p)

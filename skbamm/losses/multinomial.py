@@ -24,6 +24,10 @@ class MultinomialLoss:
         hot = torch.nn.functional.one_hot(target.long().flatten(), self.n_outputs)
         return hot.to(target.dtype)[:, :, None]
 
+    def start(self, mean):
+        """Return zero."""
+        return 0.0
+
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         top = z.amax(1, keepdim=True)
@@ -33,7 +37,7 @@ class MultinomialLoss:
         p /= total
         return value, p - target, None if u is None else self.hessian(p, u)
 
-    def curvature(self, z):
+    def curvature(self, z, target):
         """Return the probabilities p."""
         return torch.softmax(z, 1)
 

@@ -22,12 +22,16 @@ class HalfSquaredLoss:
         """Return the targets as (n, m, 1)."""
         return target.reshape(target.shape[0], -1, 1)
 
+    def start(self, mean):
+        """Return zero."""
+        return 0.0
+
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         residual = z - target
         return 0.5 * (residual * residual).sum(1), residual, u
 
-    def curvature(self, z):
+    def curvature(self, z, target):
         """Return ones."""
         return torch.ones_like(z)
 

@@ -76,12 +76,15 @@ class Twin(ABC):
         Whether the hyperparameter must be above zero.
     warm_starts : bool
         Whether the estimator's own fit can begin at given coefficients.
+    mean_loss : bool
+        Whether the penalty stands beside the mean of the losses, and not beside their sum.
     """
 
     estimator_type: type
     hyperparameter: str
     positive: bool
     warm_starts: bool = False
+    mean_loss: bool = False
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:
@@ -96,7 +99,7 @@ class Twin(ABC):
 
     @abstractmethod
     def penalty(self, value: Tensor) -> Tensor:
-        """Return the factor of ``||w||^2 / 2`` beside a sum of losses, by torch operations."""
+        """Return the factor of ``||w||^2 / 2`` beside the losses, by torch operations."""
 
     @abstractmethod
     def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:

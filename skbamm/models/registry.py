@@ -7,10 +7,18 @@ from typing import Any
 from skbamm.models.base import Twin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
+from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
 
 _TWINS: dict[type, Twin] = {
     twin.estimator_type: twin
-    for twin in (RidgeTwin(), RidgeClassifierTwin(), LogisticRegressionTwin())
+    for twin in (
+        RidgeTwin(),
+        RidgeClassifierTwin(),
+        LogisticRegressionTwin(),
+        PoissonTwin(),
+        GammaTwin(),
+        TweedieTwin(),
+    )
 }
 
 

@@ -141,10 +141,18 @@ def adopt(estimator, solution: Solution) -> None:
     _export(last_step(estimator), solution)
 
 
+def may_begin_at_solution(twin: Any, last: Any) -> bool:
+    """Whether the estimator's own fit takes a solution to begin with, and takes it well.
+
+    newton-cholesky warns when its first step cannot improve on it.
+    """
+    return twin.warm_starts and getattr(last, "solver", "") != "newton-cholesky"
+
+
 def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
     """Run the estimator's own fit from the solution; its ``warm_start`` is given back."""
     last = last_step(estimator)
-    if not solution.twin.warm_starts:
+    if not may_begin_at_solution(solution.twin, last):
         own_fit(estimator, X, y, fit_params)
         return
     _export(last, solution)

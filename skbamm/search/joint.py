@@ -161,7 +161,7 @@ class JointSolver:
         n = len(self.task.target)
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
         rows = self._make(self.matrix, self.task.target, weights, torch.float64)
-        problem = GLMProblem(rows, self.task.loss, self._strength(None, rows), 1)
+        problem = self._glm(None, rows, 1)
         x = torch.tensor([[value]], dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
@@ -237,12 +237,13 @@ class JointSolver:
         )
 
     def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
-        options = {"criterion": criterion, "bounds": self._bounds(axis)}
+        options: dict[str, Any] = {"criterion": criterion, "bounds": self._bounds(axis)}
         if self.least_squares:
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
-                rows, self._strength(axis, rows), starts, moments=self._moments, **options
-            )
+                rows, self._strength(axis, rows), starts,
+                moments=self._moments, mean_loss=self.twin.mean_loss, **options,
+            )  # fmt: skip
             self._moments = problem.moments
             return problem
         if metric_dtype is not None:
@@ -251,7 +252,8 @@ class JointSolver:
 
     def _glm(self, axis, rows, starts, **options):
         strength = self._strength(axis, rows)
-        return GLMProblem(rows, self.task.loss, strength, starts, **options)
+        mean_loss = self.twin.mean_loss
+        return GLMProblem(rows, self.task.loss, strength, starts, mean_loss=mean_loss, **options)
 
     def _bounds(self, axis):
         if axis is None:

@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import last_step, own_fit, warm_fit
+from skbamm.search.bank import last_step, may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
@@ -255,7 +255,8 @@ class SearchRun:
 
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions = self.bank.solutions(key)
-        if not solutions or not solutions[0].twin.warm_starts:
+        last = last_step(estimator)
+        if not solutions or not may_begin_at_solution(solutions[0].twin, last):
             own_fit(estimator, X, y, fit_params)
             return
         widths = {solution.coef.shape for solution in solutions}
@@ -267,7 +268,6 @@ class SearchRun:
         begin.intercept = np.mean([s.intercept for s in solutions], 0)
         joint = self._solvers[key]
         if joint.folds is None:
-            last = last_step(estimator)
             value, tol = getattr(last, joint.twin.hyperparameter), last.tol
             coef = begin.coef.astype(float)
             if joint.task.fit_intercept:

@@ -33,8 +33,9 @@ class BAMMSearchCV(BaseSearchCV):
     Parameters
     ----------
     estimator : estimator object
-        Supported: Ridge, RidgeClassifier (``alpha``) and LogisticRegression with an L2 penalty
-        (``C``), alone or as the last step of a Pipeline. Any other estimator works with lists.
+        Supported: Ridge, RidgeClassifier, PoissonRegressor, GammaRegressor, TweedieRegressor
+        (``alpha``) and LogisticRegression with an L2 penalty (``C``), alone or as the last step
+        of a Pipeline. Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 
@@ -47,8 +48,8 @@ class BAMMSearchCV(BaseSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
     criterion : str, default="auto"
-        Differentiable loss of the validation rows: "log_loss", "squared_error", "r2" or
-        "root_mean_squared_error". "auto" takes the scorer's where it has one, else the
+        Differentiable loss of the validation rows: "log_loss", "deviance", "squared_error",
+        "r2" or "root_mean_squared_error". "auto" takes the scorer's where it has one, else the
         estimator's own loss.
     n_jobs : int, default=None
         Processes for fits that scikit-learn does. Joint solves use torch's threads, and models
@@ -123,7 +124,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],
         "criterion": [
-            StrOptions({"auto", "log_loss", "squared_error", "r2", "root_mean_squared_error"})
+            StrOptions(
+                {"auto", "log_loss", "deviance", "squared_error", "r2", "root_mean_squared_error"}
+            )
         ],
         "max_iter": [RealInterval(Integral, 1, None, closed="left")],
         "tol": [RealInterval(Real, 0, None, closed="neither")],

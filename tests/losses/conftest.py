@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
+from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss, TweedieLoss
 
 from ..problems import torch_logistic, torch_multinomial, torch_squared
 
@@ -28,11 +28,28 @@ class Case:
         return scale * torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
+def _tweedie(power):
+    """Half of scikit-learn's deviance, in torch."""
+
+    def reference(z, target):
+        t, mean = target[:, None], torch.exp(z[:, 0])
+        if power == 1:
+            return torch.special.xlogy(t, t / mean) - t + mean
+        if power == 2:
+            return torch.log(mean / t) + t / mean - 1
+        a, b = 1 - power, 2 - power
+        return t**b / (a * b) - t * mean**a / a + mean**b / b
+
+    return reference
+
+
 def _cases():
     yield "logistic", LogisticLoss(), torch_logistic, torch.arange(N) % 2
     yield "multinomial", MultinomialLoss(3), torch_multinomial, torch.arange(N) % 3
     yield "two classes", MultinomialLoss(2), torch_multinomial, torch.arange(N) % 2
     yield "squared", HalfSquaredLoss(), torch_squared, torch.linspace(-3, 3, N)
+    for power in (1.0, 1.5, 2.0):
+        yield f"tweedie {power}", TweedieLoss(power), _tweedie(power), torch.linspace(0.2, 5, N)
     yield "two outputs", HalfSquaredLoss(2), torch_squared, torch.linspace(-3, 3, 2 * N).view(N, 2)
 
 

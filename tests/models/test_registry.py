@@ -2,12 +2,27 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import (
+    GammaRegressor,
+    Lasso,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    TweedieRegressor,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm.models import find_twin, supported
 
-KINDS = [Ridge, RidgeClassifier, LogisticRegression]
+KINDS = [
+    Ridge,
+    RidgeClassifier,
+    LogisticRegression,
+    PoissonRegressor,
+    GammaRegressor,
+    TweedieRegressor,
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,7 +54,10 @@ def test_every_reason_names_the_estimator():
 
 
 def test_supported_estimators_are_named_with_what_is_tuned():
-    assert supported() == "Ridge (alpha), RidgeClassifier (alpha), LogisticRegression (C)"
+    assert supported() == (
+        "Ridge (alpha), RidgeClassifier (alpha), LogisticRegression (C), PoissonRegressor (alpha), "
+        "GammaRegressor (alpha), TweedieRegressor (alpha)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,10 +66,13 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         (Ridge, "alpha", False, 4.0, 4.0),
         (RidgeClassifier, "alpha", False, 4.0, 4.0),
         (LogisticRegression, "C", True, 4.0, 0.25),
+        (PoissonRegressor, "alpha", False, 4.0, 4.0),
+        (GammaRegressor, "alpha", False, 4.0, 4.0),
+        (TweedieRegressor, "alpha", False, 4.0, 4.0),
     ],
 )
 def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
     twin, _ = find_twin(kind())
     assert (twin.hyperparameter, twin.positive) == (name, positive)
     assert twin.penalty(np.float64(value)) == factor
-    assert twin.warm_starts == (kind is LogisticRegression)
+    assert twin.warm_starts == (kind not in (Ridge, RidgeClassifier))
