@@ -113,13 +113,14 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         pipeline = self.estimator if isinstance(self.estimator, Pipeline) else None
         model = clone(self.estimator if pipeline is None else pipeline.steps[-1][1])
         norm = self._norm(model)
+        groups: dict[str, slice] = {}
         if pipeline is None:
             names = getattr(X, "columns", None)
             X = validate_data(
                 self, X, y="no_validation", accept_sparse=["csr", "csc"], ensure_min_features=1,
                 dtype=[np.float64, np.float32],
             )  # fmt: skip
-            groups, features = {}, X
+            features = X
         else:
             before = clone(pipeline[:-1])
             features = before.fit_transform(X, y)
