@@ -250,7 +250,7 @@ def model_problem(
         criterion = make_criterion(criterion, task.loss, torch.as_tensor(task.target), weights)
     if bounds is not None:
         bounds = tuple(torch.tensor([end], dtype=torch.float64) for end in bounds)
-    options = {"criterion": criterion, "bounds": bounds}
+    options = {"criterion": criterion, "bounds": bounds, "mean_loss": twin.mean_loss}
     if moments:
         return LeastSquaresProblem(rows, strength, starts, **options)
     return GLMProblem(rows, task.loss, strength, starts, **options)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.lag import Lag
+from skbamm.bilevel.metrics import Identity
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
@@ -155,8 +156,7 @@ class _Run:
             self.curvature = problem.curvature(self.x, self.y, mu)
             schedule.y_step.reset()
             schedule.v_step.reset()
-        p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
-        error_y, error, decrement = self.lag.measure(d, p_y, p_v)
+        p_y, p_v, error_y, error, decrement = self._measure(d)
         y, v = self._follow(d, p_y, p_v, error_y, mu)
         shares, noise = self._hypergradient(d, y, v, mu)
         # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
@@ -201,6 +201,15 @@ class _Run:
         if schedule.waits and self.record.since_best > _PATIENCE:
             return Status.PLATEAU
         return None
+
+    def _measure(self, d: Directions) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return both residuals in the metric, and how far y and v lag behind x."""
+        if isinstance(self.curvature, Identity) and not self.schedule.waits:
+            # The published iteration asks for neither, and each is one more pass over y.
+            unknown = torch.full_like(d.upper, torch.inf, dtype=torch.float64)
+            return d.grad_y, d.residual_v, unknown, unknown, unknown
+        p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
+        return p_y, p_v, *self.lag.measure(d, p_y, p_v)
 
     def _follow(self, d, p_y, p_v, error_y, mu) -> tuple[Tensor, Tensor]:
         """Take the steps of y and v: from the same point, or v's at the new y."""
@@ -301,7 +310,7 @@ class _Run:
 
     def _refresh_metric(self, decrement: Tensor, trusted: Tensor) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""
-        if self.previous is not None:
+        if self.previous is not None and not isinstance(self.curvature, Identity):
             compare = ~self.moved_before[:, None] & ~trusted[:, None]
             ratio = (decrement / self.previous.clamp_min(1e-300)).sqrt()
             if bool((compare & ~(ratio < _SLOW)).any()):

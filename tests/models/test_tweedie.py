@@ -6,12 +6,16 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
+from sklearn.metrics import mean_tweedie_deviance, r2_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV
+from skbamm.bilevel import solve_lower
 from skbamm.models import find_twin
+
+from ..problems import exact_multiplier, log_values, model_problem
 
 X, Y = load_diabetes(return_X_y=True)
 X = X / X.std(0)
@@ -69,6 +73,44 @@ def test_intervals_beat_the_grid(model):
     # What is reported is the score of scikit-learn's own fits.
     again = GridSearchCV(estimator, {"alpha": [interval.best_params_["alpha"]]}, cv=CV).fit(X, y)
     assert interval.best_score_ == pytest.approx(again.best_score_, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [1e-3, 0.1, 10.0])
+def test_hypergradients_are_slopes_of_scikit_learns_loss(model, value):
+    estimator, y = model
+    splits = list(CV.split(X))
+    criterion = "deviance" if estimator_power(estimator) else "r2"
+    problem = model_problem(estimator, X, y, splits, criterion=criterion)
+    x = log_values(value)
+    y_exact = solve_lower(problem, x, tol=1e-12).y
+    v = exact_multiplier(problem, x, y_exact)
+    found = problem.directions(x, y_exact, v, 0.0)
+
+    def loss(log_alpha):
+        scores = []
+        for train, test in splits:
+            fitted = clone(estimator).set_params(alpha=float(np.exp(log_alpha)))
+            predicted = fitted.fit(X[train], y[train]).predict(X[test])
+            if criterion == "r2":
+                scores.append(1 - r2_score(y[test], predicted))
+            else:
+                power = estimator_power(estimator)
+                scores.append(mean_tweedie_deviance(y[test], predicted, power=power) / 2)
+        return np.mean(scores)
+
+    at, step = np.log(value), 1e-3
+    assert float(found.upper.sum()) * problem.criterion.null == pytest.approx(loss(at), rel=1e-7)
+    slope = (
+        8 * (loss(at + step) - loss(at - step)) - loss(at + 2 * step) + loss(at - 2 * step)
+    ) / (12 * step)
+    got = float(found.grad_x.sum()) * problem.criterion.null
+    assert got == pytest.approx(slope, rel=1e-4, abs=1e-9)
+
+
+def estimator_power(estimator):
+    """Return the power of the variance, by class or parameter."""
+    powers = {PoissonRegressor: 1, GammaRegressor: 2}
+    return powers.get(type(estimator), getattr(estimator, "power", None))
 
 
 def test_in_a_pipeline():
