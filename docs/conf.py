@@ -16,14 +16,15 @@ extensions = [
 exclude_patterns = ["_build"]
 default_role = "code"
 
-# Inherited docstrings use terms of scikit-learn's glossary, which is not ours.
-suppress_warnings = ["ref.term"]
+# Inherited docstrings use terms and labels of scikit-learn's pages, which are not ours.
+suppress_warnings = ["ref.term", "ref.ref"]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings give types and shapes
 autodoc_default_options = {"members": True, "inherited-members": False}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # attributes that are properties are described once
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbamm {release}"

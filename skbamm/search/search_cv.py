@@ -117,7 +117,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     ...     model, {"logisticregression__C": (1e-4, 1e4)}, scoring="neg_log_loss"
     ... ).fit(X, y)
     >>> round(float(search.best_score_), 3)
-    -0.078
+    -0.079
     """
 
     _parameter_constraints: dict = {
