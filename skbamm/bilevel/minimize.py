@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 from collections.abc import Callable, Iterable
@@ -128,6 +129,10 @@ def minimize(
         "keep_path": False,
     }
     if lower is None and hasattr(upper, "directions"):
+        unfit = {"projection": projection, "preconditioner": preconditioner, "batches": batches}
+        for name, value in unfit.items():
+            if value is not None:
+                raise ValueError(f"{name} does not go with a Problem, which has its own.")
         return _of_problem(upper, x0, y0, v0, averaging, schedule, callback, options)
     for name, function in (("upper", upper), ("lower", lower)):
         if not callable(function):
@@ -137,6 +142,8 @@ def minimize(
     v = None if v0 is None else flatten(v0, "v0")[0]
     if v is not None and v.shape != y.shape:
         raise ValueError(f"v0 must have the {len(y)} entries of y0, got {len(v)}.")
+    if x.device != y.device:
+        raise ValueError(f"x0 and y0 must be on one device, got {x.device} and {y.device}.")
     for name, values in (("x0", x), ("y0", y), ("v0", v)):
         if values is not None and not bool(torch.isfinite(values).all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity.")
@@ -159,7 +166,7 @@ def minimize(
     if callback is not None:
         options["callback"] = lambda k, at, value: callback(k, rebuild_x(at), value)
     if batches is not None:
-        options["tol"] = 0.0
+        options["tol"] = -1.0  # which no residual meets, not even one that happens to be zero
     v = None if v is None else v[None, None]
     result = solve(problem, x[None], y0=y[None, None], v0=v, schedule=steps, **options)
     return replace(
@@ -212,7 +219,8 @@ def _schedule(schedule, averaging, problem, metric, x, y, tol, auto) -> Schedule
 
 
 def _named(schedule) -> Schedule:
-    return _PUBLISHED[schedule]() if isinstance(schedule, str) else schedule
+    # Steps have a state: the user's own schedule stays as it was, for another run.
+    return _PUBLISHED[schedule]() if isinstance(schedule, str) else copy.deepcopy(schedule)
 
 
 def _weight(averaging) -> Any:

@@ -1,7 +1,5 @@
 """The loop: known answers, honest statuses, and nothing that was found gets lost."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ from skbamm.bilevel import (
     Schedule,
     Status,
     adaptive,
-    merely_convex,
     solve,
     solve_lower,
     strongly_convex,
@@ -24,7 +21,6 @@ from ..problems import (
     ESTIMATORS,
     biased_by_averaging,
     log_values,
-    merely_convex_counter_example,
     model_problem,
     scalar,
     strongly_convex_quadratic,
@@ -65,39 +61,6 @@ def exact_minimum(name, low=1e-4, high=1e4):
 
 
 # Problems with a known answer
-
-
-def test_strongly_convex_problem_by_the_published_schedule():
-    known = strongly_convex_quadratic()
-    errors = []
-    result = solve(
-        known.problem,
-        known.x0,
-        schedule=strongly_convex(),
-        max_iter=5000,
-        tol=0.0,
-        callback=lambda k, x, upper: errors.append(known.error(x)),
-    )
-    assert known.error(result.x) < 1e-8
-    every = errors[::500]
-    assert all(after < 0.6 * before for before, after in pairwise(every))
-    assert result.status is Status.MAX_ITER and result.nit == 5000
-    torch.testing.assert_close(result.y[0], known.y, rtol=0, atol=1e-7)
-
-
-def test_strongly_convex_problem_with_general_matrices():
-    known = strongly_convex_quadratic(10, identity=False)
-    result = solve(known.problem, known.x0, schedule=strongly_convex(), max_iter=1500, tol=0.0)
-    assert known.error(result.x) < 2e-2 < 0.5 < known.error(known.x0[0])
-
-
-def test_merely_convex_problem_by_the_published_schedule():
-    """The lower level leaves half of y free; methods that ignore that stop at a wrong x."""
-    known = merely_convex_counter_example()
-    result = solve(known.problem, known.x0, schedule=merely_convex(), max_iter=5000, tol=0.0)
-    assert known.error(result.x) < 1e-3
-    free = result.y[0, len(known.x) :]
-    assert float((free - 1).abs().max()) < 1e-2
 
 
 def averaged(mu, iterations=300, x_length=0.3):
