@@ -7,6 +7,7 @@ from torch import Tensor
 
 from skbamm.bilevel.problem import Curvature, dot, per_column
 
+_NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
 
 
@@ -142,17 +143,22 @@ class ConjugateGradient:
         rho = _dots(r, z)
         enough = rho * rho.clamp(self.tol**2, self.loosest**2)
         enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
+        size, top = rho, torch.zeros_like(rho)  # of p in the inner metric; largest curvature yet
+        eps = _NONE * torch.finfo(r.dtype).eps
         for step in range(self.steps):
             q = product(p)
             curvature = _dots(p, q)
-            alpha = torch.where(curvature > 0, rho / curvature, 0.0)
+            top = torch.maximum(top, (curvature / size).nan_to_num(0.0, 0.0, 0.0))
+            # Along a direction that the matrix does not see no step would be long enough.
+            alpha = torch.where(curvature > eps * top * size, rho / curvature, 0.0)
             solution = solution + _scale(alpha, p)
             if step + 1 == self.steps:
                 break
             r = r - _scale(alpha, q)
             z = inner.solve(r)
             rho, last = _dots(r, z), rho
-            p = z + _scale(torch.where(last > 0, rho / last, 0.0), p)
+            beta = torch.where(last > 0, rho / last, 0.0)
+            p, size = z + _scale(beta, p), rho + beta**2 * size
             solved = ((rho <= enough) | ~torch.isfinite(rho)).all(2).all(0)
             keep = torch.nonzero(~solved).flatten().tolist()
             if not keep:
@@ -163,6 +169,7 @@ class ConjugateGradient:
                 product, inner = product.select(keep), inner.select(keep)
                 r, p, solution = r[:, keep], p[:, keep], solution[:, keep]
                 rho, enough = rho[:, keep], enough[:, keep]
+                size, top = size[:, keep], top[:, keep]
         out[:, alive] = solution
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +104,7 @@ class Record:
         self.history["mu"].append(now.mu)
         if "x" in self.history:
             self.history["x"].append(self.x.clone())
-        counts = bool(ok) or not self.waits
+        counts = bool(ok) or (not self.waits and math.isfinite(value))
         converged = final and counts and max(*triple, error, doubtful) <= self.tol
         if converged and self.waits and now.clear[self.lead]:
             self._extra += 1

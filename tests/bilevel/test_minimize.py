@@ -1,7 +1,6 @@
 """`minimize`: known answers by every option, structures of tensors, and clear errors."""
 
 import gc
-from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from ..problems import (
     biased_by_averaging,
     logistic_penalty,
     merely_convex_counter_example,
-    onto_simplex,
     simplex_constrained,
     strongly_convex_quadratic,
 )
@@ -125,15 +123,17 @@ def own_metric(known):
 @pytest.mark.parametrize("preconditioner", [None, "identity", "cg", "newton"])
 @pytest.mark.parametrize("averaging", ["auto", 0.0, 0.2, lambda k: 0.5 / (k + 1)])
 @pytest.mark.parametrize("form", ["jacobi", "gauss-seidel"])
-def test_every_option_with_a_published_schedule(schedule, preconditioner, averaging, form):
-    known = strongly_convex_quadratic(4)
+@pytest.mark.parametrize("name", SMALL)
+def test_every_option_with_a_published_schedule(name, schedule, preconditioner, averaging, form):
+    known = SMALL[name]()
     options = {"averaging": averaging, "preconditioner": preconditioner, "form": form}
-    result = run(known, schedule=schedule, max_iter=60, **options)
-    assert result.status in (Status.MAX_ITER, Status.CONVERGED)
-    assert known.error(result.x) < known.error(known.x0[0])
-    assert result.history["mu"][0] == {"auto": 0.9, 0.0: 0.0, 0.2: 0.2}.get(averaging, 0.5) or (
-        averaging == "auto" and schedule == "strongly_convex"
-    )
+    result = run(known, schedule=schedule, max_iter=20, **options)
+    assert result.status is Status.MAX_ITER and np.isfinite(result.fun)
+    published = 0.0 if schedule == "strongly_convex" else 0.9
+    first = {"auto": published, 0.0: 0.0, 0.2: 0.2}.get(averaging, 0.5)
+    assert result.history["mu"][0] == first
+    if name.startswith("strongly"):
+        assert known.error(result.x) < known.error(known.x0[0])
 
 
 def test_published_schedule_on_the_strongly_convex_problem():
@@ -265,94 +265,6 @@ def test_a_batch_whose_residuals_vanish_claims_nothing():
     )  # fmt: skip
     assert max(result.kkt_residual) == 0.0
     assert result.status is Status.MAX_ITER
-
-
-# Structures, callbacks, batches
-
-
-def test_dicts_lists_and_named_tuples():
-    Pair = namedtuple("Pair", ["tied", "free"])
-    x0 = {"a": ZERO, "b": [torch.zeros((), dtype=torch.float64)]}
-    y0 = Pair(torch.zeros(3, 1, dtype=torch.float64), (ZERO,))
-
-    def upper(x, y):
-        tied = ((y.tied - 1) ** 2).sum() + ((y.free[0] - x["a"]) ** 2).sum()
-        return tied / 2 + (x["a"] ** 2).sum() / 2
-
-    def lower(x, y):
-        return ((y.tied[:2, 0] - x["a"]) ** 2).sum() / 2 + ((y.tied[2] - x["b"][0]) ** 2).sum() / 2
-
-    seen = []
-    result = minimize(upper, lower, x0, y0, callback=lambda k, x, value: seen.append(x))
-    assert result.success
-    torch.testing.assert_close(result.x["a"], ZERO + 0.5, rtol=0, atol=1e-5)
-    assert float(result.x["b"][0]) == pytest.approx(1, abs=1e-5)
-    assert isinstance(result.y, Pair) and isinstance(result.v, Pair)
-    assert result.y.tied.shape == (3, 1)
-    torch.testing.assert_close(result.y.free[0], result.x["a"], rtol=0, atol=1e-5)
-    assert set(seen[0]) == {"a", "b"}
-    assert not result.x["a"].requires_grad
-
-
-def test_starts_are_not_changed():
-    x0, y0, v0 = ZERO.clone(), ZERO.clone(), ZERO + 1
-    minimize(upper, lower, x0, y0, v0=v0)
-    assert not x0.any() and not y0.any() and bool((v0 == 1).all())
-
-
-def test_where_it_ended_is_where_it_may_begin():
-    known = strongly_convex_quadratic(6, identity=False)
-    first = run(known)
-    problem = known.problem
-    again = minimize(problem._upper, problem._lower, first.x, first.y, v0=first.v)
-    assert again.success and again.nit < first.nit / 3
-
-
-def test_a_callback_ends_the_run():
-    result = minimize(upper, lower, ZERO, ZERO, callback=lambda k, x, value: k == 1)
-    assert result.status is Status.INTERRUPTED and result.nit == 2
-
-
-def test_a_projection_of_dicts():
-    known = simplex_constrained()
-    problem = known.problem
-    result = minimize(
-        lambda x, y: problem._upper(x["w"], y), lambda x, y: problem._lower(x["w"], y),
-        {"w": known.x0[0]}, problem._y0, projection=lambda x: {"w": onto_simplex(x["w"])},
-    )  # fmt: skip
-    assert result.success
-    assert known.error(result.x["w"]) < 1e-6
-
-
-@pytest.mark.parametrize("averaging", ["auto", 0.0])
-def test_batches_are_taken_in_turns_and_claim_nothing(averaging):
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(12, 2, generator=generator, dtype=torch.float64)
-    noise -= noise.mean(0)
-    seen = []
-
-    def noisy(x, y, batch):
-        seen.append(tuple(batch.tolist()))
-        return ((y - 1 - 0.1 * batch) ** 2).sum() / 2 + (x**2).sum() / 2
-
-    def below(x, y, batch):
-        return ((y - x - 0.1 * batch) ** 2).sum() / 2
-
-    result = minimize(
-        noisy, below, ZERO, ZERO, batches=list(noise), averaging=averaging, max_iter=3000
-    )
-    assert result.status is Status.MAX_ITER and not result.success
-    torch.testing.assert_close(result.x, ZERO + 0.5, rtol=0, atol=0.05)
-    assert set(seen) == {tuple(row.tolist()) for row in noise}
-
-
-def test_a_problem_may_stand_in_place_of_both():
-    problem = model("logistic", starts=3)
-    x0 = torch.tensor([[-3.0], [0.0], [3.0]], dtype=torch.float64)
-    result = minimize(problem, x0=x0, tol=1e-5)
-    assert result.success and result.x.shape == (1,)
-    published = minimize(problem, x0=x0, schedule="strongly_convex", max_iter=3)
-    assert published.status is Status.MAX_ITER
 
 
 # Cost

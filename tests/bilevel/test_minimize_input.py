@@ -1,12 +1,105 @@
-"""`minimize`: clear errors, before any work."""
+"""`minimize`: what it takes, structures and batches, and clear errors before any work."""
+
+from collections import namedtuple
 
 import pytest
 import torch
 
-from skbamm.bilevel import minimize
+from skbamm.bilevel import Status, minimize
 
+from ..problems import onto_simplex, simplex_constrained, strongly_convex_quadratic
 from .test_loop import model
-from .test_minimize import ZERO, lower, upper
+from .test_minimize import ZERO, lower, run, upper
+
+# Structures, callbacks, batches
+
+
+def test_dicts_lists_and_named_tuples():
+    Pair = namedtuple("Pair", ["tied", "free"])
+    x0 = {"a": ZERO, "b": [torch.zeros((), dtype=torch.float64)]}
+    y0 = Pair(torch.zeros(3, 1, dtype=torch.float64), (ZERO,))
+
+    def upper(x, y):
+        tied = ((y.tied - 1) ** 2).sum() + ((y.free[0] - x["a"]) ** 2).sum()
+        return tied / 2 + (x["a"] ** 2).sum() / 2
+
+    def lower(x, y):
+        return ((y.tied[:2, 0] - x["a"]) ** 2).sum() / 2 + ((y.tied[2] - x["b"][0]) ** 2).sum() / 2
+
+    seen = []
+    result = minimize(upper, lower, x0, y0, callback=lambda k, x, value: seen.append(x))
+    assert result.success
+    torch.testing.assert_close(result.x["a"], ZERO + 0.5, rtol=0, atol=1e-5)
+    assert float(result.x["b"][0]) == pytest.approx(1, abs=1e-5)
+    assert isinstance(result.y, Pair) and isinstance(result.v, Pair)
+    assert result.y.tied.shape == (3, 1)
+    torch.testing.assert_close(result.y.free[0], result.x["a"], rtol=0, atol=1e-5)
+    assert set(seen[0]) == {"a", "b"}
+    assert not result.x["a"].requires_grad
+
+
+def test_starts_are_not_changed():
+    x0, y0, v0 = ZERO.clone(), ZERO.clone(), ZERO + 1
+    minimize(upper, lower, x0, y0, v0=v0)
+    assert not x0.any() and not y0.any() and bool((v0 == 1).all())
+
+
+def test_where_it_ended_is_where_it_may_begin():
+    known = strongly_convex_quadratic(6, identity=False)
+    first = run(known)
+    problem = known.problem
+    again = minimize(problem._upper, problem._lower, first.x, first.y, v0=first.v)
+    assert again.success and again.nit < first.nit / 3
+
+
+def test_a_callback_ends_the_run():
+    result = minimize(upper, lower, ZERO, ZERO, callback=lambda k, x, value: k == 1)
+    assert result.status is Status.INTERRUPTED and result.nit == 2
+
+
+def test_a_projection_of_dicts():
+    known = simplex_constrained()
+    problem = known.problem
+    result = minimize(
+        lambda x, y: problem._upper(x["w"], y), lambda x, y: problem._lower(x["w"], y),
+        {"w": known.x0[0]}, problem._y0, projection=lambda x: {"w": onto_simplex(x["w"])},
+    )  # fmt: skip
+    assert result.success
+    assert known.error(result.x["w"]) < 1e-6
+
+
+@pytest.mark.parametrize("averaging", ["auto", 0.0])
+def test_batches_are_taken_in_turns_and_claim_nothing(averaging):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(12, 2, generator=generator, dtype=torch.float64)
+    noise -= noise.mean(0)
+    seen = []
+
+    def noisy(x, y, batch):
+        seen.append(tuple(batch.tolist()))
+        return ((y - 1 - 0.1 * batch) ** 2).sum() / 2 + (x**2).sum() / 2
+
+    def below(x, y, batch):
+        return ((y - x - 0.1 * batch) ** 2).sum() / 2
+
+    result = minimize(
+        noisy, below, ZERO, ZERO, batches=list(noise), averaging=averaging, max_iter=3000
+    )
+    assert result.status is Status.MAX_ITER and not result.success
+    torch.testing.assert_close(result.x, ZERO + 0.5, rtol=0, atol=0.05)
+    assert set(seen) == {tuple(row.tolist()) for row in noise}
+
+
+def test_a_problem_may_stand_in_place_of_both():
+    problem = model("logistic", starts=3)
+    x0 = torch.tensor([[-3.0], [0.0], [3.0]], dtype=torch.float64)
+    result = minimize(problem, x0=x0, tol=1e-5)
+    assert result.success and result.x.shape == (1,)
+    published = minimize(problem, x0=x0, schedule="strongly_convex", max_iter=3)
+    assert published.status is Status.MAX_ITER
+
+
+# Bad input
 
 
 class Detached(torch.nn.Module):
