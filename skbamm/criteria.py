@@ -12,11 +12,15 @@ import torch
 from torch import Tensor
 
 from skbamm.folds import FoldWeights
-from skbamm.losses import PointwiseLoss
+from skbamm.losses import BoundedSquaredLoss, ExpectedErrorLoss, PointwiseLoss
 
-LOG_LOSS = ("log_loss",)
+EXPECTED_ERROR = ("expected_error", "balanced_expected_error")
+BOUNDED_SQUARED = ("bounded_squared_error",)
+LOG_LOSS = ("log_loss", *EXPECTED_ERROR)
 DEVIANCE = ("deviance",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
+ROBUST = (*EXPECTED_ERROR, *BOUNDED_SQUARED)  # bounded: a wrong label can cost only so much
+NAMES = (*LOG_LOSS, *DEVIANCE, *SQUARED, *BOUNDED_SQUARED)
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,10 @@ def make_criterion(
 
     Parameters
     ----------
-    name : {"log_loss", "deviance", "squared_error", "r2", "root_mean_squared_error"}
+    name : str
+        One of ``NAMES``.
     loss : PointwiseLoss
-        The model's own loss, which each of these criteria is a function of.
+        The model's own loss.
     target : Tensor of shape (n, ...)
     weights : FoldWeights
     """
@@ -89,6 +94,23 @@ def make_criterion(
     # A fold without validation weight has no score; it must not contribute.
     used = (weights.validation_total > 0).double()
     share = used / used.sum().clamp_min(1)
+    if name in EXPECTED_ERROR:
+        counts = torch.bincount(target.long().flatten()).double()
+        classes = int((counts > 0).sum())
+        factor = None
+        if name == "balanced_expected_error":
+            factor = torch.where(counts > 0, counts.sum() / (classes * counts), 0.0)
+            null = 1 - 1 / classes
+        else:
+            null = 1 - float(counts.max() / counts.sum())
+        null = null or 1.0
+        bounded = ExpectedErrorLoss(loss.n_outputs, factor)
+        return Criterion(name, bounded, share / null, null)
+    if name in BOUNDED_SQUARED:
+        median = target.median(0).values
+        spread = (target - median).abs()
+        width = float(spread.median()) or float(spread.mean()) or 1.0
+        return Criterion(name, BoundedSquaredLoss(width), 2 * share, 1.0)
     if name in LOG_LOSS:
         counts = torch.bincount(target.long().flatten()).double()
         p = counts[counts > 0] / counts.sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 
@@ -12,10 +14,12 @@ class FoldwiseRows:
     ----------
     folds : list of Rows
         One a fold, each with a single fold's weights and the same number of coefficients.
+    places : list of Tensor of int, optional
+        Where each fold's rows stand among the user's; needed by ``visit`` and ``reweighted``.
     """
 
-    def __init__(self, folds):
-        self.folds = folds
+    def __init__(self, folds, places=None):
+        self.folds, self.places = folds, places
         first = folds[0]
         self.n_rows, self.device, self.dtype = first.n_rows, first.device, first.dtype
         self.n_folds, self.n_coefficients = len(folds), first.n_coefficients
@@ -35,10 +39,38 @@ class FoldwiseRows:
         """See ``Rows.take``; the folds have as many rows as the shortest at least."""
         return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])
 
+    def reweighted(self, factor):
+        """See ``Rows.reweighted``."""
+        parts = []
+        for k, (rows, place) in enumerate(zip(self.folds, self.places, strict=True)):
+            own = factor if factor.ndim == 1 else factor[:, k]
+            parts.append(rows.reweighted(own[place]))
+        return FoldwiseRows(parts, self.places)
+
+    def visit(self, coefficients, function):
+        """See ``Rows.visit``."""
+        for k, rows in enumerate(self.folds):
+            rows.visit(coefficients[:, :, k : k + 1], self._placed(k, function))
+
+    def _placed(self, k, function):
+        """Return the function with chunks that know where their rows stand."""
+        if self.places is None:
+            return function
+        place = self.places[k]
+
+        def of_fold(z, chunk):
+            return function(z, replace(chunk, rows=place[chunk.rows], folds=slice(k, k + 1)))
+
+        return of_fold
+
     def sweep(self, coefficients, function, kept=None):
         """See ``Rows.sweep``."""
         parts = [
-            rows.sweep(coefficients[:, :, k : k + 1], function, None if kept is None else [kept[k]])
+            rows.sweep(
+                coefficients[:, :, k : k + 1],
+                self._placed(k, function),
+                None if kept is None else [kept[k]],
+            )
             for k, rows in enumerate(self.folds)
         ]
         products = torch.cat([product for product, _ in parts], 2)

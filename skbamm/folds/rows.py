@@ -8,9 +8,10 @@ a chunk at a time, which costs next to nothing beside the products.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,12 +33,18 @@ class Chunk:
         Weights of every column, which sum to one over all rows of a fold.
     kept : Tensor of shape (n, m, C) or None
         What ``Rows.keep`` kept of these rows.
+    rows : slice or Tensor of int of shape (n,)
+        Which of the user's rows these are.
+    folds : slice
+        Whose columns these are, of each start.
     """
 
     target: Tensor
     train: Tensor
     validation: Tensor
     kept: Tensor | None = None
+    rows: Any = None
+    folds: Any = None
 
 
 RowFunction = Callable[[list[Tensor], Chunk], tuple[list[Tensor], list[Tensor]]]
@@ -125,6 +132,25 @@ class Rows(Protocol):
         """Return some of the rows. ``train_total`` stays: the penalty weighs what it did."""
         ...
 
+    def reweighted(self, factor: Tensor) -> Rows:
+        """Return the same rows, their training weights times ``factor``, without a copy of X.
+
+        ``train_total`` and the divisor of the weights stay, so that the penalty does not move.
+
+        Parameters
+        ----------
+        factor : Tensor of shape (n,) or (n, K), float64
+            In the order of the user's rows; one column a fold if the folds differ.
+        """
+        ...
+
+    def visit(self, coefficients: Tensor, function: Callable[[list[Tensor], Chunk], None]) -> None:
+        """Show the predictors of all rows to a function, which keeps what it wants.
+
+        Parameters are those of ``sweep``; there are no products with the transpose.
+        """
+        ...
+
 
 class Block(Protocol):
     """Some rows of a matrix."""
@@ -198,9 +224,30 @@ class ChunkedRows:
         over_chunks(self._ranges(slopes.shape[1]), self.device, work)
         return [kept]
 
+    def visit(self, coefficients, function):
+        """See ``Rows.visit``."""
+        shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+
+        def work(ranges):
+            for start, stop in ranges:
+                z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
+                function(z, self._chunk(start, stop, shape[1]))
+
+        over_chunks(self._ranges(slopes.shape[1]), self.device, work)
+
+    def reweighted(self, factor):
+        """See ``Rows.reweighted``."""
+        rows = copy.copy(self)
+        rows.weights = self.weights.reweighted(factor)
+        return rows
+
     def _chunk(self, start: int, stop: int, starts: int, kept: Kept | None = None) -> Chunk:
         """Return what a pass knows of some rows, for this number of starts."""
         train, validation = self.weights.chunk(start, stop, self.dtype)
         target = self.target[start:stop].to(self.dtype)
         known = None if kept is None else kept[0][start:stop].flatten(2)
-        return Chunk(target, train.repeat(1, starts), validation.repeat(1, starts), known)
+        return Chunk(
+            target, train.repeat(1, starts), validation.repeat(1, starts), known,
+            slice(start, stop), slice(0, self.weights.n_folds),
+        )  # fmt: skip

@@ -52,6 +52,7 @@ class FoldWeights:
         self._fit_weight = self._vector(fit_weight)
         self._score_weight = self._vector(score_weight)
         self._class, self._class_weight = None, None
+        self._factor: Tensor | None = None  # of training weights, (n, 1 or K)
         if class_weight is not None:
             columns = [class_weight(_indices(train, n_rows)) for train, _ in splits]
             table = np.stack(columns, 1)  # (classes, K)
@@ -76,7 +77,7 @@ class FoldWeights:
 
         The training weights of a row are then the same in all folds that train on it.
         """
-        if self._class_weight is not None:
+        if self._class_weight is not None or self._factor is not None:
             return False
         return bool(((self._train + self._validation) == 1).all()) and bool(
             (self._validation.sum(1) == 1).all()
@@ -98,6 +99,9 @@ class FoldWeights:
         plain = own is None and bool((weight == 1).all())
         if own is not None:
             weight = weight * own[index]
+        if part == "train" and self._factor is not None:
+            column = k if self._factor.shape[1] > 1 else 0
+            weight, plain = weight * self._factor[index, column], False
         if part == "train" and self._class_weight is not None:
             assert self._class is not None
             return index, weight * self._class_weight[self._class[index], k]
@@ -112,19 +116,31 @@ class FoldWeights:
         """Return fold k alone."""
         one = object.__new__(FoldWeights)
         one.__dict__.update(self.__dict__, n_folds=1)
-        for name in ("_train", "_validation", "_class_weight"):
+        for name in ("_train", "_validation", "_class_weight", "_factor"):
             value = getattr(self, name)
-            setattr(one, name, None if value is None else value[:, k : k + 1])
+            wide = value is not None and value.shape[1] > 1
+            setattr(one, name, value[:, k : k + 1] if wide else value)
         one.train_total = self.train_total[k : k + 1]
         one.validation_total = self.validation_total[k : k + 1]
         return one
+
+    def reweighted(self, factor: Tensor) -> FoldWeights:
+        """Return the same with training weights times ``factor``, of shape (n,) or (n, K).
+
+        What they are divided by stays: they sum to one only if the factor is one in the mean.
+        """
+        other = object.__new__(FoldWeights)
+        other.__dict__.update(self.__dict__)
+        other._factor = factor[:, None] if factor.ndim == 1 else factor
+        return other
 
     def take(self, rows: np.ndarray) -> FoldWeights:
         """Return the weights of some of the rows, which sum to one again."""
         some = object.__new__(FoldWeights)
         some.__dict__.update(self.__dict__, n_rows=len(rows))
         index = torch.as_tensor(rows, device=self.device)
-        for name in ("_train", "_validation", "_fit_weight", "_score_weight", "_class"):
+        parts = ("_train", "_validation", "_fit_weight", "_score_weight", "_class", "_factor")
+        for name in parts:
             value = getattr(self, name)
             setattr(some, name, None if value is None else value[index])
         some.train_total, some.validation_total = some._totals()
@@ -139,6 +155,8 @@ class FoldWeights:
         if self._class_weight is not None:
             assert self._class is not None
             train = train * self._class_weight[self._class[rows]].to(dtype)
+        if self._factor is not None:
+            train = train * self._factor[rows].to(dtype)
         if self._score_weight is not None:
             validation = validation * self._score_weight[rows, None].to(dtype)
         return train, validation

@@ -1,9 +1,18 @@
 """Pointwise losses with first and second derivatives."""
 
 from skbamm.losses.base import PointwiseLoss
+from skbamm.losses.bounded import BoundedSquaredLoss, ExpectedErrorLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.tweedie import TweedieLoss
 
-__all__ = ["HalfSquaredLoss", "LogisticLoss", "MultinomialLoss", "PointwiseLoss", "TweedieLoss"]
+__all__ = [
+    "BoundedSquaredLoss",
+    "ExpectedErrorLoss",
+    "HalfSquaredLoss",
+    "LogisticLoss",
+    "MultinomialLoss",
+    "PointwiseLoss",
+    "TweedieLoss",
+]
