@@ -142,6 +142,7 @@ class GLMProblem(StrengthPenalty):
             if same:
                 up, up_gradient, up_product = value, gradient, product
             else:
+                t = upper.targets(chunk.target)
                 up, up_gradient, up_product = upper.evaluate(z[0], t, z[1] if mu else None)
             pull = V * up_gradient
             first, second = W * gradient, W * product

@@ -1,0 +1,114 @@
+"""SampleWeights: what BAMMSearchCV is told of the weights it shall learn."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import PredefinedSplit
+
+KINDS = ("free", "groups", "score")
+
+
+class SampleWeights(BaseEstimator):
+    """Learn the weights of the training rows, and so which labels are wrong.
+
+    Given to :class:`BAMMSearchCV` as ``sample_weights``. Rows are judged by models that did not
+    see them; the weights are upper-level variables of the search, beside the penalty.
+
+    Parameters
+    ----------
+    kind : {"free", "groups", "score"}, default="free"
+        One weight a row; one weight a group of rows, with ``groups`` given to fit (annotators,
+        sources, domains); or a sigmoid, of two parameters, of the out-of-fold margin, which is
+        the steadiest where rows are few.
+    prior : float, default=0.15
+        How many expected errors on held-out rows leaving out one row must save; the larger,
+        the more rows are kept. For regression, in units of the bounded squared error.
+    trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
+        Rows whose labels are sure; those that a PredefinedSplit validates on. They keep weight
+        one, and only they are validated and scored on.
+    proxy : estimator, default=None
+        Model that the weights are learned with: LogisticRegression or Ridge, alone or the last
+        step of a pipeline. By default the estimator itself; any other estimator, such as trees,
+        needs one.
+    proxy_grid : dict, default=None
+        Interval of the proxy's penalty, such as ``{"C": (1e-3, 1e2)}``; by default its own value.
+    refit_on_trusted : bool, default=True
+        Whether the final model is fitted on the trusted rows as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbamm import BAMMSearchCV, SampleWeights
+    >>> X, y = load_iris(return_X_y=True)
+    >>> wrong = np.random.default_rng(0).choice(len(y), 30, replace=False)
+    >>> y[wrong] = (y[wrong] + 1) % 3
+    >>> search = BAMMSearchCV(
+    ...     LogisticRegression(), {"C": (1e-3, 1e2)}, sample_weights=SampleWeights()
+    ... ).fit(X, y)
+    >>> bool(search.label_issues_[wrong].mean() > 0.8)
+    True
+    """
+
+    def __init__(
+        self,
+        kind="free",
+        *,
+        prior=0.15,
+        trusted=None,
+        proxy=None,
+        proxy_grid=None,
+        refit_on_trusted=True,
+    ):
+        self.kind = kind
+        self.prior = prior
+        self.trusted = trusted
+        self.proxy = proxy
+        self.proxy_grid = proxy_grid
+        self.refit_on_trusted = refit_on_trusted
+
+
+def check_sample_weights(given: SampleWeights) -> None:
+    """Fail early, and by name, if a parameter makes no sense."""
+    if given.kind not in KINDS:
+        raise ValueError(f"SampleWeights: kind must be one of {list(KINDS)}, got {given.kind!r}.")
+    prior = given.prior
+    number = isinstance(prior, Real) and not isinstance(prior, bool)
+    if not number or not np.isfinite(prior) or prior < 0:
+        raise ValueError(f"SampleWeights: prior must be a finite number >= 0, got {prior!r}.")
+    if given.proxy is None and given.proxy_grid is not None:
+        raise ValueError("SampleWeights: proxy_grid is given, but no proxy that it is for.")
+    if given.proxy_grid is not None and not isinstance(given.proxy_grid, dict):
+        raise ValueError(f"SampleWeights: proxy_grid must be a dict, got {given.proxy_grid!r}.")
+    if not isinstance(given.refit_on_trusted, (bool, np.bool_)):
+        raise ValueError(
+            f"SampleWeights: refit_on_trusted must be a bool, got {given.refit_on_trusted!r}."
+        )
+
+
+def trusted_mask(trusted: Any, n_rows: int) -> np.ndarray:
+    """Return whose labels are sure, shape (n_rows,); raise ValueError if that can't be said."""
+    if trusted is None:
+        return np.zeros(n_rows, bool)
+    if isinstance(trusted, PredefinedSplit):
+        mask = np.asarray(trusted.test_fold) >= 0
+    else:
+        mask = np.asarray(trusted)
+        if mask.dtype != bool:
+            raise ValueError(
+                f"SampleWeights: trusted must be a mask of bools, got an array of {mask.dtype}."
+            )
+    if mask.shape != (n_rows,):
+        raise ValueError(
+            f"SampleWeights: trusted is for rows of shape {mask.shape}, but X has {n_rows} rows."
+        )
+    if not mask.any():
+        raise ValueError("SampleWeights: trusted marks no row; leave it out if none is sure.")
+    if mask.all():
+        raise ValueError("SampleWeights: trusted marks every row; there are no weights to learn.")
+    return mask

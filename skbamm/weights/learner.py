@@ -1,0 +1,197 @@
+"""Learns which rows to trust: rounds of judging them from other folds, then sl-BAMM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
+from skbamm.bilevel.upper_steps import SpectralStep
+from skbamm.criteria import Criterion
+from skbamm.folds import Rows
+from skbamm.glm import GLMProblem
+from skbamm.losses import PointwiseLoss
+from skbamm.weights.noise import Quality, label_quality, target_quality
+from skbamm.weights.problem import WeightedGLMProblem
+from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWeights, Weighting
+
+_ROUNDS = 8  # of judging the rows by models that were trained with the last judgement
+_SETTLED = 2e-3  # mean change of the weights in a round that ends them
+_LOWER_TOL = 1e-2  # decrement of the models that judge
+_FIRST = 4.0  # first step of the row that moves most
+_MOVES = 60  # iterations of sl-BAMM
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """A penalised generalised linear model over folds, and what its rows' labels are.
+
+    Attributes
+    ----------
+    rows : Rows
+    loss : PointwiseLoss
+    strength : callable
+        Maps x (N, 1) to the penalty's strengths.
+    mean_loss : bool
+    criterion : Criterion
+        Bounded, unless all validation rows are trusted.
+    bounds : tuple of Tensor of shape (1,)
+        Of x.
+    target : Tensor of shape (n,), float64
+        Class numbers or the regression target.
+    weight : Tensor of shape (n,)
+        The user's, with mean one.
+    trusted : Tensor of bool of shape (n,)
+    classes : bool
+        Whether ``target`` are class numbers.
+    """
+
+    rows: Rows
+    loss: PointwiseLoss
+    strength: Callable[[Tensor], Tensor]
+    mean_loss: bool
+    criterion: Criterion
+    bounds: tuple[Tensor, Tensor]
+    target: Tensor
+    weight: Tensor
+    trusted: Tensor
+    classes: bool
+
+    def solve(self, x: Tensor, w: Tensor, y: Tensor | None) -> Tensor:
+        """Return the folds' models (1, K, m, p) with weights w and the penalty that x means."""
+        rows = self.rows.reweighted(w / w.mean())
+        problem = GLMProblem(rows, self.loss, self.strength, 1, mean_loss=self.mean_loss)
+        return solve_lower(problem, x[None], y, tol=_LOWER_TOL).y
+
+    def judge(self, y: Tensor) -> Quality:
+        """Return how likely each label is right, from the folds that held it out."""
+        z, seen = out_of_fold(self.rows, y)
+        if self.classes:
+            quality = label_quality(z, self.target.long(), self.weight * seen, self.trusted)
+        else:
+            residual = torch.where(seen, z[:, 0] - self.target, 0.0)
+            quality, _ = target_quality(residual, self.weight * seen, self.trusted)
+        # Nothing is known of a row that no fold held out.
+        return Quality(torch.where(seen, quality.right, 1.0), quality.rate)
+
+
+def out_of_fold(rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean predictor (n, m) of the folds that held a row out, and whether any did."""
+    _, K, m, _ = y.shape
+    z = torch.zeros(rows.n_rows, m, dtype=torch.float64, device=rows.device)
+    count = torch.zeros(rows.n_rows, dtype=torch.float64, device=rows.device)
+
+    def keep(predictors, chunk):
+        held_out = (chunk.validation > 0).double()
+        z[chunk.rows] += (predictors[0].double() * held_out[:, None]).sum(2)
+        count[chunk.rows] += held_out.sum(1)
+
+    rows.visit(y[None], keep)
+    return z / count.clamp_min(1)[:, None], count > 0
+
+
+@dataclass
+class Learned:
+    """Weights, and what led to them.
+
+    Attributes
+    ----------
+    weight : Tensor of shape (n,)
+        In [0, 1].
+    quality : Quality
+        By models trained with these weights, from folds that held the row out.
+    result : BilevelResult or None
+        Of sl-BAMM.
+    parameters : Tensor or None
+        Those of the weighting, where it is not the rows' own.
+    """
+
+    weight: Tensor
+    quality: Quality
+    result: BilevelResult | None = None
+    parameters: Tensor | None = None
+
+
+def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _ROUNDS):
+    """Weigh rows by how likely their labels are right, until the weights settle.
+
+    Returns
+    -------
+    quality : Quality
+    y : Tensor
+        The folds' models of the last round.
+    """
+    w = torch.ones_like(model.weight) if w is None else w
+    y = None
+    for _ in range(rounds):
+        y = model.solve(x, w, y)
+        quality = model.judge(y)
+        before, w = w, quality.right.clamp_min(FLOOR)
+        if float((w - before).abs().mean()) < _SETTLED:
+            break
+    return quality, y
+
+
+def learn(
+    model: FoldModel,
+    x: Tensor,
+    *,
+    kind: str,
+    prior: float,
+    group: Tensor | None = None,
+    begin: Tensor | None = None,
+    max_iter: int = _MOVES,
+    tol: float = 1e-3,
+    max_time: float | None = None,
+) -> Learned:
+    """Learn weights by sl-BAMM, at the penalty that x, of shape (1,), means.
+
+    Parameters
+    ----------
+    model : FoldModel
+    x : Tensor of shape (1,)
+    kind : {"free", "groups", "score"}
+    prior : float
+        See ``WeightedGLMProblem``.
+    group : Tensor of int of shape (n,), optional
+    begin : Tensor of shape (n,), optional
+        Weights of the first judgement's models; ones by default.
+    """
+    quality, y = judged(model, x, begin)
+    weighting: Weighting
+    if kind == "free":
+        weighting = FreeWeights(model.trusted)
+    elif kind == "groups":
+        assert group is not None
+        weighting = GroupWeights(group, model.trusted)
+    else:
+        weighting = ScoreWeights(torch.where(model.trusted, torch.inf, _logit(quality.right)))
+    fixed = (x, x)
+    problem = WeightedGLMProblem(
+        model.rows, model.loss, model.strength, weighting, criterion=model.criterion,
+        bounds=fixed, prior=prior, mean_loss=model.mean_loss,
+    )  # fmt: skip
+    x0 = torch.cat([x, weighting.start(quality.right)])[None]
+    step = SpectralStep(_FIRST) if kind == "free" else None
+    schedule = adaptive(x0.shape[1], x_step=step)
+    result = solve(
+        problem, x0, y0=y, schedule=schedule, max_iter=max_iter, tol=tol, max_time=max_time,
+        keep_path=kind != "free",
+    )  # fmt: skip
+    w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
+    y = model.solve(x, w, result.y[None])
+    parameters = None if kind == "free" else result.x[1:]
+    return Learned(w, model.judge(y), result, parameters)
+
+
+def _logit(p: Tensor) -> Tensor:
+    p = p.clamp(1e-9, 1 - 1e-9)
+    return torch.log(p) - torch.log1p(-p)
+
+
+__all__ = ["FoldModel", "Learned", "judged", "learn", "out_of_fold"]

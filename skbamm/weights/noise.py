@@ -1,0 +1,134 @@
+"""How likely each given label is right, from predictions of models that did not see the row.
+
+Raw probabilities of a penalised model that was trained on wrong labels say too little: they are
+flat, and they imitate the noise. So their slope and the noise are fitted together, by maximum
+likelihood, and Bayes' rule gives the probability that a label is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_PRIOR = 20.0  # rows of each class that the even noise counts for, beside those seen
+_MAX_ITER, _TOL = 100, 1e-7
+_FLOOR = 1e-12
+_WIDE = 3.0  # least ratio of the spreads of wrong and right targets
+
+
+@dataclass
+class Quality:
+    """What is known of the given labels.
+
+    Attributes
+    ----------
+    right : Tensor of shape (n,), float64
+        Probability that the given label is right.
+    rate : float
+        Estimated share of wrong labels.
+    """
+
+    right: Tensor
+    rate: float
+
+
+def label_quality(
+    z: Tensor, label: Tensor, weight: Tensor, trusted: Tensor | None = None
+) -> Quality:
+    """Probability that a class label is right.
+
+    The true class has the probabilities ``softmax(b z)``, and class k is written down as j with
+    the probability T_kj. The slope b and T are fitted by EM, as in Dawid & Skene, "Maximum
+    likelihood estimation of observer error-rates using the EM algorithm", 1979; each row of T is
+    drawn towards noise that is the same for all classes.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, m), float64
+        Predictors of models that did not see the row: one log-odds (m = 1) or one of each class.
+    label : Tensor of int of shape (n,)
+    weight : Tensor of shape (n,)
+        How much each row counts.
+    trusted : Tensor of bool of shape (n,), optional
+        Rows whose labels are right.
+    """
+    if z.shape[1] == 1:
+        z = torch.cat([-0.5 * z, 0.5 * z], 1)
+    z = z - z.amax(1, keepdim=True)
+    n, m = z.shape
+    hot = torch.nn.functional.one_hot(label, m).to(z.dtype)
+    sure = torch.zeros(n, dtype=torch.bool, device=z.device) if trusted is None else trusted
+    doubtful = (weight * ~sure)[:, None]
+    mass = doubtful.sum().clamp_min(_FLOOR)
+    even = (1 - torch.eye(m, dtype=z.dtype, device=z.device)) / (m - 1)
+    same = torch.eye(m, dtype=z.dtype, device=z.device)
+    slope, rate = 1.0, 0.2
+    noise = (1 - rate) * same + rate * even
+    before = -torch.inf
+    for _ in range(_MAX_ITER):
+        joint = torch.softmax(slope * z, 1) * noise[:, label].T
+        total = joint.sum(1, keepdim=True).clamp_min(_FLOOR)
+        true = torch.where(sure[:, None], hot, joint / total)
+        value = float((doubtful * total.log()).sum() / mass)
+        if value - before < _TOL:
+            break
+        before = value
+        counts = (true * doubtful).T @ hot
+        rate = float(1 - counts.diagonal().sum() / mass)
+        noise = counts + _PRIOR * ((1 - rate) * same + rate * even)
+        noise = noise / noise.sum(1, keepdim=True)
+        slope = _slope(z, true * weight[:, None], slope)
+    joint = torch.softmax(slope * z, 1) * noise[:, label].T
+    right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
+    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0))
+
+
+def _slope(z: Tensor, true: Tensor, slope: float) -> float:
+    """One safeguarded Newton step in log b for the likelihood of the true classes."""
+    p = torch.softmax(slope * z, 1) * true.sum(1, keepdim=True)
+    mean = (p * z).sum(1) / p.sum(1).clamp_min(_FLOOR)
+    gradient = slope * float(((true - p) * z).sum())
+    bend = slope**2 * float((p * (z - mean[:, None]) ** 2).sum()) - min(gradient, 0.0)
+    step = gradient / max(bend, _FLOOR)
+    return min(max(slope * 2.718281828 ** min(max(step, -0.5), 0.5), 1e-3), 1e3)
+
+
+def target_quality(
+    residual: Tensor, weight: Tensor, trusted: Tensor | None = None
+) -> tuple[Quality, float]:
+    """Probability that a target is no outlier, and the spread of those that are none.
+
+    Residuals of models that did not see the row are normal with spread s, or, where the target
+    is wrong, with a spread at least three times as large; both and the share of wrong ones are
+    fitted by EM.
+
+    Parameters
+    ----------
+    residual : Tensor of shape (n,), float64
+    weight, trusted
+        As for ``label_quality``.
+    """
+    sure = torch.zeros_like(residual, dtype=torch.bool) if trusted is None else trusted
+    square = residual * residual
+    # Half of all residuals are within .67 s: that does not see the outliers.
+    narrow = float(square.median()) / 0.6745**2 or float(square.mean()) or 1.0
+    wide, rate = max(float(square.mean()), _WIDE**2 * narrow), 0.1
+    before = -torch.inf
+    mass = (weight * ~sure).sum().clamp_min(_FLOOR)
+    for _ in range(_MAX_ITER):
+        good = (1 - rate) * torch.exp(-0.5 * square / narrow) / narrow**0.5
+        bad = rate * torch.exp(-0.5 * square / wide) / wide**0.5
+        total = (good + bad).clamp_min(_FLOOR**8)
+        right = torch.where(sure, 1.0, good / total)
+        value = float((weight * total.log()).sum() / weight.sum())
+        if value - before < _TOL:
+            break
+        before = value
+        kept, left = weight * right, weight * (1 - right)
+        narrow = float((kept * square).sum() / kept.sum().clamp_min(_FLOOR)) or narrow
+        wide = float((left * square).sum() / left.sum().clamp_min(_FLOOR))
+        wide = max(wide, _WIDE**2 * narrow)
+        rate = min(max(float(left.sum() / mass), 1e-6), 0.5)
+    return Quality(right, rate), narrow**0.5
