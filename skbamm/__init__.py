@@ -1,9 +1,18 @@
 """Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
 
+from skbamm.display import LabelIssuesDisplay
 from skbamm.feature_penalty import FeaturePenalty
+from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV
 from skbamm.space import Interval
 
 __version__ = "0.1.0"
 
-__all__ = ["BAMMSearchCV", "FeaturePenalty", "Interval", "__version__"]
+__all__ = [
+    "BAMMSearchCV",
+    "FeaturePenalty",
+    "Interval",
+    "LabelIssuesDisplay",
+    "SampleWeights",
+    "__version__",
+]

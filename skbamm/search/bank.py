@@ -51,6 +51,8 @@ class Bank:
         Whether the splits code the fold's number in place of training rows.
     refit : callable or None
         Set once all candidates are scored: what is fitted then is the final model.
+    row_weights : RowWeights or None
+        Learned weights that every fit gets.
     """
 
     y: Any = None
@@ -59,6 +61,7 @@ class Bank:
     fit_params: dict[str, Any] = field(default_factory=dict)
     scoring_only: bool = False
     refit: Any = None
+    row_weights: Any = None
     _fold_of_rows: dict = field(default_factory=dict)
     _solutions: dict = field(default_factory=dict)
 
@@ -69,7 +72,7 @@ class Bank:
 
     def __reduce__(self):
         # Workers get the solutions and never the data, which scikit-learn sends them anyway.
-        return _restore, (self._fold_of_rows, self._solutions)
+        return _restore, (self._fold_of_rows, self._solutions, self.row_weights)
 
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
@@ -88,18 +91,24 @@ class Bank:
     def fit(self, estimator, key, place, X, y, fit_params) -> None:
         """Fit ``estimator`` in place, by its solution if there is one."""
         if self.refit is not None:
-            self.refit(estimator, key, X, y, fit_params)
+            self.refit(estimator, key, X, y, self._weighted(fit_params, place, None))
             return
         fold = None if place is None else self._fold(place)
         solution = self._solutions.get((key, fold))
         if self.scoring_only and (solution is None or not solution.adopt):
             X, y, fit_params = self._training_rows(fold)
+            place = self.splits[fold][0]
+        fit_params = self._weighted(fit_params, place, fold)
         if solution is None:
             own_fit(estimator, X, y, fit_params)
         elif solution.adopt:
             adopt(estimator, solution)
         else:
             warm_fit(estimator, solution, X, y, fit_params)
+
+    def _weighted(self, fit_params, place, fold):
+        learned = self.row_weights
+        return fit_params if learned is None else learned.give(fit_params, place, fold)
 
     def _fold(self, place) -> int | None:
         if self.scoring_only:
@@ -112,8 +121,8 @@ class Bank:
         return _safe_indexing(self.X, train), _safe_indexing(self.y, train), params
 
 
-def _restore(fold_of_rows, solutions):
-    return Bank(_fold_of_rows=fold_of_rows, _solutions=solutions)
+def _restore(fold_of_rows, solutions, row_weights):
+    return Bank(_fold_of_rows=fold_of_rows, _solutions=solutions, row_weights=row_weights)
 
 
 def _digest(rows) -> bytes:

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
-from skbamm.criteria import Criterion, make_criterion
+from skbamm.criteria import ROBUST, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models import NotApplicable, Task, Twin
 from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
+from skbamm.search.row_weights import RowWeights
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -63,6 +64,8 @@ class JointSolver:
         As the user gave them.
     gradient_tol : float
         Largest entry of the gradient at which the estimator's own fit would stop.
+    row_weights : RowWeights, optional
+        Learned factors of ``fit_weight``.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class JointSolver:
         device: str,
         dtype: str,
         gradient_tol: float,
+        row_weights: RowWeights | None = None,
     ):
         self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
         self.fit_weight, self.score_weight = fit_weight, score_weight
@@ -90,6 +94,9 @@ class JointSolver:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
         self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
+        self.row_weights = row_weights
+        if row_weights is not None:
+            self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
         columns = len(self.used) * task.loss.n_outputs
         many = columns > _FEW_COLUMNS or len(task.target) > 4 * _SOME_ROWS
         self.n_starts = 3 if many else 5
@@ -160,6 +167,8 @@ class JointSolver:
         """Solve one value on all rows, beginning at coefficients (m, p)."""
         n = len(self.task.target)
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
+        if self.row_weights is not None:
+            weights = weights.reweighted(self._factor(self.row_weights.rows))
         rows = self._make(self.matrix, self.task.target, weights, torch.float64)
         problem = self._glm(None, rows, 1)
         x = torch.tensor([[value]], dtype=torch.float64, device=self.device)
@@ -177,6 +186,8 @@ class JointSolver:
             own, features, transformers = data.matrix.shape[1], data.features, data.transformers
             dtype = data.matrix.dtype
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
+        if self.row_weights is not None and self.task.class_weight is not None:
+            adopt = False  # balanced classes are those of the weights, too
         return Solution(
             self.twin,
             self.task.without_rows(),
@@ -195,7 +206,8 @@ class JointSolver:
             else:
                 width = max(self.folds[k].matrix.shape[1] for k in self.used)
                 rows = FoldwiseRows(
-                    [self._fold_rows(self.folds[k], width, dtype) for k in self.used]
+                    [self._fold_rows(k, width, dtype) for k in self.used],
+                    [torch.as_tensor(self._place(k), device=self.device) for k in self.used],
                 )
             self._rows[dtype] = rows
         return self._rows[dtype]
@@ -237,11 +249,11 @@ class JointSolver:
         )
 
     def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
-        options: dict[str, Any] = {"criterion": criterion, "bounds": self._bounds(axis)}
-        if self.least_squares:
+        options: dict[str, Any] = {"criterion": criterion, "bounds": self.bounds(axis)}
+        if self.least_squares and (criterion is None or criterion.name not in ROBUST):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
-                rows, self._strength(axis, rows), starts,
+                rows, self.strength(axis, rows), starts,
                 moments=self._moments, mean_loss=self.twin.mean_loss, **options,
             )  # fmt: skip
             self._moments = problem.moments
@@ -251,17 +263,18 @@ class JointSolver:
         return self._glm(axis, self.rows(dtype), starts, **options)
 
     def _glm(self, axis, rows, starts, **options):
-        strength = self._strength(axis, rows)
+        strength = self.strength(axis, rows)
         mean_loss = self.twin.mean_loss
         return GLMProblem(rows, self.task.loss, strength, starts, mean_loss=mean_loss, **options)
 
-    def _bounds(self, axis):
+    def bounds(self, axis):
+        """Return the ends of x, each of shape (1,)."""
         if axis is None:
             return None
         ends = axis.bounds()
         return tuple(torch.tensor([e], dtype=torch.float64, device=self.device) for e in ends)
 
-    def _strength(self, axis, rows):
+    def strength(self, axis, rows):
         """Return the map of x to the strengths (N, 1, p): none on the intercept."""
         mask = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
         if rows.fit_intercept:
@@ -300,9 +313,18 @@ class JointSolver:
     def _make(self, matrix, target, weights, dtype):
         return make_rows(matrix, target, weights, self.task.fit_intercept, dtype)
 
-    def _fold_rows(self, data: FoldData, width: int, dtype):
+    def _place(self, k: int) -> np.ndarray:
+        """Where fold k's own rows stand in the user's data."""
+        assert self.folds is not None
+        return np.concatenate([self.folds[k].train, self.folds[k].test])
+
+    def _factor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float64, device=self.device)
+
+    def _fold_rows(self, k: int, width: int, dtype):
+        assert self.folds is not None
+        data, place = self.folds[k], self._place(k)
         n_train, n_test = len(data.train), len(data.test)
-        place = np.concatenate([data.train, data.test])
 
         def pick(values):
             return None if values is None else np.asarray(values)[place]
@@ -317,5 +339,7 @@ class JointSolver:
             class_weight=None if class_weight is None else lambda rows: class_weight(place[rows]),
             device=self.device,
         )
+        if self.row_weights is not None:
+            weights = weights.reweighted(self._factor(self.row_weights.folds[place, k]))
         matrix = pad_features(data.matrix, width)
         return self._make(matrix, self.task.target[place], weights, dtype)

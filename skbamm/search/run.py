@@ -73,16 +73,20 @@ class SearchRun:
         As scikit-learn routed them.
     scorers, refit
         To choose a criterion by.
+    row_weights : RowWeights, optional
+        Learned weights that the folds' models and the final one get.
     """
 
     def __init__(
-        self, space, settings, bank, X, y, splits, fit_params, score_params, scorers, refit
-    ):
+        self, space, settings, bank, X, y, splits, fit_params, score_params, scorers, refit,
+        row_weights=None,
+    ):  # fmt: skip
         self.space, self.settings = space, settings
         self.X, self.y, self.splits = X, y, splits
         self.fit_params, self.score_params = fit_params, score_params
         self.scorers, self.refit = scorers, refit
-        self.bank = bank
+        self.bank, self.row_weights = bank, row_weights
+        bank.row_weights = row_weights
         self.outcome = Outcome()
         self.began = time.perf_counter()
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
@@ -122,7 +126,7 @@ class SearchRun:
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
         values = [_tuned_value(combination) for combination in group]
-        joint = self._solver(target, group[0].params)
+        joint = self.solver(target, group[0].params)
         self.say(
             f"{len(values)} values of {target.tuned} in {len(joint.used)} folds jointly "
             f"on {joint.device}"
@@ -152,7 +156,7 @@ class SearchRun:
     def _search(self, combination: Combination, found: list[tuple[float, str]]) -> None:
         axis, target, s = combination.axis, combination.target, self.settings
         assert axis is not None
-        joint = self._solver(target, combination.params)
+        joint = self.solver(target, combination.params)
         name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         self.say(
             f"searching {axis.name} in [{axis.low:g}, {axis.high:g}] ({axis.scale}) for the least "
@@ -168,7 +172,8 @@ class SearchRun:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axis, spent)
         found.append((float(result.x), "refined"))
-        if axis.number(start) != axis.number(float(result.x)):
+        # Weights were learned for what the search finds, not for where it began.
+        if axis.number(start) != axis.number(float(result.x)) and self.row_weights is None:
             found.append((start, "start"))
         solutions = joint.polish(axis, [x for x, _ in found], result.y)
         params = [{**combination.params, axis.name: axis.number(x)} for x, _ in found]
@@ -179,7 +184,7 @@ class SearchRun:
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def _solver(self, target, params) -> JointSolver:
+    def solver(self, target, params) -> JointSolver:
         """Return the joint solver of a combination, or raise NotApplicable."""
         if target.twin is None:
             raise NotApplicable(target.reason)
@@ -199,7 +204,7 @@ class SearchRun:
         joint = JointSolver(
             target.twin, task, matrix, folds, self.splits, weight,
             None if score_weight is None else np.asarray(score_weight, dtype=float),
-            self.settings.device, self.settings.dtype, last.tol,
+            self.settings.device, self.settings.dtype, last.tol, self.row_weights,
         )  # fmt: skip
         self.outcome.device = str(joint.device)
         return joint

@@ -15,10 +15,18 @@ from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples
 
+from skbamm.criteria import NAMES as CRITERIA
+from skbamm.sample_weights import SampleWeights
 from skbamm.search.bank import Bank
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
+from skbamm.search.weighing import Weigher
 from skbamm.space import read_grid
+
+# Of the object while it fits; gone when that is over.
+_FIT_ONLY = (
+    "_space", "_run", "_outcome", "_routed", "_candidates", "_more", "_found", "_weigher",
+)  # fmt: skip
 
 
 class BAMMSearchCV(BaseSearchCV):
@@ -45,12 +53,16 @@ class BAMMSearchCV(BaseSearchCV):
         - a frozen continuous scipy distribution of finite support: its support.
 
         Lists beside an interval: the interval is searched for each combination of the lists.
+    sample_weights : SampleWeights, default=None
+        Learn the weights of the training rows, and which labels are wrong.
     scoring : str, callable, list, tuple or dict, default=None
         As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
     criterion : str, default="auto"
         Differentiable loss of the validation rows: "log_loss", "deviance", "squared_error",
-        "r2" or "root_mean_squared_error". "auto" takes the scorer's where it has one, else the
-        estimator's own loss.
+        "r2", "root_mean_squared_error", or one that a wrong label can do little to:
+        "expected_error", "balanced_expected_error" (classes count alike), "bounded_squared_error".
+        "auto" takes the scorer's where it has one, else the estimator's own loss; with
+        ``sample_weights``, one of the last three.
     n_jobs : int, default=None
         Processes for fits that scikit-learn does. Joint solves use torch's threads, and models
         that are solved already are scored in this process.
@@ -98,6 +110,20 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Whether every search over an interval met ``tol``.
     device_ : str
         Where the models were solved.
+    sample_weight_ : ndarray of shape (n_samples,)
+        With ``sample_weights``, as are the following: what the final fit received. Its mean is
+        one, or that of the ``sample_weight`` given to fit, which it is multiplied by.
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability, in [0, 1], that the given label is right, by models that did not see it; one
+        for trusted rows. Of a regression target: that it is no outlier.
+    label_issues_ : ndarray of bool of shape (n_samples,)
+        Where that is below one half.
+    fold_sample_weight_ : ndarray of shape (n_samples, n_splits_)
+        What the model of each split received for its training rows, learned without its test
+        rows: so the scores in ``cv_results_`` are of models whose weights saw no test label.
+    weights_score_ : float
+        ``best_score_``: a score of the weights as well, since each fold is scored with weights
+        learned without it. NaN without ``refit``.
 
     References
     ----------
@@ -123,11 +149,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     _parameter_constraints: dict = {
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],
-        "criterion": [
-            StrOptions(
-                {"auto", "log_loss", "deviance", "squared_error", "r2", "root_mean_squared_error"}
-            )
-        ],
+        "sample_weights": [SampleWeights, None],
+        "criterion": [StrOptions({"auto", *CRITERIA})],
         "max_iter": [RealInterval(Integral, 1, None, closed="left")],
         "tol": [RealInterval(Real, 0, None, closed="neither")],
         "max_time": [RealInterval(Real, 0, None, closed="neither"), None],
@@ -146,6 +169,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         estimator,
         param_grid,
         *,
+        sample_weights=None,
         scoring=None,
         criterion="auto",
         n_jobs=None,
@@ -174,6 +198,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return_train_score=return_train_score,
         )
         self.param_grid = param_grid
+        self.sample_weights = sample_weights
         self.criterion = criterion
         self.max_iter = max_iter
         self.tol = tol
@@ -190,8 +215,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
         **params : dict of str -> object
-            As for GridSearchCV: ``groups`` for the splitter, ``sample_weight`` and others for
-            the estimator and the scorer.
+            As for GridSearchCV: ``groups`` for the splitter (and for weights of groups),
+            ``sample_weight`` and others for the estimator and the scorer.
 
         Returns
         -------
@@ -200,24 +225,30 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self._validate_params()
         _check_device(self.device)
         self._space = read_grid(self.estimator, self.param_grid)
-        self._run, self._outcome = None, Outcome()
+        self._run, self._outcome, self._found = None, Outcome(), None
+        weigh = self.sample_weights is not None
+        if weigh:
+            self._weigher = Weigher.for_search(self, self._space)
+            params = self._weigher.take_groups(X, y, self.cv, params)
         user_estimator, user_n_jobs = self.estimator, self.n_jobs
         try:
-            if any(c.target.twin is not None for c in self._space.combinations):
+            if weigh or any(c.target.twin is not None for c in self._space.combinations):
                 # BaseSearchCV.fit clones ``estimator``; see stand_in.py for what it gets.
                 self.estimator = stand_in_for(user_estimator, Bank())
             super().fit(X, y, **params)
             if self.estimator is not user_estimator and self.refit:
                 self.best_estimator_ = self.best_estimator_.estimator
         finally:
-            space, outcome = self._space, self._outcome
+            space, outcome, found = self._space, self._outcome, self._found
             self.estimator, self.n_jobs = user_estimator, user_n_jobs
-            for name in ("_space", "_run", "_outcome", "_routed", "_candidates", "_more"):
+            for name in _FIT_ONLY:
                 self.__dict__.pop(name, None)
         self.search_plan_ = space.plan
         self.history_ = {name: np.asarray(values) for name, values in outcome.history.items()}
         self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
         self.device_ = outcome.device
+        if found is not None:
+            found.publish(self)
         return self
 
     def _get_routed_params_for_fit(self, params):
@@ -230,19 +261,25 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return
         cv, n_rows = self._checked_cv_orig, _num_samples(X)
         splits = [tuple(map(_as_indices, split)) for split in cv.split(X, y, **split_params)]
-        self._checked_cv_orig = FrozenSplits(cv, splits)
         fit_params = dict(self._routed.estimator.fit)
+        criterion, row_weights = self.criterion, None
+        if self.sample_weights is not None:
+            weigher = self._weigher
+            self._found = weigher.learn(cv, splits, X, y, fit_params)
+            criterion, row_weights = weigher.settings.criterion, self._found.row_weights
+            splits = self._found.splits
+        self._checked_cv_orig = FrozenSplits(cv, splits)
         self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
         bank = self.estimator.bank
         bank.take(X, y, splits, fit_params)
         scorers, _ = self._get_scorers()
         settings = Settings(
-            self.criterion, self.max_iter, self.tol, self.max_time, self.device, self.dtype,
+            criterion, self.max_iter, self.tol, self.max_time, self.device, self.dtype,
             self.verbose,
         )  # fmt: skip
         run = SearchRun(
             self._space, settings, bank, X, y, splits, fit_params,
-            dict(self._routed.scorer.score), scorers, self.refit,
+            dict(self._routed.scorer.score), scorers, self.refit, row_weights,
         )  # fmt: skip
         # Callbacks that follow the fits of the models want to see fits.
         callbacks = getattr(self, "_skl_callbacks", [])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,8 +42,8 @@ class FoldModel:
         Of x.
     target : Tensor of shape (n,), float64
         Class numbers or the regression target.
-    weight : Tensor of shape (n,)
-        The user's, with mean one.
+    share : Tensor of shape (n,)
+        What each row counts for; they sum to one.
     trusted : Tensor of bool of shape (n,)
     classes : bool
         Whether ``target`` are class numbers.
@@ -58,13 +56,13 @@ class FoldModel:
     criterion: Criterion
     bounds: tuple[Tensor, Tensor]
     target: Tensor
-    weight: Tensor
+    share: Tensor
     trusted: Tensor
     classes: bool
 
     def solve(self, x: Tensor, w: Tensor, y: Tensor | None) -> Tensor:
         """Return the folds' models (1, K, m, p) with weights w and the penalty that x means."""
-        rows = self.rows.reweighted(w / w.mean())
+        rows = self.rows.reweighted(w / (self.share @ w))
         problem = GLMProblem(rows, self.loss, self.strength, 1, mean_loss=self.mean_loss)
         return solve_lower(problem, x[None], y, tol=_LOWER_TOL).y
 
@@ -72,22 +70,22 @@ class FoldModel:
         """Return how likely each label is right, from the folds that held it out."""
         z, seen = out_of_fold(self.rows, y)
         if self.classes:
-            quality = label_quality(z, self.target.long(), self.weight * seen, self.trusted)
+            quality = label_quality(z, self.target.long(), self.share * seen, self.trusted)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
-            quality, _ = target_quality(residual, self.weight * seen, self.trusted)
+            quality, _ = target_quality(residual, self.share * seen, self.trusted)
         # Nothing is known of a row that no fold held out.
         return Quality(torch.where(seen, quality.right, 1.0), quality.rate)
 
 
 def out_of_fold(rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean predictor (n, m) of the folds that held a row out, and whether any did."""
-    _, K, m, _ = y.shape
+    """Return the mean predictor (n, m) of the folds not trained on a row, and whether any was."""
+    m = y.shape[2]
     z = torch.zeros(rows.n_rows, m, dtype=torch.float64, device=rows.device)
     count = torch.zeros(rows.n_rows, dtype=torch.float64, device=rows.device)
 
     def keep(predictors, chunk):
-        held_out = (chunk.validation > 0).double()
+        held_out = (chunk.train == 0).double()
         z[chunk.rows] += (predictors[0].double() * held_out[:, None]).sum(2)
         count[chunk.rows] += held_out.sum(1)
 
@@ -126,7 +124,7 @@ def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _
     y : Tensor
         The folds' models of the last round.
     """
-    w = torch.ones_like(model.weight) if w is None else w
+    w = torch.ones_like(model.share) if w is None else w
     y = None
     for _ in range(rounds):
         y = model.solve(x, w, y)
@@ -145,6 +143,7 @@ def learn(
     prior: float,
     group: Tensor | None = None,
     begin: Tensor | None = None,
+    refine: bool = True,
     max_iter: int = _MOVES,
     tol: float = 1e-3,
     max_time: float | None = None,
@@ -161,8 +160,12 @@ def learn(
     group : Tensor of int of shape (n,), optional
     begin : Tensor of shape (n,), optional
         Weights of the first judgement's models; ones by default.
+    refine : bool
+        Whether sl-BAMM follows; else a row weighs what its label is likely to be right.
     """
     quality, y = judged(model, x, begin)
+    if not refine:
+        return Learned(torch.where(model.trusted, 1.0, quality.right.clamp_min(FLOOR)), quality)
     weighting: Weighting
     if kind == "free":
         weighting = FreeWeights(model.trusted)
@@ -174,7 +177,7 @@ def learn(
     fixed = (x, x)
     problem = WeightedGLMProblem(
         model.rows, model.loss, model.strength, weighting, criterion=model.criterion,
-        bounds=fixed, prior=prior, mean_loss=model.mean_loss,
+        bounds=fixed, prior=prior, share=model.share, mean_loss=model.mean_loss,
     )  # fmt: skip
     x0 = torch.cat([x, weighting.start(quality.right)])[None]
     step = SpectralStep(_FIRST) if kind == "free" else None

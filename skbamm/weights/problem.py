@@ -1,6 +1,7 @@
 """Row weights and the penalty as upper-level variables of one bi-level problem.
 
-With x = (u, t), weights w(t) in [0, 1] and s = w / mean(w), fold k's model minimises::
+With x = (u, t), weights w(t) in [0, 1], shares m of the rows that sum to one, and
+s = w / sum(m w), fold k's model minimises::
 
     f_k = (1 / N_k) [ sum_{i in train_k} s_i W_ik l(z_i, t_i) + 1/2 sum_j lambda_j(u) b_j^2 ]
 
@@ -8,7 +9,7 @@ so that what a penalty means does not depend on how many rows are doubted: the w
 penalty do not fight. The upper level is the criterion on each fold's validation rows and a prior
 that all rows be kept::
 
-    F = criterion + (prior / null) (1 - mean(w))
+    F = criterion + (prior / null) (1 - sum(m w))
 """
 
 from __future__ import annotations
@@ -39,16 +40,19 @@ class WeightedGLMProblem(GLMProblem):
     prior : float
         What each row that is kept is worth, in the criterion's units, times the number of rows:
         with the expected error, how many errors leaving it out must save.
+    share : Tensor of shape (n,)
+        The rows' shares m: even, or in proportion to the user's weights.
     """
 
     def __init__(self, rows, loss, strength, weighting: Weighting, *, criterion, bounds, prior,
-                 mean_loss=False):  # fmt: skip
+                 share, mean_loss=False):  # fmt: skip
         ends = tuple(torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
         super().__init__(
             rows, loss, lambda x: strength(x[:, :1]), 1,
             criterion=criterion, bounds=ends, mean_loss=mean_loss,
         )  # fmt: skip
-        self.plain, self.weighting, self.prior = rows, weighting, prior
+        self.plain, self.weighting, self.share = rows, weighting, share
+        self.prior = prior / criterion.null
         self._x: Tensor | None = None
 
     def weights(self, x: Tensor) -> Tensor:
@@ -59,16 +63,16 @@ class WeightedGLMProblem(GLMProblem):
         """See ``GLMProblem.directions``; F is with the prior."""
         w = self._at(x)
         d = super().directions(x, y, v, mu)
-        return replace(d, upper=d.upper + self._per_row * (1 - w).sum() / d.upper.shape[1])
+        return replace(d, upper=d.upper + self.prior * (1 - self.share @ w) / d.upper.shape[1])
 
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares; those of the weights take half a pass."""
         w, t = self._at(x), x[0, 1:].double()
-        mean = w.mean()
+        mean = self.share @ w
         s = w / mean
         q = self._row_shares(y, v, s)
         # s is w over its mean: a row that gains weight takes some from all others.
-        gradient = (q - (q @ s)[:, None] / len(s)) / mean - self._per_row / len(q)
+        gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
         shares = super().grad_x(x, y, v, mu, upper)
         shares[0, :, 1:] += self.weighting.pull(t, gradient)
         return shares
@@ -92,15 +96,11 @@ class WeightedGLMProblem(GLMProblem):
         """There is one start only."""
         return self
 
-    @property
-    def _per_row(self) -> float:
-        return self.prior / self.criterion.null / self.rows.n_rows
-
     def _at(self, x: Tensor) -> Tensor:
         """Weigh the rows as x says, and return the weights."""
         w = self.weights(x)
         if self._x is None or not torch.equal(self._x, x):
-            self.rows = self.metric_rows = self.plain.reweighted(w / w.mean())
+            self.rows = self.metric_rows = self.plain.reweighted(w / (self.share @ w))
             self._x = x.clone()
         return w
 

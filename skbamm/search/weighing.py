@@ -1,0 +1,376 @@
+"""Learns the weights of the training rows before the search: how scikit-learn's side sees it.
+
+Everything is learned twice: on all rows, for the final model, and without each fold's test rows,
+for that fold's models. So the penalty, and the scores, are not chosen on labels that the weights
+were fitted to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.validation import _num_samples, has_fit_parameter
+
+from skbamm.criteria import make_criterion
+from skbamm.folds import threads_for_rows
+from skbamm.models import NotApplicable
+from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
+from skbamm.search.bank import Bank, last_step
+from skbamm.search.row_weights import RowWeights
+from skbamm.search.run import SearchRun, Settings
+from skbamm.space import Space, read_grid
+from skbamm.weights.learner import FoldModel, Learned, learn
+from skbamm.weights.weightings import FLOOR
+
+_REPEATS = 3  # partitions that the final weights are learned with, where the splits are ours
+_NOTHING = 1e-12
+_ROUNDS = 2  # of choosing the penalty that the weights are learned with
+
+
+@dataclass
+class WeightsFound:
+    """What was learned of the rows.
+
+    Attributes
+    ----------
+    row_weights : RowWeights
+    splits : list of (train, test)
+        What the search is to score on: trusted rows only, if there are any.
+    quality : ndarray of shape (n,)
+        Probability that the given label is right.
+    issues : ndarray of bool of shape (n,)
+    weight : ndarray of shape (n,) or None
+        The user's sample weights.
+    history : dict of ndarray
+    """
+
+    row_weights: RowWeights
+    splits: list
+    quality: np.ndarray
+    issues: np.ndarray
+    weight: np.ndarray | None
+    history: dict[str, np.ndarray]
+
+    def publish(self, search: Any) -> None:
+        """Set the attributes of a fitted search."""
+        own = 1.0 if self.weight is None else self.weight
+        search.sample_weight_ = own * self.row_weights.rows
+        search.fold_sample_weight_ = (own * self.row_weights.folds.T).T
+        search.label_quality_, search.label_issues_ = self.quality, self.issues
+        search.weights_score_ = float(getattr(search, "best_score_", np.nan))
+        search.history_.update(self.history)
+
+
+class Weigher:
+    """Learns row weights for one search.
+
+    Parameters
+    ----------
+    given : SampleWeights
+    estimator : estimator
+        The user's.
+    space : Space
+        Of the proxy if there is one, else the search's own.
+    settings : Settings
+    """
+
+    def __init__(self, given: SampleWeights, estimator: Any, space: Space, settings: Settings):
+        self.given, self.estimator, self.settings = given, estimator, settings
+        self.space, self.combination = space, space.combinations[0]
+        self.axis = self.combination.axis
+        self.X: Any = None
+        self.y: Any = None
+        self.weight: np.ndarray | None = None
+        self.trusted: Any = None
+        self.group: np.ndarray | None = None
+
+    @classmethod
+    def for_search(cls, search: Any, space: Space) -> Weigher:
+        """Return the weigher that a search asks for, or raise ValueError if there can be none."""
+        given = search.sample_weights
+        check_sample_weights(given)
+        check_takes_weights(search.estimator)
+        model = search.estimator
+        if given.proxy is not None:
+            model, space = given.proxy, read_grid(given.proxy, given.proxy_grid or {})
+        target = space.combinations[0].target
+        if target.twin is None:
+            raise ValueError(
+                f"SampleWeights: weights cannot be learned with {model!r}: {target.reason}. "
+                "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
+            )
+        classes = is_classifier(search.estimator)
+        if classes != is_classifier(model):
+            raise ValueError(
+                f"SampleWeights: proxy={model!r} and the estimator must both be classifiers or "
+                "both be regressors."
+            )
+        criterion = robust_criterion(search.criterion, search.scoring, classes)
+        settings = Settings(
+            criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
+            search.verbose,
+        )  # fmt: skip
+        return cls(given, search.estimator, space, settings)
+
+    def take_groups(self, X: Any, y: Any, cv: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Take ``groups`` from the parameters of fit; return what is left for scikit-learn."""
+        if self.given.kind != "groups":
+            return params
+        groups = params.get("groups")
+        if groups is None:
+            raise ValueError("SampleWeights: kind='groups' needs fit(..., groups=...).")
+        if len(groups) != _num_samples(X):
+            raise ValueError(
+                f"SampleWeights: groups has {len(groups)} entries, but X has "
+                f"{_num_samples(X)} rows."
+            )
+        self.group = np.unique(np.asarray(groups), return_inverse=True)[1]
+        if isinstance(
+            check_cv(cv, y, classifier=is_classifier(self.estimator)), GroupsConsumerMixin
+        ):
+            return params
+        return {name: value for name, value in params.items() if name != "groups"}
+
+    def learn(self, cv: Any, splits: list, X: Any, y: Any, fit_params: dict) -> WeightsFound:
+        """Learn weights for the final model and for each split.
+
+        Parameters
+        ----------
+        cv : splitter
+            The user's.
+        splits : list of (train, test)
+            What it gave.
+        X, y
+        fit_params : dict
+            As scikit-learn routed them.
+        """
+        if y is None:
+            raise ValueError("SampleWeights: y is needed to learn weights, got y=None.")
+        n = _num_samples(X)
+        self.X, self.y = X, y
+        self.trusted = trusted_mask(self.given.trusted, n)
+        self.weight = _user_weight(fit_params.get(fit_name(self.estimator)), n)
+        scored, held_out = splits, splits
+        if self.trusted.any():
+            scored, held_out = trusted_splits(cv, splits, y, self.trusted)
+        try:
+            with threads_for_rows():
+                return self._learn(scored, held_out, more_partitions(cv, X, y))
+        except NotApplicable as error:
+            # scikit-learn's own error for these data, if it has one, says more.
+            clone(self.estimator).fit(X, y)
+            raise ValueError(f"SampleWeights: no weights can be learned here: {error}.") from None
+
+    def _learn(self, scored, splits, partitions) -> WeightsFound:
+        inner = [inner_splits(splits, k) for k in range(len(splits))]
+        n, folds = len(self.trusted), len(splits)
+        factors = np.ones((n, folds))
+        x: torch.Tensor | None = None
+        begun: list[Any] = [None] * folds
+        for last in [False] * (_ROUNDS - 1) + [True]:
+            x = self._penalty(splits, factors)
+            for k, (train, _) in enumerate(splits):
+                only = np.zeros(n, bool)
+                only[train] = True
+                begun[k] = found = self._weigh(inner[k], x, only, begun[k], full=last)
+                factors[:, k] = self._factor(found.weight, only)
+        everything = [split for part in (splits, *partitions) for split in part]
+        found = self._weigh(everything, x, np.ones(n, bool), None, full=True)
+        rows = self._factor(found.weight, np.ones(n, bool))
+        if not self.given.refit_on_trusted:
+            rows = np.where(self.trusted, 0.0, rows)
+            rows *= n / rows.sum()
+        quality = np.where(self.trusted, 1.0, found.quality.right.cpu().numpy())
+        self._check_classes(rows)
+        return WeightsFound(
+            RowWeights(fit_name(self.estimator), rows, factors), scored, quality, quality < 0.5,
+            self.weight, self._history(found),
+        )  # fmt: skip
+
+    def _check_classes(self, rows) -> None:
+        """Refuse weights that leave a class without any row."""
+        if not is_classifier(self.estimator):
+            return
+        classes, index = np.unique(np.asarray(self.y), return_inverse=True)
+        own = rows if self.weight is None else rows * self.weight
+        empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING
+        if empty.any():
+            raise ValueError(
+                f"SampleWeights: every row of class {classes[empty][0]!r} has weight zero."
+            )
+
+    def _penalty(self, splits, factors) -> torch.Tensor:
+        """Search the penalty for models whose weights were learned without the test rows."""
+        if self.axis is None:
+            value = self.combination.target.estimator.get_params()[self.combination.target.tuned]
+            return torch.tensor([float(value)], dtype=torch.float64)
+        joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
+        s = self.settings
+        result, _, _ = joint.search(
+            self.axis, s.criterion, max_iter=s.max_iter, tol=s.tol, max_time=None
+        )
+        return result.x.double().cpu().reshape(1)
+
+    def _weigh(self, splits, x, only, begin, full: bool) -> Learned:
+        """Learn the weights of the rows ``only`` from folds of them."""
+        joint = self._solver(splits, None)
+        model = self._model(joint, only)
+        device = joint.device
+        return learn(
+            model,
+            x.to(device),
+            kind=self.given.kind,
+            prior=self.given.prior,
+            group=None if self.group is None else torch.as_tensor(self.group, device=device),
+            begin=None if begin is None else begin.quality.right.clamp_min(FLOOR),
+            refine=full,
+        )
+
+    def _solver(self, splits, row_weights):
+        target = self.combination.target
+        fit_params = {} if self.weight is None else {fit_name(target.estimator): self.weight}
+        run = SearchRun(
+            self.space, replace(self.settings, verbose=0), Bank(), self.X, self.y, splits,
+            fit_params, {}, None, False, row_weights,
+        )  # fmt: skip
+        return run.solver(target, self.combination.params)
+
+    def _model(self, joint, only) -> FoldModel:
+        def tensor(values):
+            return torch.as_tensor(values, device=joint.device)
+
+        task, rows = joint.task, joint.rows(joint.dtype)
+        if task.target.ndim > 1 and task.target.shape[1] > 1:
+            raise NotApplicable("only one target is supported; give proxy=LogisticRegression()")
+        target = tensor(np.ascontiguousarray(task.target)).double().flatten()
+        own = np.ones(len(only)) if self.weight is None else self.weight
+        share = tensor(np.where(only, own, 0.0)).double()
+        x = self.axis
+        ends = joint.bounds(x)
+        if ends is None:
+            ends = (torch.full((1,), -torch.inf).double(), torch.full((1,), torch.inf).double())
+        return FoldModel(
+            rows=rows,
+            loss=task.loss,
+            strength=joint.strength(x, rows),
+            mean_loss=joint.twin.mean_loss,
+            criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
+            bounds=ends,
+            target=target,
+            share=share / share.sum(),
+            trusted=tensor(self.trusted),
+            classes=task.classes is not None,
+        )
+
+    def _factor(self, weight: torch.Tensor, only: np.ndarray) -> np.ndarray:
+        """Scale weights so that they leave the sum of the user's weights as it is."""
+        w = weight.cpu().numpy()
+        own = (np.ones(len(w)) if self.weight is None else self.weight) * only
+        return w * (own.sum() / (own @ w))
+
+    def _history(self, found: Learned) -> dict[str, np.ndarray]:
+        result = found.result
+        if result is None:
+            return {}
+        history = {
+            "weights_seconds": np.asarray(result.history["seconds"]),
+            "weights_criterion": np.asarray(result.history["upper"]),
+            "weights_kkt_residual": np.asarray(result.history["kkt_residual"]),
+        }
+        if "x" in result.history:
+            path = torch.stack([x[1:] for x in result.history["x"]]).cpu().numpy()
+            history["group_weight" if self.given.kind == "groups" else "score_parameters"] = path
+        return history
+
+
+def inner_splits(splits: list, k: int) -> list:
+    """Split fold k's training rows by the other folds, so that its test rows stay unseen."""
+    train = np.unique(splits[k][0])
+    inner = []
+    for j, (other, _) in enumerate(splits):
+        kept = np.intersect1d(train, other)
+        out = np.setdiff1d(train, other)
+        if j != k and len(kept) and len(out):
+            inner.append((kept, out))
+    if len(inner) > 1:
+        return inner
+    halves = KFold(min(5, len(train)), shuffle=True, random_state=0)
+    return [(train[a], train[b]) for a, b in halves.split(train)]
+
+
+def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
+    """Return further partitions of the kind of ``cv``, if it is one that was not shuffled."""
+    if type(cv) not in (KFold, StratifiedKFold):
+        return []
+    return [
+        [tuple(split) for split in type(cv)(cv.n_splits, shuffle=True, random_state=r).split(X, y)]
+        for r in range(_REPEATS - 1)
+    ]
+
+
+def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:
+    """Return the criterion that "auto" means where labels may be wrong: a bounded one."""
+    if criterion != "auto":
+        return criterion
+    if not classifier:
+        return "bounded_squared_error"
+    balanced = isinstance(scoring, str) and scoring == "balanced_accuracy"
+    return "balanced_expected_error" if balanced else "expected_error"
+
+
+def fit_name(estimator: Any) -> str:
+    """Return the fit parameter by which sample weights reach the last step."""
+    last = last_step(estimator)
+    if last is estimator or _routing_enabled():
+        return "sample_weight"
+    return f"{estimator.steps[-1][0]}__sample_weight"
+
+
+def check_takes_weights(estimator: Any) -> None:
+    """Fail early if the model cannot be fitted with sample weights."""
+    last = last_step(estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(
+            f"SampleWeights: {type(last).__name__}.fit takes no sample_weight, so it cannot be "
+            "fitted with learned weights."
+        )
+
+
+def _user_weight(weight: Any, n_rows: int) -> np.ndarray | None:
+    """Return the sample weights given to fit, or raise ValueError."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=float)
+    if weight.shape != (n_rows,):
+        raise ValueError(f"sample_weight has the shape {weight.shape}, but X has {n_rows} rows.")
+    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise ValueError("sample_weight must be finite, not negative and not all zero.")
+    return weight
+
+
+def trusted_splits(cv: Any, splits: list, y: Any, trusted: np.ndarray) -> tuple[list, list]:
+    """Return splits that test on trusted rows only, and the same with all rows held out.
+
+    Where the splitter is one that knows of no rows' places, trusted and other rows are split
+    apart, so that each fold has its share of both.
+    """
+    if type(cv) in (KFold, StratifiedKFold):
+        y = np.asarray(y)
+        parts = []
+        for rows in (np.flatnonzero(trusted), np.flatnonzero(~trusted)):
+            parts.append([rows[test] for _, test in cv.split(rows, y[rows])])
+        held_out = [np.sort(np.concatenate(pair)) for pair in zip(*parts, strict=True)]
+        everything = np.arange(len(trusted))
+        splits = [(np.setdiff1d(everything, out), out) for out in held_out]
+    tested = [(train, test[trusted[test]]) for train, test in splits]
+    empty = [k for k, (_, test) in enumerate(tested) if not len(test)]
+    if empty:
+        raise ValueError(f"SampleWeights: the test rows of splits {empty} have no trusted row.")
+    return tested, splits
