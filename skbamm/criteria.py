@@ -7,6 +7,7 @@ each fold's average; F is the mean over the folds, as scikit-learn averages scor
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,6 @@ BOUNDED_SQUARED = ("bounded_squared_error",)
 LOG_LOSS = ("log_loss", *EXPECTED_ERROR)
 DEVIANCE = ("deviance",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
-ROBUST = (*EXPECTED_ERROR, *BOUNDED_SQUARED)  # bounded: a wrong label can cost only so much
 NAMES = (*LOG_LOSS, *DEVIANCE, *SQUARED, *BOUNDED_SQUARED)
 
 
@@ -30,7 +30,7 @@ class Criterion:
     Attributes
     ----------
     name : str
-    loss : PointwiseLoss
+    loss : UpperLoss
         Averaged over each fold's validation rows.
     factor : Tensor of shape (K,)
         What each fold's average, or its root, is multiplied by to give its share of F / null.
@@ -46,7 +46,7 @@ class Criterion:
     """
 
     name: str
-    loss: PointwiseLoss
+    loss: Any
     factor: Tensor
     null: float
     root: bool = False

@@ -1,7 +1,12 @@
 """Pointwise losses with first and second derivatives."""
 
-from skbamm.losses.base import PointwiseLoss
-from skbamm.losses.bounded import BoundedSquaredLoss, ExpectedErrorLoss
+from skbamm.losses.base import PointwiseLoss, UpperLoss
+from skbamm.losses.bounded import (
+    BoundedSquaredLoss,
+    ExpectedErrorLoss,
+    NoisyLabelLoss,
+    OutlierLoss,
+)
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.squared import HalfSquaredLoss
@@ -13,6 +18,9 @@ __all__ = [
     "HalfSquaredLoss",
     "LogisticLoss",
     "MultinomialLoss",
+    "NoisyLabelLoss",
+    "OutlierLoss",
     "PointwiseLoss",
     "TweedieLoss",
+    "UpperLoss",
 ]

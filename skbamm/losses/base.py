@@ -13,11 +13,10 @@ from typing import Protocol
 from torch import Tensor
 
 
-class PointwiseLoss(Protocol):
-    """A loss with its first and second derivative in the predictor."""
+class UpperLoss(Protocol):
+    """A loss of validation rows with its first derivative in the predictor."""
 
     n_outputs: int
-    couples_outputs: bool  # whether the Hessian mixes outputs (and a common shift is not seen)
 
     def targets(self, target: Tensor) -> Tensor:
         """Return the target of some rows as (n, m, 1)."""
@@ -28,6 +27,12 @@ class PointwiseLoss(Protocol):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the loss (n, C), its gradient (n, m, C), and its Hessian times ``u``."""
         ...
+
+
+class PointwiseLoss(UpperLoss, Protocol):
+    """A loss of training rows, with a second derivative as well."""
+
+    couples_outputs: bool  # whether the Hessian mixes outputs (and a common shift is not seen)
 
     def start(self, mean: float) -> float:
         """Return the predictor that a model of constants begins at, for a target of this mean."""
@@ -46,4 +51,4 @@ class PointwiseLoss(Protocol):
         ...
 
 
-__all__ = ["PointwiseLoss"]
+__all__ = ["PointwiseLoss", "UpperLoss"]

@@ -1,10 +1,12 @@
-"""Bounded losses for the upper level: a label that is wrong can cost only so much.
+"""Losses for the upper level that bear wrong labels: one label can cost only so much.
 
-Both are functions of the margin or residual that level off. They are not convex, so they are for
+They are functions of the margin or residual that level off. They are not convex, so they are for
 validation rows only, where no Hessian is asked for.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 
@@ -82,3 +84,77 @@ class BoundedSquaredLoss:
         r = (z - target) / self.scale
         square = r * r
         return (0.5 * square / (1 + square))[:, 0], r / (1 + square) ** 2 / self.scale, None
+
+
+class NoisyLabelLoss:
+    """``-log sum_k T_kt p_k``: log loss of labels that were written down with errors.
+
+    It is what the log loss with the true labels is to right ones, and no more than
+    ``-log min T``: the forward correction of Patrini et al., "Making deep neural networks robust
+    to label noise: a loss correction approach", 2017.
+
+    Parameters
+    ----------
+    n_outputs : int
+        1 for the log-odds of two classes, else the number of classes.
+    noise : Tensor of shape (n_classes, n_classes)
+        T, the probability that class k is written down as j; rows sum to one.
+    """
+
+    couples_outputs = True
+
+    def __init__(self, n_outputs: int, noise: torch.Tensor):
+        self.n_outputs, self.noise = n_outputs, noise
+
+    def targets(self, target):
+        """Return the class numbers (n, 1, 1)."""
+        return target.reshape(-1, 1, 1)
+
+    def evaluate(self, z, target, u=None):
+        """Return value and gradient; there is no Hessian."""
+        if u is not None:
+            raise NotImplementedError("the loss of noisy labels is not convex: it is no lower loss")
+        likely = self.noise.to(z.dtype).T[target[:, 0, 0].long()][:, :, None]  # (n, classes, 1)
+        if self.n_outputs == 1:
+            p = torch.sigmoid(z)
+            joint = likely[:, 1:] * p
+            total = joint + likely[:, :1] * (1 - p)
+        else:
+            p = torch.softmax(z, 1)
+            joint = likely * p
+            total = joint.sum(1, keepdim=True)
+        return -torch.log(total)[:, 0], p - joint / total, None
+
+
+class OutlierLoss:
+    """``-log((1 - e) exp(-r^2 / 2 s^2) + e (s / S) exp(-r^2 / 2 S^2))`` for ``r = z - t``.
+
+    The log loss of a normal target of which a share e are outliers, up to a constant.
+
+    Parameters
+    ----------
+    narrow, wide : float
+        The spreads s and S.
+    rate : float
+        e.
+    """
+
+    n_outputs, couples_outputs = 1, False
+
+    def __init__(self, narrow: float, wide: float, rate: float):
+        self.narrow, self.wide, self.rate = narrow, wide, rate
+
+    def targets(self, target):
+        """Return the targets as (n, 1, 1)."""
+        return target.reshape(-1, 1, 1)
+
+    def evaluate(self, z, target, u=None):
+        """Return value and gradient; there is no Hessian."""
+        if u is not None:
+            raise NotImplementedError("the loss of outliers is not convex: it is no lower loss")
+        r = z - target
+        good = math.log1p(-self.rate) - 0.5 * (r / self.narrow) ** 2
+        bad = math.log(self.rate * self.narrow / self.wide) - 0.5 * (r / self.wide) ** 2
+        share = torch.sigmoid(good - bad)
+        slope = share / self.narrow**2 + (1 - share) / self.wide**2
+        return -torch.logaddexp(good, bad)[:, 0], r * slope, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
-from skbamm.criteria import ROBUST, Criterion, make_criterion
+from skbamm.criteria import Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
-from skbamm.losses import HalfSquaredLoss
+from skbamm.losses import HalfSquaredLoss, UpperLoss
 from skbamm.models import NotApplicable, Task, Twin
 from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
@@ -117,9 +117,18 @@ class JointSolver:
         return self._solve_lower(None, x, None)
 
     def search(
-        self, axis: Axis, criterion: str, *, max_iter: int, tol: float, max_time: float | None
+        self,
+        axis: Axis,
+        criterion: str,
+        *,
+        max_iter: int,
+        tol: float,
+        max_time: float | None,
+        upper_loss: UpperLoss | None = None,
     ) -> tuple[BilevelResult, Criterion, float]:
         """Search an interval by sl-BAMM.
+
+        ``upper_loss`` takes the place of the criterion's own.
 
         Returns
         -------
@@ -131,6 +140,8 @@ class JointSolver:
         """
         target = torch.as_tensor(np.ascontiguousarray(self.task.target), device=self.device)
         chosen = make_criterion(criterion, self.task.loss, target, self.weights)
+        if upper_loss is not None:
+            chosen = replace(chosen, loss=upper_loss, output_scale=None, root=False)
         low, high = axis.bounds()
         x0 = torch.linspace(low, high, self.n_starts + 2, dtype=torch.float64, device=self.device)
         x0 = x0[1:-1, None]
@@ -250,7 +261,7 @@ class JointSolver:
 
     def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
         options: dict[str, Any] = {"criterion": criterion, "bounds": self.bounds(axis)}
-        if self.least_squares and (criterion is None or criterion.name not in ROBUST):
+        if self.least_squares and (criterion is None or isinstance(criterion.loss, HalfSquaredLoss)):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
                 rows, self.strength(axis, rows), starts,

@@ -20,11 +20,14 @@ class RowWeights:
         For the final model.
     folds : ndarray of shape (n, K)
         For the model of each split, learned without its test rows.
+    upper_loss : UpperLoss or None
+        What the penalty is chosen by: the log loss of labels with the noise that was found.
     """
 
     name: str
     rows: np.ndarray
     folds: np.ndarray
+    upper_loss: Any = None
 
     def give(self, fit_params: dict[str, Any], place: np.ndarray, fold: int | None):
         """Return the parameters of a fit on the rows at ``place`` with their weights.

@@ -166,8 +166,9 @@ class SearchRun:
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
-            axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left
-        )
+            axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
+            upper_loss=None if self.row_weights is None else self.row_weights.upper_loss,
+        )  # fmt: skip
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axis, spent)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from skbamm.criteria import make_criterion
 from skbamm.folds import threads_for_rows
+from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank, last_step
@@ -31,6 +32,7 @@ from skbamm.weights.weightings import FLOOR
 
 _REPEATS = 3  # partitions that the final weights are learned with, where the splits are ours
 _NOTHING = 1e-12
+_ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
 _ROUNDS = 2  # of choosing the penalty that the weights are learned with
 
 
@@ -79,9 +81,15 @@ class Weigher:
     space : Space
         Of the proxy if there is one, else the search's own.
     settings : Settings
+        With the criterion of the weights.
+    auto : bool
+        Whether the penalty has one of its own: the likelihood of the labels.
     """
 
-    def __init__(self, given: SampleWeights, estimator: Any, space: Space, settings: Settings):
+    def __init__(
+        self, given: SampleWeights, estimator: Any, space: Space, settings: Settings, auto: bool
+    ):
+        self._auto = auto
         self.given, self.estimator, self.settings = given, estimator, settings
         self.space, self.combination = space, space.combinations[0]
         self.axis = self.combination.axis
@@ -112,12 +120,13 @@ class Weigher:
                 f"SampleWeights: proxy={model!r} and the estimator must both be classifiers or "
                 "both be regressors."
             )
+        auto = search.criterion == "auto"
         criterion = robust_criterion(search.criterion, search.scoring, classes)
         settings = Settings(
             criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
             search.verbose,
         )  # fmt: skip
-        return cls(given, search.estimator, space, settings)
+        return cls(given, search.estimator, space, settings, auto)
 
     def take_groups(self, X: Any, y: Any, cv: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Take ``groups`` from the parameters of fit; return what is left for scikit-learn."""
@@ -172,15 +181,16 @@ class Weigher:
         inner = [inner_splits(splits, k) for k in range(len(splits))]
         n, folds = len(self.trusted), len(splits)
         factors = np.ones((n, folds))
-        x: torch.Tensor | None = None
+        noise = None  # what the labels' noise looks like: nothing is known of it yet
         begun: list[Any] = [None] * folds
         for last in [False] * (_ROUNDS - 1) + [True]:
-            x = self._penalty(splits, factors)
+            x = self._penalty(splits, factors, noise)
             for k, (train, _) in enumerate(splits):
                 only = np.zeros(n, bool)
                 only[train] = True
                 begun[k] = found = self._weigh(inner[k], x, only, begun[k], full=last)
                 factors[:, k] = self._factor(found.weight, only)
+            noise = mean_noise([found.quality.loss for found in begun])
         everything = [split for part in (splits, *partitions) for split in part]
         found = self._weigh(everything, x, np.ones(n, bool), None, full=True)
         rows = self._factor(found.weight, np.ones(n, bool))
@@ -189,10 +199,11 @@ class Weigher:
             rows *= n / rows.sum()
         quality = np.where(self.trusted, 1.0, found.quality.right.cpu().numpy())
         self._check_classes(rows)
+        name = fit_name(self.estimator)
+        row_weights = RowWeights(name, rows, factors, noise if self._auto else None)
         return WeightsFound(
-            RowWeights(fit_name(self.estimator), rows, factors), scored, quality, quality < 0.5,
-            self.weight, self._history(found),
-        )  # fmt: skip
+            row_weights, scored, quality, quality < 0.5, self.weight, self._history(found)
+        )
 
     def _check_classes(self, rows) -> None:
         """Refuse weights that leave a class without any row."""
@@ -206,16 +217,23 @@ class Weigher:
                 f"SampleWeights: every row of class {classes[empty][0]!r} has weight zero."
             )
 
-    def _penalty(self, splits, factors) -> torch.Tensor:
-        """Search the penalty for models whose weights were learned without the test rows."""
+    def _penalty(self, splits, factors, noise) -> torch.Tensor:
+        """Search the penalty for models whose weights were learned without the test rows.
+
+        They are judged by the likelihood of the labels, wrong ones included. The expected error
+        would not do: it falls with any penalty that makes the models surer of themselves.
+        """
         if self.axis is None:
             value = self.combination.target.estimator.get_params()[self.combination.target.tuned]
             return torch.tensor([float(value)], dtype=torch.float64)
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         s = self.settings
+        plain = "log_loss" if joint.task.classes is not None else "bounded_squared_error"
+        criterion = plain if self._auto else s.criterion
         result, _, _ = joint.search(
-            self.axis, s.criterion, max_iter=s.max_iter, tol=s.tol, max_time=None
-        )
+            self.axis, criterion, max_iter=s.max_iter, tol=_ROUGH, max_time=None,
+            upper_loss=noise if self._auto else None,
+        )  # fmt: skip
         return result.x.double().cpu().reshape(1)
 
     def _weigh(self, splits, x, only, begin, full: bool) -> Learned:
@@ -288,6 +306,15 @@ class Weigher:
             path = torch.stack([x[1:] for x in result.history["x"]]).cpu().numpy()
             history["group_weight" if self.given.kind == "groups" else "score_parameters"] = path
         return history
+
+
+def mean_noise(losses: list) -> Any:
+    """Return the loss of labels with the mean of the noise that several folds found."""
+    first = losses[0]
+    if isinstance(first, NoisyLabelLoss):
+        return NoisyLabelLoss(first.n_outputs, torch.stack([one.noise for one in losses]).mean(0))
+    figures = [np.mean([getattr(one, name) for one in losses]) for name in ("narrow", "wide", "rate")]
+    return OutlierLoss(*map(float, figures))
 
 
 def inner_splits(splits: list, k: int) -> list:

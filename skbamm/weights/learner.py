@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -73,9 +73,9 @@ class FoldModel:
             quality = label_quality(z, self.target.long(), self.share * seen, self.trusted)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
-            quality, _ = target_quality(residual, self.share * seen, self.trusted)
+            quality = target_quality(residual, self.share * seen, self.trusted)
         # Nothing is known of a row that no fold held out.
-        return Quality(torch.where(seen, quality.right, 1.0), quality.rate)
+        return replace(quality, right=torch.where(seen, quality.right, 1.0))
 
 
 def out_of_fold(rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:

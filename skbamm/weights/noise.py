@@ -8,9 +8,12 @@ likelihood, and Bayes' rule gives the probability that a label is right.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from skbamm.losses import NoisyLabelLoss, OutlierLoss
 
 _PRIOR = 20.0  # rows of each class that the even noise counts for, beside those seen
 _MAX_ITER, _TOL = 100, 1e-7
@@ -28,10 +31,13 @@ class Quality:
         Probability that the given label is right.
     rate : float
         Estimated share of wrong labels.
+    loss : UpperLoss
+        Log loss of labels with this noise.
     """
 
     right: Tensor
     rate: float
+    loss: Any
 
 
 def label_quality(
@@ -54,7 +60,8 @@ def label_quality(
     trusted : Tensor of bool of shape (n,), optional
         Rows whose labels are right.
     """
-    if z.shape[1] == 1:
+    outputs = z.shape[1]
+    if outputs == 1:
         z = torch.cat([-0.5 * z, 0.5 * z], 1)
     z = z - z.amax(1, keepdim=True)
     n, m = z.shape
@@ -82,7 +89,8 @@ def label_quality(
         slope = _slope(z, true * weight[:, None], slope)
     joint = torch.softmax(slope * z, 1) * noise[:, label].T
     right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
-    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0))
+    loss = NoisyLabelLoss(outputs, noise)
+    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss)
 
 
 def _slope(z: Tensor, true: Tensor, slope: float) -> float:
@@ -97,8 +105,8 @@ def _slope(z: Tensor, true: Tensor, slope: float) -> float:
 
 def target_quality(
     residual: Tensor, weight: Tensor, trusted: Tensor | None = None
-) -> tuple[Quality, float]:
-    """Probability that a target is no outlier, and the spread of those that are none.
+) -> Quality:
+    """Probability that a target is no outlier.
 
     Residuals of models that did not see the row are normal with spread s, or, where the target
     is wrong, with a spread at least three times as large; both and the share of wrong ones are
@@ -131,4 +139,4 @@ def target_quality(
         wide = float((left * square).sum() / left.sum().clamp_min(_FLOOR))
         wide = max(wide, _WIDE**2 * narrow)
         rate = min(max(float(left.sum() / mass), 1e-6), 0.5)
-    return Quality(right, rate), narrow**0.5
+    return Quality(right, rate, OutlierLoss(narrow**0.5, wide**0.5, rate))
