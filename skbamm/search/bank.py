@@ -97,6 +97,7 @@ class Bank:
         solution = self._solutions.get((key, fold))
         if self.scoring_only and (solution is None or not solution.adopt):
             X, y, fit_params = self._training_rows(fold)
+            assert fold is not None  # the splits spell it
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)
         if solution is None:

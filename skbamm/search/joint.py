@@ -261,7 +261,9 @@ class JointSolver:
 
     def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
         options: dict[str, Any] = {"criterion": criterion, "bounds": self.bounds(axis)}
-        if self.least_squares and (criterion is None or isinstance(criterion.loss, HalfSquaredLoss)):
+        if self.least_squares and (
+            criterion is None or isinstance(criterion.loss, HalfSquaredLoss)
+        ):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
                 rows, self.strength(axis, rows), starts,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _num_samples, has_fit_parameter
@@ -24,13 +24,13 @@ from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank, last_step
+from skbamm.search.partitions import inner_splits, more_partitions, trusted_splits
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
 from skbamm.space import Space, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
 
-_REPEATS = 3  # partitions that the final weights are learned with, where the splits are ours
 _NOTHING = 1e-12
 _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
 _ROUNDS = 2  # of choosing the penalty that the weights are learned with
@@ -183,14 +183,17 @@ class Weigher:
         factors = np.ones((n, folds))
         noise = None  # what the labels' noise looks like: nothing is known of it yet
         begun: list[Any] = [None] * folds
+        x = self._penalty(splits, factors, noise)
         for last in [False] * (_ROUNDS - 1) + [True]:
-            x = self._penalty(splits, factors, noise)
             for k, (train, _) in enumerate(splits):
                 only = np.zeros(n, bool)
                 only[train] = True
                 begun[k] = found = self._weigh(inner[k], x, only, begun[k], full=last)
                 factors[:, k] = self._factor(found.weight, only)
             noise = mean_noise([found.quality.loss for found in begun])
+            if not last:
+                # Half the way: with weaker penalties rows are judged by models of themselves.
+                x = 0.5 * (x + self._penalty(splits, factors, noise))
         everything = [split for part in (splits, *partitions) for split in part]
         found = self._weigh(everything, x, np.ones(n, bool), None, full=True)
         rows = self._factor(found.weight, np.ones(n, bool))
@@ -313,33 +316,10 @@ def mean_noise(losses: list) -> Any:
     first = losses[0]
     if isinstance(first, NoisyLabelLoss):
         return NoisyLabelLoss(first.n_outputs, torch.stack([one.noise for one in losses]).mean(0))
-    figures = [np.mean([getattr(one, name) for one in losses]) for name in ("narrow", "wide", "rate")]
-    return OutlierLoss(*map(float, figures))
-
-
-def inner_splits(splits: list, k: int) -> list:
-    """Split fold k's training rows by the other folds, so that its test rows stay unseen."""
-    train = np.unique(splits[k][0])
-    inner = []
-    for j, (other, _) in enumerate(splits):
-        kept = np.intersect1d(train, other)
-        out = np.setdiff1d(train, other)
-        if j != k and len(kept) and len(out):
-            inner.append((kept, out))
-    if len(inner) > 1:
-        return inner
-    halves = KFold(min(5, len(train)), shuffle=True, random_state=0)
-    return [(train[a], train[b]) for a, b in halves.split(train)]
-
-
-def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
-    """Return further partitions of the kind of ``cv``, if it is one that was not shuffled."""
-    if type(cv) not in (KFold, StratifiedKFold):
-        return []
-    return [
-        [tuple(split) for split in type(cv)(cv.n_splits, shuffle=True, random_state=r).split(X, y)]
-        for r in range(_REPEATS - 1)
+    figures = [
+        np.mean([getattr(one, name) for one in losses]) for name in ("narrow", "wide", "rate")
     ]
+    return OutlierLoss(*map(float, figures))
 
 
 def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:
@@ -380,24 +360,3 @@ def _user_weight(weight: Any, n_rows: int) -> np.ndarray | None:
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         raise ValueError("sample_weight must be finite, not negative and not all zero.")
     return weight
-
-
-def trusted_splits(cv: Any, splits: list, y: Any, trusted: np.ndarray) -> tuple[list, list]:
-    """Return splits that test on trusted rows only, and the same with all rows held out.
-
-    Where the splitter is one that knows of no rows' places, trusted and other rows are split
-    apart, so that each fold has its share of both.
-    """
-    if type(cv) in (KFold, StratifiedKFold):
-        y = np.asarray(y)
-        parts = []
-        for rows in (np.flatnonzero(trusted), np.flatnonzero(~trusted)):
-            parts.append([rows[test] for _, test in cv.split(rows, y[rows])])
-        held_out = [np.sort(np.concatenate(pair)) for pair in zip(*parts, strict=True)]
-        everything = np.arange(len(trusted))
-        splits = [(np.setdiff1d(everything, out), out) for out in held_out]
-    tested = [(train, test[trusted[test]]) for train, test in splits]
-    empty = [k for k, (_, test) in enumerate(tested) if not len(test)]
-    if empty:
-        raise ValueError(f"SampleWeights: the test rows of splits {empty} have no trusted row.")
-    return tested, splits

@@ -22,7 +22,8 @@ _ROUNDS = 8  # of judging the rows by models that were trained with the last jud
 _SETTLED = 2e-3  # mean change of the weights in a round that ends them
 _LOWER_TOL = 1e-2  # decrement of the models that judge
 _FIRST = 4.0  # first step of the row that moves most
-_MOVES = 60  # iterations of sl-BAMM
+_MOVES = 30  # iterations of sl-BAMM
+_CERTAIN = 0.85  # a wrong row that is kept costs more than a right one that is not
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def learn(
     """
     quality, y = judged(model, x, begin)
     if not refine:
-        return Learned(torch.where(model.trusted, 1.0, quality.right.clamp_min(FLOOR)), quality)
+        certain = (quality.right > _CERTAIN) | model.trusted
+        return Learned(torch.where(certain, 1.0, FLOOR).double(), quality)
     weighting: Weighting
     if kind == "free":
         weighting = FreeWeights(model.trusted)
@@ -187,9 +189,12 @@ def learn(
         keep_path=kind != "free",
     )  # fmt: skip
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
-    y = model.solve(x, w, result.y[None])
-    parameters = None if kind == "free" else result.x[1:]
-    return Learned(w, model.judge(y), result, parameters)
+    quality = model.judge(model.solve(x, w, result.y[None]))
+    if kind != "free":
+        return Learned(w, quality, result, result.x[1:])
+    # What a row does for the others is one thing, what its label is likely to be another.
+    certain = (quality.right > _CERTAIN) | model.trusted
+    return Learned(torch.where(certain, w, FLOOR), quality, result)
 
 
 def _logit(p: Tensor) -> Tensor:

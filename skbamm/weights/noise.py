@@ -103,9 +103,7 @@ def _slope(z: Tensor, true: Tensor, slope: float) -> float:
     return min(max(slope * 2.718281828 ** min(max(step, -0.5), 0.5), 1e-3), 1e3)
 
 
-def target_quality(
-    residual: Tensor, weight: Tensor, trusted: Tensor | None = None
-) -> Quality:
+def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = None) -> Quality:
     """Probability that a target is no outlier.
 
     Residuals of models that did not see the row are normal with spread s, or, where the target

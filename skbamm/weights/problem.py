@@ -46,10 +46,10 @@ class WeightedGLMProblem(GLMProblem):
 
     def __init__(self, rows, loss, strength, weighting: Weighting, *, criterion, bounds, prior,
                  share, mean_loss=False):  # fmt: skip
-        ends = tuple(torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
+        low, high = (torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
         super().__init__(
             rows, loss, lambda x: strength(x[:, :1]), 1,
-            criterion=criterion, bounds=ends, mean_loss=mean_loss,
+            criterion=criterion, bounds=(low, high), mean_loss=mean_loss,
         )  # fmt: skip
         self.plain, self.weighting, self.share = rows, weighting, share
         self.prior = prior / criterion.null

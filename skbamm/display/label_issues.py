@@ -1,11 +1,9 @@
-"""The rows whose labels a search doubts most, as pictures or as a table."""
+"""The display of label issues: which rows it shows, and what it says of them."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
-from math import ceil, prod
-from numbers import Integral, Real
+from math import prod
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +12,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.validation import _num_samples
 
+from skbamm.display.drawing import PICTURE, gallery, table
+from skbamm.display.words import SIZE, probability, shortened, shown, text_width
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Lengths are in points, or in letter sizes ("ems") where they shall shrink with the letters.
-_SIZE = 10.0  # of the letters, where there is room
-_LINE = 1.4  # from line to line, in ems
-_LABEL = 12.0  # the widest label
-_BAR = 6.0  # a whole bar of quality
-_SPACE = 1.8  # between columns
-_SNIPPET = (14.0, 48.0)  # the least and the most room for a text
-_PICTURE = 80.0  # width of a picture
-_GREY, _TRACK = "0.45", "0.92"
+_LABEL = 12.0  # the widest label, in letter sizes
 
 
 class LabelIssuesDisplay:
@@ -209,23 +201,23 @@ class LabelIssuesDisplay:
             if value is not None:
                 _check_length(name, value, len(self.rows))
         if self.images is None:
-            self.axes_ = np.array([_table(ax, self._columns(), self.quality)])
+            self.axes_ = np.array([table(ax, self._columns(), self.quality)])
         else:
             images = _checked_pictures(self.images)
-            self.axes_ = _gallery(ax, images, self._titles(), int(max_columns), cmap)
+            self.axes_ = gallery(ax, images, self._titles(), int(max_columns), cmap)
         self.figure_ = self.axes_[0].figure
         return self
 
     def _labels(self) -> tuple[list[str], list[str]]:
-        both = ([_shown(value) for value in labels] for labels in (self.given, self.suggested))
-        given, suggested = ([_shortened(label, _LABEL) for label in labels] for labels in both)
+        both = ([shown(value) for value in labels] for labels in (self.given, self.suggested))
+        given, suggested = ([shortened(label, _LABEL) for label in labels] for labels in both)
         return given, suggested
 
     def _columns(self) -> dict[str, list[str]]:
         """Return the cells of the table by the heads of its columns."""
         given, suggested = self._labels()
         columns = {"row": [str(row) for row in self.rows], "given": given, "suggested": suggested}
-        columns["label quality"] = [_probability(quality) for quality in self.quality]
+        columns["label quality"] = [probability(quality) for quality in self.quality]
         if self.texts is not None:
             columns["text"] = [" ".join(str(text).split()) for text in self.texts]
         return columns
@@ -236,10 +228,10 @@ class LabelIssuesDisplay:
             [f"row {row}: {given}", f"→ {suggested}"]
             for row, given, suggested in zip(self.rows, *self._labels(), strict=True)
         ]
-        if max(_width(" ".join(pair)) for pair in labels) < 1.5 * _PICTURE / _SIZE:
+        if max(text_width(" ".join(pair)) for pair in labels) < 1.5 * PICTURE / SIZE:
             labels = [[" ".join(pair)] for pair in labels]
         return [
-            [*lines, f"quality {_probability(quality)}"]
+            [*lines, f"quality {probability(quality)}"]
             for lines, quality in zip(labels, self.quality, strict=True)
         ]
 
@@ -289,143 +281,3 @@ def _checked_pictures(images: Any) -> np.ndarray:
             f"or 4 channels, got shape {images.shape}."
         )
     return images
-
-
-# Words
-
-
-def _shown(label: Any) -> str:
-    """Return a label as it is shown: on one line, and a number in four digits if it is no int."""
-    if isinstance(label, Real) and not isinstance(label, Integral):
-        return format(float(label), ".4g")
-    return " ".join(str(label).split())
-
-
-def _probability(value: float) -> str:
-    # Rounded, many of the worst rows would be plain zeros.
-    return "<0.01" if value < 0.005 else f"{value:.2f}"
-
-
-def _width(text: str) -> float:
-    """Return the width of a line in ems, and a little more: pixels round each letter up or down."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(size=_SIZE)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return 1.05 * width / _SIZE
-
-
-def _shortened(text: str, width: float) -> str:
-    """Return the text, or as much of its beginning as fits into some ems."""
-    text = text[:500]  # nothing that is longer fits, and it need not be measured
-    if _width(text) <= width:
-        return text
-
-    def cut(length: int) -> str:
-        return text[:length].rstrip() + "…"
-
-    too_long = bisect_left(range(1, len(text)), True, key=lambda n: _width(cut(n)) > width) + 1
-    return cut(max(too_long - 1, 1))
-
-
-# Drawing
-
-
-def _place(ax: Axes | None, width: float, height: float) -> tuple[Axes, float, float]:
-    """Return axes to draw in, and their width and height; new ones are as large as asked for."""
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        margin = _SIZE
-        full = width + 2 * margin, height + 2 * margin
-        figure = plt.figure(figsize=(full[0] / 72, full[1] / 72))
-        left, bottom = margin / full[0], margin / full[1]
-        ax = figure.add_axes((left, bottom, width / full[0], height / full[1]))
-    ax.set_axis_off()
-    box, points = ax.get_window_extent(), 72 / ax.figure.dpi
-    return ax, box.width * points, box.height * points
-
-
-def _table(ax: Axes | None, columns: dict[str, list[str]], quality: Iterable[float]) -> Axes:
-    """Draw columns of words with a line for each row, and quality also as a bar."""
-    n_lines = len(columns["row"]) + 1
-    widths = {head: max(map(_width, [head, *cells])) for head, cells in columns.items()}
-    number = max(map(_width, columns["label quality"]))
-    widths["label quality"] = max(widths["label quality"], _BAR + 0.5 + number)
-    if "text" in columns:
-        widths["text"] = min(widths["text"], _SNIPPET[1])
-    least = sum(widths.values()) + _SPACE * (len(widths) - 1)
-    ax, width, height = _place(ax, least * _SIZE, n_lines * 1.3 * _LINE * _SIZE)
-    if "text" in columns:
-        least += min(_SNIPPET[0] - widths["text"], 0)
-    size = min(_SIZE, width / least, height / n_lines / _LINE)
-    if "text" in columns:  # it has what the others leave
-        others = sum(widths[head] + _SPACE for head in columns if head != "text")
-        widths["text"] = max(width / size - others, 0)
-        columns = columns | {"text": [_shortened(text, widths["text"]) for text in columns["text"]]}
-
-    # x is in ems, and y counts the lines from the head down.
-    ax.set(xlim=(0, width / size), ylim=(n_lines - 0.5, -0.5))
-    ax.axhline(0.5, color=_GREY, lw=0.8)
-    start = 0.0
-    for head, cells in columns.items():
-        at, side = (start + widths[head], "right") if head == "row" else (start, "left")
-        style: dict[str, Any] = {"va": "center_baseline", "size": size, "parse_math": False}
-        ax.text(at, 0, head, ha=side, color=_GREY, **style)
-        if head == "label quality":
-            at += _BAR + 0.5
-            lines = np.arange(1, n_lines)
-            ax.barh(lines, _BAR, left=start, height=0.5, color=_TRACK)
-            ax.barh(lines, _BAR * np.asarray(quality), left=start, height=0.5, color="C0")
-        for line, cell in enumerate(cells, start=1):
-            ax.text(at, line, cell, ha=side, **style)
-        start += widths[head] + _SPACE
-    return ax
-
-
-def _gallery(
-    ax: Axes | None, images: np.ndarray, titles: list[list[str]], max_columns: int, cmap: Any
-) -> np.ndarray:
-    """Draw pictures in rows and columns, each with lines of words above it."""
-    n_lines = len(titles[0]) + 0.5  # and a margin
-    widest = max(_width(line) for lines in titles for line in lines) + 1
-    cell = max(_PICTURE * 1.15, widest * _SIZE)
-    picture = _PICTURE * min(images.shape[1] / images.shape[2], 3)
-    head = n_lines * _LINE * _SIZE
-    n_columns = min(max_columns, len(images))
-    n_rows = ceil(len(images) / n_columns)
-    ax, width, height = _place(ax, n_columns * cell, n_rows * (picture + head + _SIZE))
-
-    def layout(n_columns: int) -> tuple[float, int, float]:
-        """Return how good so many columns are, their number, and the size of letters."""
-        wide, high = width / n_columns, height / ceil(len(images) / n_columns)
-        size = min(_SIZE, wide / widest, high / 2 / n_lines / _LINE)
-        shrunk = min(0.9 * wide / _PICTURE, (0.95 * high - n_lines * _LINE * size) / picture)
-        return round(min(size / _SIZE, shrunk, 1), 2), n_columns, size
-
-    # In a narrow place fewer columns may be easier to read; otherwise as many as may be.
-    _, n_columns, size = max(map(layout, range(1, n_columns + 1)))
-    n_rows = ceil(len(images) / n_columns)
-    wide, high = width / n_columns, height / n_rows
-    head = n_lines * _LINE * size
-
-    grey: dict[str, Any] = {}
-    if images.ndim == 3:  # one scale for all
-        grey = {"cmap": cmap, "vmin": images.min(), "vmax": images.max()}
-    axes = []
-    for k, (image, lines) in enumerate(zip(images, titles, strict=True)):
-        row, column = divmod(k, n_columns)
-        bounds = (column + 0.05) * wide, height - (row + 1) * high + 0.05 * high
-        extent = 0.9 * wide, max(0.95 * high - head, 1e-3)
-        place = ax.inset_axes(
-            (bounds[0] / width, bounds[1] / height, extent[0] / width, extent[1] / height)
-        )
-        place.imshow(image, **grey)
-        place.set(xticks=[], yticks=[])
-        place.spines[:].set_color("0.8")
-        place.set_title(
-            "\n".join(lines), size=size, pad=size / 3, linespacing=1.2, parse_math=False
-        )
-        axes.append(place)
-    return np.array(axes)
