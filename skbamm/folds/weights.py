@@ -131,7 +131,8 @@ class FoldWeights:
         """
         other = object.__new__(FoldWeights)
         other.__dict__.update(self.__dict__)
-        other._factor = factor[:, None] if factor.ndim == 1 else factor
+        factor = factor[:, None] if factor.ndim == 1 else factor
+        other._factor = factor if self._factor is None else self._factor * factor
         return other
 
     def take(self, rows: np.ndarray) -> FoldWeights:

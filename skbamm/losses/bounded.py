@@ -114,16 +114,13 @@ class NoisyLabelLoss:
         """Return value and gradient; there is no Hessian."""
         if u is not None:
             raise NotImplementedError("the loss of noisy labels is not convex: it is no lower loss")
-        likely = self.noise.to(z.dtype).T[target[:, 0, 0].long()][:, :, None]  # (n, classes, 1)
-        if self.n_outputs == 1:
-            p = torch.sigmoid(z)
-            joint = likely[:, 1:] * p
-            total = joint + likely[:, :1] * (1 - p)
-        else:
-            p = torch.softmax(z, 1)
-            joint = likely * p
-            total = joint.sum(1, keepdim=True)
-        return -torch.log(total)[:, 0], p - joint / total, None
+        likely = self.noise.to(z.dtype).T[target[:, 0, 0].long()].log()[:, :, None]
+        both = torch.cat([-0.5 * z, 0.5 * z], 1) if self.n_outputs == 1 else z
+        logs = torch.log_softmax(both, 1)
+        joint = likely + logs
+        value = -torch.logsumexp(joint, 1)
+        gradient = logs.exp() - torch.softmax(joint, 1)
+        return value, gradient[:, 1:] if self.n_outputs == 1 else gradient, None
 
 
 class OutlierLoss:

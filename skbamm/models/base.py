@@ -78,6 +78,8 @@ class Twin(ABC):
         Whether the estimator's own fit can begin at given coefficients.
     mean_loss : bool
         Whether the penalty stands beside the mean of the losses, and not beside their sum.
+    judges_labels : bool
+        Whether its predictors tell how likely a label is: log-odds, or a target with even noise.
     """
 
     estimator_type: type
@@ -85,6 +87,7 @@ class Twin(ABC):
     positive: bool
     warm_starts: bool = False
     mean_loss: bool = False
+    judges_labels: bool = False
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:

@@ -19,6 +19,7 @@ class LogisticRegressionTwin(Twin):
     hyperparameter = "C"
     positive = True
     warm_starts = True
+    judges_labels = True
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
 
-from skbamm.criteria import SQUARED
+from skbamm.criteria import BOUNDED_SQUARED, SQUARED
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import NotApplicable, Task, Twin, balanced_or_given, class_indices
 
@@ -17,6 +17,7 @@ class RidgeTwin(Twin):
     estimator_type = Ridge
     hyperparameter = "alpha"
     positive = False
+    judges_labels = True
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -40,7 +41,7 @@ class RidgeTwin(Twin):
             loss=HalfSquaredLoss(outputs),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
-            criteria=SQUARED,
+            criteria=SQUARED if outputs > 1 else (*SQUARED, *BOUNDED_SQUARED),
             solver=_named_solver(estimator, sparse),
         )
 
@@ -59,6 +60,7 @@ class RidgeClassifierTwin(RidgeTwin):
     """Ridge on targets of -1 and 1, one output a class if there are more than two."""
 
     estimator_type = RidgeClassifier
+    judges_labels = False
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
+_FOLDS = 5
+_PARTITIONS: dict[type, Any] = {  # that draw rows at random, and partitions like them
+    KFold: KFold,
+    StratifiedKFold: StratifiedKFold,
+    ShuffleSplit: KFold,
+    StratifiedShuffleSplit: StratifiedKFold,
+}
 _REPEATS = 3  # partitions that the final weights are learned with, where the splits are ours
 
 
@@ -19,18 +26,21 @@ def inner_splits(splits: list, k: int) -> list:
         out = np.setdiff1d(train, other)
         if j != k and len(kept) and len(out):
             inner.append((kept, out))
-    if len(inner) > 1:
+    if len(inner) > 1 and len(np.unique(np.concatenate([out for _, out in inner]))) == len(train):
         return inner
+    # They do not hold out every row, so not every row could be judged.
     halves = KFold(min(5, len(train)), shuffle=True, random_state=0)
     return [(train[a], train[b]) for a, b in halves.split(train)]
 
 
 def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
-    """Return further partitions of the kind of ``cv``, if it is one that was not shuffled."""
-    if type(cv) not in (KFold, StratifiedKFold):
+    """Return further partitions of the kind of ``cv``, if rows may be split at random."""
+    kind = _PARTITIONS.get(type(cv))
+    if kind is None:
         return []
+    n_splits = cv.n_splits if kind is type(cv) else _FOLDS
     return [
-        [tuple(split) for split in type(cv)(cv.n_splits, shuffle=True, random_state=r).split(X, y)]
+        [tuple(split) for split in kind(n_splits, shuffle=True, random_state=r).split(X, y)]
         for r in range(_REPEATS - 1)
     ]
 

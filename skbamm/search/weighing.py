@@ -32,6 +32,7 @@ from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
 
 _NOTHING = 1e-12
+_FAR = 1.5
 _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
 _ROUNDS = 2  # of choosing the penalty that the weights are learned with
 
@@ -109,9 +110,10 @@ class Weigher:
         if given.proxy is not None:
             model, space = given.proxy, read_grid(given.proxy, given.proxy_grid or {})
         target = space.combinations[0].target
-        if target.twin is None:
+        if target.twin is None or not target.twin.judges_labels:
+            reason = target.reason or "it does not tell how likely a label is"
             raise ValueError(
-                f"SampleWeights: weights cannot be learned with {model!r}: {target.reason}. "
+                f"SampleWeights: weights cannot be learned with {model!r}: {reason}. "
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
             )
         classes = is_classifier(search.estimator)
@@ -166,6 +168,7 @@ class Weigher:
         self.X, self.y = X, y
         self.trusted = trusted_mask(self.given.trusted, n)
         self.weight = _user_weight(fit_params.get(fit_name(self.estimator)), n)
+        self._check_classes(np.ones(n))
         scored, held_out = splits, splits
         if self.trusted.any():
             scored, held_out = trusted_splits(cv, splits, y, self.trusted)
@@ -192,8 +195,7 @@ class Weigher:
                 factors[:, k] = self._factor(found.weight, only)
             noise = mean_noise([found.quality.loss for found in begun])
             if not last:
-                # Half the way: with weaker penalties rows are judged by models of themselves.
-                x = 0.5 * (x + self._penalty(splits, factors, noise))
+                x = self._between(x, self._penalty(splits, factors, noise))
         everything = [split for part in (splits, *partitions) for split in part]
         found = self._weigh(everything, x, np.ones(n, bool), None, full=True)
         rows = self._factor(found.weight, np.ones(n, bool))
@@ -217,8 +219,17 @@ class Weigher:
         empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING
         if empty.any():
             raise ValueError(
-                f"SampleWeights: every row of class {classes[empty][0]!r} has weight zero."
+                f"SampleWeights: every row of class {classes[empty][:1].tolist()[0]!r} has weight zero."
             )
+
+    def _between(self, x: torch.Tensor, final: torch.Tensor) -> torch.Tensor:
+        """Return where the weights are learned: on the way to the penalty of the final model.
+
+        Where labels are still in doubt the penalty must be stronger than it will be: else the
+        models imitate the rows that they judge. Half the way, and not far, has done well.
+        """
+        assert self.axis is not None or bool((x == final).all())
+        return x + (0.5 * (final - x)).clamp(-_FAR, _FAR)
 
     def _penalty(self, splits, factors, noise) -> torch.Tensor:
         """Search the penalty for models whose weights were learned without the test rows.

@@ -69,21 +69,22 @@ class FoldModel:
 
     def judge(self, y: Tensor) -> Quality:
         """Return how likely each label is right, from the folds that held it out."""
-        z, seen = out_of_fold(self.rows, y)
+        z, seen = out_of_fold(self.rows, y, len(self.share))
+        count = self.share * (self.share > 0).sum() * seen  # one a row in the mean
         if self.classes:
-            quality = label_quality(z, self.target.long(), self.share * seen, self.trusted)
+            quality = label_quality(z, self.target.long(), count, self.trusted)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
-            quality = target_quality(residual, self.share * seen, self.trusted)
+            quality = target_quality(residual, count, self.trusted)
         # Nothing is known of a row that no fold held out.
         return replace(quality, right=torch.where(seen, quality.right, 1.0))
 
 
-def out_of_fold(rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:
+def out_of_fold(rows: Rows, y: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Return the mean predictor (n, m) of the folds not trained on a row, and whether any was."""
     m = y.shape[2]
-    z = torch.zeros(rows.n_rows, m, dtype=torch.float64, device=rows.device)
-    count = torch.zeros(rows.n_rows, dtype=torch.float64, device=rows.device)
+    z = torch.zeros(n, m, dtype=torch.float64, device=rows.device)
+    count = torch.zeros(n, dtype=torch.float64, device=rows.device)
 
     def keep(predictors, chunk):
         held_out = (chunk.train == 0).double()

@@ -78,15 +78,15 @@ def label_quality(
         joint = torch.softmax(slope * z, 1) * noise[:, label].T
         total = joint.sum(1, keepdim=True).clamp_min(_FLOOR)
         true = torch.where(sure[:, None], hot, joint / total)
-        value = float((doubtful * total.log()).sum() / mass)
-        if value - before < _TOL:
-            break
-        before = value
         counts = (true * doubtful).T @ hot
-        rate = float(1 - counts.diagonal().sum() / mass)
+        # Not 1 - the diagonal's share: that rounds to less than nothing, or to 1 without rows.
+        rate = float((counts * (1 - same)).sum() / mass)
+        last = noise
         noise = counts + _PRIOR * ((1 - rate) * same + rate * even)
         noise = noise / noise.sum(1, keepdim=True)
-        slope = _slope(z, true * weight[:, None], slope)
+        before, slope = slope, _slope(z, true * weight[:, None], slope)
+        if abs(slope / before - 1) < 1e-3 and float((noise - last).abs().max()) < 1e-4:
+            break
     joint = torch.softmax(slope * z, 1) * noise[:, label].T
     right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
     loss = NoisyLabelLoss(outputs, noise)

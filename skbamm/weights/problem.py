@@ -70,7 +70,7 @@ class WeightedGLMProblem(GLMProblem):
         w, t = self._at(x), x[0, 1:].double()
         mean = self.share @ w
         s = w / mean
-        q = self._row_shares(y, v, s)
+        q = (1 - mu) * self._row_shares(y, v, s)
         # s is w over its mean: a row that gains weight takes some from all others.
         gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
         shares = super().grad_x(x, y, v, mu, upper)

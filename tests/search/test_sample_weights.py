@@ -1,0 +1,329 @@
+"""Learned sample weights, seen from outside: what they find, what fits receive, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
+from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedKFold,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skbamm import BAMMSearchCV, SampleWeights
+
+INTERVAL = {"C": (1e-3, 1e2)}
+N = 180
+
+
+class Noisy:
+    """Digits 0 to 2 with a quarter of the labels flipped, and as many clean ones for tests."""
+
+    def __init__(self):
+        X, y = load_digits(n_class=3, return_X_y=True)
+        rng = np.random.default_rng(0)
+        rows = rng.permutation(len(y))
+        X, y = X[rows] / 16, y[rows]
+        self.X, self.true = X[:N], y[:N]
+        self.X_test, self.y_test = X[N : 2 * N], y[N : 2 * N]
+        self.wrong = np.zeros(N, bool)
+        self.wrong[rng.choice(N, N // 4, replace=False)] = True
+        self.y = np.where(self.wrong, (self.true + rng.integers(1, 3, N)) % 3, self.true)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Three classes, a quarter of the labels wrong."""
+    return Noisy()
+
+
+def search_for(estimator=None, grid=None, fit=(), **weights):
+    """An unfitted search with learned weights."""
+    model = LogisticRegression(max_iter=1000) if estimator is None else estimator
+    options = {"cv": 3, **dict(fit)}
+    grid = INTERVAL if grid is None else grid
+    return BAMMSearchCV(model, grid, sample_weights=SampleWeights(**weights), **options)
+
+
+@pytest.fixture(scope="module")
+def fitted(noisy):
+    """A search with one free weight a row."""
+    return search_for().fit(noisy.X, noisy.y)
+
+
+def assert_finds(search, noisy, f1=0.9):
+    assert f1_score(noisy.wrong, search.label_issues_) > f1
+    assert roc_auc_score(noisy.wrong, -search.label_quality_) > 0.95
+
+
+def test_wrong_labels_are_found(fitted, noisy):
+    assert_finds(fitted, noisy)
+    assert fitted.label_quality_.min() >= 0
+    assert fitted.label_quality_.max() <= 1
+    np.testing.assert_array_equal(fitted.label_issues_, fitted.label_quality_ < 0.5)
+
+
+def test_final_model_is_better_for_it(fitted, noisy):
+    plain = BAMMSearchCV(LogisticRegression(max_iter=1000), INTERVAL, cv=3).fit(noisy.X, noisy.y)
+    assert fitted.score(noisy.X_test, noisy.y_test) > plain.score(noisy.X_test, noisy.y_test)
+
+
+def test_refit_is_the_estimators_own_with_sample_weight(fitted, noisy):
+    assert fitted.sample_weight_.mean() == pytest.approx(1)
+    model = clone(fitted.best_estimator_).set_params(tol=1e-8)
+    model.fit(noisy.X, noisy.y, sample_weight=fitted.sample_weight_)
+    np.testing.assert_allclose(
+        model.predict_proba(noisy.X), fitted.predict_proba(noisy.X), rtol=0, atol=2e-3
+    )
+
+
+def test_scores_are_of_fold_weights_that_saw_no_test_label(noisy):
+    search = search_for(
+        LogisticRegression(max_iter=1000, tol=1e-8), fit={"scoring": "neg_log_loss"}
+    )
+    search.fit(noisy.X, noisy.y)
+    scores = []
+    for k, (train, test) in enumerate(StratifiedKFold(3).split(noisy.X, noisy.y)):
+        weight = search.fold_sample_weight_[train, k]
+        assert weight.mean() == pytest.approx(1)
+        model = clone(search.best_estimator_).fit(
+            noisy.X[train], noisy.y[train], sample_weight=weight
+        )
+        score = cross_val_score_of(model, noisy.X[test], noisy.y[test])
+        scores.append(score)
+    assert search.weights_score_ == search.best_score_
+    assert search.best_score_ == pytest.approx(np.mean(scores), rel=1e-5)
+
+
+def cross_val_score_of(model, X, y):
+    p = model.predict_proba(X)
+    return np.log(p[np.arange(len(y)), y]).mean()
+
+
+def test_weights_of_a_fold_do_not_depend_on_its_test_labels(noisy):
+    y = noisy.y.copy()
+    _, test = next(StratifiedKFold(3).split(noisy.X, y))
+    cv = list(KFold(3).split(noisy.X))
+    test = cv[0][1]
+    fixed = search_for(grid={}, fit={"cv": cv})
+    before = fixed.fit(noisy.X, y).fold_sample_weight_[cv[0][0], 0]
+    y[test] = np.roll(y[test], 1)
+    after = fixed.fit(noisy.X, y).fold_sample_weight_[cv[0][0], 0]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_clean_labels_keep_their_rows(noisy):
+    search = search_for().fit(noisy.X, noisy.true)
+    assert search.label_issues_.mean() <= 0.02
+    assert np.median(search.sample_weight_) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["free", "score"])
+def test_every_form_of_the_data_gives_the_same(kind, noisy):
+    names = np.array(["nought", "one", "two"])
+    plain = search_for(kind=kind).fit(noisy.X, noisy.y)
+    frame = pd.DataFrame(noisy.X, columns=[f"pixel {i}" for i in range(64)])
+    for X, y in ((frame, pd.Series(names[noisy.y])), (sp.csr_array(noisy.X), names[noisy.y])):
+        other = search_for(kind=kind).fit(X, y)
+        np.testing.assert_allclose(other.label_quality_, plain.label_quality_, atol=1e-3)
+        assert set(other.classes_) == set(names)
+        assert_finds(other, noisy)
+
+
+def test_pipeline_hands_weights_to_its_last_step(noisy):
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    search = search_for(model, {"logisticregression__C": (1e-3, 1e2)}).fit(noisy.X, noisy.y)
+    assert_finds(search, noisy, 0.85)
+    again = clone(search.best_estimator_).fit(
+        noisy.X, noisy.y, logisticregression__sample_weight=search.sample_weight_
+    )
+    assert (again.predict(noisy.X_test) == search.predict(noisy.X_test)).mean() > 0.99
+
+
+def test_any_estimator_by_way_of_a_proxy(noisy):
+    forest = RandomForestClassifier(30, max_depth=6, random_state=0)
+    proxy = LogisticRegression(max_iter=1000)
+    search = search_for(forest, {"max_depth": [3, 6]}, proxy=proxy, proxy_grid=INTERVAL)
+    search.fit(noisy.X, noisy.y)
+    assert_finds(search, noisy)
+    again = clone(search.best_estimator_).fit(noisy.X, noisy.y, sample_weight=search.sample_weight_)
+    np.testing.assert_array_equal(
+        again.predict_proba(noisy.X_test), search.predict_proba(noisy.X_test)
+    )
+    assert len(search.cv_results_["params"]) == 2
+
+
+def test_proxy_learns_the_same_in_workers(noisy):
+    forest = RandomForestClassifier(5, random_state=0)
+    scores = [
+        search_for(forest, {"max_depth": [2]}, fit={"n_jobs": n}, proxy=LogisticRegression())
+        .fit(noisy.X, noisy.y)
+        .best_score_
+        for n in (None, 2)
+    ]
+    assert scores[0] == scores[1]
+
+
+def test_groups_get_one_weight_each(noisy):
+    rng = np.random.default_rng(1)
+    group = rng.integers(0, 4, N)
+    y = np.where(group == 2, rng.integers(0, 3, N), noisy.true)  # one annotator guesses
+    names = np.array(["ann", "bob", "cy", "di"])[group]
+    search = search_for(kind="groups").fit(noisy.X, y, groups=names)
+    weight = [np.unique(search.sample_weight_[group == g].round(9)) for g in range(4)]
+    assert all(len(w) == 1 for w in weight)
+    assert weight[2][0] < 0.5 * min(weight[g][0] for g in (0, 1, 3))
+    trace = search.history_["group_weight"]
+    assert trace.shape == (len(search.history_["weights_criterion"]), 4)
+
+
+def test_groups_also_reach_a_splitter_of_groups(noisy):
+    group = np.arange(N) % 6
+    search = search_for(kind="groups", fit={"cv": GroupKFold(3)})
+    search.fit(noisy.X, noisy.true, groups=group)
+    # Nobody guesses: no group loses its weight.
+    assert search.sample_weight_.min() > 0.9
+
+
+def test_trusted_rows_are_kept_and_scored_on(noisy):
+    trusted = ~noisy.wrong & (np.arange(N) % 3 == 0)
+    for given in (trusted, PredefinedSplit(np.where(trusted, 0, -1))):
+        search = search_for(trusted=given).fit(noisy.X, noisy.y)
+        assert (search.label_quality_[trusted] == 1).all()
+        assert not search.label_issues_[trusted].any()
+        assert np.unique(search.sample_weight_[trusted]).size == 1
+        assert search.sample_weight_[trusted][0] == search.sample_weight_.max()
+        assert search.best_score_ > 0.93  # the labels that it is scored on are right
+
+
+def test_trusted_rows_may_be_left_out_of_the_refit(noisy):
+    trusted = ~noisy.wrong & (np.arange(N) % 3 == 0)
+    search = search_for(trusted=trusted, refit_on_trusted=False).fit(noisy.X, noisy.y)
+    assert (search.sample_weight_[trusted] == 0).all()
+    assert search.sample_weight_.mean() == pytest.approx(1)
+
+
+def test_trusted_rows_at_the_end_are_in_every_fold(noisy):
+    order = np.argsort(np.arange(N) % 3 == 0, kind="stable")
+    X, y = (
+        noisy.X[order],
+        np.where(np.sort(np.arange(N) % 3 == 0), noisy.true[order], noisy.y[order]),
+    )
+    search = search_for(trusted=np.sort(np.arange(N) % 3 == 0)).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_given_weights_multiply_the_learned_ones(noisy):
+    given = np.random.default_rng(0).integers(1, 3, N).astype(float)
+    search = search_for().fit(noisy.X, noisy.y, sample_weight=given)
+    assert search.sample_weight_.mean() == pytest.approx(given.mean())
+    ratio = search.sample_weight_ / given
+    assert ratio[~noisy.wrong].mean() > 5 * ratio[noisy.wrong].mean()
+
+
+def test_outliers_of_a_regression_are_found():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    clean = X @ rng.normal(size=5)
+    y = clean + 0.3 * rng.normal(size=200)
+    wrong = np.zeros(200, bool)
+    wrong[rng.choice(200, 30, replace=False)] = True
+    y[wrong] += 8 * rng.choice([-1, 1], 30)
+    search = search_for(Ridge(), {"alpha": (1e-3, 1e3)}).fit(X, y)
+    assert f1_score(wrong, search.label_issues_) > 0.95
+    plain = BAMMSearchCV(Ridge(), {"alpha": (1e-3, 1e3)}, cv=3).fit(X, y)
+    assert np.square(search.predict(X) - clean).sum() < np.square(plain.predict(X) - clean).sum()
+
+
+def test_imbalanced_classes(noisy):
+    keep = np.flatnonzero((noisy.true != 0) | (np.arange(N) % 4 == 0))
+    search = search_for(fit={"scoring": "balanced_accuracy"}).fit(noisy.X[keep], noisy.y[keep])
+    assert f1_score(noisy.wrong[keep], search.label_issues_) > 0.85
+
+
+@pytest.mark.parametrize("cv", [ShuffleSplit(3, random_state=0), KFold(2), StratifiedKFold(3)])
+def test_any_splitter(cv, noisy):
+    assert_finds(search_for(fit={"cv": cv}).fit(noisy.X, noisy.y), noisy, 0.8)
+
+
+def test_lists_and_fixed_penalties(noisy):
+    for grid in ({"C": [0.1, 1.0, 10.0]}, {}):
+        search = search_for(grid=grid).fit(noisy.X, noisy.y)
+        assert_finds(search, noisy)
+        assert len(search.cv_results_["params"]) == max(1, len(grid.get("C", [])))
+
+
+def test_class_weight_of_the_estimator(noisy):
+    model = LogisticRegression(max_iter=1000, class_weight="balanced")
+    search = search_for(model).fit(noisy.X, noisy.y)
+    again = clone(search.best_estimator_).set_params(tol=1e-8)
+    again.fit(noisy.X, noisy.y, sample_weight=search.sample_weight_)
+    np.testing.assert_allclose(
+        again.predict_proba(noisy.X), search.predict_proba(noisy.X), rtol=0, atol=2e-3
+    )
+
+
+def test_same_again(fitted, noisy):
+    again = clone(fitted).fit(noisy.X, noisy.y)
+    np.testing.assert_array_equal(again.sample_weight_, fitted.sample_weight_)
+
+
+def test_without_sample_weights_there_is_nothing_of_them(noisy):
+    search = BAMMSearchCV(LogisticRegression(), INTERVAL, cv=3).fit(noisy.X, noisy.true)
+    for name in ("sample_weight_", "label_quality_", "label_issues_", "weights_score_"):
+        assert not hasattr(search, name)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "weights", "message"),
+    [
+        (KNeighborsClassifier(), {}, "KNeighborsClassifier.fit takes no sample_weight"),
+        (SVC(), {}, "proxy=LogisticRegression"),
+        (SVC(), {"proxy": Ridge()}, "both be classifiers"),
+        (SVC(), {"proxy": RidgeClassifier()}, "proxy=LogisticRegression"),
+        (PoissonRegressor(), {}, "proxy"),
+        (LogisticRegression(), {"kind": "some"}, "kind must be one of"),
+        (LogisticRegression(), {"kind": "groups"}, "groups=..."),
+        (LogisticRegression(), {"trusted": np.ones(7, bool)}, "180 rows"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(estimator, weights, message, noisy):
+    with pytest.raises(ValueError, match=message):
+        search_for(estimator, {}, **weights).fit(noisy.X, noisy.y)
+
+
+def test_regression_targets_with_a_classifier(noisy):
+    with pytest.raises(ValueError, match="Unknown label type"):
+        search_for(fit={"cv": KFold(3)}).fit(noisy.X, np.linspace(0, 1, N))
+
+
+def test_regression_with_a_criterion_of_classes(noisy):
+    search = search_for(Ridge(), {"alpha": (1e-3, 1e3)}, fit={"criterion": "expected_error"})
+    with pytest.raises(ValueError, match="expected_error"):
+        search.fit(noisy.X, noisy.X[:, 20])
+
+
+def test_weights_for_other_rows(noisy):
+    with pytest.raises(ValueError, match="sample_weight"):
+        search_for().fit(noisy.X, noisy.y, sample_weight=np.ones(7))
+
+
+def test_a_class_without_any_weight(noisy):
+    with pytest.raises(ValueError, match="class 2 has weight zero"):
+        search_for().fit(noisy.X, noisy.y, sample_weight=(noisy.y != 2).astype(float))
+
+
+def test_no_target(noisy):
+    with pytest.raises(ValueError, match="y"):
+        search_for().fit(noisy.X)
