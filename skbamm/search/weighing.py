@@ -172,9 +172,13 @@ class Weigher:
         scored, held_out = splits, splits
         if self.trusted.any():
             scored, held_out = trusted_splits(cv, splits, y, self.trusted)
+        partitions = more_partitions(cv, X, y)
+        if self.trusted.any() and not self._auto:
+            # A loss that wrong labels would mislead is taken of trusted rows only.
+            held_out, partitions = scored, []
         try:
             with threads_for_rows():
-                return self._learn(scored, held_out, more_partitions(cv, X, y))
+                return self._learn(scored, held_out, partitions)
         except NotApplicable as error:
             # scikit-learn's own error for these data, if it has one, says more.
             clone(self.estimator).fit(X, y)

@@ -23,7 +23,9 @@ _SETTLED = 2e-3  # mean change of the weights in a round that ends them
 _LOWER_TOL = 1e-2  # decrement of the models that judge
 _FIRST = 4.0  # first step of the row that moves most
 _MOVES = 30  # iterations of sl-BAMM
-_CERTAIN = 0.85  # a wrong row that is kept costs more than a right one that is not
+# A wrong row that is kept costs two or three times what a right one does that is not: so rows are
+# kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
+_CUT, _SHARP = 1.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class FoldModel:
             quality = target_quality(residual, count, self.trusted)
         # Nothing is known of a row that no fold held out.
         return replace(quality, right=torch.where(seen, quality.right, 1.0))
+
+    def certain(self, quality: Quality) -> Tensor:
+        """Return near one where a label is much more likely right than wrong, else near zero."""
+        cut = torch.sigmoid(_SHARP * (_logit(quality.right) - _CUT))
+        return torch.where(self.trusted, 1.0, cut)
 
 
 def out_of_fold(rows: Rows, y: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -167,8 +174,7 @@ def learn(
     """
     quality, y = judged(model, x, begin)
     if not refine:
-        certain = (quality.right > _CERTAIN) | model.trusted
-        return Learned(torch.where(certain, 1.0, FLOOR).double(), quality)
+        return Learned(model.certain(quality).clamp_min(FLOOR), quality)
     weighting: Weighting
     if kind == "free":
         weighting = FreeWeights(model.trusted)
@@ -194,8 +200,7 @@ def learn(
     if kind != "free":
         return Learned(w, quality, result, result.x[1:])
     # What a row does for the others is one thing, what its label is likely to be another.
-    certain = (quality.right > _CERTAIN) | model.trusted
-    return Learned(torch.where(certain, w, FLOOR), quality, result)
+    return Learned((w * model.certain(quality)).clamp_min(FLOOR), quality, result)
 
 
 def _logit(p: Tensor) -> Tensor:
