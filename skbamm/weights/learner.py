@@ -22,7 +22,7 @@ _ROUNDS = 8  # of judging the rows by models that were trained with the last jud
 _SETTLED = 2e-3  # mean change of the weights in a round that ends them
 _LOWER_TOL = 1e-2  # decrement of the models that judge
 _FIRST = 4.0  # first step of the row that moves most
-_MOVES = 30  # iterations of sl-BAMM
+_MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
