@@ -12,8 +12,16 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"wrong_labels\.py",
+    "ignore_pattern": r"(demo|published_experiments)\.py",
+    "download_all_examples": False,
+}
 default_role = "code"
 
 # Inherited docstrings use terms and labels of scikit-learn's pages, which are not ours.
@@ -28,5 +36,5 @@ napoleon_use_ivar = True  # attributes that are properties are described once
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbamm {release}"
-html_sidebars = {"**": []}  # four pages need no second menu
+html_sidebars = {"**": []}  # few pages need no second menu
 html_theme_options = {"show_prev_next": False}

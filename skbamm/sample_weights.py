@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from numbers import Real
 from typing import Any
 
@@ -20,11 +21,12 @@ class SampleWeights(BaseEstimator):
 
     Parameters
     ----------
-    kind : {"free", "groups", "score"}, default="free"
+    kind : {"free", "groups", "score"} or list of these, default="free"
         One weight a row; one weight a group of rows, with ``groups`` given to fit (annotators,
         sources, domains); or a sigmoid, of two parameters, of the out-of-fold margin, which is
-        the steadiest where rows are few.
-    prior : float, default=0.15
+        the steadiest where rows are few. Of a list the one is taken whose weights serve held-out
+        rows best that they were learned without.
+    prior : float or list of float, default=0.15
         How many expected errors on held-out rows leaving out one row must save; the larger,
         the more rows are kept. For regression, in units of the bounded squared error.
     trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
@@ -72,15 +74,21 @@ class SampleWeights(BaseEstimator):
         self.proxy_grid = proxy_grid
         self.refit_on_trusted = refit_on_trusted
 
+    def candidates(self) -> list[tuple[str, float]]:
+        """Return the pairs of a kind and a prior to choose from."""
+        return list(product(_listed(self.kind), _listed(self.prior)))
+
 
 def check_sample_weights(given: SampleWeights) -> None:
     """Fail early, and by name, if a parameter makes no sense."""
-    if given.kind not in KINDS:
-        raise ValueError(f"SampleWeights: kind must be one of {list(KINDS)}, got {given.kind!r}.")
-    prior = given.prior
-    number = isinstance(prior, Real) and not isinstance(prior, bool)
-    if not number or not np.isfinite(prior) or prior < 0:
-        raise ValueError(f"SampleWeights: prior must be a finite number >= 0, got {prior!r}.")
+    if not given.candidates():
+        raise ValueError("SampleWeights: kind and prior must not be empty lists.")
+    for kind, prior in given.candidates():
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise ValueError(f"SampleWeights: kind must be one of {list(KINDS)}, got {kind!r}.")
+        number = isinstance(prior, Real) and not isinstance(prior, bool)
+        if not number or not np.isfinite(prior) or prior < 0:
+            raise ValueError(f"SampleWeights: prior must be a finite number >= 0, got {prior!r}.")
     if given.proxy is None and given.proxy_grid is not None:
         raise ValueError("SampleWeights: proxy_grid is given, but no proxy that it is for.")
     if given.proxy_grid is not None and not isinstance(given.proxy_grid, dict):
@@ -89,6 +97,10 @@ def check_sample_weights(given: SampleWeights) -> None:
         raise ValueError(
             f"SampleWeights: refit_on_trusted must be a bool, got {given.refit_on_trusted!r}."
         )
+
+
+def _listed(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
 
 
 def trusted_mask(trusted: Any, n_rows: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
-from skbamm.folds.passes import blocks, column_sums, split_columns
+from skbamm.folds.passes import blocks, column_sums, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
@@ -65,7 +65,7 @@ class DenseRows(ChunkedRows):
                 if share:
                     weights = weights.view(-1, m, S, K).mean(3)
                 weights = weights.reshape(weights.shape[0], -1)
-                total[:, :d, :d] += _weighted_gram(X, weights)
+                total[:, :d, :d] += weighted_gram(X, weights)
                 if self.fit_intercept:
                     total[:, :d, d] += weights.T @ X
                     total[:, d, d] += column_sums(weights)
@@ -106,12 +106,3 @@ class _Block:
     def pull(self, flat):
         """See ``rows.Block.pull``."""
         return flat.T @ (self.X if self.right is None else self.right(self.X))
-
-
-def _weighted_gram(X, weights):
-    """``X' diag(w) X`` for each column w, (g, d, d)."""
-    n, d = X.shape
-    if n * d * weights.shape[1] <= 1 << 20:  # small: one batched product
-        weighted = X.T[None] * weights.T[:, None, :]
-        return weighted @ X
-    return torch.stack([(X * w[:, None]).T @ X for w in weights.T])

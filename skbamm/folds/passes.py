@@ -32,6 +32,15 @@ def column_sums(matrix: Tensor) -> Tensor:
     return matrix.new_ones(matrix.shape[0]) @ matrix
 
 
+def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
+    """``X' diag(w) X`` for each column w, (g, d, d)."""
+    n, d = X.shape
+    if n * d * weights.shape[1] <= 1 << 20:  # small: one batched product
+        weighted = X.T[None] * weights.T[:, None, :]
+        return weighted @ X
+    return torch.stack([(X * w[:, None]).T @ X for w in weights.T])
+
+
 class Totals:
     """Adds up the chunks of a pass, in float64."""
 

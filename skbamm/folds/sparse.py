@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 import torch
 
-from skbamm.folds.passes import blocks, split_columns
+from skbamm.folds.passes import blocks, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
+_FEW_FEATURES = 256
 _CHUNK_ROWS = 8192  # few chunks, since each product has a price of its own
 
 
@@ -64,6 +65,9 @@ class SparseRows(ChunkedRows):
             weights = function(blocks(z, coefficients.shape), chunk)[0][0].view(-1, m, S, K)
             weights = weights.mean(3, keepdim=True) if share else weights
             block = self.X[start:stop]
+            if self.n_features <= _FEW_FEATURES:
+                self._add_gram(dense, block, weights.double())
+                continue
             for index in np.ndindex(*weights.shape[1:]):
                 w = weights[(slice(None), *index)].double().cpu().numpy()
                 weighted = block.multiply(w[:, None]).tocsr()
@@ -75,6 +79,13 @@ class SparseRows(ChunkedRows):
                     dense[index][:-1, -1] += sums
                     dense[index][-1, -1] += w.sum()
         return dense.to(self.device).permute(1, 2, 0, 3, 4)
+
+    def _add_gram(self, dense, block, weights):
+        """Add the Gram matrices of some rows that have few features: densified they are fast."""
+        X = torch.as_tensor(block.toarray(), dtype=torch.float64, device=self.device)
+        if self.fit_intercept:
+            X = torch.cat([X, X.new_ones(len(X), 1)], 1)
+        dense += weighted_gram(X, weights.flatten(1)).view(dense.shape).cpu()
 
     def _ranges(self, columns):
         starts = range(0, self.n_rows, _CHUNK_ROWS)

@@ -121,6 +121,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     fold_sample_weight_ : ndarray of shape (n_samples, n_splits_)
         What the model of each split received for its training rows, learned without its test
         rows: so the scores in ``cv_results_`` are of models whose weights saw no test label.
+    weights_params_ : dict
+        The kind and the prior of the weights.
     weights_score_ : float
         ``best_score_``: a score of the weights as well, since each fold is scored with weights
         learned without it. NaN without ``refit``.

@@ -18,8 +18,10 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 
+from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import threads_for_rows
+from skbamm.glm import GLMProblem
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
@@ -32,9 +34,8 @@ from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
 
 _NOTHING = 1e-12
-_FAR = 1.5
+_FAR = 1.5  # most that the logarithm of a penalty goes on the way
 _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
-_ROUNDS = 2  # of choosing the penalty that the weights are learned with
 
 
 @dataclass
@@ -51,6 +52,8 @@ class WeightsFound:
     issues : ndarray of bool of shape (n,)
     weight : ndarray of shape (n,) or None
         The user's sample weights.
+    chosen : dict
+        The kind and the prior.
     history : dict of ndarray
     """
 
@@ -59,6 +62,7 @@ class WeightsFound:
     quality: np.ndarray
     issues: np.ndarray
     weight: np.ndarray | None
+    chosen: dict[str, Any]
     history: dict[str, np.ndarray]
 
     def publish(self, search: Any) -> None:
@@ -67,6 +71,7 @@ class WeightsFound:
         search.sample_weight_ = own * self.row_weights.rows
         search.fold_sample_weight_ = (own * self.row_weights.folds.T).T
         search.label_quality_, search.label_issues_ = self.quality, self.issues
+        search.weights_params_ = self.chosen
         search.weights_score_ = float(getattr(search, "best_score_", np.nan))
         search.history_.update(self.history)
 
@@ -132,7 +137,7 @@ class Weigher:
 
     def take_groups(self, X: Any, y: Any, cv: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Take ``groups`` from the parameters of fit; return what is left for scikit-learn."""
-        if self.given.kind != "groups":
+        if "groups" not in [kind for kind, _ in self.given.candidates()]:
             return params
         groups = params.get("groups")
         if groups is None:
@@ -166,6 +171,8 @@ class Weigher:
             raise ValueError("SampleWeights: y is needed to learn weights, got y=None.")
         n = _num_samples(X)
         self.X, self.y = X, y
+        if not is_classifier(self.estimator):
+            self.y = _numbers(y)
         self.trusted = trusted_mask(self.given.trusted, n)
         self.weight = _user_weight(fit_params.get(fit_name(self.estimator)), n)
         self._check_classes(np.ones(n))
@@ -185,34 +192,49 @@ class Weigher:
             raise ValueError(f"SampleWeights: no weights can be learned here: {error}.") from None
 
     def _learn(self, scored, splits, partitions) -> WeightsFound:
+        n = len(self.trusted)
         inner = [inner_splits(splits, k) for k in range(len(splits))]
-        n, folds = len(self.trusted), len(splits)
-        factors = np.ones((n, folds))
-        noise = None  # what the labels' noise looks like: nothing is known of it yet
-        begun: list[Any] = [None] * folds
-        x = self._penalty(splits, factors, noise)
-        for last in [False] * (_ROUNDS - 1) + [True]:
-            for k, (train, _) in enumerate(splits):
-                only = np.zeros(n, bool)
-                only[train] = True
-                begun[k] = found = self._weigh(inner[k], x, only, begun[k], full=last)
-                factors[:, k] = self._factor(found.weight, only)
-            noise = mean_noise([found.quality.loss for found in begun])
-            if not last:
-                x = self._between(x, self._penalty(splits, factors, noise))
+        only = np.zeros((n, len(splits)), bool)
+        for k, (train, _) in enumerate(splits):
+            only[train, k] = True
+        x, begun, noise = self._begin(splits, inner, only)
+        best: Any = None
+        for kind, prior in self.given.candidates():
+            found = [
+                self._weigh(inner[k], x, only[:, k], begun[k], kind, prior)
+                for k in range(len(splits))
+            ]
+            factors = self._factors(found, only)
+            value = self._value(splits, factors, noise)
+            if best is None or value < best[0]:
+                best = value, kind, prior, found, factors
+        _, kind, prior, found, factors = best
+        noise = mean_noise([one.quality.loss for one in found])
         everything = [split for part in (splits, *partitions) for split in part]
-        found = self._weigh(everything, x, np.ones(n, bool), None, full=True)
-        rows = self._factor(found.weight, np.ones(n, bool))
+        final = self._weigh(everything, x, np.ones(n, bool), None, kind, prior)
+        rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
         if not self.given.refit_on_trusted:
             rows = np.where(self.trusted, 0.0, rows)
             rows *= n / rows.sum()
-        quality = np.where(self.trusted, 1.0, found.quality.right.cpu().numpy())
+        quality = np.where(self.trusted, 1.0, final.quality.right.cpu().numpy())
         self._check_classes(rows)
         name = fit_name(self.estimator)
         row_weights = RowWeights(name, rows, factors, noise if self._auto else None)
         return WeightsFound(
-            row_weights, scored, quality, quality < 0.5, self.weight, self._history(found)
-        )
+            row_weights, scored, quality, quality < 0.5, self.weight,
+            {"kind": kind, "prior": prior}, history_of(final, kind),
+        )  # fmt: skip
+
+    def _begin(self, splits, inner, only):
+        """Judge each fold's rows; return a penalty to learn with, the judgements and the noise."""
+        n, folds = only.shape
+        x = self._penalty(splits, np.ones((n, folds)), None)  # of the noise nothing is known yet
+        begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
+        noise = mean_noise([one.quality.loss for one in begun])
+        final = self._penalty(splits, self._factors(begun, only), noise)
+        # Where labels are still in doubt the penalty must be stronger than it will be: else the
+        # models imitate the rows that they judge. Half the way, and not far, has done well.
+        return x + (0.5 * (final - x)).clamp(-_FAR, _FAR), begun, noise
 
     def _check_classes(self, rows) -> None:
         """Refuse weights that leave a class without any row."""
@@ -222,18 +244,10 @@ class Weigher:
         own = rows if self.weight is None else rows * self.weight
         empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING
         if empty.any():
+            name = classes[empty].tolist()[0]
             raise ValueError(
-                f"SampleWeights: every row of class {classes[empty][:1].tolist()[0]!r} has weight zero."
+                f"SampleWeights: every row of class {name!r} has weight zero (sample_weight)."
             )
-
-    def _between(self, x: torch.Tensor, final: torch.Tensor) -> torch.Tensor:
-        """Return where the weights are learned: on the way to the penalty of the final model.
-
-        Where labels are still in doubt the penalty must be stronger than it will be: else the
-        models imitate the rows that they judge. Half the way, and not far, has done well.
-        """
-        assert self.axis is not None or bool((x == final).all())
-        return x + (0.5 * (final - x)).clamp(-_FAR, _FAR)
 
     def _penalty(self, splits, factors, noise) -> torch.Tensor:
         """Search the penalty for models whose weights were learned without the test rows.
@@ -245,28 +259,49 @@ class Weigher:
             value = self.combination.target.estimator.get_params()[self.combination.target.tuned]
             return torch.tensor([float(value)], dtype=torch.float64)
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
-        s = self.settings
-        plain = "log_loss" if joint.task.classes is not None else "bounded_squared_error"
-        criterion = plain if self._auto else s.criterion
         result, _, _ = joint.search(
-            self.axis, criterion, max_iter=s.max_iter, tol=_ROUGH, max_time=None,
-            upper_loss=noise if self._auto else None,
+            self.axis, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
+            max_time=None, upper_loss=noise if self._auto else None,
         )  # fmt: skip
         return result.x.double().cpu().reshape(1)
 
-    def _weigh(self, splits, x, only, begin, full: bool) -> Learned:
-        """Learn the weights of the rows ``only`` from folds of them."""
+    def _value(self, splits, factors, noise) -> float:
+        """Return what the penalty is chosen by, at the penalty that it chooses."""
+        if len(self.given.candidates()) == 1:
+            return 0.0  # there is no choice
+        x = self._penalty(splits, factors, noise)
+        joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
+        rows = joint.rows(joint.dtype)
+        target = torch.as_tensor(joint.task.target, device=joint.device)
+        criterion = make_criterion(self._name(joint), joint.task.loss, target, joint.weights)
+        if self._auto:
+            criterion = replace(criterion, loss=noise)
+        problem = GLMProblem(
+            rows, joint.task.loss, joint.strength(self.axis, rows), 1,
+            criterion=criterion, mean_loss=joint.twin.mean_loss,
+        )  # fmt: skip
+        at = x.to(joint.device)[None]
+        y = solve_lower(problem, at, tol=_ROUGH).y
+        return float(problem.directions(at, y, torch.zeros_like(y), 0.0).upper.sum())
+
+    def _name(self, joint) -> str:
+        """Name of the criterion that the penalty is chosen by, its loss aside."""
+        if not self._auto:
+            return self.settings.criterion
+        return "log_loss" if joint.task.classes is not None else "bounded_squared_error"
+
+    def _weigh(self, splits, x, only, begin, kind, prior) -> Learned:
+        """Learn the weights of the rows ``only`` from folds of them; without a kind, judge them."""
         joint = self._solver(splits, None)
         model = self._model(joint, only)
         device = joint.device
         return learn(
             model,
             x.to(device),
-            kind=self.given.kind,
-            prior=self.given.prior,
+            kind=kind,
+            prior=prior,
             group=None if self.group is None else torch.as_tensor(self.group, device=device),
             begin=None if begin is None else begin.quality.right.clamp_min(FLOOR),
-            refine=full,
         )
 
     def _solver(self, splits, row_weights):
@@ -288,42 +323,38 @@ class Weigher:
         target = tensor(np.ascontiguousarray(task.target)).double().flatten()
         own = np.ones(len(only)) if self.weight is None else self.weight
         share = tensor(np.where(only, own, 0.0)).double()
-        x = self.axis
-        ends = joint.bounds(x)
-        if ends is None:
-            ends = (torch.full((1,), -torch.inf).double(), torch.full((1,), torch.inf).double())
         return FoldModel(
             rows=rows,
             loss=task.loss,
-            strength=joint.strength(x, rows),
+            strength=joint.strength(self.axis, rows),
             mean_loss=joint.twin.mean_loss,
             criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
-            bounds=ends,
             target=target,
             share=share / share.sum(),
             trusted=tensor(self.trusted),
             classes=task.classes is not None,
         )
 
-    def _factor(self, weight: torch.Tensor, only: np.ndarray) -> np.ndarray:
-        """Scale weights so that they leave the sum of the user's weights as it is."""
-        w = weight.cpu().numpy()
-        own = (np.ones(len(w)) if self.weight is None else self.weight) * only
-        return w * (own.sum() / (own @ w))
+    def _factors(self, found: list[Learned], only: np.ndarray) -> np.ndarray:
+        """Scale weights so that they leave the sum of the user's weights as it is, (n, K)."""
+        w = np.stack([one.weight.cpu().numpy() for one in found], 1)
+        own = only if self.weight is None else self.weight[:, None] * only
+        return w * (own.sum(0) / (own * w).sum(0))
 
-    def _history(self, found: Learned) -> dict[str, np.ndarray]:
-        result = found.result
-        if result is None:
-            return {}
-        history = {
-            "weights_seconds": np.asarray(result.history["seconds"]),
-            "weights_criterion": np.asarray(result.history["upper"]),
-            "weights_kkt_residual": np.asarray(result.history["kkt_residual"]),
-        }
-        if "x" in result.history:
-            path = torch.stack([x[1:] for x in result.history["x"]]).cpu().numpy()
-            history["group_weight" if self.given.kind == "groups" else "score_parameters"] = path
-        return history
+
+def history_of(found: Learned, kind: str) -> dict[str, np.ndarray]:
+    """Return how the final weights were learned."""
+    assert found.result is not None
+    path = found.result.history
+    history = {
+        "weights_seconds": np.asarray(path["seconds"]),
+        "weights_criterion": np.asarray(path["upper"]),
+        "weights_kkt_residual": np.asarray(path["kkt_residual"]),
+    }
+    if "x" in path:
+        name = "group_weight" if kind == "groups" else "score_parameters"
+        history[name] = torch.stack([x[1:] for x in path["x"]]).cpu().numpy()
+    return history
 
 
 def mean_noise(losses: list) -> Any:
@@ -363,6 +394,18 @@ def check_takes_weights(estimator: Any) -> None:
             f"SampleWeights: {type(last).__name__}.fit takes no sample_weight, so it cannot be "
             "fitted with learned weights."
         )
+
+
+def _numbers(y: Any) -> Any:
+    """Return a regression target as floats, also if it came as objects."""
+    if np.asarray(y).dtype.kind != "O":
+        return y
+    try:
+        return np.asarray(y, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "SampleWeights: Unknown label type: a regression target must be numbers."
+        ) from None
 
 
 def _user_weight(weight: Any, n_rows: int) -> np.ndarray | None:

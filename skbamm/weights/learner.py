@@ -41,8 +41,6 @@ class FoldModel:
     mean_loss : bool
     criterion : Criterion
         Bounded, unless all validation rows are trusted.
-    bounds : tuple of Tensor of shape (1,)
-        Of x.
     target : Tensor of shape (n,), float64
         Class numbers or the regression target.
     share : Tensor of shape (n,)
@@ -57,7 +55,6 @@ class FoldModel:
     strength: Callable[[Tensor], Tensor]
     mean_loss: bool
     criterion: Criterion
-    bounds: tuple[Tensor, Tensor]
     target: Tensor
     share: Tensor
     trusted: Tensor
@@ -148,11 +145,10 @@ def learn(
     model: FoldModel,
     x: Tensor,
     *,
-    kind: str,
+    kind: str | None,
     prior: float,
     group: Tensor | None = None,
     begin: Tensor | None = None,
-    refine: bool = True,
     max_iter: int = _MOVES,
     tol: float = 1e-3,
     max_time: float | None = None,
@@ -163,17 +159,16 @@ def learn(
     ----------
     model : FoldModel
     x : Tensor of shape (1,)
-    kind : {"free", "groups", "score"}
+    kind : {"free", "groups", "score"} or None
+        None: rows are judged only, and weigh what their labels are worth.
     prior : float
         See ``WeightedGLMProblem``.
     group : Tensor of int of shape (n,), optional
     begin : Tensor of shape (n,), optional
         Weights of the first judgement's models; ones by default.
-    refine : bool
-        Whether sl-BAMM follows; else a row weighs what its label is likely to be right.
     """
     quality, y = judged(model, x, begin)
-    if not refine:
+    if kind is None:
         return Learned(model.certain(quality).clamp_min(FLOOR), quality)
     weighting: Weighting
     if kind == "free":
