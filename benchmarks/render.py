@@ -1,7 +1,7 @@
-"""Write the tables in README.md from benchmarks/results/*.json.
+"""Write the tables in README.md and benchmarks/README.md from benchmarks/results/*.json.
 
 A table goes between ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark -->``. With ``--check``
-nothing is written: the exit status says whether README.md is what would be written.
+nothing is written: the exit status says whether the files are what would be written.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from typing import Any
 from cases import LARGE, SMALL
 from harness import RESULTS
 
-README = Path(__file__).parent.parent / "README.md"
+HERE = Path(__file__).parent
+PAGES = (HERE.parent / "README.md", HERE / "README.md")
 MARKED = re.compile(r"(<!-- benchmark:(\w+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 NAMES = {
     "GridSearchCV": "`GridSearchCV`, 20 values",
@@ -140,6 +141,54 @@ def iteration_cost() -> str:
     return table(head, rows, 1) + footnote(results, "iteration_cost.py", extra)
 
 
+NOISE_ROWS = {
+    "plain": "plain, C=1",
+    "plain_cv": "plain, C by CV",
+    "pruning": "pruning by out-of-fold predictions",
+    "cleanlab_best": "cleanlab (best of three)",
+    "trusted_only": "trusted rows only",
+    "ours": "`SampleWeights()`",
+    "oracle": "oracle: without the wrong rows",
+}
+
+
+def label_noise(names: list[str]) -> str:
+    """Score on clean test rows and F1 of the wrong labels, a column a share of wrong labels."""
+    known = [name for name in names if load([f"label_noise_{name}"])]
+    results = [load([f"label_noise_{name}"])[0] for name in known]
+    parts = []
+    for result in results:
+        for regime, rates in result["regimes"].items():
+            summaries = [rate["summary"] for rate in rates.values()]
+            rows = [
+                [title, *(_noise_entry(s[method], result["scoring"]) for s in summaries)]
+                for method, title in NOISE_ROWS.items()
+                if method in summaries[0]
+            ]
+            rows.append(["ours - cleanlab's best", *(_noise_gap(s) for s in summaries)])
+            head = [f"{result['title']}; {regime}", *(f"{float(r):.0%} wrong" for r in rates)]
+            parts.append(table(head, rows, 1))
+    if not parts:
+        return ""
+    extra = (
+        f"Accuracy (balanced accuracy where classes are of different size) on clean test rows and, "
+        f"in brackets, F1 of the labels called wrong; means of {results[0]['seeds']} splits, the "
+        "difference with its 95 % interval; one thread. "
+    )
+    return "\n\n".join(parts) + footnote(results, "label_noise.py", extra)
+
+
+def _noise_entry(entry: dict[str, Any], scoring: str) -> str:
+    f1 = entry.get("f1")
+    return f"{entry[scoring]:.3f}" + ("" if f1 is None else f" ({f1:.2f})")
+
+
+def _noise_gap(summary: dict[str, Any]) -> str:
+    gap = summary["cleanlab_best"]["difference"]
+    low, high = gap["interval"]
+    return f"{gap['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
@@ -147,6 +196,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory": memory,
     "import_time": import_time,
     "iteration_cost": iteration_cost,
+    "label_noise": lambda: label_noise(["digits"]),
+    "label_noise_more": lambda: label_noise(["pair", "binary", "imbalanced", "text"]),
 }
 
 
@@ -158,13 +209,16 @@ def fill(match: re.Match[str]) -> str:
 def main() -> int:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    before = README.read_text()
-    after = MARKED.sub(fill, before)
-    if options.parse_args().check:
-        print("README.md is " + ("up to date" if after == before else "out of date"))
-        return int(after != before)
-    README.write_text(after)
-    return 0
+    check, stale = options.parse_args().check, False
+    for page in PAGES:
+        before = page.read_text()
+        after = MARKED.sub(fill, before)
+        stale |= after != before
+        if check:
+            print(f"{page.name} is " + ("up to date" if after == before else "out of date"))
+        else:
+            page.write_text(after)
+    return int(check and stale)
 
 
 if __name__ == "__main__":

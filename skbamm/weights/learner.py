@@ -12,7 +12,6 @@ from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.upper_steps import SpectralStep
 from skbamm.criteria import Criterion
 from skbamm.folds import Rows
-from skbamm.glm import GLMProblem
 from skbamm.losses import PointwiseLoss
 from skbamm.weights.noise import Quality, label_quality, target_quality
 from skbamm.weights.problem import WeightedGLMProblem
@@ -60,11 +59,12 @@ class FoldModel:
     trusted: Tensor
     classes: bool
 
-    def solve(self, x: Tensor, w: Tensor, y: Tensor | None) -> Tensor:
-        """Return the folds' models (1, K, m, p) with weights w and the penalty that x means."""
-        rows = self.rows.reweighted(w / (self.share @ w))
-        problem = GLMProblem(rows, self.loss, self.strength, 1, mean_loss=self.mean_loss)
-        return solve_lower(problem, x[None], y, tol=_LOWER_TOL).y
+    def problem(self, weighting: Weighting, x: Tensor, prior: float = 0.0) -> WeightedGLMProblem:
+        """Return the problem of these weights at the penalty that x, of shape (1,), means."""
+        return WeightedGLMProblem(
+            self.rows, self.loss, self.strength, weighting, criterion=self.criterion,
+            bounds=(x, x), prior=prior, share=self.share, mean_loss=self.mean_loss,
+        )  # fmt: skip
 
     def judge(self, y: Tensor) -> Quality:
         """Return how likely each label is right, from the folds that held it out."""
@@ -127,18 +127,23 @@ def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _
     Returns
     -------
     quality : Quality
-    y : Tensor
-        The folds' models of the last round.
+    solution : LowerResult
+        The folds' models of the last round, and a metric near them.
     """
+    problem = model.problem(FreeWeights(model.trusted), x)
     w = torch.ones_like(model.share) if w is None else w
-    y = None
+    y, metric = None, None
     for _ in range(rounds):
-        y = model.solve(x, w, y)
+        at = torch.cat([x, w])[None]
+        if metric is not None and y is not None:
+            metric = metric.at(at, y)  # weights change it less than it would cost anew
+        solution = solve_lower(problem, at, y, tol=_LOWER_TOL, curvature=metric)
+        y, metric = solution.y, solution.curvature
         quality = model.judge(y)
         before, w = w, quality.right.clamp_min(FLOOR)
         if float((w - before).abs().mean()) < _SETTLED:
             break
-    return quality, y
+    return quality, solution
 
 
 def learn(
@@ -167,7 +172,7 @@ def learn(
     begin : Tensor of shape (n,), optional
         Weights of the first judgement's models; ones by default.
     """
-    quality, y = judged(model, x, begin)
+    quality, begun = judged(model, x, begin)
     if kind is None:
         return Learned(model.certain(quality).clamp_min(FLOOR), quality)
     weighting: Weighting
@@ -178,20 +183,18 @@ def learn(
         weighting = GroupWeights(group, model.trusted)
     else:
         weighting = ScoreWeights(torch.where(model.trusted, torch.inf, _logit(quality.right)))
-    fixed = (x, x)
-    problem = WeightedGLMProblem(
-        model.rows, model.loss, model.strength, weighting, criterion=model.criterion,
-        bounds=fixed, prior=prior, share=model.share, mean_loss=model.mean_loss,
-    )  # fmt: skip
+    problem = model.problem(weighting, x, prior)
     x0 = torch.cat([x, weighting.start(quality.right)])[None]
     step = SpectralStep(_FIRST) if kind == "free" else None
     schedule = adaptive(x0.shape[1], x_step=step)
     result = solve(
-        problem, x0, y0=y, schedule=schedule, max_iter=max_iter, tol=tol, max_time=max_time,
+        problem, x0, y0=begun.y, schedule=schedule, max_iter=max_iter, tol=tol, max_time=max_time,
         keep_path=kind != "free",
     )  # fmt: skip
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
-    quality = model.judge(model.solve(x, w, result.y[None]))
+    after = model.problem(FreeWeights(model.trusted), x)
+    at = torch.cat([x, w])[None]
+    quality = model.judge(solve_lower(after, at, result.y[None], tol=_LOWER_TOL).y)
     if kind != "free":
         return Learned(w, quality, result, result.x[1:])
     # What a row does for the others is one thing, what its label is likely to be another.
