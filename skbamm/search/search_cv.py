@@ -118,7 +118,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         for trusted rows. Of a regression target: that it is no outlier.
     label_issues_ : ndarray of bool of shape (n_samples,)
         Where that is below one half.
-    fold_sample_weight_ : ndarray of shape (n_samples, n_splits_)
+    fold_sample_weight_ : ndarray of shape (n_samples, n_splits)
         What the model of each split received for its training rows, learned without its test
         rows: so the scores in ``cv_results_`` are of models whose weights saw no test label.
     weights_params_ : dict

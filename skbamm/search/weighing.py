@@ -15,8 +15,7 @@ import torch
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.utils.metadata_routing import _routing_enabled
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils.validation import _num_samples
 
 from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
@@ -25,10 +24,17 @@ from skbamm.glm import GLMProblem
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
-from skbamm.search.bank import Bank, last_step
+from skbamm.search.bank import Bank
 from skbamm.search.partitions import inner_splits, more_partitions, trusted_splits
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
+from skbamm.search.weighing_input import (
+    check_takes_weights,
+    fit_name,
+    regression_target,
+    robust_criterion,
+    user_weight,
+)
 from skbamm.space import Space, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
@@ -172,9 +178,9 @@ class Weigher:
         n = _num_samples(X)
         self.X, self.y = X, y
         if not is_classifier(self.estimator):
-            self.y = _numbers(y)
+            self.y = regression_target(y)
         self.trusted = trusted_mask(self.given.trusted, n)
-        self.weight = _user_weight(fit_params.get(fit_name(self.estimator)), n)
+        self.weight = user_weight(fit_params.get(fit_name(self.estimator)), n)
         self._check_classes(np.ones(n))
         scored, held_out = splits, splits
         if self.trusted.any():
@@ -366,55 +372,3 @@ def mean_noise(losses: list) -> Any:
         np.mean([getattr(one, name) for one in losses]) for name in ("narrow", "wide", "rate")
     ]
     return OutlierLoss(*map(float, figures))
-
-
-def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:
-    """Return the criterion that "auto" means where labels may be wrong: a bounded one."""
-    if criterion != "auto":
-        return criterion
-    if not classifier:
-        return "bounded_squared_error"
-    balanced = isinstance(scoring, str) and scoring == "balanced_accuracy"
-    return "balanced_expected_error" if balanced else "expected_error"
-
-
-def fit_name(estimator: Any) -> str:
-    """Return the fit parameter by which sample weights reach the last step."""
-    last = last_step(estimator)
-    if last is estimator or _routing_enabled():
-        return "sample_weight"
-    return f"{estimator.steps[-1][0]}__sample_weight"
-
-
-def check_takes_weights(estimator: Any) -> None:
-    """Fail early if the model cannot be fitted with sample weights."""
-    last = last_step(estimator)
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(
-            f"SampleWeights: {type(last).__name__}.fit takes no sample_weight, so it cannot be "
-            "fitted with learned weights."
-        )
-
-
-def _numbers(y: Any) -> Any:
-    """Return a regression target as floats, also if it came as objects."""
-    if np.asarray(y).dtype.kind != "O":
-        return y
-    try:
-        return np.asarray(y, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            "SampleWeights: Unknown label type: a regression target must be numbers."
-        ) from None
-
-
-def _user_weight(weight: Any, n_rows: int) -> np.ndarray | None:
-    """Return the sample weights given to fit, or raise ValueError."""
-    if weight is None:
-        return None
-    weight = np.asarray(weight, dtype=float)
-    if weight.shape != (n_rows,):
-        raise ValueError(f"sample_weight has the shape {weight.shape}, but X has {n_rows} rows.")
-    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
-        raise ValueError("sample_weight must be finite, not negative and not all zero.")
-    return weight
