@@ -203,9 +203,11 @@ class Weigher:
         only = np.zeros((n, len(splits)), bool)
         for k, (train, _) in enumerate(splits):
             only[train, k] = True
+        self._say(f"judging the labels of {n} rows in {len(splits)} folds")
         x, begun, noise = self._begin(splits, inner, only)
         best: Any = None
         for kind, prior in self.given.candidates():
+            self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
             found = [
                 self._weigh(inner[k], x, only[:, k], begun[k], kind, prior)
                 for k in range(len(splits))
@@ -216,6 +218,7 @@ class Weigher:
                 best = value, kind, prior, found, factors
         _, kind, prior, found, factors = best
         noise = mean_noise([one.quality.loss for one in found])
+        self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
         final = self._weigh(everything, x, np.ones(n, bool), None, kind, prior)
         rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
@@ -223,6 +226,7 @@ class Weigher:
             rows = np.where(self.trusted, 0.0, rows)
             rows *= n / rows.sum()
         quality = np.where(self.trusted, 1.0, final.quality.right.cpu().numpy())
+        self._say(f"{int((quality < 0.5).sum())} labels are more likely wrong than right")
         self._check_classes(rows)
         name = fit_name(self.estimator)
         row_weights = RowWeights(name, rows, factors, noise if self._auto else None)
@@ -230,6 +234,11 @@ class Weigher:
             row_weights, scored, quality, quality < 0.5, self.weight,
             {"kind": kind, "prior": prior}, history_of(final, kind),
         )  # fmt: skip
+
+    def _say(self, message: str) -> None:
+        """Tell the user, from verbose=1 on."""
+        if self.settings.verbose > 0:
+            print(f"[BAMM] {message}")
 
     def _begin(self, splits, inner, only):
         """Judge each fold's rows; return a penalty to learn with, the judgements and the noise."""
