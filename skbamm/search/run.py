@@ -158,16 +158,18 @@ class SearchRun:
         assert axis is not None
         joint = self.solver(target, combination.params)
         name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
+        upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
+        told = name if upper_loss is None else "log loss under the noise found"
         self.say(
             f"searching {axis.name} in [{axis.low:g}, {axis.high:g}] ({axis.scale}) for the least "
-            f"{name}: {len(joint.used)} folds, on {joint.device} in {str(joint.dtype)[6:]}"
+            f"{told}: {len(joint.used)} folds, on {joint.device} in {str(joint.dtype)[6:]}"
         )
         began = time.perf_counter()
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
             axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
-            upper_loss=None if self.row_weights is None else self.row_weights.upper_loss,
+            upper_loss=upper_loss,
         )  # fmt: skip
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
@@ -180,7 +182,7 @@ class SearchRun:
         params = [{**combination.params, axis.name: axis.number(x)} for x, _ in found]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
-            f"{axis.name}={axis.number(float(result.x)):.6g}, {name} "
+            f"{axis.name}={axis.number(float(result.x)):.6g}, {told} "
             f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
