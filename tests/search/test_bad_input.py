@@ -84,7 +84,7 @@ def test_a_bad_interval_in_the_second_grid(binary):
 
 def test_a_criterion_of_another_kind(binary, regression):
     """It is named, with those that go with the estimator."""
-    message = r"criterion='squared_error' does not go .* \['log_loss'\]"
+    message = r"criterion='squared_error' does not go .* \['log_loss', 'expected_error', "
     with pytest.raises(ValueError, match=message):
         search_over(LogisticRegression(), {"C": (0.1, 1.0)}, *binary, criterion="squared_error")
     message = r"criterion='log_loss' does not go .*'squared_error'"
