@@ -31,7 +31,8 @@ class SampleWeights(BaseEstimator):
         the more rows are kept. For regression, in units of the bounded squared error.
     trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
         Rows whose labels are sure; those that a PredefinedSplit validates on. They keep weight
-        one, and only they are validated and scored on.
+        one, and scores are taken of them alone. With a ``criterion`` of the user's the weights
+        are validated on them alone as well; the bounded one of "auto" uses all held-out rows.
     proxy : estimator, default=None
         Model that the weights are learned with: LogisticRegression or Ridge, alone or the last
         step of a pipeline. By default the estimator itself; any other estimator, such as trees,

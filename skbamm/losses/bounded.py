@@ -1,6 +1,6 @@
 """Losses for the upper level that bear wrong labels: one label can cost only so much.
 
-They are functions of the margin or residual that level off. They are not convex, so they are for
+Most level off; the loss of outliers only flattens. They are not convex, so they are for
 validation rows only, where no Hessian is asked for.
 """
 

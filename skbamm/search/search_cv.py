@@ -84,7 +84,8 @@ class BAMMSearchCV(BaseSearchCV):
     tol : float, default=1e-4
         Bound on the relative KKT residuals at which such a search has converged.
     max_time : float, default=None
-        Seconds after which the searches end with the best point found.
+        Seconds after which the searches end with the best point found. It does not bound the
+        learning of ``sample_weights``.
     device : str, default="auto"
         "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one and X is large.
     dtype : {"auto", "float32", "float64"}, default="auto"
