@@ -310,10 +310,10 @@ class _Run:
 
     def _refresh_metric(self, decrement: Tensor, trusted: Tensor) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""
-        if self.previous is not None and not isinstance(self.curvature, Identity):
+        if self.previous is not None and self.curvature is not None:
             compare = ~self.moved_before[:, None] & ~trusted[:, None]
             ratio = (decrement / self.previous.clamp_min(1e-300)).sqrt()
-            if bool((compare & ~(ratio < _SLOW)).any()):
+            if self.curvature.outworn(bool((compare & ~(ratio < _SLOW)).any())):
                 self.curvature = None
         self.previous, self.moved_before = decrement, self.moved
 

@@ -112,7 +112,7 @@ def solve_lower(
             x, y, previous = x[keep], y[keep], previous[keep]
             problem, curvature = problem.select(keep), curvature.select(keep)
             control.select(keep)
-        curvature = None if ratio > _SLOW else curvature.at(x, y)
+        curvature = None if curvature.outworn(ratio > _SLOW) else curvature.at(x, y)
     return LowerResult(best, best_decrement, best_norm, converged, nit, curvature)
 
 

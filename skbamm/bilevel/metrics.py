@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from math import inf
+
 import torch
 from torch import Tensor
 
@@ -26,6 +29,10 @@ class Identity:
         """Return itself."""
         return self
 
+    def outworn(self, slow):
+        """Return False: a new one would be the same."""
+        return False
+
 
 class Diagonal:
     """Division by a diagonal of the shape (S, K, ...) of y."""
@@ -44,6 +51,10 @@ class Diagonal:
     def at(self, x, y):
         """Return itself."""
         return self
+
+    def outworn(self, slow):
+        """Return ``slow``."""
+        return slow
 
 
 class Cholesky:
@@ -91,6 +102,10 @@ class Cholesky:
         """Return itself."""
         return self
 
+    def outworn(self, slow):
+        """Return ``slow``."""
+        return slow
+
 
 def _factor(matrices: Tensor) -> Tensor:
     """Cholesky factors; what is not positive definite gets a multiple of the identity."""
@@ -125,14 +140,18 @@ class ConjugateGradient:
     ahead : float, default=0
         A column whose residual is by this factor smaller than the largest gets one step only:
         the others will need more iterations anyway.
+    price : float, default=inf
+        Steps that a new preconditioner costs about as much as.
     """
 
     def __init__(
-        self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, ahead: float = 0.0
-    ):
+        self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, ahead: float = 0.0,
+        price: float = inf,
+    ):  # fmt: skip
         self.product, self.inner, self.steps = product, inner, steps
         self.tol, self.ahead = tol, ahead
         self.loosest = tol if loosest is None else loosest
+        self.wear = _Wear(price)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Return the last iterate from zero."""
@@ -143,6 +162,7 @@ class ConjugateGradient:
         rho = _dots(r, z)
         enough = rho * rho.clamp(self.tol**2, self.loosest**2)
         enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
+        first, taken = rho, 1
         size, top = rho, torch.zeros_like(rho)  # of p in the inner metric; largest curvature yet
         eps = _NONE * torch.finfo(r.dtype).eps
         for step in range(self.steps):
@@ -156,7 +176,7 @@ class ConjugateGradient:
                 break
             r = r - _scale(alpha, q)
             z = inner.solve(r)
-            rho, last = _dots(r, z), rho
+            rho, last, taken = _dots(r, z), rho, step + 1
             beta = torch.where(last > 0, rho / last, 0.0)
             p, size = z + _scale(beta, p), rho + beta**2 * size
             solved = ((rho <= enough) | ~torch.isfinite(rho)).all(2).all(0)
@@ -168,9 +188,10 @@ class ConjugateGradient:
                 alive = [alive[i] for i in keep]
                 product, inner = product.select(keep), inner.select(keep)
                 r, p, solution = r[:, keep], p[:, keep], solution[:, keep]
-                rho, enough = rho[:, keep], enough[:, keep]
+                rho, enough, first = rho[:, keep], enough[:, keep], first[:, keep]
                 size, top = size[:, keep], top[:, keep]
         out[:, alive] = solution
+        self.wear.note(taken, first, rho)
         return out
 
     def select(self, starts):
@@ -181,8 +202,36 @@ class ConjugateGradient:
         """Return the metric for another point."""
         return self._with(self.product.at(x, y), self.inner.at(x, y))
 
+    def outworn(self, slow):
+        """Whether ageing has cost more steps than a new preconditioner would.
+
+        The product is that of the point: where residuals fall slowly that is no fault of this.
+        """
+        return self.wear.lost > self.wear.price
+
     def _with(self, product, inner):
-        return ConjugateGradient(product, inner, self.steps, self.tol, self.loosest, self.ahead)
+        other = copy.copy(self)
+        other.product, other.inner = product, inner
+        return other
+
+
+class _Wear:
+    """Counts the steps that conjugate gradients have lost since their preconditioner was new."""
+
+    def __init__(self, price: float):
+        self.price, self.lost = price, 0.0
+        self._rate: float | None = None  # logarithm that the slowest residual fell by a step
+
+    def note(self, steps: int, first: Tensor, last: Tensor) -> None:
+        """Note squared residuals before and after some steps."""
+        if self.price == inf:
+            return
+        fall = 0.5 * torch.log(first / last)
+        fell = float(fall[torch.isfinite(fall)].min()) if bool(torch.isfinite(fall).any()) else 0.0
+        if self._rate is None:
+            self._rate = max(fell, 0.0) / steps
+        elif self._rate > 0:
+            self.lost += max(steps - max(fell, 0.0) / self._rate, 0.0)
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:

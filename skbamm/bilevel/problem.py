@@ -62,6 +62,13 @@ class Curvature(Protocol):
         """
         ...
 
+    def outworn(self, slow: bool) -> bool:
+        """Whether a new metric is worth its price; ``slow``: residuals fall slowly with this one.
+
+        A metric that is as good anywhere never is.
+        """
+        ...
+
 
 class Problem(Protocol):
     """A bi-level problem over S starts and K folds.

@@ -1,6 +1,6 @@
 """Rows and folds as tensors on a device."""
 
-from skbamm.folds.chunks import threads_for_rows
+from skbamm.folds.chunks import map_in_threads, threads_for_rows
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments
@@ -18,5 +18,6 @@ __all__ = [
     "Rows",
     "SparseRows",
     "fold_moments",
+    "map_in_threads",
     "threads_for_rows",
 ]

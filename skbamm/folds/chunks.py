@@ -7,7 +7,7 @@ pass, and each wait is long where other programs want the same cores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,13 +18,13 @@ Range = tuple[int, int]
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
-def chunk_ranges(n_rows: int, width: int, stride: int = 1) -> list[Range]:
+def chunk_ranges(n_rows: int, width: int, least: int = 256) -> list[Range]:
     """Return ranges of rows whose share of a pass, ``width`` numbers a row, fits the cache.
 
-    Of ``stride`` ranges one is kept.
+    They have ``least`` rows at least.
     """
-    size = max(256, min(8192, (1 << 19) // max(width, 1)))
-    starts = range(0, n_rows, size * stride)
+    size = max(256, least, min(8192, (1 << 19) // max(width, 1)))
+    starts = range(0, n_rows, size)
     return [(start, min(start + size, n_rows)) for start in starts]
 
 
@@ -58,3 +58,15 @@ def over_chunks(ranges: list, device: torch.device, work: Callable[[list], objec
             return work(share)
 
         return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))
+
+
+def map_in_threads(function: Callable, items: Sequence, device: torch.device) -> list:
+    """Return the function of each item, a share of them in each of torch's threads."""
+    found: dict[int, object] = {}
+
+    def work(share):
+        for i in share:
+            found[i] = function(items[i])
+
+    over_chunks(list(range(len(items))), device, work)
+    return [found[i] for i in range(len(items))]

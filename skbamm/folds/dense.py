@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +52,9 @@ class DenseRows(ChunkedRows):
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``."""
+        if limit < self.n_rows:
+            some = self.take(_spread(self.n_rows, limit))
+            return some.gram(coefficients, function, share, limit)
         _, S, K, m, _ = shape = coefficients.shape
         slopes, intercepts = split_columns(coefficients, self)
         d, p = self.n_features, self.n_coefficients
@@ -71,13 +75,10 @@ class DenseRows(ChunkedRows):
                     total[:, d, d] += column_sums(weights)
             return total
 
-        stride = max(1, self.n_rows // max(limit, 1))
-        ranges = chunk_ranges(self.n_rows, d + max(_WORK * slopes.shape[1], d), stride)
+        ranges = chunk_ranges(self.n_rows, d + max(_WORK * slopes.shape[1], d), least=2 * d)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
-        seen = sum(stop - start for start, stop in ranges)
-        total *= self.n_rows / seen
         return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
     def diagonal(self, coefficients, function):
@@ -91,6 +92,13 @@ class DenseRows(ChunkedRows):
 
     def _block(self, start, stop):
         return _Block(self.X[start:stop].to(self.dtype), self._right)
+
+
+def _spread(n_rows: int, count: int) -> np.ndarray:
+    """Return one row at random of each of ``count`` even parts, the same ones every time."""
+    step = n_rows / count
+    jitter = np.random.default_rng(0).random(count)
+    return ((np.arange(count) + jitter) * step).astype(np.intp)
 
 
 class _Block:

@@ -8,14 +8,17 @@ conjugate gradients in the metric of the diagonal.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal
-from skbamm.folds import Kept
+from skbamm.folds import Kept, map_in_threads
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 30, 0.03, 0.3, 1e-4
+_CG_LEAST, _CG_PRICE = 2, 4  # rows a feature, and passes, that their preconditioner is worth
+_LARGE = 256  # coefficients from which outputs are worth a thread each
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
 
@@ -38,16 +41,20 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     if p > _DENSE_LIMIT:
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
-        return _conjugate(problem, x, y, mu, inner)
+        return _conjugate(problem, x, y, mu, inner, 1.0)
     share = S * K * m * rows.n_rows * p * p > _OWN_FACTORS
-    # As many rows as make a factor cost about what a pass does, but enough for its accuracy.
-    limit = max(100 * p, int(rows.n_rows * 8 * K / p)) if share else rows.n_rows
+    # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
+    # few will do where conjugate gradients put right what they leave out.
+    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if loss.couples_outputs else (100, 4)
+    limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
     metric = GramMetric(problem, gram, x, mu)
     if not loss.couples_outputs:
         return metric
-    return _conjugate(problem, x, y, mu, Gauge(metric))
+    used = min(limit, rows.n_rows)
+    price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
+    return _conjugate(problem, x, y, mu, Gauge(metric), price)
 
 
 def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
@@ -81,34 +88,42 @@ class GramMetric:
     """
 
     def __init__(self, problem, gram: Tensor, x: Tensor, mu: float):
-        self.problem, self.gram, self.x, self.mu = problem, gram, x, mu
-        strength = (1 - mu) * problem.mean_strength(x)
-        if gram.shape[1] == 1:
-            strength = strength.mean(1, keepdim=True)
+        self.problem, self.gram, self.mu = problem, gram, mu
+        self.strength = (1 - mu) * problem.mean_strength(x)
+        mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
         full = gram.clone()
-        full.diagonal(dim1=-2, dim2=-1).add_(strength)
-        self.factor = Cholesky(full)
+        full.diagonal(dim1=-2, dim2=-1).add_(mean)
+        width = 1 if gram.shape[-1] >= _LARGE else full.shape[2]
+        self.factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
 
     def solve(self, residuals: Tensor) -> Tensor:
-        """Solve with the factor."""
-        return self.factor.solve(residuals)
+        """Solve with the factors."""
+        if len(self.factors) == 1:
+            return self.factors[0].solve(residuals)
+        parts = list(zip(self.factors, residuals.split(1, 3), strict=True))
+        solved = map_in_threads(lambda part: part[0].solve(part[1]), parts, residuals.device)
+        return torch.cat(solved, 3)
 
     def select(self, starts):
         """Return the metric of these starts."""
         chosen = object.__new__(GramMetric)
         chosen.__dict__.update(self.__dict__)
-        chosen.gram, chosen.x = self.gram[starts], self.x[starts]
-        chosen.factor = self.factor.select(starts)
+        chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
+        chosen.factors = [factor.select(starts) for factor in self.factors]
         return chosen
 
     def at(self, x: Tensor, y: Tensor):
         """Return the metric for another x; the Gram matrices stay."""
-        if x.shape == self.x.shape and bool((x == self.x).all()):
+        if torch.equal((1 - self.mu) * self.problem.mean_strength(x), self.strength):
             return self
         gram = self.gram
         if len(x) != len(gram):
             gram = gram[:1].expand(len(x), *gram.shape[1:])
         return GramMetric(self.problem, gram, x, self.mu)
+
+    def outworn(self, slow):
+        """Return ``slow``."""
+        return slow
 
 
 class Gauge:
@@ -129,16 +144,20 @@ class Gauge:
         """Return the metric for another point."""
         return Gauge(self.inner.at(x, y))
 
+    def outworn(self, slow):
+        """Return what the inner metric says."""
+        return self.inner.outworn(slow)
+
 
 def _centred(t: Tensor) -> Tensor:
     return t - t.mean(-2, keepdim=True)
 
 
-def _conjugate(problem, x, y, mu, inner):
+def _conjugate(problem, x, y, mu, inner, price):
     if problem.loss.couples_outputs and not isinstance(inner, Gauge):
         inner = Gauge(inner)
     product = HessianProduct(problem, x, y, mu)
-    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD)
+    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD, price)
 
 
 class HessianProduct:
