@@ -23,7 +23,7 @@ def chunk_ranges(n_rows: int, width: int, least: int = 256) -> list[Range]:
 
     They have ``least`` rows at least.
     """
-    size = max(256, least, min(8192, (1 << 19) // max(width, 1)))
+    size = max(256, least, min(8192, (1 << 20) // max(width, 1)))
     starts = range(0, n_rows, size)
     return [(start, min(start + size, n_rows)) for start in starts]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
-from skbamm.folds.passes import blocks, column_sums, split_columns, weighted_gram
+from skbamm.folds.passes import blocks, join, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
@@ -67,15 +67,15 @@ class DenseRows(ChunkedRows):
                 z, X = block.predict(slopes, intercepts), block.X
                 weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]
                 if share:
-                    weights = weights.view(-1, m, S, K).mean(3)
-                weights = weights.reshape(weights.shape[0], -1)
+                    weights = weights.unflatten(2, (S, K)).mean(3)
+                weights = join([weights])
                 total[:, :d, :d] += weighted_gram(X, weights)
                 if self.fit_intercept:
-                    total[:, :d, d] += weights.T @ X
-                    total[:, d, d] += column_sums(weights)
+                    total[:, :d, d] += weights @ X
+                    total[:, d, d] += weights.sum(1)
             return total
 
-        ranges = chunk_ranges(self.n_rows, d + max(_WORK * slopes.shape[1], d), least=2 * d)
+        ranges = chunk_ranges(self.n_rows, d + max(_WORK * len(slopes), d), least=2 * d)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
@@ -109,8 +109,9 @@ class _Block:
 
     def predict(self, slopes, intercepts):
         """See ``rows.Block.predict``."""
-        return self.X @ slopes if intercepts is None else torch.addmm(intercepts, self.X, slopes)
+        Xt = self.X.T
+        return slopes @ Xt if intercepts is None else torch.addmm(intercepts, slopes, Xt)
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""
-        return flat.T @ (self.X if self.right is None else self.right(self.X))
+        return flat @ (self.X if self.right is None else self.right(self.X))

@@ -1,4 +1,9 @@
-"""The parts of a pass over rows: coefficients in, predictors, products and sums out."""
+"""The parts of a pass over rows: coefficients in, predictors, products and sums out.
+
+Predictors are indexed by rows, outputs and columns, but lie in memory with the rows innermost:
+there are always many rows in a chunk, and often few outputs and columns, so that what is done
+with each predictor runs along whole vectors, and sums over the outputs are sums of vectors.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +12,30 @@ from torch import Tensor
 
 
 def split_columns(coefficients: Tensor, rows) -> tuple[Tensor, Tensor | None]:
-    """Return slopes (d, r m C) and intercepts (r m C), in the order of the predictors."""
+    """Return slopes (r m C, d) and intercepts (r m C, 1), in the order of the predictors."""
     flat = coefficients.permute(0, 3, 1, 2, 4).reshape(-1, rows.n_coefficients).to(rows.dtype)
-    slopes = flat[:, : rows.n_features].T.contiguous()
-    return slopes, flat[:, rows.n_features].contiguous() if rows.fit_intercept else None
+    slopes = flat[:, : rows.n_features].contiguous()
+    return slopes, flat[:, rows.n_features :].contiguous() if rows.fit_intercept else None
 
 
 def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
-    """Cut predictors (n, r m C) into r contiguous ones (n, m, C)."""
+    """Cut predictors (r m C, n) into r views (n, m, C)."""
     r, S, K, m, _ = shape
-    if r == 1:
-        return [z.view(-1, m, S * K)]
-    return [z[:, i * m * S * K : (i + 1) * m * S * K].reshape(-1, m, S * K) for i in range(r)]
+    return list(z.view(r, m, S * K, -1).permute(0, 3, 1, 2))
 
 
 def join(back: list[Tensor]) -> Tensor:
-    """Put what a row function returned beside each other, (n, r' m C)."""
-    flat = [part.reshape(part.shape[0], -1) for part in back]
-    return flat[0] if len(flat) == 1 else torch.cat(flat, 1)
-
-
-def column_sums(matrix: Tensor) -> Tensor:
-    """Sum over the rows: as a product, which is much faster than a reduction."""
-    return matrix.new_ones(matrix.shape[0]) @ matrix
+    """Put what a row function returned beside each other, (r' m C, n)."""
+    flat = [part.permute(1, 2, 0).reshape(-1, part.shape[0]) for part in back]
+    return flat[0] if len(flat) == 1 else torch.cat(flat)
 
 
 def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
-    """``X' diag(w) X`` for each column w, (g, d, d)."""
+    """``X' diag(w) X`` for each of the weights w (g, n), (g, d, d)."""
     n, d = X.shape
-    if n * d * weights.shape[1] <= 1 << 20:  # small: one batched product
-        weighted = X.T[None] * weights.T[:, None, :]
-        return weighted @ X
-    return torch.stack([(X * w[:, None]).T @ X for w in weights.T])
+    if n * d * len(weights) <= 1 << 20:  # small: one batched product
+        return (X.T[None] * weights[:, None, :]) @ X
+    return torch.stack([(X * w[:, None]).T @ X for w in weights])
 
 
 class Totals:
@@ -50,10 +47,10 @@ class Totals:
         self.sums: list[Tensor] | None = None
 
     def add(self, product: Tensor, flat: Tensor, sums: list[Tensor]) -> None:
-        """Add a chunk's ``X' flat``, transposed, and the sums over its rows."""
+        """Add a chunk's ``flat X`` and the sums over its rows."""
         if self.fit_intercept:
-            product = torch.cat([product, column_sums(flat)[:, None]], 1)
-        sums = [column_sums(part) for part in sums]
+            product = torch.cat([product, flat.sum(1, keepdim=True)], 1)
+        sums = [part.sum(0) for part in sums]
         if self.products is None or self.sums is None:
             self.products, self.sums = product.double(), [part.double() for part in sums]
             return

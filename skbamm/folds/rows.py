@@ -156,11 +156,11 @@ class Block(Protocol):
     """Some rows of a matrix."""
 
     def predict(self, slopes: Tensor, intercepts: Tensor | None) -> Tensor:
-        """Return ``X slopes + intercepts``, (n, columns)."""
+        """Return ``slopes X' + intercepts``, (columns, n)."""
         ...
 
     def pull(self, flat: Tensor) -> Tensor:
-        """Return ``flat' X``, (columns, d)."""
+        """Return ``flat X``, (columns, d)."""
         ...
 
 
@@ -206,22 +206,23 @@ class ChunkedRows:
                 total.add(block.pull(flat), flat, sums)
             return total
 
-        ranges = self._ranges(slopes.shape[1])
+        ranges = self._ranges(len(slopes))
         return merge(over_chunks(ranges, self.device, work)).result(shape)
 
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
         _, S, K, m, _ = shape = coefficients.shape
         slopes, intercepts = split_columns(coefficients, self)
-        kept = torch.empty(self.n_rows, m, S, K, dtype=self.dtype, device=self.device)
+        kept = torch.empty(m, S, K, self.n_rows, dtype=self.dtype, device=self.device)
+        kept = kept.permute(3, 0, 1, 2)
 
         def work(ranges):
             for start, stop in ranges:
                 (z,) = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
                 target = self.target[start:stop].to(self.dtype)
-                kept[start:stop] = function(z, target).view(-1, m, S, K)
+                kept[start:stop] = function(z, target).unflatten(2, (S, K))
 
-        over_chunks(self._ranges(slopes.shape[1]), self.device, work)
+        over_chunks(self._ranges(len(slopes)), self.device, work)
         return [kept]
 
     def visit(self, coefficients, function):
@@ -234,7 +235,7 @@ class ChunkedRows:
                 z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
                 function(z, self._chunk(start, stop, shape[1]))
 
-        over_chunks(self._ranges(slopes.shape[1]), self.device, work)
+        over_chunks(self._ranges(len(slopes)), self.device, work)
 
     def reweighted(self, factor):
         """See ``Rows.reweighted``."""
@@ -248,6 +249,6 @@ class ChunkedRows:
         target = self.target[start:stop].to(self.dtype)
         known = None if kept is None else kept[0][start:stop].flatten(2)
         return Chunk(
-            target, train.repeat(1, starts), validation.repeat(1, starts), known,
+            target, train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T, known,
             slice(start, stop), slice(0, self.weights.n_folds),
         )  # fmt: skip

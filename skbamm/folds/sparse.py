@@ -62,7 +62,7 @@ class SparseRows(ChunkedRows):
         for start, stop in self._ranges(0):
             z = self._block(start, stop).predict(slopes, intercepts)
             chunk = self._chunk(start, stop, S)
-            weights = function(blocks(z, coefficients.shape), chunk)[0][0].view(-1, m, S, K)
+            weights = function(blocks(z, coefficients.shape), chunk)[0][0].unflatten(2, (S, K))
             weights = weights.mean(3, keepdim=True) if share else weights
             block = self.X[start:stop]
             if self.n_features <= _FEW_FEATURES:
@@ -85,7 +85,7 @@ class SparseRows(ChunkedRows):
         X = torch.as_tensor(block.toarray(), dtype=torch.float64, device=self.device)
         if self.fit_intercept:
             X = torch.cat([X, X.new_ones(len(X), 1)], 1)
-        dense += weighted_gram(X, weights.flatten(1)).view(dense.shape).cpu()
+        dense += weighted_gram(X, weights.flatten(1).T).view(dense.shape).cpu()
 
     def _ranges(self, columns):
         starts = range(0, self.n_rows, _CHUNK_ROWS)
@@ -112,12 +112,12 @@ class _Block:
 
     def predict(self, slopes, intercepts):
         """See ``rows.Block.predict``."""
-        z = self.X @ slopes
+        z = (self.X @ slopes.T.contiguous()).T.contiguous()
         return z if intercepts is None else z.add_(intercepts)
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""
-        return (self.Xt @ flat).T
+        return (self.Xt @ flat.T.contiguous()).T
 
 
 def _squared(matrix):

@@ -172,7 +172,8 @@ class FoldWeights:
 
     def _counts(self, parts) -> Tensor:
         """How often each row is in each fold's part, in bytes where they are wide enough."""
-        counts = np.zeros((self.n_rows, self.n_folds), dtype=np.uint8)
+        # The rows lie innermost, as they do in a pass.
+        counts = np.zeros((self.n_folds, self.n_rows), dtype=np.uint8).T
         for k, part in enumerate(parts):
             count = np.bincount(_indices(part, self.n_rows), minlength=self.n_rows)
             if count.max(initial=0) > np.iinfo(counts.dtype).max:

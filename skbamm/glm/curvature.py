@@ -174,7 +174,9 @@ class HessianProduct:
 
     def select(self, starts):
         """Return the map of these starts."""
-        kept = None if self.kept is None else [part[:, :, starts] for part in self.kept]
+        kept = None
+        if self.kept is not None:  # the rows lie innermost, and must go on to
+            kept = [part.permute(1, 2, 3, 0)[:, starts].permute(3, 0, 1, 2) for part in self.kept]
         problem = self.problem.select(starts)
         return HessianProduct(problem, self.x[starts], self.y[starts], self.mu, kept)
 

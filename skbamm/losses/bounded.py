@@ -10,6 +10,8 @@ import math
 
 import torch
 
+from skbamm.losses.multinomial import one_hot, softmax
+
 
 class ExpectedErrorLoss:
     """``1 - p(t)``: the error rate of a classifier that draws its answer from its probabilities.
@@ -39,19 +41,16 @@ class ExpectedErrorLoss:
         """Return value and gradient; there is no Hessian."""
         if u is not None:
             raise NotImplementedError("the expected error is not convex: it is no lower loss")
-        label = target[:, 0, 0].long()
         if self.n_outputs == 1:
             sign = 2 * target - 1
             p = torch.sigmoid(sign * z)
             value, gradient = 1 - p[:, 0], -sign * p * (1 - p)
         else:
-            probabilities = torch.softmax(z, 1)
-            index = label[:, None, None].expand(-1, 1, z.shape[2])
-            p = probabilities.gather(1, index)
-            value, gradient = 1 - p[:, 0], p * probabilities
-            gradient.scatter_add_(1, index, -p)
+            hot, probabilities = one_hot(target, self.n_outputs), softmax(z)[0]
+            p = (probabilities * hot).sum(1, keepdim=True)
+            value, gradient = 1 - p[:, 0], (probabilities - hot).mul_(p)
         if self.class_factor is not None:
-            factor = self.class_factor.to(z.dtype)[label][:, None]
+            factor = self.class_factor.to(z.dtype)[target[:, 0, 0].long()][:, None]
             value, gradient = value * factor, gradient * factor[:, None]
         return value, gradient, None
 
@@ -114,12 +113,11 @@ class NoisyLabelLoss:
         """Return value and gradient; there is no Hessian."""
         if u is not None:
             raise NotImplementedError("the loss of noisy labels is not convex: it is no lower loss")
-        likely = self.noise.to(z.dtype).T[target[:, 0, 0].long()].log()[:, :, None]
+        likely = self.noise.to(z.dtype)[:, target[:, 0, 0].long()].log().T[:, :, None]
         both = torch.cat([-0.5 * z, 0.5 * z], 1) if self.n_outputs == 1 else z
-        logs = torch.log_softmax(both, 1)
-        joint = likely + logs
-        value = -torch.logsumexp(joint, 1)
-        gradient = logs.exp() - torch.softmax(joint, 1)
+        true, normaliser = softmax(both)
+        given_label, joint = softmax(both + likely)
+        value, gradient = (normaliser - joint)[:, 0], true - given_label
         return value, gradient[:, 1:] if self.n_outputs == 1 else gradient, None
 
 

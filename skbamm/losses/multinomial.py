@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+
+
+def softmax(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the softmax over the outputs and ``logsumexp(z)``, of the shape (n, 1, C).
+
+    torch's own would bring the outputs innermost in memory.
+    """
+    top = z.amax(1, keepdim=True)
+    p = (z - top).exp_()
+    total = p.sum(1, keepdim=True)
+    return p.div_(total), total.log_().add_(top)
+
+
+def one_hot(target: Tensor, n_outputs: int) -> Tensor:
+    """Return ones where the class numbers are, (n, m, 1)."""
+    classes = torch.arange(n_outputs, dtype=target.dtype, device=target.device)
+    return (classes[:, None] == target.flatten()).to(target.dtype).T[:, :, None]
 
 
 class MultinomialLoss:
@@ -21,8 +39,7 @@ class MultinomialLoss:
 
     def targets(self, target):
         """Return one-hot rows (n, m, 1)."""
-        hot = torch.nn.functional.one_hot(target.long().flatten(), self.n_outputs)
-        return hot.to(target.dtype)[:, :, None]
+        return one_hot(target, self.n_outputs)
 
     def start(self, mean):
         """Return zero."""
@@ -30,16 +47,13 @@ class MultinomialLoss:
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
-        top = z.amax(1, keepdim=True)
-        p = (z - top).exp_()
-        total = p.sum(1, keepdim=True)
-        value = torch.log(total).add_(top)[:, 0] - (z * target).sum(1)
-        p /= total
+        p, normaliser = softmax(z)
+        value = normaliser[:, 0] - (z * target).sum(1)
         return value, p - target, None if u is None else self.hessian(p, u)
 
     def curvature(self, z, target):
         """Return the probabilities p."""
-        return torch.softmax(z, 1)
+        return softmax(z)[0]
 
     def hessian(self, curvature, u):
         """Return ``p u - p (p' u)``."""
