@@ -167,11 +167,17 @@ class ScalarStep:
     rising side; the next point is the minimiser of the cubic through both ends and slopes.
     Until there is a bracket, steps grow downhill. All starts look at the same function of one
     variable, so what one has seen serves the others.
+
+    Parameters
+    ----------
+    first : float, default=1
+        Length of the first step downhill.
     """
 
-    first, longest, narrow = 1.0, 4.0, 1e-4
+    longest, narrow = 4.0, 1e-4
 
-    def __init__(self):
+    def __init__(self, first: float = 1.0):
+        self.first = first
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._width: float | None = None  # of the last bracket
 

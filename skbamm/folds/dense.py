@@ -13,6 +13,7 @@ from skbamm.folds.passes import blocks, join, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
+_SEED = 2302_03407  # one that nobody else will have drawn rows with
 _TAKEN = 1024  # rows that are taken and converted at a time
 
 
@@ -97,7 +98,7 @@ class DenseRows(ChunkedRows):
 def _spread(n_rows: int, count: int) -> np.ndarray:
     """Return one row at random of each of ``count`` even parts, the same ones every time."""
     step = n_rows / count
-    jitter = np.random.default_rng(0).random(count)
+    jitter = np.random.default_rng(_SEED).random(count)
     return ((np.arange(count) + jitter) * step).astype(np.intp)
 
 

@@ -17,7 +17,7 @@ from skbamm.folds import Kept, map_in_threads
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 30, 0.03, 0.3, 1e-4
-_CG_LEAST, _CG_PRICE = 2, 4  # rows a feature, and passes, that their preconditioner is worth
+_CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
 _LARGE = 256  # coefficients from which outputs are worth a thread each
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 

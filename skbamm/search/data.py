@@ -18,7 +18,9 @@ from skbamm.models import NotApplicable, remember_features
 
 _GPU_WORTH = 1_000_000  # entries of X from which a GPU is chosen by itself
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
-_SINGLE_SPREAD = 1e3  # scales and offsets of features that single precision can bear
+# Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
+# products are as accurate as any other's, but an offset leaves no digits to what varies.
+_SINGLE_SPREAD, _SINGLE_OFFSET = 1e5, 1e3
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,6 @@ def _well_scaled(matrix: Any) -> bool:
     seen = spread > 0
     if not seen.any():
         return False
-    near = (mean[seen] < _SINGLE_SPREAD * spread[seen]).all()
-    constant = mean[~seen].max(initial=0) < _SINGLE_SPREAD * spread[seen].max()
+    near = (mean[seen] < _SINGLE_OFFSET * spread[seen]).all()
+    constant = mean[~seen].max(initial=0) < _SINGLE_OFFSET * spread[seen].max()
     return bool(near and constant and spread.max() < _SINGLE_SPREAD * spread[seen].min())

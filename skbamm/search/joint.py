@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, solve, solve_lower
+from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
+from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
@@ -20,13 +22,15 @@ from skbamm.models import NotApplicable, Task, Twin
 from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
 from skbamm.search.row_weights import RowWeights
+from skbamm.search.screening import screen, some_rows
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER = 10, 20
-_SOME_ROWS = 16384  # rows, or 100 for each feature, that models are begun with
+_MANY_ROWS = 65536  # rows from which there are three starts
+_NEAR = 0.3  # first step from where a search on some rows ended
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
@@ -98,7 +102,7 @@ class JointSolver:
         if row_weights is not None:
             self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
         columns = len(self.used) * task.loss.n_outputs
-        many = columns > _FEW_COLUMNS or len(task.target) > 4 * _SOME_ROWS
+        many = columns > _FEW_COLUMNS or len(task.target) > _MANY_ROWS
         self.n_starts = 3 if many else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
@@ -144,29 +148,34 @@ class JointSolver:
             chosen = replace(chosen, loss=upper_loss, output_scale=None, root=False)
         low, high = axis.bounds()
         x0 = torch.linspace(low, high, self.n_starts + 2, dtype=torch.float64, device=self.device)
-        x0 = x0[1:-1, None]
-        few, y0 = self._some_rows(), None
-        if few is not None:
-            # Models of some rows are close to those of all, and cost next to nothing.
-            y0 = solve_lower(self._glm(axis, few, self.n_starts), x0, tol=_BEGIN_TOL).y
-        problem = self._problem(axis, self.n_starts, self.dtype, chosen)
-        finish = 3 if few is None else 0  # of many rows, a pass costs more than it can gain
+        began = time.perf_counter()
+
+        def on_some(rows, starts):
+            # A row of some stands for several, but the penalty for as many rows as there are.
+            return self._glm(
+                axis, rows, starts, n_rows / rows.n_rows,
+                criterion=chosen, bounds=self.bounds(axis),
+            )  # fmt: skip
+
+        few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
+        begin = screen(on_some, few, x0[1:-1, None], max_iter, max_time)
+        if begin.ended is not None:
+            return begin.ended, chosen, float(begin.start)
+        if max_time is not None:
+            max_time = max(max_time - (time.perf_counter() - began), 0.0)
+        near = few is not None
         result = solve(
-            problem, x0, y0=y0, max_iter=max_iter, tol=tol, max_time=max_time, finish=finish
-        )
+            self._problem(axis, len(begin.x), self.dtype, chosen), begin.x, y0=begin.y, v0=begin.v,
+            schedule=adaptive(1, x_step=ScalarStep(_NEAR if near else 1.0)),
+            max_iter=max_iter, tol=tol, max_time=max_time,
+            finish=0 if near else 3,  # of many rows, a pass costs more than it can gain
+        )  # fmt: skip
         self._metric = result.curvature
-        return result, chosen, float(x0[result.start])
+        return result, chosen, float(begin.start[result.start])
 
     def _some_rows(self):
-        """Return enough rows to begin with, or None if there are not many more."""
-        if self.least_squares:
-            return None
-        rows = self.rows(self.dtype)
-        enough = max(_SOME_ROWS, 100 * rows.n_coefficients)
-        if rows.n_rows < 4 * enough:
-            return None
-        chosen = np.random.default_rng(0).choice(rows.n_rows, enough, replace=False)
-        return rows.take(np.sort(chosen))
+        """Return rows to begin with, or None where all are as cheap."""
+        return None if self.least_squares else some_rows(self.rows(self.dtype))
 
     def polish(self, axis: Axis, x: list[float], y: Tensor) -> FoldSolutions:
         """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
@@ -275,8 +284,8 @@ class JointSolver:
             options["metric_rows"] = self.rows(metric_dtype)
         return self._glm(axis, self.rows(dtype), starts, **options)
 
-    def _glm(self, axis, rows, starts, **options):
-        strength = self.strength(axis, rows)
+    def _glm(self, axis, rows, starts, factor=1.0, **options):
+        strength = self.strength(axis, rows, factor)
         mean_loss = self.twin.mean_loss
         return GLMProblem(rows, self.task.loss, strength, starts, mean_loss=mean_loss, **options)
 
@@ -287,9 +296,9 @@ class JointSolver:
         ends = axis.bounds()
         return tuple(torch.tensor([e], dtype=torch.float64, device=self.device) for e in ends)
 
-    def strength(self, axis, rows):
-        """Return the map of x to the strengths (N, 1, p): none on the intercept."""
-        mask = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
+    def strength(self, axis, rows, factor=1.0):
+        """Return the map of x to the strengths (N, 1, p), times a factor; none on the intercept."""
+        mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
         if rows.fit_intercept:
             mask[-1] = 0.0
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.utils.validation import _num_samples
 
 _FOLDS = 5
 _PARTITIONS: dict[type, Any] = {  # that draw rows at random, and partitions like them
@@ -14,11 +15,15 @@ _PARTITIONS: dict[type, Any] = {  # that draw rows at random, and partitions lik
     ShuffleSplit: KFold,
     StratifiedShuffleSplit: StratifiedKFold,
 }
+MANY = 20_000  # rows that are learned from without such pains
 _REPEATS = 3  # partitions that the final weights are learned with, where the splits are ours
 
 
 def inner_splits(splits: list, k: int) -> list:
-    """Split fold k's training rows by the other folds, so that its test rows stay unseen."""
+    """Split fold k's training rows by the other folds, so that its test rows stay unseen.
+
+    Where half of the rows are enough to learn from, they are split in two.
+    """
     train = np.unique(splits[k][0])
     inner = []
     for j, (other, _) in enumerate(splits):
@@ -27,16 +32,27 @@ def inner_splits(splits: list, k: int) -> list:
         if j != k and len(kept) and len(out):
             inner.append((kept, out))
     if len(inner) > 1 and len(np.unique(np.concatenate([out for _, out in inner]))) == len(train):
-        return inner
+        return inner if len(train) < MANY else _halves(train, inner)
     # They do not hold out every row, so not every row could be judged.
     halves = KFold(min(5, len(train)), shuffle=True, random_state=0)
     return [(train[a], train[b]) for a, b in halves.split(train)]
 
 
+def _halves(train: np.ndarray, inner: list) -> list:
+    """Put every other fold together, where they part the rows."""
+    tests = [np.sort(np.concatenate([out for _, out in inner[i::2]])) for i in (0, 1)]
+    if sum(map(len, tests)) > len(train):
+        return inner
+    return [(np.setdiff1d(train, out), out) for out in tests]
+
+
 def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
-    """Return further partitions of the kind of ``cv``, if rows may be split at random."""
+    """Return further partitions of the kind of ``cv``, if rows may be split at random.
+
+    They make up for what chance does to the folds of few rows.
+    """
     kind = _PARTITIONS.get(type(cv))
-    if kind is None:
+    if kind is None or _num_samples(X) >= MANY:
         return []
     n_splits = cv.n_splits if kind is type(cv) else _FOLDS
     return [

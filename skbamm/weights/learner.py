@@ -66,12 +66,15 @@ class FoldModel:
             bounds=(x, x), prior=prior, share=self.share, mean_loss=self.mean_loss,
         )  # fmt: skip
 
-    def judge(self, y: Tensor) -> Quality:
-        """Return how likely each label is right, from the folds that held it out."""
+    def judge(self, y: Tensor, before: Quality | None = None) -> Quality:
+        """Return how likely each label is right, from the folds that held it out.
+
+        An earlier judgement saves some work.
+        """
         z, seen = out_of_fold(self.rows, y, len(self.share))
         count = self.share * (self.share > 0).sum() * seen  # one a row in the mean
         if self.classes:
-            quality = label_quality(z, self.target.long(), count, self.trusted)
+            quality = label_quality(z, self.target.long(), count, self.trusted, before)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
             quality = target_quality(residual, count, self.trusted)
@@ -132,14 +135,14 @@ def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _
     """
     problem = model.problem(FreeWeights(model.trusted), x)
     w = torch.ones_like(model.share) if w is None else w
-    y, metric = None, None
+    y, metric, quality = None, None, None
     for _ in range(rounds):
         at = torch.cat([x, w])[None]
         if metric is not None and y is not None:
             metric = metric.at(at, y)  # weights change it less than it would cost anew
         solution = solve_lower(problem, at, y, tol=_LOWER_TOL, curvature=metric)
         y, metric = solution.y, solution.curvature
-        quality = model.judge(y)
+        quality = model.judge(y, quality)
         before, w = w, quality.right.clamp_min(FLOOR)
         if float((w - before).abs().mean()) < _SETTLED:
             break
@@ -194,7 +197,8 @@ def learn(
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
     after = model.problem(FreeWeights(model.trusted), x)
     at = torch.cat([x, w])[None]
-    quality = model.judge(solve_lower(after, at, result.y[None], tol=_LOWER_TOL).y)
+    last = solve_lower(after, at, result.y[None], tol=_LOWER_TOL, curvature=result.curvature)
+    quality = model.judge(last.y, quality)
     if kind != "free":
         return Learned(w, quality, result, result.x[1:])
     # What a row does for the others is one thing, what its label is likely to be another.

@@ -36,15 +36,22 @@ class Quality:
         Estimated share of wrong labels.
     loss : UpperLoss
         Log loss of labels with this noise.
+    slope : float
+        Of the predictors.
     """
 
     right: Tensor
     rate: float
     loss: Any
+    slope: float = 1.0
 
 
 def label_quality(
-    z: Tensor, label: Tensor, weight: Tensor, trusted: Tensor | None = None
+    z: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    trusted: Tensor | None = None,
+    before: Quality | None = None,
 ) -> Quality:
     """Probability that a class label is right.
 
@@ -62,6 +69,8 @@ def label_quality(
         How much each row counts.
     trusted : Tensor of bool of shape (n,), optional
         Rows whose labels are right.
+    before : Quality, optional
+        An earlier judgement to begin with.
     """
     outputs = z.shape[1]
     if outputs == 1:
@@ -76,7 +85,8 @@ def label_quality(
     same = torch.eye(m, dtype=z.dtype, device=z.device)
     slope, rate = 1.0, 0.2
     noise = (1 - rate) * same + rate * even
-    before = -torch.inf
+    if before is not None:
+        slope, noise = before.slope, before.loss.noise
     for _ in range(_MAX_ITER):
         joint = torch.softmax(slope * z, 1) * noise[:, label].T
         total = joint.sum(1, keepdim=True).clamp_min(_FLOOR)
@@ -87,13 +97,13 @@ def label_quality(
         last = noise
         noise = counts + _PRIOR * ((1 - rate) * same + rate * even)
         noise = noise / noise.sum(1, keepdim=True)
-        before, slope = slope, _slope(z, true * weight[:, None], slope)
-        if abs(slope / before - 1) < 1e-3 and float((noise - last).abs().max()) < 1e-4:
+        flatter, slope = slope, _slope(z, true * weight[:, None], slope)
+        if abs(slope / flatter - 1) < 1e-3 and float((noise - last).abs().max()) < 1e-4:
             break
     joint = torch.softmax(slope * z, 1) * noise[:, label].T
     right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
     loss = NoisyLabelLoss(outputs, noise)
-    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss)
+    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss, slope)
 
 
 def _slope(z: Tensor, true: Tensor, slope: float) -> float:
