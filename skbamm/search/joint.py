@@ -129,10 +129,13 @@ class JointSolver:
         tol: float,
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
+        begin: float | None = None,
+        rough: bool = False,
     ) -> tuple[BilevelResult, Criterion, float]:
         """Search an interval by sl-BAMM.
 
-        ``upper_loss`` takes the place of the criterion's own.
+        ``upper_loss`` takes the place of the criterion's own. Of many rows, ``begin`` takes the
+        place of several starting points, and ``rough`` is content with a search on some.
 
         Returns
         -------
@@ -158,20 +161,21 @@ class JointSolver:
             )  # fmt: skip
 
         few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
-        begin = screen(on_some, few, x0[1:-1, None], max_iter, max_time)
-        if begin.ended is not None:
-            return begin.ended, chosen, float(begin.start)
+        near = few is not None
+        x0 = x0[1:-1, None] if begin is None or not near else x0.new_tensor([[begin]])
+        first = screen(on_some, few, x0, max_iter, max_time)
+        if first.found is not None and (rough or first.ended):
+            return first.found, chosen, float(first.start)
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
-        near = few is not None
         result = solve(
-            self._problem(axis, len(begin.x), self.dtype, chosen), begin.x, y0=begin.y, v0=begin.v,
+            self._problem(axis, len(first.x), self.dtype, chosen), first.x, y0=first.y, v0=first.v,
             schedule=adaptive(1, x_step=ScalarStep(_NEAR if near else 1.0)),
             max_iter=max_iter, tol=tol, max_time=max_time,
             finish=0 if near else 3,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         self._metric = result.curvature
-        return result, chosen, float(begin.start[result.start])
+        return result, chosen, float(first.start[result.start])
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""

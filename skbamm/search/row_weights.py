@@ -22,12 +22,15 @@ class RowWeights:
         For the model of each split, learned without its test rows.
     upper_loss : UpperLoss or None
         What the penalty is chosen by: the log loss of labels with the noise that was found.
+    begin : float or None
+        Where the penalty's optimum was with weights close to these.
     """
 
     name: str
     rows: np.ndarray
     folds: np.ndarray
     upper_loss: Any = None
+    begin: float | None = None
 
     def give(self, fit_params: dict[str, Any], place: np.ndarray, fold: int | None):
         """Return the parameters of a fit on the rows at ``place`` with their weights.

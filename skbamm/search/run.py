@@ -169,7 +169,7 @@ class SearchRun:
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
             axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
-            upper_loss=upper_loss,
+            upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
         )  # fmt: skip
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")

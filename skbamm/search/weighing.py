@@ -7,7 +7,7 @@ were fitted to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,10 @@ from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import threads_for_rows
 from skbamm.glm import GLMProblem
-from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank
-from skbamm.search.partitions import inner_splits, more_partitions, trusted_splits
+from skbamm.search.partitions import MANY, inner_splits, more_partitions, trusted_splits
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
 from skbamm.search.weighing_input import (
@@ -35,6 +34,7 @@ from skbamm.search.weighing_input import (
     robust_criterion,
     user_weight,
 )
+from skbamm.search.weights_found import WeightsFound, history_of, mean_noise, mean_right
 from skbamm.space import Space, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
@@ -42,44 +42,6 @@ from skbamm.weights.weightings import FLOOR
 _NOTHING = 1e-12
 _FAR = 1.5  # most that the logarithm of a penalty goes on the way
 _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
-
-
-@dataclass
-class WeightsFound:
-    """What was learned of the rows.
-
-    Attributes
-    ----------
-    row_weights : RowWeights
-    splits : list of (train, test)
-        What the search is to score on: trusted rows only, if there are any.
-    quality : ndarray of shape (n,)
-        Probability that the given label is right.
-    issues : ndarray of bool of shape (n,)
-    weight : ndarray of shape (n,) or None
-        The user's sample weights.
-    chosen : dict
-        The kind and the prior.
-    history : dict of ndarray
-    """
-
-    row_weights: RowWeights
-    splits: list
-    quality: np.ndarray
-    issues: np.ndarray
-    weight: np.ndarray | None
-    chosen: dict[str, Any]
-    history: dict[str, np.ndarray]
-
-    def publish(self, search: Any) -> None:
-        """Set the attributes of a fitted search."""
-        own = 1.0 if self.weight is None else self.weight
-        search.sample_weight_ = own * self.row_weights.rows
-        search.fold_sample_weight_ = (own * self.row_weights.folds.T).T
-        search.label_quality_, search.label_issues_ = self.quality, self.issues
-        search.weights_params_ = self.chosen
-        search.weights_score_ = float(getattr(search, "best_score_", np.nan))
-        search.history_.update(self.history)
 
 
 class Weigher:
@@ -204,14 +166,17 @@ class Weigher:
         for k, (train, _) in enumerate(splits):
             only[train, k] = True
         self._say(f"judging the labels of {n} rows in {len(splits)} folds")
-        x, begun, noise = self._begin(splits, inner, only)
+        x, end, begun, noise = self._begin(splits, inner, only)
         best: Any = None
         for kind, prior in self.given.candidates():
-            self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
-            found = [
-                self._weigh(inner[k], x, only[:, k], begun[k], kind, prior)
-                for k in range(len(splits))
-            ]
+            found = begun
+            if n < MANY or len(self.given.candidates()) > 1:
+                self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
+                found = [
+                    self._weigh(inner[k], x, only[:, k], begun[k].quality.right, kind, prior)
+                    for k in range(len(splits))
+                ]
+            # Else the judgement, which is close, serves to choose the penalty.
             factors = self._factors(found, only)
             value = self._value(splits, factors, noise)
             if best is None or value < best[0]:
@@ -220,7 +185,8 @@ class Weigher:
         noise = mean_noise([one.quality.loss for one in found])
         self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
-        final = self._weigh(everything, x, np.ones(n, bool), None, kind, prior)
+        right = mean_right(found, only)
+        final = self._weigh(everything, x, np.ones(n, bool), right, kind, prior)
         rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
         if not self.given.refit_on_trusted:
             rows = np.where(self.trusted, 0.0, rows)
@@ -229,7 +195,10 @@ class Weigher:
         self._say(f"{int((quality < 0.5).sum())} labels are more likely wrong than right")
         self._check_classes(rows)
         name = fit_name(self.estimator)
-        row_weights = RowWeights(name, rows, factors, noise if self._auto else None)
+        row_weights = RowWeights(
+            name, rows, factors, noise if self._auto else None,
+            float(end) if self.given.proxy is None else None,
+        )  # fmt: skip
         return WeightsFound(
             row_weights, scored, quality, quality < 0.5, self.weight,
             {"kind": kind, "prior": prior}, history_of(final, kind),
@@ -241,15 +210,21 @@ class Weigher:
             print(f"[BAMM] {message}")
 
     def _begin(self, splits, inner, only):
-        """Judge each fold's rows; return a penalty to learn with, the judgements and the noise."""
+        """Judge each fold's rows.
+
+        Returns a penalty to learn with, the one to expect, the judgements and the noise.
+        """
         n, folds = only.shape
-        x = self._penalty(splits, np.ones((n, folds)), None)  # of the noise nothing is known yet
+        # Of the noise nothing is known yet, so there is no need to be exact, here and at the end:
+        # some of many rows tell where to go.
+        x = self._penalty(splits, np.ones((n, folds)), None, rough=True)
         begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
         noise = mean_noise([one.quality.loss for one in begun])
-        final = self._penalty(splits, self._factors(begun, only), noise)
+        factors = self._factors(begun, only)
+        end = self._penalty(splits, factors, noise, begin=float(x), rough=True)
         # Where labels are still in doubt the penalty must be stronger than it will be: else the
         # models imitate the rows that they judge. Half the way, and not far, has done well.
-        return x + (0.5 * (final - x)).clamp(-_FAR, _FAR), begun, noise
+        return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
 
     def _check_classes(self, rows) -> None:
         """Refuse weights that leave a class without any row."""
@@ -264,7 +239,7 @@ class Weigher:
                 f"SampleWeights: every row of class {name!r} has weight zero (sample_weight)."
             )
 
-    def _penalty(self, splits, factors, noise) -> torch.Tensor:
+    def _penalty(self, splits, factors, noise, **options) -> torch.Tensor:
         """Search the penalty for models whose weights were learned without the test rows.
 
         They are judged by the likelihood of the labels, wrong ones included. The expected error
@@ -276,7 +251,7 @@ class Weigher:
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         result, _, _ = joint.search(
             self.axis, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
-            max_time=None, upper_loss=noise if self._auto else None,
+            max_time=None, upper_loss=noise if self._auto else None, **options,
         )  # fmt: skip
         return result.x.double().cpu().reshape(1)
 
@@ -316,7 +291,7 @@ class Weigher:
             kind=kind,
             prior=prior,
             group=None if self.group is None else torch.as_tensor(self.group, device=device),
-            begin=None if begin is None else begin.quality.right.clamp_min(FLOOR),
+            begin=None if begin is None else begin.to(device).clamp_min(FLOOR),
         )
 
     def _solver(self, splits, row_weights):
@@ -355,29 +330,3 @@ class Weigher:
         w = np.stack([one.weight.cpu().numpy() for one in found], 1)
         own = only if self.weight is None else self.weight[:, None] * only
         return w * (own.sum(0) / (own * w).sum(0))
-
-
-def history_of(found: Learned, kind: str) -> dict[str, np.ndarray]:
-    """Return how the final weights were learned."""
-    assert found.result is not None
-    path = found.result.history
-    history = {
-        "weights_seconds": np.asarray(path["seconds"]),
-        "weights_criterion": np.asarray(path["upper"]),
-        "weights_kkt_residual": np.asarray(path["kkt_residual"]),
-    }
-    if "x" in path:
-        name = "group_weight" if kind == "groups" else "score_parameters"
-        history[name] = torch.stack([x[1:] for x in path["x"]]).cpu().numpy()
-    return history
-
-
-def mean_noise(losses: list) -> Any:
-    """Return the loss of labels with the mean of the noise that several folds found."""
-    first = losses[0]
-    if isinstance(first, NoisyLabelLoss):
-        return NoisyLabelLoss(first.n_outputs, torch.stack([one.noise for one in losses]).mean(0))
-    figures = [
-        np.mean([getattr(one, name) for one in losses]) for name in ("narrow", "wide", "rate")
-    ]
-    return OutlierLoss(*map(float, figures))

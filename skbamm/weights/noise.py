@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,8 @@ _PRIOR = 20.0  # rows of each class that the even noise counts for, beside those
 _SURE = 0.003
 _MAX_ITER, _TOL = 100, 1e-7
 _FLOOR = 1e-12
+_ENOUGH = 20_000  # rows that slope and noise are fitted to, where there are many more
+_SEED = 2302_03407  # one that nobody else will have drawn rows with
 _WIDE = 3.0  # least ratio of the spreads of wrong and right targets
 
 
@@ -76,9 +79,28 @@ def label_quality(
     if outputs == 1:
         z = torch.cat([-0.5 * z, 0.5 * z], 1)
     z = z - z.amax(1, keepdim=True)
-    n, m = z.shape
+    sure = torch.zeros(len(z), dtype=torch.bool, device=z.device) if trusted is None else trusted
+    slope, noise, rate = _fit_noise(before, *_some(z, label, weight, sure))
+    joint = torch.softmax(slope * z, 1) * noise[:, label].T
+    right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
+    loss = NoisyLabelLoss(outputs, noise)
+    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss, slope)
+
+
+def _some(*arrays: Tensor) -> tuple[Tensor, ...]:
+    """Return enough rows, spread at random, to fit a few numbers to."""
+    n = len(arrays[0])
+    if n <= 2 * _ENOUGH:
+        return arrays
+    rows = np.sort(np.random.default_rng(_SEED).choice(n, _ENOUGH, replace=False))
+    index = torch.as_tensor(rows, device=arrays[0].device)
+    return tuple(array[index] for array in arrays)
+
+
+def _fit_noise(before: Quality | None, z: Tensor, label: Tensor, weight: Tensor, sure: Tensor):
+    """Return the slope, the noise and the share of wrong labels by EM."""
+    m = z.shape[1]
     hot = torch.nn.functional.one_hot(label, m).to(z.dtype)
-    sure = torch.zeros(n, dtype=torch.bool, device=z.device) if trusted is None else trusted
     doubtful = (weight * ~sure)[:, None]
     mass = doubtful.sum().clamp_min(_FLOOR)
     even = (1 - torch.eye(m, dtype=z.dtype, device=z.device)) / (m - 1)
@@ -100,10 +122,7 @@ def label_quality(
         flatter, slope = slope, _slope(z, true * weight[:, None], slope)
         if abs(slope / flatter - 1) < 1e-3 and float((noise - last).abs().max()) < 1e-4:
             break
-    joint = torch.softmax(slope * z, 1) * noise[:, label].T
-    right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
-    loss = NoisyLabelLoss(outputs, noise)
-    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss, slope)
+    return slope, noise, rate
 
 
 def _slope(z: Tensor, true: Tensor, slope: float) -> float:

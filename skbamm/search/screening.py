@@ -1,0 +1,92 @@
+"""Finds where on an interval to begin, from some of many rows.
+
+How strong a penalty ought to be beside the sum of the losses hardly depends on how many rows
+there are; so a search on some rows, from several starting points, costs little and ends close to
+where that on all rows will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, solve
+from skbamm.bilevel.result import Status
+
+_ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
+_PER_FEATURE = 20
+_WORTH = 3  # times as many rows there must be
+# Not 0: who drew the rows to spoil, or to test on, with that seed would find just these here.
+_SEED = 2302_03407
+_TOL = 1e-2  # of the search on some rows: its optimum is another one anyway
+
+
+def some_rows(rows: Any) -> Any:
+    """Return enough of the rows to begin with, or None if there are not many more."""
+    enough = max(_ROWS, _PER_FEATURE * rows.n_coefficients)
+    if rows.n_rows < _WORTH * enough:
+        return None
+    chosen = np.random.default_rng(_SEED).choice(rows.n_rows, enough, replace=False)
+    return rows.take(np.sort(chosen))
+
+
+@dataclass
+class Beginning:
+    """Where a search on all rows is to begin.
+
+    Attributes
+    ----------
+    x : Tensor of shape (S, h)
+    y, v : Tensor of shape (S, K, m, p), or None
+        Models and multipliers of some rows.
+    start : Tensor of shape (S,)
+        Where on the interval each of these grew from.
+    found : BilevelResult or None
+        Of some rows.
+    """
+
+    x: Tensor
+    y: Tensor | None
+    v: Tensor | None
+    start: Tensor
+    found: BilevelResult | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the user's time or patience ended with it."""
+        found = self.found
+        return found is not None and found.status in (Status.INTERRUPTED, Status.MAX_TIME)
+
+
+def screen(
+    problem: Callable[[Any, int], Any],
+    few: Any,
+    x0: Tensor,
+    max_iter: int,
+    max_time: float | None,
+) -> Beginning:
+    """Search from several starting points, on some rows.
+
+    Parameters
+    ----------
+    problem : callable
+        Maps rows and a number of starts to a problem.
+    few : Rows or None
+        What ``some_rows`` returned.
+    x0 : Tensor of shape (S, 1)
+    max_iter, max_time
+        As for ``solve``.
+    """
+    if few is None:
+        return Beginning(x0, None, None, x0[:, 0])
+    found = solve(
+        problem(few, len(x0)), x0, max_iter=max_iter, tol=_TOL, max_time=max_time, finish=0
+    )
+    if not bool(torch.isfinite(found.y).all()):
+        return Beginning(x0, None, None, x0[:, 0])
+    return Beginning(found.x[None], found.y[None], found.v[None], x0[found.start], found)
