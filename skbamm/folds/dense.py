@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -38,6 +39,7 @@ class DenseRows(ChunkedRows):
         self.n_folds, self.device = weights.n_folds, X.device
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
+        self._index: Tensor | None = None  # which rows of X these are, if not all
         self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
 
     def take(self, rows):
@@ -54,8 +56,7 @@ class DenseRows(ChunkedRows):
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``."""
         if limit < self.n_rows:
-            some = self.take(_spread(self.n_rows, limit))
-            return some.gram(coefficients, function, share, limit)
+            return self._sample(limit).gram(coefficients, function, share, limit)
         _, S, K, m, _ = shape = coefficients.shape
         slopes, intercepts = split_columns(coefficients, self)
         d, p = self.n_features, self.n_coefficients
@@ -82,6 +83,18 @@ class DenseRows(ChunkedRows):
             total[:, d, :d] = total[:, :d, d]
         return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
+    def _sample(self, count):
+        """Return one row at random of each of ``count`` even parts, the same ones every time.
+
+        For a single pass: they are gathered a chunk at a time.
+        """
+        jitter = np.random.default_rng(_SEED).random(count)
+        rows = ((np.arange(count) + jitter) * (self.n_rows / count)).astype(np.intp)
+        some = copy.copy(self)
+        some.n_rows, some._index = count, torch.as_tensor(rows, device=self.device)
+        some.target, some.weights = self.target[some._index], self.weights.take(rows)
+        return some
+
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = DenseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
@@ -92,14 +105,8 @@ class DenseRows(ChunkedRows):
         return chunk_ranges(self.n_rows, self.n_features + _WORK * columns)
 
     def _block(self, start, stop):
-        return _Block(self.X[start:stop].to(self.dtype), self._right)
-
-
-def _spread(n_rows: int, count: int) -> np.ndarray:
-    """Return one row at random of each of ``count`` even parts, the same ones every time."""
-    step = n_rows / count
-    jitter = np.random.default_rng(_SEED).random(count)
-    return ((np.arange(count) + jitter) * step).astype(np.intp)
+        rows = slice(start, stop) if self._index is None else self._index[start:stop]
+        return _Block(self.X[rows].to(self.dtype), self._right)
 
 
 class _Block:

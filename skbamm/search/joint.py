@@ -161,18 +161,16 @@ class JointSolver:
             )  # fmt: skip
 
         few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
-        near = few is not None
-        x0 = x0[1:-1, None] if begin is None or not near else x0.new_tensor([[begin]])
-        first = screen(on_some, few, x0, max_iter, max_time)
+        first = screen(on_some, few, x0[1:-1, None], begin, max_iter, max_time)
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, float(first.start)
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
         result = solve(
             self._problem(axis, len(first.x), self.dtype, chosen), first.x, y0=first.y, v0=first.v,
-            schedule=adaptive(1, x_step=ScalarStep(_NEAR if near else 1.0)),
+            schedule=adaptive(1, x_step=ScalarStep(_NEAR if len(first.x) == 1 else 1.0)),
             max_iter=max_iter, tol=tol, max_time=max_time,
-            finish=0 if near else 3,  # of many rows, a pass costs more than it can gain
+            finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         self._metric = result.curvature
         return result, chosen, float(first.start[result.start])

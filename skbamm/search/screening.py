@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, solve
+from skbamm.bilevel import BilevelResult, solve, solve_lower
 from skbamm.bilevel.result import Status
 
 _ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
@@ -24,6 +23,7 @@ _WORTH = 3  # times as many rows there must be
 # Not 0: who drew the rows to spoil, or to test on, with that seed would find just these here.
 _SEED = 2302_03407
 _TOL = 1e-2  # of the search on some rows: its optimum is another one anyway
+_MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
 
 
 def some_rows(rows: Any) -> Any:
@@ -66,11 +66,15 @@ class Beginning:
 def screen(
     problem: Callable[[Any, int], Any],
     few: Any,
-    x0: Tensor,
+    starts: Tensor,
+    begin: float | None,
     max_iter: int,
     max_time: float | None,
 ) -> Beginning:
-    """Search from several starting points, on some rows.
+    """Search some rows.
+
+    What lies beyond all starting points may be a plain where the models hardly differ, and some
+    rows tell nothing of all: then all rows are searched from all starting points.
 
     Parameters
     ----------
@@ -78,15 +82,20 @@ def screen(
         Maps rows and a number of starts to a problem.
     few : Rows or None
         What ``some_rows`` returned.
-    x0 : Tensor of shape (S, 1)
+    starts : Tensor of shape (S, 1)
+    begin : float or None
+        Where to begin on some rows, in place of the starting points.
     max_iter, max_time
         As for ``solve``.
     """
     if few is None:
-        return Beginning(x0, None, None, x0[:, 0])
+        return Beginning(starts, None, None, starts[:, 0])
+    x0 = starts if begin is None else starts.new_tensor([[begin]])
     found = solve(
         problem(few, len(x0)), x0, max_iter=max_iter, tol=_TOL, max_time=max_time, finish=0
     )
-    if not bool(torch.isfinite(found.y).all()):
-        return Beginning(x0, None, None, x0[:, 0])
-    return Beginning(found.x[None], found.y[None], found.v[None], x0[found.start], found)
+    one = Beginning(found.x[None], found.y[None], found.v[None], x0[found.start], found)
+    if one.ended or (bool(starts.min() <= found.x) and bool(found.x <= starts.max())):
+        return one
+    y = solve_lower(problem(few, len(starts)), starts, tol=_MODELS_TOL).y
+    return Beginning(starts, y, None, starts[:, 0], found)

@@ -96,6 +96,9 @@ class ScaledMetric:
     def at(self, *where):
         return ScaledMetric(self.inner.at(*where), self.factor)
 
+    def outworn(self, slow):
+        return self.inner.outworn(slow)
+
 
 @pytest.fixture(params=[0, 1])
 def generator(request):

@@ -204,3 +204,49 @@ def test_a_solved_column_stays_finite(generator):
     solved = ConjugateGradient(Product(matrix), Identity(), 30).solve(r)
     assert not solved[:, 0].any()
     assert bool(torch.isfinite(solved).all())
+
+
+class Ageing(Product):
+    """Matrices that move away from where they were, a little at every ``at``."""
+
+    def __init__(self, matrices, drift):
+        super().__init__(matrices)
+        self.drift = drift
+
+    def at(self, *where):
+        return Ageing(self.matrices + self.drift, self.drift)
+
+
+def steps_until_outworn(generator, price, drift, limit=40):
+    """Return the solves and the steps until a new preconditioner is asked for."""
+    matrix, r = matrices(generator), residuals(generator)
+    diagonal = drift * torch.arange(1.0, P + 1).double().diag()
+    metric = ConjugateGradient(Ageing(matrix, diagonal), Cholesky(matrix), M * P, 1e-3, price=price)
+    steps = 0
+    for solves in range(1, limit):
+        metric.solve(r)
+        steps += metric.product.calls
+        assert not (solves == 1 and metric.outworn(True))
+        if metric.outworn(False):
+            return solves, steps
+        metric = metric.at(None, None).select([0, 1, 2])
+    return limit, steps
+
+
+def test_a_new_preconditioner_is_asked_for_once_ageing_has_cost_its_price(generator):
+    solves, steps = steps_until_outworn(generator, 6.0, 0.5)
+    assert 1 < solves < 40
+    assert 6.0 <= steps - solves < 6.0 + 2 * P  # new, one step a solve would do
+    dear, _ = steps_until_outworn(generator, 20.0, 0.5)
+    assert dear > solves
+
+
+def test_a_preconditioner_that_does_not_age_is_kept(generator):
+    assert steps_until_outworn(generator, 0.5, 0.0)[0] == 40
+    assert steps_until_outworn(generator, float("inf"), 0.5)[0] == 40
+
+
+def test_what_is_as_good_anywhere_is_never_outworn(generator):
+    assert not Identity().outworn(True)
+    for metric in (Diagonal(torch.ones(S, K, M, P)), Cholesky(matrices(generator))):
+        assert metric.outworn(True) and not metric.outworn(False)

@@ -138,6 +138,33 @@ def test_a_gram_of_fewer_rows_is_near_that_of_all(n):
     assert float((fewer - full).norm() / full.norm()) < 0.15
 
 
+def test_a_gram_of_fewer_rows_has_rows_of_every_part():
+    """Sorted rows, such as those of a file with one class after another, do no harm."""
+    n = 5_000
+    X, target = data(n, 3)
+    X[:, 0] = 10.0 * (np.arange(n) // (n // 5))
+    rows = rows_of(X, target, FoldWeights(n, [(np.arange(n), np.arange(0, n, 3))]))
+    y = torch.zeros(1, 1, 1, 1, 4, dtype=torch.float64)
+    full, fewer = (rows.gram(y, naive.weight_function, True, limit) for limit in (n, n // 40))
+    assert float((fewer - full).norm() / full.norm()) < 0.05
+    assert torch.equal(fewer, rows.gram(y, naive.weight_function, True, n // 40))
+
+
+@pytest.mark.parametrize("S, m", [(1, 1), (2, 3)])
+def test_rows_lie_innermost(S, m):
+    """What is done with predictors runs along the rows, of which there are always many."""
+    X, target = data()
+    rows = rows_of(X, target, FoldWeights(N, SPLITS["kfold"]))
+    seen = []
+
+    def function(z, chunk):
+        seen.extend([*z, chunk.train, chunk.validation])
+        return naive.row_function(z, chunk)
+
+    rows.sweep(coefficients(2, S, 3, m, D + 1), function)
+    assert seen and all(part.stride(0) == 1 for part in seen)
+
+
 def test_train_total_is_that_of_the_weights():
     weights = FoldWeights(N, SPLITS["kfold"], fit_weight=np.arange(N, dtype=float))
     rows = rows_of(*data(), weights)

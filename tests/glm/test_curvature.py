@@ -7,6 +7,7 @@ import torch
 from sklearn.base import clone
 
 from skbamm.bilevel import Status, solve, solve_lower
+from skbamm.bilevel.metrics import Cholesky
 from skbamm.glm import curvature
 from skbamm.glm import problem as problem_module
 
@@ -268,3 +269,34 @@ def test_scales_of_features_are_no_excuse(name):
     value, gradient = problem.lower(log_values(1.0), got.y)
     sizes = torch.as_tensor(np.append(X.std(0), 1.0))
     assert float((gradient / sizes).abs().max()) < 1e-7 * (1 + float(value.max()))
+
+
+def test_a_penalty_that_stays_costs_no_new_factor(single, monkeypatch):
+    """Weights of rows are upper-level variables that the penalty does not see."""
+    estimator, X, y, splits = single
+    problem = model_problem(estimator, X, y, splits, starts=1)
+    at = 0.1 * random_like(problem.start(log_values(1.0)))
+    metric = problem.curvature(log_values(1.0), at, 0.0)
+    made = []
+    monkeypatch.setattr(
+        curvature, "Cholesky", lambda matrix: made.append(matrix) or Cholesky(matrix)
+    )
+    metric.at(log_values(1.0), 0.5 * at)
+    assert not made
+    metric.at(log_values(2.0), at)
+    assert len(made) == 1
+
+
+def test_large_outputs_are_factored_apart(monkeypatch):
+    estimator, X, y = ESTIMATORS["multinomial"]
+    problem = model_problem(estimator, X, y, three_folds(len(y)), starts=2)
+    x = log_values(0.1, 1.0)
+    at = 0.1 * random_like(problem.start(x))
+    right = torch.stack([random_like(at, 1), random_like(at, 2)])
+    whole = problem.curvature(x, at, 0.0)
+    monkeypatch.setattr(curvature, "_LARGE", 1)
+    apart = problem.curvature(x, at, 0.0)
+    torch.testing.assert_close(apart.solve(right), whole.solve(right))
+    torch.testing.assert_close(
+        apart.select([1]).solve(right[:, [1]]), whole.select([1]).solve(right[:, [1]])
+    )

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skbamm import BAMMSearchCV, SampleWeights
+from skbamm.search import partitions, weighing
 
 INTERVAL = {"C": (1e-3, 1e2)}
 N = 180
@@ -88,7 +89,33 @@ def test_refit_is_the_estimators_own_with_sample_weight(fitted, noisy):
     )
 
 
-def test_scores_are_of_fold_weights_that_saw_no_test_label(noisy):
+@pytest.fixture(params=["few", "many"])
+def amount(request, monkeypatch):
+    """As many rows as there are, and the way that many rows go."""
+    if request.param == "many":
+        for module in (partitions, weighing):
+            monkeypatch.setattr(module, "MANY", 1)
+    return request.param
+
+
+def test_many_rows_are_judged_with_less_pain(monkeypatch, noisy):
+    kinds = []
+    own = weighing.learn
+    monkeypatch.setattr(partitions, "MANY", 1)
+    monkeypatch.setattr(weighing, "MANY", 1)
+    monkeypatch.setattr(
+        weighing,
+        "learn",
+        lambda model, x, **options: (
+            kinds.append((options["kind"], model.rows.n_folds)) or own(model, x, **options)
+        ),
+    )
+    search = search_for(fit={"cv": 5}).fit(noisy.X, noisy.y)
+    assert kinds == 5 * [(None, 2)] + [("free", 5)]
+    assert_finds(search, noisy)
+
+
+def test_scores_are_of_fold_weights_that_saw_no_test_label(amount, noisy):
     search = search_for(
         LogisticRegression(max_iter=1000, tol=1e-8), fit={"scoring": "neg_log_loss"}
     )
@@ -105,7 +132,7 @@ def test_scores_are_of_fold_weights_that_saw_no_test_label(noisy):
     assert search.best_score_ == pytest.approx(np.mean(scores), rel=1e-5)
 
 
-def test_weights_of_a_fold_do_not_depend_on_its_test_labels(noisy):
+def test_weights_of_a_fold_do_not_depend_on_its_test_labels(amount, noisy):
     y, cv = noisy.y.copy(), list(KFold(3).split(noisy.X))
     test = cv[0][1]
     fixed = search_for(grid={}, fit={"cv": cv})

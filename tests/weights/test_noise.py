@@ -269,3 +269,25 @@ def test_one_outlier_of_any_size_is_the_only_one():
     found = target_quality(r, ones(ROWS))
     assert found.right[3] == 0 and bool((found.right[4:] > 0.99).all())
     assert found.loss.narrow == pytest.approx(1, rel=0.1)
+
+
+def test_an_earlier_judgement_leads_to_the_same():
+    z, _, given = simulated(PAIR)
+    plain = label_quality(z, given, ones(ROWS))
+    elsewhere = label_quality(2 * z, given, ones(ROWS))
+    again = label_quality(z, given, ones(ROWS), before=elsewhere)
+    torch.testing.assert_close(again.right, plain.right, rtol=0, atol=5e-3)
+    torch.testing.assert_close(again.loss.noise, plain.loss.noise, rtol=0, atol=5e-3)
+    assert again.slope == pytest.approx(plain.slope, rel=1e-2)
+
+
+def test_noise_of_many_rows_is_fitted_to_some_and_told_of_all():
+    n = 60_000
+    z, true, given = simulated(PAIR, n=n)
+    found = label_quality(z, given, ones(n))
+    torch.testing.assert_close(found.loss.noise, PAIR, rtol=0, atol=0.04)
+    assert found.slope == pytest.approx(1, abs=0.1)
+    assert found.right.shape == (n,)
+    assert float(found.right.mean()) == pytest.approx(
+        float((true == given).double().mean()), abs=0.02
+    )

@@ -1,0 +1,127 @@
+"""Searches of many rows begin on some of them, and end where they would have ended anyway."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
+
+from skbamm.glm import GLMProblem
+from skbamm.search import joint, screening
+
+from .test_interruptions import raise_on_call
+from .truth import LOSS, search_over
+
+N, D = 50_000, 5
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(N, D)), rng
+
+
+def logistic_data(X, rng, signal=0.05):
+    y = rng.uniform(size=N) < 1 / (1 + np.exp(-X @ np.linspace(-signal, signal, D)))
+    return LogisticRegression(), "C", y.astype(int), LOSS
+
+
+def poisson_data(X, rng, signal=0.05):
+    """A penalty beside the mean of the losses means another one beside their sum."""
+    y = rng.poisson(np.exp(X @ np.linspace(-signal, signal, D)))
+    return PoissonRegressor(), "alpha", y, "neg_mean_poisson_deviance"
+
+
+MODELS = pytest.mark.parametrize("data", [logistic_data, poisson_data])
+
+
+def watch(monkeypatch):
+    """Return a list that gets what each screening ended with."""
+    found = []
+
+    def screen(*given):
+        found.append(screening.screen(*given))
+        return found[-1]
+
+    monkeypatch.setattr(joint, "screen", screen)
+    return found
+
+
+@MODELS
+def test_a_search_ends_where_it_would_from_all_rows(data, rows, monkeypatch):
+    X, rng = rows
+    model, name, y, scoring = data(X, rng)
+    found = watch(monkeypatch)
+    got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert len(found) == 1 and len(found[0].x) == 1
+    assert abs(float(found[0].x) - np.log(got.best_params_[name])) < 2
+    monkeypatch.setattr(joint, "some_rows", lambda rows: None)
+    plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert found[1].found is None
+    assert got.converged_ and plain.converged_
+    assert got.best_score_ == pytest.approx(plain.best_score_, rel=1e-6)
+
+
+@MODELS
+def test_where_some_rows_tell_nothing_all_are_asked_from_all_starts(data, rows, monkeypatch):
+    """The optimum of some rows is no model at all: there F is flat, also that of all rows."""
+    X, rng = rows
+    model, name, y, scoring = data(X, rng, signal=0.0)
+    y[X[:, 0] + 0.05 * rng.normal(size=N) > 3.2] = 1  # some thirty rows
+    found = watch(monkeypatch)
+    got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert found[0].found is not None and len(found[0].x) > 1
+    monkeypatch.setattr(joint, "some_rows", lambda rows: None)
+    plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert got.best_score_ == pytest.approx(plain.best_score_, rel=1e-6)
+
+
+def test_all_rows_are_searched_from_one_start_only(rows, monkeypatch):
+    X, rng = rows
+    model, name, y, scoring = logistic_data(X, rng)
+    starts = {"some": set(), "all": set()}
+    own = GLMProblem.directions
+
+    def directions(self, x, *rest):
+        starts["all" if self.rows.n_rows == N else "some"].add(len(x))
+        return own(self, x, *rest)
+
+    monkeypatch.setattr(GLMProblem, "directions", directions)
+    search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert starts["all"] == {1}
+    assert max(starts["some"]) > 1
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_ctrl_c_on_some_rows_keeps_what_was_found(n, rows, monkeypatch):
+    X, rng = rows
+    model, name, y, scoring = logistic_data(X, rng)
+    found = watch(monkeypatch)
+    raise_on_call(monkeypatch, GLMProblem, "directions", KeyboardInterrupt(), n)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        search = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
+    assert found[0].ended and not search.converged_
+    assert search.predict(X).shape == y.shape
+
+
+class _Counted:
+    """Rows that can be counted and taken."""
+
+    def __init__(self, n_rows, n_coefficients):
+        self.n_rows, self.n_coefficients = n_rows, n_coefficients
+
+    def take(self, rows):
+        return rows
+
+
+def test_the_rows_are_not_those_that_somebody_else_drew():
+    """Seed 0 is what many draw the rows with whose labels they spoil."""
+    chosen = screening.some_rows(_Counted(60_000, 5))
+    assert len(np.unique(chosen)) == len(chosen) == 16_384
+    for seed in (0, 1, 42):
+        theirs = np.random.default_rng(seed).choice(60_000, len(chosen), replace=False)
+        assert len(np.intersect1d(chosen, theirs)) < 0.4 * len(chosen)
+
+
+@pytest.mark.parametrize("n, p", [(10_000, 5), (49_151, 5), (60_000, 1_001)])
+def test_few_rows_are_not_screened(n, p):
+    assert screening.some_rows(_Counted(n, p)) is None
