@@ -185,7 +185,8 @@ class Weigher:
         noise = mean_noise([one.quality.loss for one in found])
         self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
-        right = mean_right(found, only)
+        # Few rows are judged anew: what they end with may depend on what they began with.
+        right = mean_right(found, only) if n >= MANY else None
         final = self._weigh(everything, x, np.ones(n, bool), right, kind, prior)
         rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
         if not self.given.refit_on_trusted:

@@ -197,7 +197,7 @@ def learn(
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
     after = model.problem(FreeWeights(model.trusted), x)
     at = torch.cat([x, w])[None]
-    last = solve_lower(after, at, result.y[None], tol=_LOWER_TOL, curvature=result.curvature)
+    last = solve_lower(after, at, result.y[None], tol=_LOWER_TOL)
     quality = model.judge(last.y, quality)
     if kind != "free":
         return Learned(w, quality, result, result.x[1:])

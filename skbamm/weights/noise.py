@@ -22,7 +22,7 @@ _PRIOR = 20.0  # rows of each class that the even noise counts for, beside those
 _SURE = 0.003
 _MAX_ITER, _TOL = 100, 1e-7
 _FLOOR = 1e-12
-_ENOUGH = 20_000  # rows that slope and noise are fitted to, where there are many more
+_ENOUGH, _MANY = 20_000, 40_000  # rows that slope and noise are fitted to, where there are more
 _SEED = 2302_03407  # one that nobody else will have drawn rows with
 _WIDE = 3.0  # least ratio of the spreads of wrong and right targets
 
@@ -73,14 +73,16 @@ def label_quality(
     trusted : Tensor of bool of shape (n,), optional
         Rows whose labels are right.
     before : Quality, optional
-        An earlier judgement to begin with.
+        An earlier judgement to begin with, where there are many rows. Few rows may have several
+        optima, and would keep to the one of models that knew less.
     """
     outputs = z.shape[1]
     if outputs == 1:
         z = torch.cat([-0.5 * z, 0.5 * z], 1)
     z = z - z.amax(1, keepdim=True)
     sure = torch.zeros(len(z), dtype=torch.bool, device=z.device) if trusted is None else trusted
-    slope, noise, rate = _fit_noise(before, *_some(z, label, weight, sure))
+    begin = before if len(z) > _MANY else None
+    slope, noise, rate = _fit_noise(begin, *_some(z, label, weight, sure))
     joint = torch.softmax(slope * z, 1) * noise[:, label].T
     right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
     loss = NoisyLabelLoss(outputs, noise)
@@ -90,7 +92,7 @@ def label_quality(
 def _some(*arrays: Tensor) -> tuple[Tensor, ...]:
     """Return enough rows, spread at random, to fit a few numbers to."""
     n = len(arrays[0])
-    if n <= 2 * _ENOUGH:
+    if n <= _MANY:
         return arrays
     rows = np.sort(np.random.default_rng(_SEED).choice(n, _ENOUGH, replace=False))
     index = torch.as_tensor(rows, device=arrays[0].device)

@@ -271,14 +271,16 @@ def test_one_outlier_of_any_size_is_the_only_one():
     assert found.loss.narrow == pytest.approx(1, rel=0.1)
 
 
-def test_an_earlier_judgement_leads_to_the_same():
-    z, _, given = simulated(PAIR)
-    plain = label_quality(z, given, ones(ROWS))
-    elsewhere = label_quality(2 * z, given, ones(ROWS))
-    again = label_quality(z, given, ones(ROWS), before=elsewhere)
-    torch.testing.assert_close(again.right, plain.right, rtol=0, atol=5e-3)
-    torch.testing.assert_close(again.loss.noise, plain.loss.noise, rtol=0, atol=5e-3)
-    assert again.slope == pytest.approx(plain.slope, rel=1e-2)
+@pytest.mark.parametrize("n, close", [(ROWS, 1e-12), (50_000, 0.02)])
+def test_an_earlier_judgement_leads_to_the_same(n, close):
+    """Of few rows it is not heeded; of many it only saves steps, and EM stops a little apart."""
+    z, _, given = simulated(PAIR, n=n)
+    plain = label_quality(z, given, ones(n))
+    elsewhere = label_quality(2 * z, given, ones(n))
+    again = label_quality(z, given, ones(n), before=elsewhere)
+    assert float((again.right - plain.right).abs().mean()) <= close
+    torch.testing.assert_close(again.loss.noise, plain.loss.noise, rtol=0, atol=close)
+    assert again.slope == pytest.approx(plain.slope, rel=5 * close)
 
 
 def test_noise_of_many_rows_is_fitted_to_some_and_told_of_all():
