@@ -48,7 +48,7 @@ class SecantStep:
         self.initial, self.longest = length, longest
         self._length: Tensor | None = None
         self._top: Tensor  # largest slope yet, once there is a length
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._back: Tensor | None = None  # columns that stepped back the last time
 
     def select(self, starts: list[int]) -> None:
@@ -56,8 +56,8 @@ class SecantStep:
         if self._length is not None:
             self._length, self._top = self._length[starts], self._top[starts]
         if self._last is not None:
-            point, direction, slope = self._last
-            self._last = point[starts], direction[starts], slope[starts]
+            point, direction, slope, taken = self._last
+            self._last = point[starts], direction[starts], slope[starts], taken[starts]
             assert self._back is not None
             self._back = self._back[starts]
 
@@ -71,7 +71,14 @@ class SecantStep:
         if self._length is not None:
             self._length = torch.full_like(self._length, self.initial)
 
-    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+    def step(
+        self,
+        point: Tensor,
+        gradient: Tensor,
+        direction: Tensor,
+        moved: Tensor,
+        risen: Tensor | None = None,
+    ) -> Tensor:
         """Return the next point.
 
         Parameters
@@ -80,16 +87,20 @@ class SecantStep:
             Where we are, the gradient there, and the metric applied to it.
         moved : Tensor of bool of shape (S,)
             Starts whose problem changed since the last call, so that slopes do not compare.
+        risen : Tensor of bool of shape (S, K), optional
+            Columns known to be worse off here than where they came from; they step back, as
+            those do in which something is not finite.
         """
         slope = dot(gradient, direction)
         finite = torch.isfinite(slope)
+        good = finite if risen is None else finite & ~risen
         if self._length is None:
             self._length = torch.full_like(slope, self.initial)
             self._top = slope
         length, self._top = self._length, torch.fmax(self._top, slope)
         back = torch.zeros_like(finite)
         if self._last is not None:
-            last_point, last_direction, last_slope = self._last
+            last_point, last_direction, last_slope, taken = self._last
             assert self._back is not None
             now = dot(gradient, last_direction)
             if self.longest == self.initial:  # near the Hessian the full step is the first guess
@@ -104,18 +115,28 @@ class SecantStep:
             comparable &= last_slope > torch.finfo(point.dtype).eps * self._top
             back = comparable & (now < _OVERSHOT * last_slope)
             length = torch.where(comparable, secant, length)
-            length = torch.where(finite, length, _SHRINK * length)
-            back |= ~finite
-        self._back = back
+            length = torch.where(good | back, length, _SHRINK * taken)
+            back |= ~good
+        self._back, self._length = back, length
         ahead = point - per_column(length, point) * direction
         if not bool(back.any()):
-            self._last, self._length = (point, direction, slope), length
+            self._last = point, direction, slope, length
             return ahead
         retreat = last_point - per_column(length, point) * last_direction
-        mask = back.reshape(*back.shape, *[1] * (point.ndim - 2))
-        self._last = point, direction, slope
-        self._length = length
-        return torch.where(mask, retreat, ahead)
+        # From the next point that is no better we step back to the same one, further still.
+        origin = back & ~good
+        self._last = (
+            torch.where(_mask(origin, point), last_point, point),
+            torch.where(_mask(origin, point), last_direction, direction),
+            torch.where(origin, last_slope, slope),
+            length,
+        )
+        return torch.where(_mask(back, point), retreat, ahead)
+
+
+def _mask(columns: Tensor, like: Tensor) -> Tensor:
+    """Reshape ``columns`` of shape (S, K) so that it chooses among tensors such as ``like``."""
+    return columns.reshape(*columns.shape, *[1] * (like.ndim - 2))
 
 
 class FollowingStep:

@@ -74,7 +74,8 @@ def solve_lower(
     columns = problem.shape
     best = y.clone()
     best_decrement = torch.full(columns, torch.inf, dtype=torch.float64, device=y.device)
-    best_norm = best_decrement.clone()
+    best_norm, lowest = best_decrement.clone(), best_decrement.clone()
+    rounding = torch.finfo(y.dtype).eps ** 0.5
     converged = torch.zeros(columns, dtype=torch.bool, device=y.device)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control, previous, idle = SecantStep(), None, 0
@@ -86,25 +87,34 @@ def solve_lower(
             curvature = problem.curvature(x, y, 0.0)
             control.reset()
         direction = curvature.solve(gradient[None])[0]
+        # A metric leaves alone what has no curvature; f is flat there, or has only its slope.
+        direction = torch.where(direction == 0, gradient, direction)
         square = dot(gradient, direction)
-        decrement = torch.where(torch.isfinite(square), square.clamp_min(0), torch.inf).sqrt()
+        value = value.double()
+        # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
+        change = (value - lowest[alive]) / (1 + lowest[alive].abs())
+        change = change.nan_to_num(nan=-torch.inf)  # the first point
+        risen, fallen = change > rounding, change < -rounding
+        good = torch.isfinite(square) & ~risen
+        decrement = torch.where(good, square.clamp_min(0), torch.inf).sqrt()
+        lowest[alive] = torch.fmin(lowest[alive], value)
         norm = gradient.flatten(2).abs().amax(-1).double()
-        better = decrement < best_decrement[alive]
+        better = fallen | (decrement < best_decrement[alive])
         mask = better.reshape(*better.shape, *[1] * (y.ndim - 2))
         best[alive] = torch.where(mask, y, best[alive])
         best_norm[alive] = torch.where(better, norm, best_norm[alive])
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
-        done = (decrement <= tol * (1 + value.double().abs()).sqrt()) & (norm <= gradient_tol)
+        done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
         converged[alive] |= done
         finished = converged[alive].all(1)
         if bool(finished.all()):
             break
         ratio = _fall(decrement, previous, done)
         # Below its own rounding errors the decrement no longer falls.
-        idle = 0 if bool((better & ~done).any()) else idle + 1
+        idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
         if idle >= _PATIENCE:
             break
-        y = control.step(y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool))
+        y = control.step(y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool), risen)
         previous = decrement
         keep = torch.nonzero(~finished).flatten().tolist()
         if len(keep) < len(alive):

@@ -2,6 +2,7 @@
 
 from skbamm.folds.chunks import map_in_threads, threads_for_rows
 from skbamm.folds.dense import DenseRows
+from skbamm.folds.draw import draw_rows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments
 from skbamm.folds.rows import Chunk, Kept, Rows
@@ -17,6 +18,7 @@ __all__ = [
     "Moments",
     "Rows",
     "SparseRows",
+    "draw_rows",
     "fold_moments",
     "map_in_threads",
     "threads_for_rows",

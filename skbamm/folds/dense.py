@@ -5,16 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
+from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, join, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
-_SEED = 2302_03407  # one that nobody else will have drawn rows with
 _TAKEN = 1024  # rows that are taken and converted at a time
 
 
@@ -84,12 +83,8 @@ class DenseRows(ChunkedRows):
         return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
     def _sample(self, count):
-        """Return one row at random of each of ``count`` even parts, the same ones every time.
-
-        For a single pass: they are gathered a chunk at a time.
-        """
-        jitter = np.random.default_rng(_SEED).random(count)
-        rows = ((np.arange(count) + jitter) * (self.n_rows / count)).astype(np.intp)
+        """Return ``count`` of the rows, for a single pass: they are gathered a chunk at a time."""
+        rows = draw_rows(self.n_rows, count)
         some = copy.copy(self)
         some.n_rows, some._index = count, torch.as_tensor(rows, device=self.device)
         some.target, some.weights = self.target[some._index], self.weights.take(rows)

@@ -11,17 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
 from skbamm.bilevel.result import Status
+from skbamm.folds import draw_rows
 
 _ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
 _PER_FEATURE = 20
 _WORTH = 3  # times as many rows there must be
-# Not 0: who drew the rows to spoil, or to test on, with that seed would find just these here.
-_SEED = 2302_03407
 _TOL = 1e-2  # of the search on some rows: its optimum is another one anyway
 _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
 
@@ -31,8 +29,7 @@ def some_rows(rows: Any) -> Any:
     enough = max(_ROWS, _PER_FEATURE * rows.n_coefficients)
     if rows.n_rows < _WORTH * enough:
         return None
-    chosen = np.random.default_rng(_SEED).choice(rows.n_rows, enough, replace=False)
-    return rows.take(np.sort(chosen))
+    return rows.take(draw_rows(rows.n_rows, enough))
 
 
 @dataclass

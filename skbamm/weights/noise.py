@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from skbamm.folds import draw_rows
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 
 _PRIOR = 20.0  # rows of each class that the even noise counts for, beside those seen
@@ -23,7 +23,6 @@ _SURE = 0.003
 _MAX_ITER, _TOL = 100, 1e-7
 _FLOOR = 1e-12
 _ENOUGH, _MANY = 20_000, 40_000  # rows that slope and noise are fitted to, where there are more
-_SEED = 2302_03407  # one that nobody else will have drawn rows with
 _WIDE = 3.0  # least ratio of the spreads of wrong and right targets
 
 
@@ -94,8 +93,7 @@ def _some(*arrays: Tensor) -> tuple[Tensor, ...]:
     n = len(arrays[0])
     if n <= _MANY:
         return arrays
-    rows = np.sort(np.random.default_rng(_SEED).choice(n, _ENOUGH, replace=False))
-    index = torch.as_tensor(rows, device=arrays[0].device)
+    index = torch.as_tensor(draw_rows(n, _ENOUGH), device=arrays[0].device)
     return tuple(array[index] for array in arrays)
 
 

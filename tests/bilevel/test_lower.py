@@ -1,5 +1,7 @@
 """Solving the lower level alone."""
 
+import math
+
 import pytest
 import torch
 
@@ -108,6 +110,31 @@ def test_a_metric_of_the_wrong_scale_is_recovered_from(factor):
     got = solve_lower(Rescaled(model(), factor), x, tol=1e-9, max_iter=200)
     assert bool(got.converged.all())
     torch.testing.assert_close(got.y, expected, rtol=1e-4, atol=1e-5)
+
+
+def logistic_intercept(begin):
+    """``f = log(1 + e^y) - y / 5``, with its minimum at ``-log(4)``."""
+
+    def lower(x, y):
+        return (torch.logaddexp(torch.zeros_like(y), y) - y / 5).sum()
+
+    y0 = torch.tensor([begin], dtype=torch.float64)
+    return AutogradProblem(lambda x, y: y.sum(), lower, y0, metric="newton")
+
+
+@pytest.mark.parametrize("begin", [30.0, 60.0])
+def test_beyond_the_minimum_a_vanished_curvature_is_no_convergence(begin):
+    """From 30 a Newton step ends at -1e13, where the curvature is zero in floating point."""
+    result = solve_lower(logistic_intercept(begin), torch.zeros(1, 1).double())
+    assert bool(result.converged.all())
+    assert result.y.item() == pytest.approx(-math.log(4), rel=1e-6)
+
+
+def test_nor_is_it_at_the_first_point():
+    """Here it vanishes where f is steep: only the gradient is left, and too few iterations."""
+    result = solve_lower(logistic_intercept(800.0), torch.zeros(1, 1).double())
+    assert not bool(result.converged.any())
+    assert result.y.item() < 750  # on its way, if slowly
 
 
 def test_nothing_keeps_a_graph():
