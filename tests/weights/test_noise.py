@@ -288,7 +288,7 @@ def test_noise_of_many_rows_is_fitted_to_some_and_told_of_all():
     z, true, given = simulated(PAIR, n=n)
     found = label_quality(z, given, ones(n))
     torch.testing.assert_close(found.loss.noise, PAIR, rtol=0, atol=0.04)
-    assert found.slope == pytest.approx(1, abs=0.1)
+    assert found.slope == pytest.approx(1, abs=0.15)
     assert found.right.shape == (n,)
     assert float(found.right.mean()) == pytest.approx(
         float((true == given).double().mean()), abs=0.02
