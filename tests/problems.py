@@ -222,8 +222,9 @@ def model_problem(
     bounds=None,
     dtype=torch.float64,
 ):
-    """Return the lower level that stands for ``estimator``, in the log of its hyperparameter.
+    """Return the lower level that stands for ``estimator``, in the log of what scales its penalty.
 
+    Other hyperparameters are further entries of x, as they are; without them, the estimator's.
     ``moments`` asks for LeastSquaresProblem in the place of GLMProblem. ``sample_weight`` goes
     to training and to validation.
     """
@@ -239,21 +240,36 @@ def model_problem(
         class_weight=task.class_weight,
     )
     rows = rows_of(X, task.target, weights, task.fit_intercept, dtype)
-    mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
-    if task.fit_intercept:
-        mask[-1] = 0.0
-
-    def strength(x):
-        return twin.penalty(torch.exp(x[:, :1, None])) * mask
-
+    strength, absolute = penalty_of(twin, estimator, rows)
     if criterion is not None:
         criterion = make_criterion(criterion, task.loss, torch.as_tensor(task.target), weights)
     if bounds is not None:
         bounds = tuple(torch.tensor([end], dtype=torch.float64) for end in bounds)
     options = {"criterion": criterion, "bounds": bounds, "mean_loss": twin.mean_loss}
+    options["absolute"] = absolute
     if moments:
         return LeastSquaresProblem(rows, strength, starts, **options)
     return GLMProblem(rows, task.loss, strength, starts, **options)
+
+
+def penalty_of(twin, estimator, rows):
+    """Return the penalty's maps of x, as ``Penalty`` takes them."""
+    first, *rest = [one.name for one in twin.tunes(estimator)]
+    mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
+    if rows.fit_intercept:
+        mask[-1] = 0.0
+
+    def factors(x):
+        values = {first: torch.exp(x[:, 0])}
+        for i, name in enumerate(rest, 1):
+            values[name] = x[:, i] if x.shape[1] > 1 else float(getattr(estimator, name))
+        return twin.penalty(values)
+
+    def part(name):
+        return lambda x: getattr(factors(x), name)[:, None, None] * mask
+
+    kinks = factors(torch.zeros(1, 1, dtype=torch.float64)).absolutes is not None
+    return part("squares"), part("absolutes") if kinks else None
 
 
 def own_solutions(estimator, X, y, splits, sample_weight=None):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity
+from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Masked
 from skbamm.bilevel.problem import Directions
 
 _CG_TOL, _CG_LOOSEST = 0.01, 0.3
@@ -122,6 +122,9 @@ class AutogradProblem:
         value = self._scalar("lower", x[0].detach(), yd)
         return value.detach()[None, None], _grad(value, [yd])[0][None, None]
 
+    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> None:
+        """Return None: functions that are differentiated have no kinks."""
+
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return the metric that was asked for."""
         if callable(self._metric):
@@ -209,6 +212,10 @@ class _Given:
     def at(self, x, y):
         """Return the metric at another point."""
         return _Given(self.function, x, y)
+
+    def within(self, face):
+        """Return the metric of these entries."""
+        return Masked(self, face)
 
     def outworn(self, slow):
         """Return False: a new one would be the same."""

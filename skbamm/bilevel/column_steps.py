@@ -62,6 +62,12 @@ class SecantStep:
             self._back = self._back[starts]
 
     @property
+    def going(self) -> Tensor:
+        """Columns that went on the last time, and did not step back, (S, K)."""
+        assert self._back is not None
+        return ~self._back
+
+    @property
     def length(self) -> Tensor | None:
         """Length of the last step of each column, (S, K)."""
         return self._length

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor
 from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.metrics import Identity
-from skbamm.bilevel.problem import Curvature, Directions, Problem
+from skbamm.bilevel.problem import Curvature, Directions, Face, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
@@ -133,6 +134,7 @@ class _Run:
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
         self.curvature: Any = None
+        self.face: Face | None = None
         self.previous: Tensor | None = None
         self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
         self.moved_before = self.moved
@@ -152,6 +154,9 @@ class _Run:
         self.nit = k + 1
         problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
         d = problem.directions(self.x, self.y, self.v, mu)
+        self.face = problem.face(self.x, self.y, d.grad_y, mu)
+        if self.face is not None:
+            d = replace(d, residual_v=d.residual_v * self.face.free)
         if self.curvature is None:
             self.curvature = problem.curvature(self.x, self.y, mu)
             schedule.y_step.reset()
@@ -208,7 +213,11 @@ class _Run:
             # The published iteration asks for neither, and each is one more pass over y.
             unknown = torch.full_like(d.upper, torch.inf, dtype=torch.float64)
             return d.grad_y, d.residual_v, unknown, unknown, unknown
-        p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
+        if self.face is None:
+            p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
+        else:
+            metric = self.curvature.within(self.face)
+            p_y, (p_v,) = metric.step(self.y, d.grad_y), metric.solve(d.residual_v[None])
         return p_y, p_v, *self.lag.measure(d, p_y, p_v)
 
     def _follow(self, d, p_y, p_v, error_y, mu) -> tuple[Tensor, Tensor]:
@@ -220,7 +229,12 @@ class _Run:
         if self.form == "gauss-seidel":
             residual = self.problem.directions(self.x, y, self.v, mu).residual_v
             (p_v,) = self.curvature.solve(residual[None])
-        return y, self.schedule.v_step.step(self.v, residual, p_v, unsettled)
+        v = self.schedule.v_step.step(self.v, residual, p_v, unsettled)
+        if self.face is None:
+            return y, v
+        going = getattr(self.schedule.y_step, "going", torch.ones_like(error_y, dtype=torch.bool))
+        y = self.face.settle(self.y, y, p_y, going)
+        return y, self.face.support(y, v)
 
     def _step_x(self, upper, slope, go, trusted) -> Tensor:
         """Return the next x; while starts are screened theirs are only remembered."""

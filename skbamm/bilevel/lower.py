@@ -86,9 +86,13 @@ def solve_lower(
         if curvature is None:
             curvature = problem.curvature(x, y, 0.0)
             control.reset()
-        direction = curvature.solve(gradient[None])[0]
+        face = problem.face(x, y, gradient)
+        if face is None:
+            direction = curvature.solve(gradient[None])[0]
+        else:
+            direction = curvature.within(face).step(y, gradient)
         # A metric leaves alone what has no curvature; f is flat there, or has only its slope.
-        direction = torch.where(direction == 0, gradient, direction)
+        direction = torch.where((direction == 0) & (face is None), gradient, direction)
         square = dot(gradient, direction)
         value = value.double()
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
@@ -114,7 +118,10 @@ def solve_lower(
         idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
         if idle >= _PATIENCE:
             break
-        y = control.step(y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool), risen)
+        after = control.step(
+            y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool), risen
+        )
+        y = after if face is None else face.settle(y, after, direction, control.going)
         previous = decrement
         keep = torch.nonzero(~finished).flatten().tolist()
         if len(keep) < len(alive):

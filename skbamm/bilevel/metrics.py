@@ -8,10 +8,38 @@ from math import inf
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Curvature, dot, per_column
+from skbamm.bilevel.problem import Curvature, Face, dot, per_column
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
+
+
+class Masked:
+    """A metric between two projections on the entries that are free.
+
+    Parameters
+    ----------
+    inner : Curvature
+    face : Face
+    """
+
+    def __init__(self, inner: Curvature, face: Face):
+        self.inner, self.face = inner, face
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Apply the inner metric."""
+        return self.inner.solve(residuals * self.face.free) * self.face.free
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        face = self.face
+        parts = Face(face.free[starts], face.side[starts], face.kink[starts])
+        return Masked(self.inner.select(starts), parts)
+
+    def step(self, y: Tensor, gradient: Tensor) -> Tensor:
+        """Return the direction to where no entry has crossed a kink."""
+        after = y - self.solve(gradient[None])[0]
+        return y - torch.where(self.face.side * after < 0, 0.0, after)
 
 
 class Identity:
@@ -20,6 +48,10 @@ class Identity:
     def solve(self, residuals: Tensor) -> Tensor:
         """Return the residuals."""
         return residuals
+
+    def within(self, face):
+        """Return the metric of these entries."""
+        return Masked(self, face)
 
     def select(self, starts):
         """Return itself: nothing is kept a start."""
@@ -43,6 +75,10 @@ class Diagonal:
     def solve(self, residuals: Tensor) -> Tensor:
         """Divide by the diagonal."""
         return residuals / self.diagonal
+
+    def within(self, face):
+        """Return the metric of these entries."""
+        return Masked(self, face)
 
     def select(self, starts):
         """Return the metric of these starts."""
@@ -92,6 +128,10 @@ class Cholesky:
             solved = torch.cholesky_solve(right, factor).movedim(-1, 0)
         return (solved * scale).to(residuals.dtype)
 
+    def within(self, face):
+        """Return the metric between projections: the matrices are not kept."""
+        return Masked(self, face)
+
     def select(self, starts):
         """Return the metric of these starts."""
         chosen = object.__new__(Cholesky)
@@ -128,7 +168,7 @@ class ConjugateGradient:
     ----------
     product : callable
         Maps directions (r, S, K, ...) to Hessian times direction, of the same shape; has the
-        methods ``select`` and ``at`` of a metric, too.
+        methods ``select`` and ``at`` of a metric, too, and ``within``.
     inner : Curvature
         Preconditioner.
     steps : int
@@ -193,6 +233,11 @@ class ConjugateGradient:
         out[:, alive] = solution
         self.wear.note(taken, first, rho)
         return out
+
+    def within(self, face):
+        """Return the metric of these entries: products with their rows and columns only."""
+        inner = Masked(self.inner, face)
+        return Masked(self._with(self.product.within(face.free), inner), face)
 
     def select(self, starts):
         """Return the metric of these starts."""

@@ -44,11 +44,49 @@ class Directions:
     grad_x: Tensor
 
 
+@dataclass(frozen=True)
+class Face:
+    """The piece of an f with kinks at zero that a step from y begins on; f is smooth there.
+
+    The Hessian is that of the entries that may move, a generalised Jacobian of f's optimality
+    condition; the multiplier vanishes outside of them.
+
+    Attributes
+    ----------
+    free : Tensor of bool of the shape of y
+        Entries that may move.
+    side : Tensor of the shape of y
+        The sign that a free entry with a kink has, or is about to get; else 0.
+    kink : Tensor that broadcasts to the shape of y
+        Half the jump of the slope at zero.
+    """
+
+    free: Tensor
+    side: Tensor
+    kink: Tensor
+
+    def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor) -> Tensor:
+        """Return ``after``, at zero where a full step would be and most of the way is done.
+
+        ``going`` (S, K) are the columns that go on from y along the direction.
+        """
+        there = (direction == y) & (self.side != 0) & (after.abs() < 0.5 * y.abs())
+        return torch.where(there & per_column(going, y).bool(), 0.0, after)
+
+    def support(self, y: Tensor, v: Tensor) -> Tensor:
+        """Return v, zero where y stays at a kink."""
+        return torch.where((y == 0) & (self.kink > 0), 0.0, v)
+
+
 class Curvature(Protocol):
     """A metric for the y- and v-steps: an approximate inverse of the Hessian of phi."""
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Apply the metric to ``residuals`` of shape (r, S, K, ...)."""
+        ...
+
+    def within(self, face: Face) -> FaceMetric:
+        """Return the metric of the entries that are free."""
         ...
 
     def select(self, starts: list[int]) -> Curvature:
@@ -66,6 +104,21 @@ class Curvature(Protocol):
         """Whether a new metric is worth its price; ``slow``: residuals fall slowly with this one.
 
         A metric that is as good anywhere never is.
+        """
+        ...
+
+
+class FaceMetric(Protocol):
+    """A metric on a face."""
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Apply the metric to ``residuals`` of shape (r, S, K, ...), zero where nothing is free."""
+        ...
+
+    def step(self, y: Tensor, gradient: Tensor) -> Tensor:
+        """Return the direction from which a full step ends nearer to the minimum.
+
+        ``gradient`` is the least subgradient at y.
         """
         ...
 
@@ -98,6 +151,14 @@ class Problem(Protocol):
 
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f, of shape (S, K), and its gradient in y."""
+        ...
+
+    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
+        """Return the smooth piece of phi that a step from y stays on; None if it has no kinks.
+
+        Where it has, ``gradient``, as ``directions`` and ``lower`` return it, is the
+        subgradient of least norm.
+        """
         ...
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> Curvature:

@@ -52,6 +52,13 @@ class DenseRows(ChunkedRows):
         some.train_total = self.train_total
         return some
 
+    def features(self, index):
+        """See ``Rows.features``."""
+        X = self.X[:, index[: len(index) - int(self.fit_intercept)]]
+        some = DenseRows(X, self.target, self.weights, self.fit_intercept, self.dtype)
+        some.train_total = self.train_total
+        return some
+
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``."""
         if limit < self.n_rows:

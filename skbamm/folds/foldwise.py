@@ -39,6 +39,10 @@ class FoldwiseRows:
         """See ``Rows.take``; the folds have as many rows as the shortest at least."""
         return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])
 
+    def features(self, index):
+        """See ``Rows.features``."""
+        return FoldwiseRows([fold.features(index) for fold in self.folds], self.places)
+
     def reweighted(self, factor):
         """See ``Rows.reweighted``."""
         parts = []

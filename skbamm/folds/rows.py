@@ -132,6 +132,10 @@ class Rows(Protocol):
         """Return some of the rows. ``train_total`` stays: the penalty weighs what it did."""
         ...
 
+    def features(self, index: Tensor) -> Rows:
+        """Return the rows with some of their features; the intercept, if any, is last in it."""
+        ...
+
     def reweighted(self, factor: Tensor) -> Rows:
         """Return the same rows, their training weights times ``factor``, without a copy of X.
 

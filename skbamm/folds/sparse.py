@@ -46,6 +46,14 @@ class SparseRows(ChunkedRows):
         some.train_total = self.train_total
         return some
 
+    def features(self, index):
+        """See ``Rows.features``."""
+        chosen = index[: len(index) - int(self.fit_intercept)].cpu().numpy()
+        X = self.X[:, chosen]
+        some = SparseRows(X, self.target, self.weights, self.fit_intercept, self.dtype)
+        some.train_total = self.train_total
+        return some
+
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = SparseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)

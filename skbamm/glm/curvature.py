@@ -11,8 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal
+from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
+from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.support import SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
@@ -41,7 +43,9 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     if p > _DENSE_LIMIT:
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
-        return _conjugate(problem, x, y, mu, inner, 1.0)
+        metric = _conjugate(problem, x, y, mu, inner, 1.0)
+        few = problem.absolute is not None and not loss.couples_outputs
+        return SupportMetric(problem, x, y, mu, weights, metric) if few else metric
     share = S * K * m * rows.n_rows * p * p > _OWN_FACTORS
     # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
     # few will do where conjugate gradients put right what they leave out.
@@ -54,7 +58,7 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
         return metric
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
-    return _conjugate(problem, x, y, mu, Gauge(metric), price)
+    return _conjugate(problem, x, y, mu, metric, price)
 
 
 def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
@@ -91,10 +95,18 @@ class GramMetric:
         self.problem, self.gram, self.mu = problem, gram, mu
         self.strength = (1 - mu) * problem.mean_strength(x)
         mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
-        full = gram.clone()
-        full.diagonal(dim1=-2, dim2=-1).add_(mean)
-        width = 1 if gram.shape[-1] >= _LARGE else full.shape[2]
-        self.factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
+        self._mean = mean.expand(*gram.shape[:-1])
+        self._factors: list[Cholesky] | None = None
+
+    @property
+    def factors(self) -> list[Cholesky]:
+        """Factors of all coefficients, of several outputs one each where they are large."""
+        if self._factors is None:
+            full = self.gram.clone()
+            full.diagonal(dim1=-2, dim2=-1).add_(self._mean)
+            width = 1 if full.shape[-1] >= _LARGE else full.shape[2]
+            self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
+        return self._factors
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve with the factors."""
@@ -104,12 +116,18 @@ class GramMetric:
         solved = map_in_threads(lambda part: part[0].solve(part[1]), parts, residuals.device)
         return torch.cat(solved, 3)
 
+    def within(self, face):
+        """Return the metric of a face: the inverse of its rows and columns."""
+        return Submatrix(self.gram, self._mean, face)
+
     def select(self, starts):
         """Return the metric of these starts."""
         chosen = object.__new__(GramMetric)
         chosen.__dict__.update(self.__dict__)
         chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
-        chosen.factors = [factor.select(starts) for factor in self.factors]
+        chosen._mean = self._mean[starts]
+        if self._factors is not None:
+            chosen._factors = [factor.select(starts) for factor in self._factors]
         return chosen
 
     def at(self, x: Tensor, y: Tensor):
@@ -127,35 +145,51 @@ class GramMetric:
 
 
 class Gauge:
-    """Keeps directions free of the shift of all classes that a softmax does not see."""
+    """Keeps directions free of the shift of all classes that a softmax does not see.
 
-    def __init__(self, inner):
-        self.inner = inner
+    Parameters
+    ----------
+    inner : Curvature
+    slopes : bool, default=True
+        Whether slopes are kept, too: of absolute values it is the median that is zero, and the
+        penalty sees to that.
+    """
+
+    def __init__(self, inner, slopes=True):
+        self.inner, self.slopes = inner, slopes
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Apply the inner metric between two projections, so that it stays symmetric."""
-        return _centred(self.inner.solve(_centred(residuals)))
+        return self._centred(self.inner.solve(self._centred(residuals)))
+
+    def _centred(self, t: Tensor) -> Tensor:
+        if self.slopes:
+            return t - t.mean(-2, keepdim=True)
+        t = t.clone()
+        t[..., -1] -= t[..., -1].mean(-1, keepdim=True)
+        return t
+
+    def within(self, face):
+        """Return the metric of a face."""
+        return Masked(self, face)
 
     def select(self, starts):
         """Return the metric of these starts."""
-        return Gauge(self.inner.select(starts))
+        return Gauge(self.inner.select(starts), self.slopes)
 
     def at(self, x, y):
         """Return the metric for another point."""
-        return Gauge(self.inner.at(x, y))
+        return Gauge(self.inner.at(x, y), self.slopes)
 
     def outworn(self, slow):
         """Return what the inner metric says."""
         return self.inner.outworn(slow)
 
 
-def _centred(t: Tensor) -> Tensor:
-    return t - t.mean(-2, keepdim=True)
-
-
 def _conjugate(problem, x, y, mu, inner, price):
-    if problem.loss.couples_outputs and not isinstance(inner, Gauge):
-        inner = Gauge(inner)
+    kinks = problem.absolute is not None
+    if problem.loss.couples_outputs and not (kinks and not problem.rows.fit_intercept):
+        inner = Gauge(inner, slopes=not kinks)
     product = HessianProduct(problem, x, y, mu)
     return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD, price)
 
@@ -163,14 +197,22 @@ def _conjugate(problem, x, y, mu, inner, price):
 class HessianProduct:
     """The Hessian of phi at a point, as a map of directions (r, S, K, m, p)."""
 
-    def __init__(self, problem, x: Tensor, y: Tensor, mu: float, kept: Kept | None = None):
+    def __init__(
+        self, problem, x: Tensor, y: Tensor, mu: float, kept: Kept | None = None, free=None
+    ):
         self.problem, self.x, self.y, self.mu, self.kept = problem, x, y, mu, kept
+        self.free = free
 
     def __call__(self, directions: Tensor) -> Tensor:
         """Return the Hessian times the directions."""
         if self.kept is None and self.mu == 0:
             self.kept = self.problem.keep_curvature(self.y)
-        return self.problem.hessian_product(self.x, self.y, directions, self.mu, self.kept)
+        product = self.problem.hessian_product(self.x, self.y, directions, self.mu, self.kept)
+        return product if self.free is None else product * self.free
+
+    def within(self, free):
+        """Return the map of these coefficients' rows and columns; directions have no others."""
+        return HessianProduct(self.problem, self.x, self.y, self.mu, self.kept, free)
 
     def select(self, starts):
         """Return the map of these starts."""
@@ -178,7 +220,8 @@ class HessianProduct:
         if self.kept is not None:  # the rows lie innermost, and must go on to
             kept = [part.permute(1, 2, 3, 0)[:, starts].permute(3, 0, 1, 2) for part in self.kept]
         problem = self.problem.select(starts)
-        return HessianProduct(problem, self.x[starts], self.y[starts], self.mu, kept)
+        free = None if self.free is None else self.free[starts]
+        return HessianProduct(problem, self.x[starts], self.y[starts], self.mu, kept, free)
 
     def at(self, x, y):
         """Return the map at another point."""

@@ -11,10 +11,10 @@ from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Moments, Rows, fold_moments
 from skbamm.glm.curvature import GramMetric
-from skbamm.glm.problem import StrengthPenalty
+from skbamm.glm.penalty import Penalty, Strength
 
 
-class LeastSquaresProblem(StrengthPenalty):
+class LeastSquaresProblem(Penalty):
     """The problem of ``GLMProblem`` for half the squared loss, above and below, in float64.
 
     Its metric is the Hessian itself, so that y and v follow x in one iteration.
@@ -22,25 +22,29 @@ class LeastSquaresProblem(StrengthPenalty):
     Parameters
     ----------
     rows : Rows
-    strength, starts, criterion, bounds, mean_loss
+    strength, starts, criterion, bounds, mean_loss, absolute, limit
         As for ``GLMProblem``.
     """
 
     def __init__(
         self,
         rows: Rows,
-        strength: Callable[[Tensor], Tensor],
+        strength: Strength,
         starts: int,
         *,
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         moments: tuple[Moments, Moments, Tensor, Tensor] | None = None,
         mean_loss: bool = False,
+        absolute: Strength | None = None,
+        limit: Callable[[Tensor], Tensor] | None = None,
     ):
         self.moments = fold_moments(rows) if moments is None else moments
         self.train, self.validation, self._centre, self._target_centre = self.moments
         K, m, p = self.train.cross.shape
-        super().__init__(strength, rows.train_total, bounds, mean_loss)
+        super().__init__(
+            strength, rows.train_total, bounds, mean_loss, absolute, limit, rows.n_rows
+        )
         self.rows, self.criterion = rows, criterion
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
@@ -64,10 +68,10 @@ class LeastSquaresProblem(StrengthPenalty):
         if mu:
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
-        grad_y = grad_lower + strength * y
+        grad_y = self.add_slope(x, y, grad_lower, mu)
         return Directions(
             upper=shares,
-            lower=lower + 0.5 * (self.mean_strength(x) * y * y).sum((2, 3)),
+            lower=lower + self.value(x, y),
             grad_y=grad_y,
             residual_v=hessian_v + strength * v - grad_upper,
             upper_lag=self.criterion.slopes(shares) * (v * grad_y).sum((2, 3)),
@@ -76,10 +80,9 @@ class LeastSquaresProblem(StrengthPenalty):
 
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
-        strength, fit = self.mean_strength(x), y @ self.train.gram
-        value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3))
-        value = value + 0.5 * (strength * y * y).sum((2, 3))
-        return value, fit - self.train.cross + strength * y
+        fit = y @ self.train.gram
+        value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3)) + self.value(x, y)
+        return value, self.add_slope(x, y, fit - self.train.cross)
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> GramMetric:
         """Return the Hessian itself, factored, one a start and fold."""
@@ -95,7 +98,7 @@ class LeastSquaresProblem(StrengthPenalty):
         return LeastSquaresProblem(
             self.rows, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds, moments=self.moments,
-            mean_loss=self.mean_loss,
+            mean_loss=self.mean_loss, absolute=self.absolute, limit=self.limit,
         )  # fmt: skip
 
     def coefficients(self, y: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 For start s and fold k, with row weights W and V that sum to one over the rows of a fold::
 
-    f_sk = sum_i W_ik l(z_i, t_i) + (1 / 2 N_k) sum_j lambda_j(x_s) w_j^2
+    f_sk = sum_i W_ik l(z_i, t_i) + (1 / N_k) sum_j (lambda_j(x_s) w_j^2 / 2 + kappa_j(x_s) |w_j|)
     F_s  = 1/K sum_k phi_k(sum_i V_ik l_up(z_i, t_i)),      z = X w + b
 
 The penalty carries lambda, never the loss: so the hypergradient is accurate also where the
@@ -12,7 +12,6 @@ models are not yet. Only the intercept is free of a penalty.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,69 +20,13 @@ from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Kept, Rows
 from skbamm.glm.curvature import hessian_metric
+from skbamm.glm.penalty import Penalty, Strength
 from skbamm.losses import PointwiseLoss
 
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
-class StrengthPenalty:
-    """The penalty ``1 / (2 N_k) sum_j lambda_j(x) w_j^2`` and the box that x lives in.
-
-    Parameters
-    ----------
-    strength : callable
-        Maps x of shape (N, h) to strengths (N, 1 or m, p), by torch operations.
-    train_total : Tensor of shape (K,)
-        N_k.
-    bounds : tuple of Tensor or None
-    mean_loss : bool, default=False
-        Whether lambda stands beside the mean of the losses: then N_k is 1.
-    """
-
-    second_order = True
-    upper_floor = 1e-5  # of the loss of the best constant prediction
-    criterion: Any  # a Criterion, or None to solve the lower level only
-
-    def __init__(self, strength, train_total, bounds, mean_loss=False):
-        self.strength, self.bounds, self.mean_loss = strength, bounds, mean_loss
-        total = torch.ones_like(train_total) if mean_loss else train_total
-        self._per_fold = total[:, None, None]  # (K, 1, 1)
-
-    def mean_strength(self, x: Tensor) -> Tensor:
-        """Return the strengths as they stand in f, (S, K, 1 or m, p), float64."""
-        with torch.no_grad():
-            return self.strength(x.double())[:, None] / self._per_fold
-
-    def project(self, x: Tensor) -> Tensor:
-        """Clip x to its bounds."""
-        if self.bounds is None:
-            return x
-        low, high = (b.to(x.dtype) for b in self.bounds)
-        return torch.minimum(torch.maximum(x, low), high)
-
-    def coefficients(self, y: Tensor) -> Tensor:
-        """Return y in the coordinates of X and the target."""
-        return y
-
-    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
-        """Return the hypergradient's shares: only the penalty sees x, so no pass is needed."""
-        return self._grad_x(x, (1 - mu) * y.double() * v.double(), self.criterion.slopes(upper))
-
-    def _grad_x(self, x: Tensor, products: Tensor, slopes: Tensor) -> Tensor:
-        """Pull ``-dF_k w v / N_k`` back through the strengths: shape (S, K, h)."""
-        S, K = slopes.shape
-        pulled = -products * (slopes[..., None, None] / self._per_fold)
-        at = x.double().repeat_interleave(K, 0).requires_grad_()
-        with torch.enable_grad():
-            strength = self.strength(at)
-        pulled = pulled.reshape(S * K, *pulled.shape[2:])
-        if strength.shape[1] == 1:
-            pulled = pulled.sum(1, keepdim=True)
-        (grad,) = torch.autograd.grad(strength, at, pulled)
-        return grad.view(S, K, -1)
-
-
-class GLMProblem(StrengthPenalty):
+class GLMProblem(Penalty):
     """A penalised generalised linear model over S starts and K folds.
 
     Parameters
@@ -101,23 +44,27 @@ class GLMProblem(StrengthPenalty):
         Lower and upper bounds of x, each of shape (h,).
     metric_rows : Rows, optional
         The same rows in the precision in which iterative metrics are good enough.
-    mean_loss : bool, default=False
-        Whether the strengths stand beside the mean of the losses, and not beside their sum.
+    mean_loss, absolute, limit
+        As for ``Penalty``.
     """
 
     def __init__(
         self,
         rows: Rows,
         loss: PointwiseLoss,
-        strength: Callable[[Tensor], Tensor],
+        strength: Strength,
         starts: int,
         *,
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         metric_rows: Rows | None = None,
         mean_loss: bool = False,
+        absolute: Strength | None = None,
+        limit: Callable[[Tensor], Tensor] | None = None,
     ):
-        super().__init__(strength, rows.train_total, bounds, mean_loss)
+        super().__init__(
+            strength, rows.train_total, bounds, mean_loss, absolute, limit, rows.n_rows
+        )
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.criterion = None if criterion is None else criterion.by_fold()
@@ -152,15 +99,15 @@ class GLMProblem(StrengthPenalty):
             return [first, second.sub_(pull)], [chunk.train * value, chunk.validation * up]
 
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function)
-        strength = self.mean_strength(x)  # (S, K, 1 or m, p)
         y64, v64 = y.double(), v.double()
         shares = self.criterion.shares(average)
-        grad_y = products[0] + (1 - mu) * strength * y64
+        grad_y = self.add_slope(x, y64, products[0], mu)
+        residual_v = products[1] + (1 - mu) * self.mean_strength(x) * v64
         return Directions(
             upper=shares,
-            lower=lower + 0.5 * (strength * y64 * y64).sum((2, 3)),
+            lower=lower + self.value(x, y64),
             grad_y=grad_y.to(y.dtype),
-            residual_v=(products[1] + (1 - mu) * strength * v64).to(y.dtype),
+            residual_v=residual_v.to(y.dtype),
             upper_lag=self.criterion.slopes(shares) * (v64 * grad_y).sum((2, 3)),
             grad_x=self.grad_x(x, y64, v64, mu, shares),
         )
@@ -174,10 +121,8 @@ class GLMProblem(StrengthPenalty):
             return [chunk.train[:, None] * gradient], [chunk.train * value]
 
         products, (value,) = self.rows.sweep(y[None], function)
-        strength = self.mean_strength(x)
         y64 = y.double()
-        value = value + 0.5 * (strength * y64 * y64).sum((2, 3))
-        return value, (products[0] + strength * y64).to(y.dtype)
+        return value + self.value(x, y64), self.add_slope(x, y64, products[0]).to(y.dtype)
 
     def hessian_product(
         self, x: Tensor, y: Tensor, p: Tensor, mu: float, kept: Kept | None = None
@@ -222,4 +167,5 @@ class GLMProblem(StrengthPenalty):
             self.rows, self.loss, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds,
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,
+            absolute=self.absolute, limit=self.limit,
         )  # fmt: skip

@@ -10,12 +10,12 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, _check_n_features
-from torch import Tensor
 
 from skbamm.losses import PointwiseLoss
 
@@ -63,17 +63,56 @@ class Task:
         return replace(self, target=self.target[:1], row_class=None, class_weight=None)
 
 
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A parameter of an estimator that an interval can be searched for.
+
+    Attributes
+    ----------
+    name : str
+    positive : bool
+        Whether it must be above zero.
+    high : float
+        Largest value; a parameter that has one is searched in linear units by default.
+    """
+
+    name: str
+    positive: bool = False
+    high: float = inf
+
+    def valid(self, value: Any) -> bool:
+        """Whether the solvers can take this value."""
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or not np.isfinite(value):
+            return False
+        return 0 <= value <= self.high if self.high < inf else value > 0
+
+
+class Factors(NamedTuple):
+    """What stands beside the losses: factors of ``||w||^2 / 2`` and of the sum of ``|w|``.
+
+    The second is None where it is zero whatever the hyperparameters.
+    """
+
+    squares: Any
+    absolutes: Any = None
+
+
+ALPHA, C = Hyperparameter("alpha"), Hyperparameter("C", positive=True)
+L1_RATIO = Hyperparameter("l1_ratio", high=1.0)
+
+
 class Twin(ABC):
-    """A linear model with an L2 penalty.
+    """A linear model with a penalty of squares, and perhaps of absolute values.
 
     Attributes
     ----------
     estimator_type : type
         The exact class it stands for; subclasses may do anything and are not matched.
-    hyperparameter : str
-        Its parameter that an interval can be searched for.
-    positive : bool
-        Whether the hyperparameter must be above zero.
+    hyperparameters : tuple of Hyperparameter
+        What can be tuned; the first scales all of the penalty.
+    inverse : bool
+        Whether a larger value of the first means a weaker penalty.
     warm_starts : bool
         Whether the estimator's own fit can begin at given coefficients.
     mean_loss : bool
@@ -83,8 +122,8 @@ class Twin(ABC):
     """
 
     estimator_type: type
-    hyperparameter: str
-    positive: bool
+    hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
+    inverse: bool = False
     warm_starts: bool = False
     mean_loss: bool = False
     judges_labels: bool = False
@@ -101,8 +140,19 @@ class Twin(ABC):
         """
 
     @abstractmethod
-    def penalty(self, value: Tensor) -> Tensor:
-        """Return the factor of ``||w||^2 / 2`` beside the losses, by torch operations."""
+    def penalty(self, values: dict[str, Any]) -> Factors:
+        """Return the penalty, by operations that torch can differentiate.
+
+        ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
+        """
+
+    def tunes(self, estimator: Any) -> tuple[Hyperparameter, ...]:
+        """Return what can be tuned of an estimator as it is set."""
+        return self.hyperparameters
+
+    def enables(self, name: str) -> str:
+        """Return what lets a parameter be tuned that ``tunes`` leaves out, for the user."""
+        return ""
 
     @abstractmethod
     def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:
@@ -110,11 +160,6 @@ class Twin(ABC):
 
         ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0.
         """
-
-    def valid_value(self, value: Any) -> bool:
-        """Whether the solvers can take this value of the hyperparameter."""
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        return number and not isinstance(value, bool) and np.isfinite(value) and value > 0
 
 
 def remember_features(estimator: BaseEstimator, X: Any) -> None:
@@ -149,3 +194,13 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(classes) < 2:
         raise NotApplicable("the target has fewer than two classes")
     return classes, index
+
+
+def numeric_target(y: Any) -> np.ndarray:
+    """Return a target of one or two dimensions as float64, or NotApplicable."""
+    target = np.asarray(y)
+    if target.ndim not in (1, 2) or target.dtype.kind not in "iufb" or not target.size:
+        raise NotApplicable("the target is not numeric")
+    if not np.isfinite(target).all():
+        raise NotApplicable("the target is not finite")
+    return target.astype(np.float64)

@@ -1,4 +1,4 @@
-"""LogisticRegression with an L2 penalty, binary and multinomial."""
+"""LogisticRegression, binary and multinomial."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ from sklearn.linear_model import LogisticRegression
 
 from skbamm.criteria import LOG_LOSS
 from skbamm.losses import LogisticLoss, MultinomialLoss
-from skbamm.models.base import Task, Twin, balanced_or_given, class_indices
+from skbamm.models.base import (
+    L1_RATIO,
+    C,
+    Factors,
+    Task,
+    Twin,
+    balanced_or_given,
+    class_indices,
+)
 
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
 class LogisticRegressionTwin(Twin):
-    """``sum of log losses + ||w||^2 / (2 C)``; the intercept is free."""
+    """``sum of log losses + ((1 - r) ||w||^2 / 2 + r sum |w|) / C``; the intercept is free.
+
+    r is ``l1_ratio``.
+    """
 
     estimator_type = LogisticRegression
-    hyperparameter = "C"
-    positive = True
+    hyperparameters = (C, L1_RATIO)
+    inverse = True
     warm_starts = True
     judges_labels = True
 
@@ -27,8 +38,10 @@ class LogisticRegressionTwin(Twin):
             return f"solver={estimator.solver!r} penalises the intercept"
         if estimator.penalty != "deprecated":
             return f"penalty={estimator.penalty!r} is deprecated; leave it out and use l1_ratio"
-        if estimator.l1_ratio != 0:
-            return f"l1_ratio={estimator.l1_ratio!r} is not an L2 penalty"
+        if not L1_RATIO.valid(estimator.l1_ratio):
+            return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
+        if estimator.l1_ratio != 0 and estimator.solver != "saga":
+            return f"solver={estimator.solver!r} has no L1 penalty; use solver='saga'"
         if estimator.n_jobs is not None:
             return "n_jobs is deprecated"
         return ""
@@ -52,9 +65,20 @@ class LogisticRegressionTwin(Twin):
             class_weight=class_weight,
         )
 
-    def penalty(self, value):
+    def tunes(self, estimator):
+        """See ``Twin.tunes``."""
+        return self.hyperparameters if estimator.solver == "saga" else (C,)
+
+    def enables(self, name):
+        """See ``Twin.enables``."""
+        return "solver='saga'" if name == "l1_ratio" else ""
+
+    def penalty(self, values):
         """See ``Twin.penalty``."""
-        return 1 / value
+        value, ratio = values["C"], values.get("l1_ratio", 0.0)
+        if isinstance(ratio, float) and ratio == 0:
+            return Factors(1 / value)
+        return Factors((1 - ratio) / value, ratio / value)
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skbamm.models.base import Twin
+from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
@@ -14,6 +15,8 @@ _TWINS: dict[type, Twin] = {
     for twin in (
         RidgeTwin(),
         RidgeClassifierTwin(),
+        LassoTwin(),
+        ElasticNetTwin(),
         LogisticRegressionTwin(),
         PoissonTwin(),
         GammaTwin(),
@@ -35,5 +38,9 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
 
 
 def supported() -> str:
-    """Name every supported estimator and the parameter that is tuned, for error messages."""
-    return ", ".join(f"{cls.__name__} ({twin.hyperparameter})" for cls, twin in _TWINS.items())
+    """Name every supported estimator and the parameters that are tuned, for error messages."""
+    named = []
+    for kind, twin in _TWINS.items():
+        names = ", ".join(one.name for one in twin.hyperparameters)
+        named.append(f"{kind.__name__} ({names})")
+    return ", ".join(named)

@@ -8,15 +8,21 @@ from sklearn.preprocessing import LabelBinarizer
 
 from skbamm.criteria import BOUNDED_SQUARED, SQUARED
 from skbamm.losses import HalfSquaredLoss
-from skbamm.models.base import NotApplicable, Task, Twin, balanced_or_given, class_indices
+from skbamm.models.base import (
+    Factors,
+    NotApplicable,
+    Task,
+    Twin,
+    balanced_or_given,
+    class_indices,
+    numeric_target,
+)
 
 
 class RidgeTwin(Twin):
     """``sum of squared errors + alpha ||w||^2``; the intercept is free."""
 
     estimator_type = Ridge
-    hyperparameter = "alpha"
-    positive = False
     judges_labels = True
 
     def mismatch(self, estimator):
@@ -30,14 +36,10 @@ class RidgeTwin(Twin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         _check_sparse_solver(estimator, sparse)
-        target = np.asarray(y)
-        if target.ndim not in (1, 2) or target.dtype.kind not in "iufb" or not target.size:
-            raise NotApplicable("the target is not numeric")
-        if not np.isfinite(target).all():
-            raise NotApplicable("the target is not finite")
+        target = numeric_target(y)
         outputs = 1 if target.ndim == 1 else target.shape[1]
         return Task(
-            target=target.astype(np.float64),
+            target=target,
             loss=HalfSquaredLoss(outputs),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
@@ -45,9 +47,9 @@ class RidgeTwin(Twin):
             solver=_named_solver(estimator, sparse),
         )
 
-    def penalty(self, value):
+    def penalty(self, values):
         """See ``Twin.penalty``."""
-        return value
+        return Factors(values["alpha"])
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 from skbamm.criteria import DEVIANCE, SQUARED
 from skbamm.losses import HalfSquaredLoss, TweedieLoss
-from skbamm.models.base import NotApplicable, Task, Twin
+from skbamm.models.base import Factors, NotApplicable, Task, Twin, numeric_target
 
 
 class PoissonTwin(Twin):
     """``mean of half deviances + alpha ||w||^2 / 2``; the intercept is free."""
 
     estimator_type: type = PoissonRegressor
-    hyperparameter = "alpha"
-    positive = False
     warm_starts = True
     mean_loss = True
 
@@ -29,12 +26,9 @@ class PoissonTwin(Twin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
-        power, target = self.power(estimator), np.asarray(y)
-        if target.ndim != 1 or target.dtype.kind not in "iufb" or not target.size:
-            raise NotApplicable("the target is not a numeric vector")
-        if not np.isfinite(target).all():
-            raise NotApplicable("the target is not finite")
-        target = target.astype(np.float64)
+        power, target = self.power(estimator), numeric_target(y)
+        if target.ndim != 1:
+            raise NotApplicable("the target is not a vector")
         if power == 0:
             return Task(target, HalfSquaredLoss(), estimator.fit_intercept, "r2", SQUARED)
         if target.min() < 0 or (power == 2 and target.min() == 0) or target.max() == 0:
@@ -42,9 +36,9 @@ class PoissonTwin(Twin):
         loss = TweedieLoss(power)
         return Task(target, loss, estimator.fit_intercept, "deviance", DEVIANCE)
 
-    def penalty(self, value):
+    def penalty(self, values):
         """See ``Twin.penalty``."""
-        return value
+        return Factors(values["alpha"])
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
+
+from skbamm.space import last_step
 
 
 @dataclass
@@ -136,11 +137,6 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, **fit_params)
     else:
         estimator.fit(X, y, **fit_params)
-
-
-def last_step(estimator: Any) -> Any:
-    """Return the model itself, out of a pipeline if it is in one."""
-    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
 
 
 def adopt(estimator, solution: Solution) -> None:

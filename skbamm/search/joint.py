@@ -23,6 +23,7 @@ from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.screening import screen, some_rows
+from skbamm.search.starts import EmptyLimit, empty_slopes, starting_points
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -56,6 +57,8 @@ class JointSolver:
     Parameters
     ----------
     twin : Twin
+    estimator : estimator
+        As the user set it.
     task : Task
     matrix : ndarray or CSR array, or None
         What all folds share; None if they do not.
@@ -66,8 +69,6 @@ class JointSolver:
     fit_weight, score_weight : ndarray of shape (n,) or None
     device, dtype : str
         As the user gave them.
-    gradient_tol : float
-        Largest entry of the gradient at which the estimator's own fit would stop.
     row_weights : RowWeights, optional
         Learned factors of ``fit_weight``.
     """
@@ -75,6 +76,7 @@ class JointSolver:
     def __init__(
         self,
         twin: Twin,
+        estimator: Any,
         task: Task,
         matrix: Any,
         folds: list[FoldData] | None,
@@ -83,12 +85,14 @@ class JointSolver:
         score_weight: np.ndarray | None,
         device: str,
         dtype: str,
-        gradient_tol: float,
         row_weights: RowWeights | None = None,
     ):
         self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
         self.fit_weight, self.score_weight = fit_weight, score_weight
-        self.gradient_tol = gradient_tol if twin.warm_starts else np.inf
+        # Largest entry of the gradient at which the estimator's own fit would stop.
+        self.gradient_tol = estimator.tol if twin.warm_starts else np.inf
+        self._names = [one.name for one in twin.tunes(estimator)]
+        self._values = {name: getattr(estimator, name) for name in self._names}
         sample = matrix if folds is None else folds[0].matrix
         self.device = choose_device(device, sample)
         n = len(task.target)
@@ -115,24 +119,32 @@ class JointSolver:
         few = self.rows(torch.float64).n_coefficients <= _MOMENTS_LIMIT
         return isinstance(self.task.loss, HalfSquaredLoss) and few
 
-    def grid(self, values: list[float]) -> FoldSolutions:
-        """Solve these values in all folds, so well that the estimator would not go on."""
-        x = torch.tensor(values, dtype=torch.float64, device=self.device)[:, None]
-        return self._solve_lower(None, x, None)
+    def grid(self, values: np.ndarray) -> FoldSolutions:
+        """Solve these values in all folds, so well that the estimator would not go on.
+
+        ``values`` has a column for each hyperparameter that the twin tunes.
+        """
+        x = torch.as_tensor(values, device=self.device)
+        axes = tuple(Axis(name, -np.inf, np.inf, "plain") for name in self._names)
+        # What is the same in all rows is no variable: a penalty without a part is a simpler one.
+        for i in [i for i in range(len(axes)) if len(np.unique(values[:, i])) == 1]:
+            self._values[axes[i].name] = float(values[0, i])
+        vary = [i for i in range(len(axes)) if len(np.unique(values[:, i])) > 1]
+        return self._solve_lower(tuple(axes[i] for i in vary), x[:, vary], None)
 
     def search(
         self,
-        axis: Axis,
+        axes: tuple[Axis, ...],
         criterion: str,
         *,
         max_iter: int,
         tol: float,
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
-        begin: float | None = None,
+        begin: list[float] | None = None,
         rough: bool = False,
-    ) -> tuple[BilevelResult, Criterion, float]:
-        """Search an interval by sl-BAMM.
+    ) -> tuple[BilevelResult, Criterion, list[float]]:
+        """Search intervals by sl-BAMM.
 
         ``upper_loss`` takes the place of the criterion's own. Of many rows, ``begin`` takes the
         place of several starting points, and ``rough`` is content with a search on some.
@@ -142,58 +154,61 @@ class JointSolver:
         result : BilevelResult
             F is relative to that of the best constant prediction.
         criterion : Criterion
-        start : float
+        start : list of float
             The x of the starting point that the result grew from.
         """
         target = torch.as_tensor(np.ascontiguousarray(self.task.target), device=self.device)
         chosen = make_criterion(criterion, self.task.loss, target, self.weights)
         if upper_loss is not None:
             chosen = replace(chosen, loss=upper_loss, output_scale=None, root=False)
-        low, high = axis.bounds()
-        x0 = torch.linspace(low, high, self.n_starts + 2, dtype=torch.float64, device=self.device)
         began = time.perf_counter()
 
         def on_some(rows, starts):
             # A row of some stands for several, but the penalty for as many rows as there are.
             return self._glm(
-                axis, rows, starts, n_rows / rows.n_rows,
-                criterion=chosen, bounds=self.bounds(axis),
+                axes, rows, starts, n_rows / rows.n_rows,
+                criterion=chosen, bounds=self.bounds(axes),
             )  # fmt: skip
 
         few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
-        first = screen(on_some, few, x0[1:-1, None], begin, max_iter, max_time)
+        limit = self._limit(axes)
+        points = starting_points(axes, self.n_starts, limit)
+        x0 = torch.tensor(points, dtype=torch.float64, device=self.device)
+        first = screen(on_some, few, x0, begin, max_iter, max_time)
         if first.found is not None and (rough or first.ended):
-            return first.found, chosen, float(first.start)
+            return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
+        x_step = ScalarStep(_NEAR if len(first.x) == 1 else 1.0) if len(axes) == 1 else None
         result = solve(
-            self._problem(axis, len(first.x), self.dtype, chosen), first.x, y0=first.y, v0=first.v,
-            schedule=adaptive(1, x_step=ScalarStep(_NEAR if len(first.x) == 1 else 1.0)),
+            self._problem(axes, len(first.x), self.dtype, chosen, limit=limit), first.x,
+            y0=first.y, v0=first.v, schedule=adaptive(len(axes), x_step=x_step),
             max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         self._metric = result.curvature
-        return result, chosen, float(first.start[result.start])
+        return result, chosen, first.start[result.start].tolist()
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""
         return None if self.least_squares else some_rows(self.rows(self.dtype))
 
-    def polish(self, axis: Axis, x: list[float], y: Tensor) -> FoldSolutions:
+    def polish(self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor) -> FoldSolutions:
         """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
-        points = torch.tensor(x, dtype=torch.float64, device=self.device)[:, None]
+        points = torch.tensor(x, dtype=torch.float64, device=self.device)
         begin = y.double()[None].expand(len(x), *y.shape).clone()
-        return self._solve_lower(axis, points, begin)
+        return self._solve_lower(axes, points, begin)
 
-    def all_rows(self, value: float, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
-        """Solve one value on all rows, beginning at coefficients (m, p)."""
+    def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
+        """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
+        self._values = {name: getattr(estimator, name) for name in self._names}
         n = len(self.task.target)
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
         if self.row_weights is not None:
             weights = weights.reweighted(self._factor(self.row_weights.rows))
         rows = self._make(self.matrix, self.task.target, weights, torch.float64)
-        problem = self._glm(None, rows, 1)
-        x = torch.tensor([[value]], dtype=torch.float64, device=self.device)
+        problem = self._glm((), rows, 1)
+        x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
         return result.y[0, 0].cpu().numpy()
@@ -234,11 +249,11 @@ class JointSolver:
             self._rows[dtype] = rows
         return self._rows[dtype]
 
-    def _solve_lower(self, axis, x, y) -> FoldSolutions:
+    def _solve_lower(self, axes, x, y) -> FoldSolutions:
         rows = self.rows(torch.float64)
         size = max(1, _COLUMNS // (rows.n_folds * self.task.loss.n_outputs))
         parts = [
-            self._solve_block(axis, x[a : a + size], None if y is None else y[a : a + size])
+            self._solve_block(axes, x[a : a + size], None if y is None else y[a : a + size])
             for a in range(0, len(x), size)
         ]
         return FoldSolutions(
@@ -246,22 +261,22 @@ class JointSolver:
             np.concatenate([p.gradient_norm for p in parts]),
         )
 
-    def _solve_block(self, axis, x, y) -> FoldSolutions:
+    def _solve_block(self, axes, x, y) -> FoldSolutions:
         metric, single = self._metric, self.dtype is torch.float32 and not self.least_squares
         if y is None and single:
-            rough = self._problem(axis, len(x), torch.float32)
+            rough = self._problem(axes, len(x), torch.float32)
             few = self._some_rows()
             if few is not None:
-                y = solve_lower(self._glm(axis, few, len(x)), x, tol=_BEGIN_TOL).y
+                y = solve_lower(self._glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
             first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
             y = first.y.double()
-        problem = self._problem(axis, len(x), torch.float64)
+        problem = self._problem(axes, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
         finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol)
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
-            mixed = self._problem(axis, len(x), torch.float64, metric_dtype=torch.float32)
+            mixed = self._problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
             result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
             y, metric = result.y, None
         if not single or not bool(result.converged.all()):
@@ -270,45 +285,76 @@ class JointSolver:
             problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
         )
 
-    def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
-        options: dict[str, Any] = {"criterion": criterion, "bounds": self.bounds(axis)}
+    def _problem(self, axes, starts, dtype, criterion=None, metric_dtype=None, limit=None):
+        options: dict[str, Any] = {
+            "criterion": criterion, "bounds": self.bounds(axes), "limit": limit,
+        }  # fmt: skip
         if self.least_squares and (
             criterion is None or isinstance(criterion.loss, HalfSquaredLoss)
         ):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
-                rows, self.strength(axis, rows), starts,
+                rows, self.strength(axes, rows), starts, absolute=self.absolute(axes, rows),
                 moments=self._moments, mean_loss=self.twin.mean_loss, **options,
             )  # fmt: skip
             self._moments = problem.moments
             return problem
         if metric_dtype is not None:
             options["metric_rows"] = self.rows(metric_dtype)
-        return self._glm(axis, self.rows(dtype), starts, **options)
+        return self._glm(axes, self.rows(dtype), starts, **options)
 
-    def _glm(self, axis, rows, starts, factor=1.0, **options):
-        strength = self.strength(axis, rows, factor)
-        mean_loss = self.twin.mean_loss
-        return GLMProblem(rows, self.task.loss, strength, starts, mean_loss=mean_loss, **options)
+    def _glm(self, axes, rows, starts, factor=1.0, **options):
+        return GLMProblem(
+            rows, self.task.loss, self.strength(axes, rows, factor), starts,
+            absolute=self.absolute(axes, rows, factor), mean_loss=self.twin.mean_loss, **options,
+        )  # fmt: skip
 
-    def bounds(self, axis):
-        """Return the ends of x, each of shape (1,)."""
-        if axis is None:
+    def bounds(self, axes):
+        """Return the ends of x, each of shape (h,)."""
+        ends = zip(*(axis.bounds() for axis in axes), strict=True)
+        low_high = [torch.tensor(e, dtype=torch.float64, device=self.device) for e in ends]
+        return tuple(low_high) or None
+
+    def strength(self, axes, rows, factor=1.0):
+        """Return the map of x to the factors (N, 1, p) of the squares; none on the intercept."""
+        return self._part(axes, rows, factor, "squares")
+
+    def absolute(self, axes, rows, factor=1.0):
+        """Return the same for the absolute values, or None if the penalty has none."""
+        given = self._factors(axes, torch.zeros(1, len(axes), dtype=torch.float64))
+        if given.absolutes is None:
             return None
-        ends = axis.bounds()
-        return tuple(torch.tensor([e], dtype=torch.float64, device=self.device) for e in ends)
+        if self.task.loss.couples_outputs:
+            raise NotApplicable("classes that share a softmax have no L1 penalty here")
+        return self._part(axes, rows, factor, "absolutes")
 
-    def strength(self, axis, rows, factor=1.0):
-        """Return the map of x to the strengths (N, 1, p), times a factor; none on the intercept."""
+    def _part(self, axes, rows, factor, part):
         mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
         if rows.fit_intercept:
             mask[-1] = 0.0
 
-        def strength(x):
-            value = x[:, 0] if axis is None else axis.value(x[:, 0])
-            return self.twin.penalty(value)[:, None, None] * mask
+        def of_x(x):
+            value = torch.as_tensor(getattr(self._factors(axes, x), part), dtype=torch.float64)
+            return value.to(self.device).expand(len(x))[:, None, None] * mask
 
-        return strength
+        return of_x
+
+    def _factors(self, axes, x):
+        """Return the penalty of x, (N, h), and of the estimator's own values."""
+        searched = {axis.parameter: axis.value(x[:, i]) for i, axis in enumerate(axes)}
+        own = {name: value for name, value in self._values.items() if name not in searched}
+        return self.twin.penalty({**{n: float(v) for n, v in own.items()}, **searched})
+
+    def _limit(self, axes):
+        """Return the projection that keeps x where not all models are empty; None if none are."""
+        scales = bool(axes) and axes[0].parameter == self._names[0]
+        rows = self.rows(self.dtype)
+        absolute = self.absolute(axes, rows)
+        if absolute is None or not scales:
+            return None
+        problem = self._problem((), 1, self.dtype)
+        per_fold = 1 if self.twin.mean_loss else rows.train_total[:, None, None]
+        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, empty_slopes(problem))
 
     def _weights(self, n, splits) -> FoldWeights:
         task = self.task

@@ -22,7 +22,7 @@ class RowWeights:
         For the model of each split, learned without its test rows.
     upper_loss : UpperLoss or None
         What the penalty is chosen by: the log loss of labels with the noise that was found.
-    begin : float or None
+    begin : list of float or None
         Where the penalty's optimum was with weights close to these.
     """
 
@@ -30,7 +30,7 @@ class RowWeights:
     rows: np.ndarray
     folds: np.ndarray
     upper_loss: Any = None
-    begin: float | None = None
+    begin: list[float] | None = None
 
     def give(self, fit_params: dict[str, Any], place: np.ndarray, fold: int | None):
         """Return the parameters of a fit on the rows at ``place`` with their weights.

@@ -15,12 +15,14 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import last_step, may_begin_at_solution, own_fit, warm_fit
+from skbamm.search.bank import may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
-from skbamm.search.joint import JointSolver
+from skbamm.search.joint import JointSolver, starting_points
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.stand_in import candidate_key
-from skbamm.space import Combination
+from skbamm.space import Axis, Combination, last_step
+
+_OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
 
 
 @dataclass(frozen=True)
@@ -125,64 +127,65 @@ class SearchRun:
 
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
-        values = [_tuned_value(combination) for combination in group]
+        values = [_tuned_values(combination) for combination in group]
         joint = self.solver(target, group[0].params)
         self.say(
-            f"{len(values)} values of {target.tuned} in {len(joint.used)} folds jointly "
-            f"on {joint.device}"
+            f"{len(values)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
+            f"jointly on {joint.device}"
         )
         began = time.perf_counter()
-        solutions = joint.grid([float(value) for value in values])
+        solutions = joint.grid(np.array(values, dtype=float))
         keys = [candidate_key(combination.params) for combination in group]
         self._keep(joint, solutions, keys, target)
         self.say(f"solved in {time.perf_counter() - began:.2f} s")
 
     def _explore(self, combination: Combination) -> list[tuple[dict[str, Any], str]]:
         """Search one combination; return what to score, each with its stage."""
-        axis = combination.axis
-        if axis is None:
+        axes = combination.axes
+        if not axes:
             for group in _groups([combination]):
                 self._guard(partial(self._solve_grid, group))
             return [({}, "grid")]
-        found: list[tuple[float, str]] = []  # x and stage; kept whatever happens after
+        found: list[tuple[list[float], str]] = []  # x and stage; kept whatever happens after
         self._guard(lambda: self._search(combination, found))
         if not found:  # scikit-learn's own fits of a few values, with its errors if it has any
             for row in self.space.plan:
-                if row["parameter"] == axis.name:
+                if row["parameter"] in [axis.name for axis in axes]:
                     row["reason"] = self._reason
-            found = [(float(x), "start") for x in np.linspace(*axis.bounds(), 7)[1:-1]]
-        return [({axis.name: axis.number(x)}, stage) for x, stage in found]
+            found = [(x, "start") for x in starting_points(axes, _OWN_FITS)]
+        return [(_numbers(axes, x), stage) for x, stage in found]
 
-    def _search(self, combination: Combination, found: list[tuple[float, str]]) -> None:
-        axis, target, s = combination.axis, combination.target, self.settings
-        assert axis is not None
+    def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
+        axes, target, s = combination.axes, combination.target, self.settings
         joint = self.solver(target, combination.params)
         name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
         told = name if upper_loss is None else "log loss under the noise found"
+        where = ", ".join(f"{a.name} in [{a.low:g}, {a.high:g}] ({a.scale})" for a in axes)
         self.say(
-            f"searching {axis.name} in [{axis.low:g}, {axis.high:g}] ({axis.scale}) for the least "
-            f"{told}: {len(joint.used)} folds, on {joint.device} in {str(joint.dtype)[6:]}"
+            f"searching {where} for the least {told}: {len(joint.used)} folds, "
+            f"on {joint.device} in {str(joint.dtype)[6:]}"
         )
         began = time.perf_counter()
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
-            axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
+            axes, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
             upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
         )  # fmt: skip
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
-        self._note(result, criterion, axis, spent)
-        found.append((float(result.x), "refined"))
+        self._note(result, criterion, axes, spent)
+        found.append((result.x.tolist(), "refined"))
         # Weights were learned for what the search finds, not for where it began.
-        if axis.number(start) != axis.number(float(result.x)) and self.row_weights is None:
+        best = _numbers(axes, found[0][0])
+        if _numbers(axes, start) != best and self.row_weights is None:
             found.append((start, "start"))
-        solutions = joint.polish(axis, [x for x, _ in found], result.y)
-        params = [{**combination.params, axis.name: axis.number(x)} for x, _ in found]
+        solutions = joint.polish(axes, [x for x, _ in found], result.y)
+        params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
-            f"{axis.name}={axis.number(float(result.x)):.6g}, {told} "
+            f"{', '.join(f'{n}={value:.6g}' for n, value in best.items())}, {told} "
             f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
@@ -205,9 +208,9 @@ class SearchRun:
         sparse = not isinstance(sample, np.ndarray)
         task = target.twin.task(last, self.y, weight, sparse)
         joint = JointSolver(
-            target.twin, task, matrix, folds, self.splits, weight,
+            target.twin, last, task, matrix, folds, self.splits, weight,
             None if score_weight is None else np.asarray(score_weight, dtype=float),
-            self.settings.device, self.settings.dtype, last.tol, self.row_weights,
+            self.settings.device, self.settings.dtype, self.row_weights,
         )  # fmt: skip
         self.outcome.device = str(joint.device)
         return joint
@@ -276,31 +279,32 @@ class SearchRun:
         begin.intercept = np.mean([s.intercept for s in solutions], 0)
         joint = self._solvers[key]
         if joint.folds is None:
-            value, tol = getattr(last, joint.twin.hyperparameter), last.tol
+            tol = last.tol
             coef = begin.coef.astype(float)
             if joint.task.fit_intercept:
                 coef = np.concatenate([coef, begin.intercept[:, None].astype(float)], 1)
             with threads_for_rows():
-                solved = joint.all_rows(float(value), coef, 0.5 * tol)
+                solved = joint.all_rows(last, coef, 0.5 * tol)
             width = begin.coef.shape[1]
             begin.coef = solved[:, :width].astype(begin.coef.dtype)
             if joint.task.fit_intercept:
                 begin.intercept = solved[:, width].astype(begin.coef.dtype)
         warm_fit(estimator, begin, X, y, fit_params)
 
-    def _note(self, result: BilevelResult, criterion, axis, offset: float) -> None:
-        out, history = self.outcome, self.outcome.history
+    def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
+        out, history, path = self.outcome, self.outcome.history, result.history["x"]
         for name, values in (
             ("seconds", [offset + t for t in result.history["seconds"]]),
             ("criterion", [value * criterion.null for value in result.history["upper"]]),
             ("kkt_residual", result.history["kkt_residual"]),
-            (axis.name, [axis.number(float(x)) for x in result.history["x"]]),
+            *((a.name, [a.number(float(x[i])) for x in path]) for i, a in enumerate(axes)),
         ):
             history.setdefault(name, []).extend(values)
         out.n_iter = max(out.n_iter, result.nit)
         out.converged = out.converged and result.success
         if result.status in (Status.MAX_ITER, Status.INTERRUPTED):
-            self._stopped.append(f"The search over {axis.name!r} stopped early: {result.message}.")
+            names = " and ".join(repr(axis.name) for axis in axes)
+            self._stopped.append(f"The search over {names} stopped early: {result.message}.")
 
     def _guard(self, solve) -> None:
         """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
@@ -336,16 +340,23 @@ def _groups(combinations: list[Combination]) -> list[list[Combination]]:
     """Combinations that differ in the tuned parameter only, whose values a twin can take."""
     groups: dict[str, list[Combination]] = {}
     for combination in combinations:
-        target = combination.target
-        if target.twin is None:
+        tuned = combination.target.tuned
+        if not tuned:
             continue
-        if not target.twin.valid_value(_tuned_value(combination)):
+        values = zip(tuned.values(), _tuned_values(combination), strict=True)
+        if not all(one.valid(value) for one, value in values):
             continue
-        rest = {name: v for name, v in combination.params.items() if name != target.tuned}
+        rest = {name: v for name, v in combination.params.items() if name not in tuned}
         groups.setdefault(candidate_key(rest), []).append(combination)
     return list(groups.values())
 
 
-def _tuned_value(combination: Combination) -> Any:
-    """Return the value of the tuned parameter: listed, or the estimator's own."""
-    return combination.target.estimator.get_params()[combination.target.tuned]
+def _tuned_values(combination: Combination) -> list[Any]:
+    """Return the values of what the twin tunes: listed, or the estimator's own."""
+    params = combination.target.estimator.get_params()
+    return [params[name] for name in combination.target.tuned]
+
+
+def _numbers(axes: tuple[Axis, ...], x: list[float]) -> dict[str, float]:
+    """Return the values that x means, by name."""
+    return {axis.name: axis.number(at) for axis, at in zip(axes, x, strict=True)}

@@ -41,8 +41,8 @@ class Beginning:
     x : Tensor of shape (S, h)
     y, v : Tensor of shape (S, K, m, p), or None
         Models and multipliers of some rows.
-    start : Tensor of shape (S,)
-        Where on the interval each of these grew from.
+    start : Tensor of shape (S, h)
+        Where each of these grew from.
     found : BilevelResult or None
         Of some rows.
     """
@@ -64,7 +64,7 @@ def screen(
     problem: Callable[[Any, int], Any],
     few: Any,
     starts: Tensor,
-    begin: float | None,
+    begin: list[float] | None,
     max_iter: int,
     max_time: float | None,
 ) -> Beginning:
@@ -79,20 +79,21 @@ def screen(
         Maps rows and a number of starts to a problem.
     few : Rows or None
         What ``some_rows`` returned.
-    starts : Tensor of shape (S, 1)
-    begin : float or None
+    starts : Tensor of shape (S, h)
+    begin : list of float, or None
         Where to begin on some rows, in place of the starting points.
     max_iter, max_time
         As for ``solve``.
     """
     if few is None:
-        return Beginning(starts, None, None, starts[:, 0])
-    x0 = starts if begin is None else starts.new_tensor([[begin]])
+        return Beginning(starts, None, None, starts)
+    x0 = starts if begin is None else starts.new_tensor([begin])
     found = solve(
         problem(few, len(x0)), x0, max_iter=max_iter, tol=_TOL, max_time=max_time, finish=0
     )
-    one = Beginning(found.x[None], found.y[None], found.v[None], x0[found.start], found)
-    if one.ended or (bool(starts.min() <= found.x) and bool(found.x <= starts.max())):
+    one = Beginning(found.x[None], found.y[None], found.v[None], x0[[found.start]], found)
+    low, high = starts.amin(0), starts.amax(0)
+    if one.ended or bool(((low <= found.x) & (found.x <= high)).all()):
         return one
     y = solve_lower(problem(few, len(starts)), starts, tol=_MODELS_TOL).y
-    return Beginning(starts, y, None, starts[:, 0], found)
+    return Beginning(starts, y, None, starts, found)

@@ -35,7 +35,7 @@ from skbamm.search.weighing_input import (
     user_weight,
 )
 from skbamm.search.weights_found import WeightsFound, history_of, mean_noise, mean_right
-from skbamm.space import Space, read_grid
+from skbamm.space import Space, last_step, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
 
@@ -66,7 +66,7 @@ class Weigher:
         self._auto = auto
         self.given, self.estimator, self.settings = given, estimator, settings
         self.space, self.combination = space, space.combinations[0]
-        self.axis = self.combination.axis
+        self.axes = self.combination.axes
         self.X: Any = None
         self.y: Any = None
         self.weight: np.ndarray | None = None
@@ -88,6 +88,12 @@ class Weigher:
             raise ValueError(
                 f"SampleWeights: weights cannot be learned with {model!r}: {reason}. "
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
+            )
+        values = last_step(target.estimator).get_params()
+        if len(space.combinations[0].axes) > 1 or values.get("l1_ratio", 0.0) != 0:
+            raise ValueError(
+                f"SampleWeights: weights cannot be learned with {model!r}: it has more than an L2 "
+                "penalty. Give a proxy to learn them with, such as proxy=LogisticRegression()."
             )
         classes = is_classifier(search.estimator)
         if classes != is_classifier(model):
@@ -198,7 +204,7 @@ class Weigher:
         name = fit_name(self.estimator)
         row_weights = RowWeights(
             name, rows, factors, noise if self._auto else None,
-            float(end) if self.given.proxy is None else None,
+            end.tolist() if self.given.proxy is None else None,
         )  # fmt: skip
         return WeightsFound(
             row_weights, scored, quality, quality < 0.5, self.weight,
@@ -222,7 +228,7 @@ class Weigher:
         begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
         noise = mean_noise([one.quality.loss for one in begun])
         factors = self._factors(begun, only)
-        end = self._penalty(splits, factors, noise, begin=float(x), rough=True)
+        end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
         # Where labels are still in doubt the penalty must be stronger than it will be: else the
         # models imitate the rows that they judge. Half the way, and not far, has done well.
         return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
@@ -246,12 +252,11 @@ class Weigher:
         They are judged by the likelihood of the labels, wrong ones included. The expected error
         would not do: it falls with any penalty that makes the models surer of themselves.
         """
-        if self.axis is None:
-            value = self.combination.target.estimator.get_params()[self.combination.target.tuned]
-            return torch.tensor([float(value)], dtype=torch.float64)
+        if not self.axes:
+            return torch.zeros(1, dtype=torch.float64)  # the estimator's own, whatever x is
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         result, _, _ = joint.search(
-            self.axis, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
+            self.axes, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
             max_time=None, upper_loss=noise if self._auto else None, **options,
         )  # fmt: skip
         return result.x.double().cpu().reshape(1)
@@ -268,7 +273,7 @@ class Weigher:
         if self._auto:
             criterion = replace(criterion, loss=noise)
         problem = GLMProblem(
-            rows, joint.task.loss, joint.strength(self.axis, rows), 1,
+            rows, joint.task.loss, joint.strength(self.axes, rows), 1,
             criterion=criterion, mean_loss=joint.twin.mean_loss,
         )  # fmt: skip
         at = x.to(joint.device)[None]
@@ -317,7 +322,7 @@ class Weigher:
         return FoldModel(
             rows=rows,
             loss=task.loss,
-            strength=joint.strength(self.axis, rows),
+            strength=joint.strength(self.axes, rows),
             mean_loss=joint.twin.mean_loss,
             criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
             target=target,

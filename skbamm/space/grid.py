@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from skbamm.models import Twin, find_twin, supported
+from skbamm.models import Hyperparameter, Twin, find_twin, supported
 from skbamm.space.interval import Axis, as_interval, make_axis
 
 
@@ -34,26 +34,30 @@ class Target:
     reason: str
 
     @property
-    def tuned(self) -> str | None:
-        """Name, in the grid, of the parameter that the twin tunes."""
-        return None if self.twin is None else self.prefix + self.twin.hyperparameter
+    def tuned(self) -> dict[str, Hyperparameter]:
+        """What the twin can tune, by the name that it has in the grid."""
+        if self.twin is None:
+            return {}
+        found = self.twin.tunes(last_step(self.estimator))
+        return {self.prefix + one.name: one for one in found}
 
 
 @dataclass(frozen=True)
 class Combination:
-    """One setting of all listed parameters, with the interval to be searched under it.
+    """One setting of all listed parameters, with the intervals to be searched under it.
 
     Attributes
     ----------
     params : dict
-        Values of the listed parameters, the tuned one included if it is listed.
+        Values of the listed parameters, tuned ones included if they are listed.
     target : Target
-    axis : Axis or None
+    axes : tuple of Axis
+        In the order of the twin's hyperparameters; empty if nothing is searched.
     """
 
     params: dict[str, Any]
     target: Target
-    axis: Axis | None
+    axes: tuple[Axis, ...] = ()
 
 
 @dataclass
@@ -74,7 +78,7 @@ class Space:
     @property
     def continuous(self) -> bool:
         """Whether any parameter is an interval."""
-        return any(c.axis is not None for c in self.combinations)
+        return any(c.axes for c in self.combinations)
 
 
 def read_grid(estimator: Any, param_grid: Any) -> Space:
@@ -111,29 +115,39 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     if not explicit and not tuples:
         ParameterGrid(grid)
         for params in ParameterGrid(grid):
-            yield Combination(params, _target(estimator, params), None)
+            yield Combination(params, _target(estimator, params))
         return
     # A tuple is an interval only on what a twin tunes, and the twin may depend on the lists.
     base = _target(estimator, next(iter(ParameterGrid(listed)), {}))
-    for name in [n for n in tuples if n != base.tuned]:
+    for name in [n for n in tuples if not _may_tune(base, n)]:
         listed[name] = grid[name]
         del tuples[name]
     intervals = {**explicit, **tuples}
     for params in ParameterGrid(listed):
         target = _target(estimator, params)
-        axis = None
-        for name, interval in intervals.items():
-            if name != target.tuned:
+        tuned = target.tuned
+        for name in intervals:
+            if name not in tuned:
                 raise ValueError(_cannot_search(name, target))
-            assert target.twin is not None  # it names what is tuned
-            axis = make_axis(name, interval, target.twin.positive)
-        yield Combination(params, target, axis)
+        axes = [make_axis(n, intervals[n], tuned[n]) for n in tuned if n in intervals]
+        yield Combination(params, target, tuple(axes))
+
+
+def _may_tune(target: Target, name: str) -> bool:
+    """Whether the twin tunes this parameter, if perhaps not as the estimator is set."""
+    if target.twin is None:
+        return False
+    return name in [target.prefix + one.name for one in target.twin.hyperparameters]
 
 
 def _cannot_search(name: str, target: Target) -> str:
     why = target.reason
     if not why:
-        why = f"of {type(_last_step(target.estimator)).__name__} only {target.tuned!r} can be"
+        only = ", ".join(map(repr, target.tuned))
+        why = f"of {type(last_step(target.estimator)).__name__} as it is set only {only} can be"
+        assert target.twin is not None  # else there is a reason
+        if enables := target.twin.enables(name.removeprefix(target.prefix)):
+            why += f" ({enables} allows it)"
     return (
         f"Parameter {name!r} cannot be searched over an interval: {why}. Use a list of values. "
         f"Intervals are supported for {supported()}."
@@ -145,7 +159,7 @@ def _target(estimator, params) -> Target:
     try:
         # As scikit-learn does before it sets them: a value may itself be an estimator.
         chosen = clone(estimator).set_params(**clone(params, safe=False))
-        last, prefix = _last_step(chosen), ""
+        last, prefix = last_step(chosen), ""
         if last is not chosen:
             prefix = f"{chosen.steps[-1][0]}__"
         twin, reason = find_twin(last)
@@ -154,7 +168,8 @@ def _target(estimator, params) -> Target:
     return Target(chosen, prefix, twin, reason)
 
 
-def _last_step(estimator):
+def last_step(estimator: Any) -> Any:
+    """Return the model itself, out of a pipeline if it is in one."""
     from sklearn.pipeline import Pipeline
 
     if type(estimator) is Pipeline:
@@ -164,13 +179,13 @@ def _last_step(estimator):
 
 def _plan_rows(grid, combinations) -> Iterator[dict[str, Any]]:
     for name in grid:
-        axis = next((c.axis for c in combinations if c.axis and c.axis.name == name), None)
+        axis = next((axis for c in combinations for axis in c.axes if axis.name == name), None)
         row = {"parameter": name, "role": "enumerated", "low": None, "high": None}
         row |= {"scale": None, "reason": ""}
         targets = [c.target for c in combinations]
         if axis is not None:
             row |= {"role": "searched", "low": axis.low, "high": axis.high, "scale": axis.scale}
-        elif targets and all(t.tuned == name for t in targets):
+        elif targets and all(name in t.tuned for t in targets):
             row["role"] = "joint grid"
         else:
             row["reason"] = next((t.reason for t in targets if t.reason), "") or (

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skbamm.models import Hyperparameter
+
 _LINEAR_WIDTH = 10.0
 
 
@@ -59,15 +61,21 @@ class Axis:
         Parameter name, as in the grid.
     low, high : float
         In the parameter's units.
-    scale : {"log", "linear"}
+    scale : {"log", "linear", "plain"}
         x is the natural logarithm of the value, or its place between the ends from 0 to 10, so
-        that a step of one is a moderate one in either scale.
+        that a step of one is a moderate one in either scale; or, for values that are given and
+        not searched, the value itself.
     """
 
     name: str
     low: float
     high: float
     scale: str
+
+    @property
+    def parameter(self) -> str:
+        """Name of the parameter, without the steps of a pipeline."""
+        return self.name.rpartition("__")[2]
 
     def bounds(self) -> tuple[float, float]:
         """Return the ends in units of x."""
@@ -79,7 +87,17 @@ class Axis:
         """Map x to the parameter's value."""
         if self.scale == "log":
             return torch.exp(x)
+        if self.scale == "plain":
+            return x
         return self.low + (self.high - self.low) / _LINEAR_WIDTH * x
+
+    def place(self, value: Tensor) -> Tensor:
+        """Map the parameter's value to x."""
+        if self.scale == "log":
+            return torch.log(value)
+        if self.scale == "plain":
+            return value
+        return (value - self.low) * (_LINEAR_WIDTH / (self.high - self.low))
 
     def number(self, x: float) -> float:
         """Map one x to a value inside the interval, also after rounding."""
@@ -111,15 +129,14 @@ def as_interval(name: str, value: Any) -> Interval | None:
     return None
 
 
-def make_axis(name: str, interval: Interval, positive: bool) -> Axis:
+def make_axis(name: str, interval: Interval, hyperparameter: Hyperparameter) -> Axis:
     """Check an interval.
 
     Parameters
     ----------
     name : str
     interval : Interval
-    positive : bool
-        Whether the parameter must be above zero.
+    hyperparameter : Hyperparameter
 
     Raises
     ------
@@ -142,13 +159,18 @@ def make_axis(name: str, interval: Interval, positive: bool) -> Axis:
             f"The interval for {where} must have low < high, got ({low!r}, {high!r}); "
             "use a list for a grid of values."
         )
-    if low < 0 or (positive and low == 0):
-        bound = "above 0" if positive else "0 or more"
+    if low < 0 or (hyperparameter.positive and low == 0):
+        bound = "above 0" if hyperparameter.positive else "0 or more"
         raise ValueError(f"The interval for {where} must begin at {bound}, got low={low!r}.")
+    if high > hyperparameter.high:
+        raise ValueError(
+            f"The interval for {where} must end at {hyperparameter.high:g} or less, "
+            f"got high={high!r}."
+        )
     if scale == "log" and low <= 0:
         raise ValueError(f"A log scale needs low > 0, got low={low!r} for {where}.")
     if scale == "auto":
-        scale = "log" if low > 0 else "linear"
+        scale = "log" if low > 0 and math.isinf(hyperparameter.high) else "linear"
     return Axis(name, float(low), float(high), scale)
 
 

@@ -281,9 +281,11 @@ def test_a_penalty_that_stays_costs_no_new_factor(single, monkeypatch):
     monkeypatch.setattr(
         curvature, "Cholesky", lambda matrix: made.append(matrix) or Cholesky(matrix)
     )
-    metric.at(log_values(1.0), 0.5 * at)
+    metric.solve(at[None])
+    made.clear()
+    metric.at(log_values(1.0), 0.5 * at).solve(at[None])
     assert not made
-    metric.at(log_values(2.0), at)
+    metric.at(log_values(2.0), at).solve(at[None])
     assert len(made) == 1
 
 

@@ -13,8 +13,9 @@ from skbamm.bilevel import solve_lower
 from skbamm.folds import FoldWeights
 from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable, find_twin, remember_features
+from skbamm.models.base import ALPHA, L1_RATIO
 
-from ..problems import rows_of
+from ..problems import penalty_of, rows_of
 from .conftest import TARGETS, X
 
 
@@ -22,7 +23,7 @@ def exported(estimator, X, y, dtype=np.float64):
     """Solve on all rows and export, as a search adopts a model."""
     twin, _ = find_twin(estimator)
     task = twin.task(estimator, y, None, False)
-    value = float(getattr(estimator, twin.hyperparameter))
+    value = float(getattr(estimator, twin.hyperparameters[0].name))
     values = np.array(X, dtype=np.float64)
     weights = FoldWeights(
         len(values),
@@ -31,14 +32,8 @@ def exported(estimator, X, y, dtype=np.float64):
         class_weight=task.class_weight,
     )
     rows = rows_of(values, task.target, weights, task.fit_intercept)
-    mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
-    if task.fit_intercept:
-        mask[-1] = 0.0
-
-    def strength(x):
-        return twin.penalty(torch.exp(x[:, :1, None])) * mask
-
-    problem = GLMProblem(rows, task.loss, strength, 1)
+    strength, absolute = penalty_of(twin, estimator, rows)
+    problem = GLMProblem(rows, task.loss, strength, 1, absolute=absolute, mean_loss=twin.mean_loss)
     x = torch.tensor([[np.log(value)]], dtype=torch.float64)
     y_found = solve_lower(problem, x, tol=1e-12).y[0, 0].numpy()
     coef = np.ascontiguousarray(y_found[:, : values.shape[1]], dtype=dtype)
@@ -204,11 +199,16 @@ def test_a_column_of_labels_is_a_vector():
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(2), np.int64(3), 1e-300])
 def test_values_that_the_solvers_take(value):
-    assert find_twin(Ridge())[0].valid_value(value)
+    assert ALPHA.valid(value)
 
 
 @pytest.mark.parametrize(
     "value", [0, -1.0, np.nan, np.inf, True, "1", None, [1.0], np.array([1.0]), 1j]
 )
 def test_values_that_are_left_to_scikit_learn(value):
-    assert not find_twin(Ridge())[0].valid_value(value)
+    assert not ALPHA.valid(value)
+
+
+def test_a_share_is_between_zero_and_one():
+    assert all(L1_RATIO.valid(value) for value in (0, 0.0, 0.5, 1))
+    assert not any(L1_RATIO.valid(value) for value in (-0.1, 1.1, np.nan, None, True))

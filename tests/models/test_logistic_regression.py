@@ -17,9 +17,9 @@ from .conftest import TARGETS
         ({"penalty": "l1"}, "penalty='l1' is deprecated; leave it out and use l1_ratio"),
         ({"penalty": "l2"}, "penalty='l2' is deprecated; leave it out and use l1_ratio"),
         ({"penalty": None}, "penalty=None is deprecated; leave it out and use l1_ratio"),
-        ({"l1_ratio": 0.5, "solver": "saga"}, "l1_ratio=0.5 is not an L2 penalty"),
-        ({"l1_ratio": 1, "solver": "saga"}, "l1_ratio=1 is not an L2 penalty"),
-        ({"l1_ratio": None}, "l1_ratio=None is not an L2 penalty"),
+        ({"l1_ratio": 0.5}, "solver='lbfgs' has no L1 penalty; use solver='saga'"),
+        ({"l1_ratio": None}, "l1_ratio=None is not a number from 0 to 1"),
+        ({"l1_ratio": 1.5, "solver": "saga"}, "l1_ratio=1.5 is not a number from 0 to 1"),
         ({"n_jobs": 2}, "n_jobs is deprecated"),
     ],
 )

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import (
+    ElasticNet,
     GammaRegressor,
     Lasso,
+    LassoLars,
     LogisticRegression,
     PoissonRegressor,
     Ridge,
@@ -18,6 +20,8 @@ from skbamm.models import find_twin, supported
 KINDS = [
     Ridge,
     RidgeClassifier,
+    Lasso,
+    ElasticNet,
     LogisticRegression,
     PoissonRegressor,
     GammaRegressor,
@@ -39,7 +43,7 @@ def test_a_subclass_may_do_anything_and_has_none(kind):
     assert find_twin(Mine()) == (None, "Mine has no differentiable twin")
 
 
-@pytest.mark.parametrize("other", [Lasso(), DecisionTreeClassifier(), None, "passthrough"])
+@pytest.mark.parametrize("other", [LassoLars(), DecisionTreeClassifier(), None, "passthrough"])
 def test_others_have_none(other):
     twin, reason = find_twin(other)
     assert twin is None
@@ -55,8 +59,9 @@ def test_every_reason_names_the_estimator():
 
 def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
-        "Ridge (alpha), RidgeClassifier (alpha), LogisticRegression (C), PoissonRegressor (alpha), "
-        "GammaRegressor (alpha), TweedieRegressor (alpha)"
+        "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
+        "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
+        "TweedieRegressor (alpha)"
     )
 
 
@@ -73,6 +78,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
 )
 def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
     twin, _ = find_twin(kind())
-    assert (twin.hyperparameter, twin.positive) == (name, positive)
-    assert twin.penalty(np.float64(value)) == factor
+    first = twin.hyperparameters[0]
+    assert (first.name, first.positive) == (name, positive)
+    assert twin.penalty({name: np.float64(value)}) == (factor, None)
+    assert twin.penalty({name: 2 * value}).squares == (factor / 2 if twin.inverse else 2 * factor)
     assert twin.warm_starts == (kind not in (Ridge, RidgeClassifier))

@@ -9,12 +9,13 @@ import torch
 from scipy import stats
 
 from skbamm import Interval
+from skbamm.models import Hyperparameter
 from skbamm.space import Axis
 from skbamm.space.interval import as_interval, make_axis
 
 
 def axis(low, high, scale="auto", positive=False):
-    return make_axis("C", Interval(low, high, scale), positive)
+    return make_axis("C", Interval(low, high, scale), Hyperparameter("C", positive))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_rounding_never_leaves_the_interval(ends, scale):
 )
 def test_bad_intervals_are_named(interval, message):
     with pytest.raises(ValueError) as error:
-        make_axis("C", interval, False)
+        make_axis("C", interval, Hyperparameter("C"))
     assert str(error.value) == message
 
 
@@ -126,7 +127,7 @@ def test_bad_intervals_are_named(interval, message):
 def test_a_positive_parameter_needs_a_positive_interval(low):
     message = f"The interval for parameter 'C' must begin at above 0, got low={low}."
     with pytest.raises(ValueError) as error:
-        make_axis("C", Interval(low, 1), True)
+        make_axis("C", Interval(low, 1), Hyperparameter("C", positive=True))
     assert str(error.value) == message
 
 
@@ -175,3 +176,28 @@ def test_intervals_compare_print_and_pickle():
 def test_a_bad_interval_can_be_made_and_is_refused_when_used():
     # As scikit-learn's estimators check their parameters in fit, not before.
     assert Interval(3, 1).low == 3
+
+
+RATIO = Hyperparameter("l1_ratio", high=1.0)
+
+
+def test_a_parameter_with_a_largest_value_is_linear_by_default():
+    assert make_axis("l1_ratio", Interval(0.1, 1), RATIO).scale == "linear"
+    assert make_axis("l1_ratio", Interval(0.1, 1, "log"), RATIO).scale == "log"
+
+
+def test_an_interval_ends_at_the_largest_value():
+    with pytest.raises(ValueError, match=r"'enet__l1_ratio' must end at 1 or less, got high=1\.5"):
+        make_axis("enet__l1_ratio", Interval(0, 1.5), RATIO)
+
+
+@pytest.mark.parametrize(
+    "found", [axis(1e-4, 1e4), axis(0, 20), Axis("C", 0, 1, "plain")], ids=repr
+)
+def test_places_are_where_the_values_come_from(found):
+    values = torch.tensor([0.3, 1.0, 7.0], dtype=torch.float64)
+    torch.testing.assert_close(found.value(found.place(values)), values)
+
+
+def test_the_parameter_is_the_last_part_of_the_name():
+    assert Axis("scaler__model__C", 1, 2, "log").parameter == "C"

@@ -1,0 +1,133 @@
+"""The penalty of generalised linear models: squares and absolute values of the slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import Face
+
+_ENTER = 0.5  # of the largest slope at a kink: entries that leave zero in one step
+Strength = Callable[[Tensor], Tensor]
+
+
+class Penalty:
+    """The penalty ``1 / N_k sum_j (lambda_j(x) w_j^2 / 2 + kappa_j(x) |w_j|)`` and x's own set.
+
+    Parameters
+    ----------
+    strength : callable
+        Maps x of shape (N, h) to lambda, (N, 1 or m, p), by torch operations.
+    train_total : Tensor of shape (K,)
+        N_k.
+    bounds : tuple of Tensor or None
+        The box that x lives in.
+    mean_loss : bool, default=False
+        Whether the penalty stands beside the mean of the losses: then N_k is 1.
+    absolute : callable, optional
+        Maps x to kappa, like ``strength``; zero where there is none.
+    limit : callable, optional
+        A further projection of x.
+    n_rows : int
+        With absolute values, for how many coefficients may become free at a time.
+    """
+
+    second_order = True
+    upper_floor = 1e-5  # of the loss of the best constant prediction
+    criterion: Any  # a Criterion, or None to solve the lower level only
+
+    def __init__(
+        self,
+        strength: Strength,
+        train_total: Tensor,
+        bounds: tuple[Tensor, Tensor] | None,
+        mean_loss: bool = False,
+        absolute: Strength | None = None,
+        limit: Callable[[Tensor], Tensor] | None = None,
+        n_rows: int = 1 << 62,
+    ):
+        self._n_rows = n_rows
+        self.strength, self.absolute = strength, absolute
+        self.bounds, self.limit, self.mean_loss = bounds, limit, mean_loss
+        total = torch.ones_like(train_total) if mean_loss else train_total
+        self._per_fold = total[:, None, None]  # (K, 1, 1)
+
+    def mean_strength(self, x: Tensor) -> Tensor:
+        """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""
+        with torch.no_grad():
+            return self.strength(x.double())[:, None] / self._per_fold
+
+    def mean_absolute(self, x: Tensor) -> Tensor:
+        """Return kappa / N_k; only of a penalty that has it."""
+        assert self.absolute is not None
+        with torch.no_grad():
+            return self.absolute(x.double())[:, None] / self._per_fold
+
+    def value(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the penalty itself, (S, K), of y in float64."""
+        value = 0.5 * (self.mean_strength(x) * y * y).sum((2, 3))
+        if self.absolute is None:
+            return value
+        return value + (self.mean_absolute(x) * y.abs()).sum((2, 3))
+
+    def add_slope(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Tensor:
+        """Return the least subgradient of phi, given the gradient of what it has but this."""
+        gradient = gradient + (1 - mu) * self.mean_strength(x) * y
+        if self.absolute is None:
+            return gradient
+        kappa = (1 - mu) * self.mean_absolute(x)
+        at_zero = torch.sign(gradient) * (gradient.abs() - kappa).clamp_min(0)
+        return torch.where(y == 0, at_zero, gradient + kappa * torch.sign(y))
+
+    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
+        """Return the coefficients that may move, and their signs.
+
+        Of those at zero the ones of the largest slopes begin to move, and not more than half as
+        many as there is room for: the rows cannot tell apart more coefficients than there are
+        rows.
+        """
+        if self.absolute is None:
+            return None
+        kappa = (1 - mu) * self.mean_absolute(x)
+        kinked = (kappa > 0).expand_as(y)
+        slope = torch.where(kinked & (y == 0), gradient, 0.0)
+        most = slope.abs().amax((2, 3), keepdim=True)
+        enters = (slope != 0) & (slope.abs() >= _ENTER * most)
+        room = (self._n_rows - torch.count_nonzero(y, -1)[..., None]) // 2
+        if bool((enters.sum(-1, keepdim=True) > room.clamp_min(1)).any()):
+            order = torch.argsort(slope.abs(), dim=-1, descending=True)
+            enters &= torch.argsort(order, dim=-1) < room.clamp_min(1)
+        side = torch.where(enters, -torch.sign(slope), torch.sign(y)) * kinked
+        return Face(~kinked | (side != 0), side, kappa)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Clip x to its bounds, and put it where its limit lets it be."""
+        if self.bounds is not None:
+            low, high = (b.to(x.dtype) for b in self.bounds)
+            x = torch.minimum(torch.maximum(x, low), high)
+        return x if self.limit is None else self.limit(x)
+
+    def coefficients(self, y: Tensor) -> Tensor:
+        """Return y in the coordinates of X and the target."""
+        return y
+
+    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
+        """Return the hypergradient's shares: only the penalty sees x, so no pass is needed."""
+        y, v = y.double(), v.double()
+        factors = [y] if self.absolute is None else [y, torch.sign(y)]
+        maps = [self.strength] if self.absolute is None else [self.strength, self.absolute]
+        slopes = self.criterion.slopes(upper)
+        S, K = slopes.shape
+        scale = (mu - 1) * slopes[..., None, None] / self._per_fold
+        at = x.double().repeat_interleave(K, 0).requires_grad_()
+        total = x.new_zeros((), dtype=torch.float64)
+        with torch.enable_grad():
+            for of_x, factor in zip(maps, factors, strict=True):
+                pulled = (scale * factor * v).flatten(0, 1)
+                total = total + (of_x(at) * pulled).sum()
+        (grad,) = torch.autograd.grad(total, at, allow_unused=True)
+        grad = torch.zeros_like(at) if grad is None else grad
+        return grad.view(S, K, -1)

@@ -1,0 +1,233 @@
+"""Penalties of absolute values: solutions, hypergradients and metrics where f has kinks."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import make_regression
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
+
+from skbamm.bilevel import solve_lower
+from skbamm.bilevel.problem import Face
+from skbamm.glm import curvature
+from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.support import SupportMetric
+
+from ..problems import (
+    X_BINARY,
+    X_REG,
+    Y_BINARY,
+    Y_REG,
+    Y_TWO,
+    log_values,
+    model_problem,
+    own_solutions,
+)
+from .conftest import three_folds
+
+X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_state=0)
+TIGHT = {"tol": 1e-12, "max_iter": 1_000_000}
+SAGA = LogisticRegression(solver="saga", tol=1e-9, max_iter=20_000, random_state=0)
+MODELS = {
+    "lasso": (Lasso(**TIGHT), X_REG, Y_REG, (0.01, 1.0, 20.0)),
+    "elastic net": (ElasticNet(l1_ratio=0.7, **TIGHT), X_REG, Y_REG, (0.01, 0.3, 3.0)),
+    "two outputs": (Lasso(**TIGHT), X_REG, Y_TWO, (0.5, 5.0)),
+    "no intercept": (Lasso(fit_intercept=False, **TIGHT), X_REG, Y_REG, (1.0, 10.0)),
+    "wide": (Lasso(**TIGHT), X_WIDE, Y_WIDE, (2.0, 20.0)),
+    "logistic": (clone(SAGA).set_params(l1_ratio=1.0), X_BINARY, Y_BINARY, (0.03, 0.1)),
+    "logistic, both": (clone(SAGA).set_params(l1_ratio=0.4), X_BINARY, Y_BINARY, (0.03, 0.3)),
+}
+SQUARED = [name for name in MODELS if "logistic" not in name]
+
+
+def solved(problem, x, tol=1e-10):
+    result = solve_lower(problem, x, tol=tol, max_iter=500)
+    assert bool(result.converged.all())
+    return problem.coefficients(result.y)
+
+
+def agree(y, estimator, X, target, splits, name, values, **weight):
+    """Compare coefficients (S, K, m, p) with scikit-learn's, and their zeros."""
+    for s, value in enumerate(values):
+        own = clone(estimator).set_params(**{name: value})
+        slopes, intercepts = own_solutions(own, X, target, splits, **weight)
+        scale = abs(slopes).max()
+        d = slopes.shape[-1]
+        np.testing.assert_allclose(y[s, ..., :d], slopes, rtol=1e-5, atol=1e-5 * scale)
+        np.testing.assert_array_equal(y[s, ..., :d] == 0, slopes == 0)
+        if estimator.fit_intercept:
+            size = abs(intercepts).max() + scale
+            np.testing.assert_allclose(y[s, ..., -1], intercepts, rtol=1e-5, atol=1e-5 * size)
+
+
+def parts(name):
+    estimator, X, y, values = MODELS[name]
+    return estimator, X, y, three_folds(len(y)), values
+
+
+def scales(estimator):
+    return "C" if hasattr(estimator, "C") else "alpha"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_solutions_are_scikit_learns(name):
+    estimator, X, y, splits, values = parts(name)
+    problem = model_problem(estimator, X, y, splits, starts=len(values), moments=name in SQUARED)
+    got = solved(problem, log_values(*values))
+    agree(got.numpy(), estimator, X, y, splits, scales(estimator), values)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_features_that_are_free_are_enough(name, sparse, monkeypatch):
+    """With many features Gram matrices are of the free ones only; passes, dense and sparse."""
+    estimator, X, y, splits, values = parts(name)
+    expected = solved(
+        model_problem(estimator, X, y, splits, starts=len(values)), log_values(*values)
+    )
+    monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
+    X = sp.csr_array(X) if sparse else X
+    problem = model_problem(estimator, X, y, splits, starts=len(values))
+    x = log_values(*values)
+    assert isinstance(problem.curvature(x, problem.start(x), 0.0), SupportMetric)
+    got = solved(problem, x)
+    torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7 * float(expected.abs().max()))
+
+
+def test_where_too_many_are_free_conjugate_gradients_serve(monkeypatch):
+    estimator, X, y, splits, _ = parts("elastic net")
+    x = log_values(0.1, 1.0)
+    expected = solved(model_problem(estimator, X, y, splits, starts=2), x)
+    monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
+    monkeypatch.setattr("skbamm.glm.support._MOST", 2)
+    got = solved(model_problem(estimator, X, y, splits, starts=2), x, tol=1e-8)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["lasso", "elastic net"])
+def test_weights_are_repeated_rows(name):
+    estimator, X, y, splits, values = parts(name)
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    rows = np.repeat(np.arange(len(y)), times)
+    place = [np.flatnonzero(np.isin(rows, train)) for train, _ in splits]
+    x = log_values(*values)
+    weighted = model_problem(
+        estimator, X, y, splits, starts=len(values), sample_weight=times.astype(float), moments=True
+    )
+    repeated = model_problem(
+        estimator, X[rows], y[rows], [(p, p) for p in place], starts=len(values), moments=True
+    )
+    got, expected = solved(weighted, x), solved(repeated, x)
+    torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()))
+
+
+def upper_of_own(estimator, X, y, splits, **params):
+    """Mean over the folds of scikit-learn's own half squared error, or log loss."""
+    total = 0.0
+    for train, test in splits:
+        model = clone(estimator).set_params(**params).fit(X[train], y[train])
+        if hasattr(model, "predict_proba"):
+            p = model.predict_proba(X[test])[np.arange(len(test)), y[test]]
+            total += -np.log(p).mean()
+        else:
+            total += 0.5 * np.mean((model.predict(X[test]) - y[test]) ** 2)
+    return total / len(splits)
+
+
+@pytest.mark.parametrize("name", ["lasso", "elastic net", "logistic, both", "wide"])
+def test_hypergradients_are_those_of_scikit_learns_solutions(name):
+    """Inside a face F is smooth; the support is the same on both sides of the difference."""
+    estimator, X, y, splits, values = parts(name)
+    criterion = "squared_error" if name in SQUARED else "log_loss"
+    problem = model_problem(estimator, X, y, splits, criterion=criterion, moments=name in SQUARED)
+    value, h = values[-1] * 1.02, 1e-4
+    ratio = None if isinstance(estimator, Lasso) else estimator.l1_ratio
+    x = log_values(value)
+    if ratio is not None:
+        x = torch.cat([x, torch.tensor([[ratio]], dtype=torch.float64)], 1)
+    y_at = solve_lower(problem, x, tol=1e-13, max_iter=500).y
+    # Few features: the metric is the Hessian.
+    d = problem.directions(x, y_at, torch.zeros_like(y_at), 0.0)
+    face = problem.face(x, y_at, d.grad_y)
+    (v,) = problem.curvature(x, y_at, 0.0).within(face).solve(-d.residual_v[None])
+    d = problem.directions(x, y_at, v, 0.0)
+    assert float((d.residual_v * face.free).abs().max()) < 1e-6
+    factor = float(problem.criterion.factor[0]) * len(splits)  # of half the error, or of the loss
+    got = d.grad_x.sum((0, 1)) / factor
+
+    def slope(make):
+        low, high = (upper_of_own(estimator, X, y, splits, **make(sign * h)) for sign in (-1, 1))
+        return (high - low) / (2 * h)
+
+    scale = scales(estimator)
+    expected = slope(lambda t: {scale: value * np.exp(t)})
+    assert float(got[0]) == pytest.approx(expected, rel=1e-3)
+    if ratio is not None:
+        expected = slope(lambda t: {scale: value, "l1_ratio": ratio + t})
+        assert float(got[1]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_an_empty_model_has_no_hypergradient():
+    estimator, X, y, splits, _ = parts("lasso")
+    problem = model_problem(estimator, X, y, splits, criterion="squared_error", moments=True)
+    x = log_values(1e4)
+    y_at = solved(problem, x)
+    assert not bool((y_at[..., :-1] != 0).any())
+    inner = solve_lower(problem, x).y
+    assert float(problem.directions(x, inner, 0 * inner, 0.0).grad_x.abs().max()) == 0
+
+
+@st.composite
+def faces(draw):
+    """A positive definite matrix, a point with zeros, and a gradient without the penalty."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    p, rank = draw(st.integers(1, 8)), draw(st.integers(1, 10))
+    A = rng.normal(size=(rank, p))
+    gram = torch.as_tensor(A.T @ A / rank + 0.1 * np.eye(p))
+    y = torch.as_tensor(rng.normal(size=p) * (rng.uniform(size=p) < 0.6))
+    smooth = torch.as_tensor(3 * rng.normal(size=p))
+    kink = torch.as_tensor(rng.uniform(0.1, 2, size=p) * (rng.uniform(size=p) < 0.8))
+    return gram, y, smooth, kink
+
+
+@settings(deadline=None, max_examples=200)
+@given(faces())
+def test_a_step_lowers_the_model_and_never_raises_it(problem):
+    gram, y, smooth, kink = problem
+    at_zero = torch.sign(smooth) * (smooth.abs() - kink).clamp_min(0)
+    slope = torch.where(y == 0, at_zero, smooth + kink * torch.sign(y))
+    side = torch.where(y != 0, torch.sign(y), -torch.sign(slope)) * (kink > 0)
+    free = (kink == 0) | (side != 0)
+
+    def lift(t):
+        return t[None, None, None]
+
+    metric = Submatrix(
+        lift(gram), torch.zeros_like(lift(y)), Face(lift(free), lift(side), lift(kink))
+    )
+    step = metric.step(lift(y), lift(slope))[0, 0, 0]
+
+    def model(u):
+        change = u - y
+        return smooth @ change + 0.5 * change @ gram @ change + (kink * u.abs()).sum()
+
+    size = float(slope.abs().max())
+    gain = float(model(y) - model(y - step))
+    assert gain >= -1e-9
+    if size > 1e-6:
+        assert gain > 0
+    assert not bool(step[~free].any())
+
+
+def test_what_a_step_puts_at_zero_is_there_exactly():
+    """One coefficient whose optimum is zero, from a point that binary fractions cannot hold."""
+    y = torch.tensor([[[[0.1]]]], dtype=torch.float64)
+    face = Face(torch.ones_like(y, dtype=torch.bool), torch.ones_like(y), torch.ones_like(y))
+    metric = Submatrix(torch.full((1, 1, 1, 1, 1), 0.3, dtype=torch.float64), 0 * y, face)
+    step = metric.step(y, torch.full_like(y, 0.9))
+    assert float(y - step) == 0
+    assert float(face.settle(y, y - 0.7 * step, step, torch.ones(1, 1, dtype=torch.bool))) == 0
+    assert float(face.settle(y, y - 0.3 * step, step, torch.ones(1, 1, dtype=torch.bool))) > 0
