@@ -23,9 +23,10 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.averaging import VanishingAverage
+from skbamm.bilevel.faces import Face
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.metrics import Identity
-from skbamm.bilevel.problem import Curvature, Directions, Face, Problem
+from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
@@ -156,7 +157,7 @@ class _Run:
         d = problem.directions(self.x, self.y, self.v, mu)
         self.face = problem.face(self.x, self.y, d.grad_y, mu)
         if self.face is not None:
-            d = replace(d, residual_v=d.residual_v * self.face.free)
+            d = replace(d, grad_y=self.face.slope, residual_v=d.residual_v * self.face.free)
         if self.curvature is None:
             self.curvature = problem.curvature(self.x, self.y, mu)
             schedule.y_step.reset()
@@ -217,7 +218,7 @@ class _Run:
             p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
         else:
             metric = self.curvature.within(self.face)
-            p_y, (p_v,) = metric.step(self.y, d.grad_y), metric.solve(d.residual_v[None])
+            p_y, (p_v,) = metric.step(self.y), metric.solve(d.residual_v[None])
         return p_y, p_v, *self.lag.measure(d, p_y, p_v)
 
     def _follow(self, d, p_y, p_v, error_y, mu) -> tuple[Tensor, Tensor]:
@@ -307,6 +308,8 @@ class _Run:
         res_y = (at_y / (1 + self.scale_y)).amax(1)
         res_v = (at_v / (1 + self.scale_v)).amax(1)
         x = self.x.double()
+        if getattr(self.schedule.x_step, "settled", False):
+            grad = torch.zeros_like(grad)
         res_x = (x - self.problem.project(x - grad)).norm(dim=1)
         return torch.stack([res_y, res_v, res_x], 1)
 

@@ -90,7 +90,8 @@ def solve_lower(
         if face is None:
             direction = curvature.solve(gradient[None])[0]
         else:
-            direction = curvature.within(face).step(y, gradient)
+            gradient = face.slope
+            direction = curvature.within(face).step(y)
         # A metric leaves alone what has no curvature; f is flat there, or has only its slope.
         direction = torch.where((direction == 0) & (face is None), gradient, direction)
         square = dot(gradient, direction)
@@ -100,7 +101,7 @@ def solve_lower(
         change = change.nan_to_num(nan=-torch.inf)  # the first point
         risen, fallen = change > rounding, change < -rounding
         good = torch.isfinite(square) & ~risen
-        decrement = torch.where(good, square.clamp_min(0), torch.inf).sqrt()
+        decrement = torch.where(good, square.abs(), torch.inf).sqrt()
         lowest[alive] = torch.fmin(lowest[alive], value)
         norm = gradient.flatten(2).abs().amax(-1).double()
         better = fallen | (decrement < best_decrement[alive])

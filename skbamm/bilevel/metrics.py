@@ -8,7 +8,8 @@ from math import inf
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Curvature, Face, dot, per_column
+from skbamm.bilevel.faces import Face
+from skbamm.bilevel.problem import Curvature, dot, per_column
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
@@ -32,13 +33,11 @@ class Masked:
 
     def select(self, starts):
         """Return the metric of these starts."""
-        face = self.face
-        parts = Face(face.free[starts], face.side[starts], face.kink[starts])
-        return Masked(self.inner.select(starts), parts)
+        return Masked(self.inner.select(starts), self.face.select(starts))
 
-    def step(self, y: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, y: Tensor) -> Tensor:
         """Return the direction to where no entry has crossed a kink."""
-        after = y - self.solve(gradient[None])[0]
+        after = y - self.solve(self.face.slope[None])[0]
         return y - torch.where(self.face.side * after < 0, 0.0, after)
 
 

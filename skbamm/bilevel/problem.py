@@ -9,10 +9,13 @@ one start share that start's ``x`` and that its hypergradient is the sum over th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from skbamm.bilevel.faces import Face
 
 
 @dataclass(frozen=True)
@@ -42,40 +45,6 @@ class Directions:
     residual_v: Tensor
     upper_lag: Tensor
     grad_x: Tensor
-
-
-@dataclass(frozen=True)
-class Face:
-    """The piece of an f with kinks at zero that a step from y begins on; f is smooth there.
-
-    The Hessian is that of the entries that may move, a generalised Jacobian of f's optimality
-    condition; the multiplier vanishes outside of them.
-
-    Attributes
-    ----------
-    free : Tensor of bool of the shape of y
-        Entries that may move.
-    side : Tensor of the shape of y
-        The sign that a free entry with a kink has, or is about to get; else 0.
-    kink : Tensor that broadcasts to the shape of y
-        Half the jump of the slope at zero.
-    """
-
-    free: Tensor
-    side: Tensor
-    kink: Tensor
-
-    def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor) -> Tensor:
-        """Return ``after``, at zero where a full step would be and most of the way is done.
-
-        ``going`` (S, K) are the columns that go on from y along the direction.
-        """
-        there = (direction == y) & (self.side != 0) & (after.abs() < 0.5 * y.abs())
-        return torch.where(there & per_column(going, y).bool(), 0.0, after)
-
-    def support(self, y: Tensor, v: Tensor) -> Tensor:
-        """Return v, zero where y stays at a kink."""
-        return torch.where((y == 0) & (self.kink > 0), 0.0, v)
 
 
 class Curvature(Protocol):
@@ -115,11 +84,8 @@ class FaceMetric(Protocol):
         """Apply the metric to ``residuals`` of shape (r, S, K, ...), zero where nothing is free."""
         ...
 
-    def step(self, y: Tensor, gradient: Tensor) -> Tensor:
-        """Return the direction from which a full step ends nearer to the minimum.
-
-        ``gradient`` is the least subgradient at y.
-        """
+    def step(self, y: Tensor) -> Tensor:
+        """Return the direction from which a full step from y ends nearer to the minimum."""
         ...
 
 
@@ -154,10 +120,9 @@ class Problem(Protocol):
         ...
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
-        """Return the smooth piece of phi that a step from y stays on; None if it has no kinks.
+        """Return the smooth piece of phi that a step from y begins on; None if it has no kinks.
 
-        Where it has, ``gradient``, as ``directions`` and ``lower`` return it, is the
-        subgradient of least norm.
+        Where it has, ``gradient``, as ``directions`` and ``lower`` return it, is of the rest.
         """
         ...
 

@@ -14,7 +14,11 @@ from torch import Tensor
 
 
 class UpperStep(Protocol):
-    """Proposes the next x."""
+    """Proposes the next x.
+
+    A rule may have a property ``settled``: that its point is the solution although the slope
+    there has not vanished.
+    """
 
     def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
         """Return the next x, of shape (S, h), before projection.
@@ -57,12 +61,19 @@ class NormalisedStep:
     Each coordinate has a length of its own, which grows while its slope keeps its sign and
     halves when it turns (Riedmiller & Braun, "A direct adaptive method for faster
     backpropagation learning: the RPROP algorithm", 1993).
+
+    Parameters
+    ----------
+    first, longest : float
+        Lengths.
+    kinks : bool, default=False
+        Whether the slope of F may jump; see ``ScalarStep``.
     """
 
-    grow, shrink = 1.3, 0.5
+    grow, shrink, close = 1.3, 0.5, 1e-3
 
-    def __init__(self, first: float = 0.5, longest: float = 1.0):
-        self.first, self.longest = first, longest
+    def __init__(self, first: float = 0.5, longest: float = 1.0, kinks: bool = False):
+        self.first, self.longest, self.kinks = first, longest, kinks
         self._length: Tensor | None = None
         self._sign: Tensor | None = None
 
@@ -78,6 +89,11 @@ class NormalisedStep:
         self._length = torch.where(go, length, self._length)
         self._sign = torch.where(go, sign, self._sign)
         return torch.where(go, x - sign * self._length, x)
+
+    @property
+    def settled(self) -> bool:
+        """With ``kinks``, whether the slopes only change their signs from here to there."""
+        return self.kinks and self._length is not None and bool((self._length < self.close).all())
 
     def lead(self, start):
         """Continue with this starting point only."""
@@ -172,12 +188,16 @@ class ScalarStep:
     ----------
     first : float, default=1
         Length of the first step downhill.
+    kinks : bool, default=False
+        Whether the slope of F may jump, as it does where the models' supports change. At a
+        minimum it then need not vanish, and a bracket as narrow as ``close`` is the solution.
     """
 
-    longest, narrow = 4.0, 1e-4
+    longest, narrow, close = 4.0, 1e-4, 1e-3
 
-    def __init__(self, first: float = 1.0):
-        self.first = first
+    def __init__(self, first: float = 1.0, kinks: bool = False):
+        self.first, self.kinks = first, kinks
+        self.settled = False  # whether there is such a bracket
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._width: float | None = None  # of the last bracket
 
@@ -199,7 +219,7 @@ class ScalarStep:
         """Continue with this starting point, knowing what the others saw."""
         if not self.seen:
             return
-        self._width = None
+        self._width, self.settled = None, False
         own = self.seen[start]
         others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
         self.seen = [others + own]
@@ -207,7 +227,7 @@ class ScalarStep:
     def reset(self):
         """Forget all points."""
         self.seen = [[] for _ in self.seen]
-        self._width = None
+        self._width, self.settled = None, False
 
     def jump(self) -> float:
         """Return the next point after ``lead``: what several starts saw may bracket the minimum."""
@@ -228,6 +248,9 @@ class ScalarStep:
             left = max(falling, key=lambda p: p[0])
             right = min(rising, key=lambda p: p[0])
             width = right[0] - left[0]
+            if self.kinks and width <= self.close:
+                self.settled = True
+                return here[0]
             if width > self.narrow:
                 slow = self._width is not None and width > 0.7 * self._width
                 self._width = width

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
-from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.submatrix import Faces, Submatrix
 from skbamm.glm.support import SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
@@ -118,7 +118,15 @@ class GramMetric:
 
     def within(self, face):
         """Return the metric of a face: the inverse of its rows and columns."""
+        return Faces(self._one(face), self._one, self._product, face)
+
+    def _one(self, face):
         return Submatrix(self.gram, self._mean, face)
+
+    def _product(self, direction):
+        direction = direction.double()
+        product = (self.gram @ direction[..., None])[..., 0] + self._mean * direction
+        return product.to(direction.dtype)
 
     def select(self, starts):
         """Return the metric of these starts."""

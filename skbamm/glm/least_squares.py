@@ -68,13 +68,14 @@ class LeastSquaresProblem(Penalty):
         if mu:
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
-        grad_y = self.add_slope(x, y, grad_lower, mu)
+        grad_y = grad_lower + strength * y
+        slope = self.slope(x, y, grad_y, mu)
         return Directions(
             upper=shares,
             lower=lower + self.value(x, y),
             grad_y=grad_y,
             residual_v=hessian_v + strength * v - grad_upper,
-            upper_lag=self.criterion.slopes(shares) * (v * grad_y).sum((2, 3)),
+            upper_lag=self.criterion.slopes(shares) * (v * slope).sum((2, 3)),
             grad_x=self.grad_x(x, y, v, mu, shares),
         )
 
@@ -82,7 +83,7 @@ class LeastSquaresProblem(Penalty):
         """Return f and its gradient."""
         fit = y @ self.train.gram
         value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3)) + self.value(x, y)
-        return value, self.add_slope(x, y, fit - self.train.cross)
+        return value, fit - self.train.cross + self.mean_strength(x) * y
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> GramMetric:
         """Return the Hessian itself, factored, one a start and fold."""

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Face
+from skbamm.bilevel.faces import Face
 
-_ENTER = 0.5  # of the largest slope at a kink: entries that leave zero in one step
 Strength = Callable[[Tensor], Tensor]
 
 
@@ -73,35 +72,16 @@ class Penalty:
             return value
         return value + (self.mean_absolute(x) * y.abs()).sum((2, 3))
 
-    def add_slope(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Tensor:
-        """Return the least subgradient of phi, given the gradient of what it has but this."""
-        gradient = gradient + (1 - mu) * self.mean_strength(x) * y
-        if self.absolute is None:
-            return gradient
-        kappa = (1 - mu) * self.mean_absolute(x)
-        at_zero = torch.sign(gradient) * (gradient.abs() - kappa).clamp_min(0)
-        return torch.where(y == 0, at_zero, gradient + kappa * torch.sign(y))
+    def slope(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Tensor:
+        """Return the least subgradient of phi, given the gradient of what has no kinks."""
+        face = self.face(x, y, gradient, mu)
+        return gradient if face is None else face.slope
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
-        """Return the coefficients that may move, and their signs.
-
-        Of those at zero the ones of the largest slopes begin to move, and not more than half as
-        many as there is room for: the rows cannot tell apart more coefficients than there are
-        rows.
-        """
+        """Return the coefficients that may move, and their signs."""
         if self.absolute is None:
             return None
-        kappa = (1 - mu) * self.mean_absolute(x)
-        kinked = (kappa > 0).expand_as(y)
-        slope = torch.where(kinked & (y == 0), gradient, 0.0)
-        most = slope.abs().amax((2, 3), keepdim=True)
-        enters = (slope != 0) & (slope.abs() >= _ENTER * most)
-        room = (self._n_rows - torch.count_nonzero(y, -1)[..., None]) // 2
-        if bool((enters.sum(-1, keepdim=True) > room.clamp_min(1)).any()):
-            order = torch.argsort(slope.abs(), dim=-1, descending=True)
-            enters &= torch.argsort(order, dim=-1) < room.clamp_min(1)
-        side = torch.where(enters, -torch.sign(slope), torch.sign(y)) * kinked
-        return Face(~kinked | (side != 0), side, kappa)
+        return Face.at(y, gradient, (1 - mu) * self.mean_absolute(x), self._n_rows)
 
     def project(self, x: Tensor) -> Tensor:
         """Clip x to its bounds, and put it where its limit lets it be."""

@@ -101,14 +101,15 @@ class GLMProblem(Penalty):
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function)
         y64, v64 = y.double(), v.double()
         shares = self.criterion.shares(average)
-        grad_y = self.add_slope(x, y64, products[0], mu)
-        residual_v = products[1] + (1 - mu) * self.mean_strength(x) * v64
+        strength = (1 - mu) * self.mean_strength(x)  # (S, K, 1 or m, p)
+        grad_y, residual_v = products[0] + strength * y64, products[1] + strength * v64
+        slope = self.slope(x, y64, grad_y, mu)
         return Directions(
             upper=shares,
             lower=lower + self.value(x, y64),
             grad_y=grad_y.to(y.dtype),
             residual_v=residual_v.to(y.dtype),
-            upper_lag=self.criterion.slopes(shares) * (v64 * grad_y).sum((2, 3)),
+            upper_lag=self.criterion.slopes(shares) * (v64 * slope).sum((2, 3)),
             grad_x=self.grad_x(x, y64, v64, mu, shares),
         )
 
@@ -122,7 +123,8 @@ class GLMProblem(Penalty):
 
         products, (value,) = self.rows.sweep(y[None], function)
         y64 = y.double()
-        return value + self.value(x, y64), self.add_slope(x, y64, products[0]).to(y.dtype)
+        gradient = products[0] + self.mean_strength(x) * y64
+        return value + self.value(x, y64), gradient.to(y.dtype)
 
     def hessian_product(
         self, x: Tensor, y: Tensor, p: Tensor, mu: float, kept: Kept | None = None

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Face, FaceMetric
-from skbamm.glm.submatrix import Submatrix
+from skbamm.bilevel.faces import Face
+from skbamm.bilevel.problem import FaceMetric
+from skbamm.glm.submatrix import Faces, Submatrix
 
 _MOST = 1000  # features that may be free in any column
 
@@ -36,9 +37,20 @@ class SupportMetric:
 
     def within(self, face: Face) -> FaceMetric:
         """Return the metric of a face."""
+        first = self._one(face)
+        if first is None:
+            return self.dense.within(face)
+        return Faces(first, self._one, self._product, face)
+
+    def _product(self, direction: Tensor) -> Tensor:
+        point, direction = self.y.to(direction.dtype), direction[None]
+        return self.problem.hessian_product(self.x, point, direction, self.mu)[0]
+
+    def _one(self, face: Face) -> Columns | None:
+        """Return the metric of one face; None if that is of too many features."""
         free = face.free.flatten(0, 2).any(0)
         if int(free.sum()) > _MOST:
-            return self.dense.within(face)
+            return None
         if not bool(torch.isin(torch.nonzero(free).flatten(), self._index).all()):
             used = free | (self.y != 0).flatten(0, 2).any(0)
             if self.problem.rows.fit_intercept:
@@ -48,8 +60,7 @@ class SupportMetric:
             self._gram = rows.gram(self.y[None][..., self._index], self.weights, False, rows.n_rows)
         index, strength = self._index, (1 - self.mu) * self.problem.mean_strength(self.x)
         assert self._gram is not None
-        parts = (t.expand(self.y.shape)[..., index] for t in (face.free, face.side, face.kink))
-        return Columns(Submatrix(self._gram, strength[..., index], Face(*parts)), index)
+        return Columns(Submatrix(self._gram, strength[..., index], face.entries(index)), index)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Apply the metric without a face."""
@@ -101,8 +112,8 @@ class Columns:
         out[..., self.index] = self.inner.solve(residuals[..., self.index])
         return out
 
-    def step(self, y: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, y: Tensor) -> Tensor:
         """See ``Submatrix.step``."""
         out = torch.zeros_like(y)
-        out[..., self.index] = self.inner.step(y[..., self.index], gradient[..., self.index])
+        out[..., self.index] = self.inner.step(y[..., self.index])
         return out

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
-from skbamm.bilevel.upper_steps import ScalarStep
+from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep
 from skbamm.criteria import Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
@@ -179,15 +179,21 @@ class JointSolver:
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
-        x_step = ScalarStep(_NEAR if len(first.x) == 1 else 1.0) if len(axes) == 1 else None
+        problem = self._problem(axes, len(first.x), self.dtype, chosen, limit=limit)
         result = solve(
-            self._problem(axes, len(first.x), self.dtype, chosen, limit=limit), first.x,
-            y0=first.y, v0=first.v, schedule=adaptive(len(axes), x_step=x_step),
+            problem, first.x, y0=first.y, v0=first.v,
+            schedule=self._schedule(axes, problem, _NEAR if len(first.x) == 1 else 1.0),
             max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         self._metric = result.curvature
         return result, chosen, first.start[result.start].tolist()
+
+    def _schedule(self, axes, problem, first: float):
+        kinks = problem.absolute is not None
+        if len(axes) == 1:
+            return adaptive(1, x_step=ScalarStep(first, kinks))
+        return adaptive(len(axes), x_step=NormalisedStep(0.5 * first, kinks=kinks))
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""

@@ -1,0 +1,95 @@
+"""Faces: the smooth pieces of an f that has kinks where entries of y are zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import per_column
+
+_ENTER = 0.5  # of the largest slope at a kink: entries that leave zero in one step
+
+
+@dataclass(frozen=True)
+class Face:
+    """The piece of phi that a step from y begins on; phi is smooth there.
+
+    The Hessian is that of the entries that may move, a generalised Jacobian of the optimality
+    condition; the multiplier vanishes outside of them.
+
+    Attributes
+    ----------
+    free : Tensor of bool of the shape of y
+        Entries that may move.
+    side : Tensor of the shape of y
+        The sign that a free entry with a kink has, or is about to get; else 0.
+    kink : Tensor that broadcasts to the shape of y
+        Half the jump of the slope at zero.
+    gradient : Tensor of the shape of y
+        Of what has no kinks.
+    slope : Tensor of the shape of y
+        The subgradient of least norm; zero where nothing is free.
+    most : int
+        See ``at``.
+    """
+
+    free: Tensor
+    side: Tensor
+    kink: Tensor
+    gradient: Tensor
+    slope: Tensor
+    most: int
+
+    @classmethod
+    def at(cls, y: Tensor, gradient: Tensor, kink: Tensor, most: int) -> Face:
+        """Return the face at y, given the gradient of what has no kinks.
+
+        Of the entries at zero those of the largest slopes begin to move, half as many as there is
+        room for: of more than ``most`` entries an f made of as many rows sees no more.
+        """
+        kink = kink.to(y.dtype)
+        kinked = (kink > 0).expand_as(y)
+        at_zero = torch.sign(gradient) * (gradient.abs() - kink).clamp_min(0)
+        slope = torch.where(y == 0, at_zero, gradient + kink * torch.sign(y))
+        leaving = torch.where(kinked & (y == 0), slope, 0.0).abs()
+        enters = (leaving > 0) & (leaving >= _ENTER * leaving.flatten(2).amax(-1)[..., None, None])
+        room = ((most - torch.count_nonzero(y, -1)[..., None]) // 2).clamp_min(1)
+        if bool((enters.sum(-1, keepdim=True) > room).any()):
+            order = torch.argsort(leaving, dim=-1, descending=True)
+            enters &= torch.argsort(order, dim=-1) < room
+        side = torch.where(enters, -torch.sign(slope), torch.sign(y)) * kinked
+        free = ~kinked | (side != 0)
+        return cls(free, side, kink, gradient, slope * free, most)
+
+    def moved(self, y: Tensor, change: Tensor) -> Face:
+        """Return the face at another y, where the gradient has changed by ``change``."""
+        return Face.at(y, self.gradient + change, self.kink, self.most)
+
+    def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor) -> Tensor:
+        """Return ``after``, at zero where a full step would be and most of the way is done.
+
+        ``going`` (S, K) are the columns that go on from y along the direction.
+        """
+        there = (direction == y) & (self.kink > 0) & (after.abs() < 0.5 * y.abs())
+        return torch.where(there & (per_column(going, y) != 0), 0.0, after)
+
+    def support(self, y: Tensor, v: Tensor) -> Tensor:
+        """Return v, zero where y stays at a kink."""
+        return torch.where((y == 0) & (self.kink > 0), 0.0, v)
+
+    def select(self, starts: list[int]) -> Face:
+        """Return the face of these starts."""
+        return self._of(lambda part: part[starts])
+
+    def entries(self, index: Tensor) -> Face:
+        """Return the face of these entries of y's last axis."""
+        return self._of(lambda part: part.expand(self.free.shape)[..., index])
+
+    def _of(self, take: Callable[[Tensor], Tensor]) -> Face:
+        return Face(
+            take(self.free), take(self.side), take(self.kink), take(self.gradient),
+            take(self.slope), self.most,
+        )  # fmt: skip
