@@ -8,12 +8,15 @@ conjugate gradients in the metric of the diagonal.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
-from skbamm.glm.submatrix import Faces, Submatrix
+from skbamm.glm.follow import Faces
+from skbamm.glm.submatrix import Submatrix
 from skbamm.glm.support import SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
@@ -97,6 +100,7 @@ class GramMetric:
         mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
         self._mean = mean.expand(*gram.shape[:-1])
         self._factors: list[Cholesky] | None = None
+        self._faces: Any = None
 
     @property
     def factors(self) -> list[Cholesky]:
@@ -118,14 +122,20 @@ class GramMetric:
 
     def within(self, face):
         """Return the metric of a face: the inverse of its rows and columns."""
-        return Faces(self._one(face), self._one, self._product, face)
+        if self._faces is not None and torch.equal(self._faces.face.free, face.free):
+            self._faces = self._faces.on(face)
+        else:
+            self._faces = Faces.of(self, face)
+        return self._faces
 
-    def _one(self, face):
+    def one(self, face):
+        """Return the metric that stays on a face."""
         return Submatrix(self.gram, self._mean, face)
 
-    def _product(self, direction):
-        direction = direction.double()
-        product = (self.gram @ direction[..., None])[..., 0] + self._mean * direction
+    def product(self, direction):
+        """Return the matrices, not their inverses, times a direction."""
+        exact = direction.double()
+        product = (self.gram @ exact[..., None])[..., 0] + self._mean * exact
         return product.to(direction.dtype)
 
     def select(self, starts):
@@ -133,7 +143,7 @@ class GramMetric:
         chosen = object.__new__(GramMetric)
         chosen.__dict__.update(self.__dict__)
         chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
-        chosen._mean = self._mean[starts]
+        chosen._mean, chosen._faces = self._mean[starts], None
         if self._factors is not None:
             chosen._factors = [factor.select(starts) for factor in self._factors]
         return chosen

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import Cholesky
-from skbamm.bilevel.problem import FaceMetric, dot
 
-_FACES, _LITTLE = 30, 1e-4  # steps from face to face, and the share of the first that ends them
 _UNSEEN = 1e-10  # of the diagonal, added to it
 
 
@@ -45,6 +43,12 @@ class Submatrix:
         # More free coefficients than the rows can tell apart: along what they do not see, a step
         # goes as far as the kinks let it.
         self.factor = Cholesky(some + _UNSEEN * torch.diag_embed(some.diagonal(dim1=-2, dim2=-1)))
+
+    def on(self, face: Face) -> Submatrix:
+        """Return the metric of another face with the same free entries."""
+        other = copy.copy(self)
+        other.face = face
+        return other
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients, of residuals (r, S, K, m, p); zero for the others."""
@@ -107,50 +111,3 @@ class Submatrix:
 
     def _pack(self, t: Tensor) -> Tensor:
         return torch.gather(t.expand(self.face.free.shape), -1, self.index) * self.used
-
-
-class Faces:
-    """A metric that steps from face to face, on the one where the step begins.
-
-    So the coefficients that should leave zero, or go there, do so in one step of y.
-
-    Parameters
-    ----------
-    first : FaceMetric
-        Of the face where the step begins.
-    within : callable
-        Maps another face to its metric, or to None where there is none.
-    product : callable
-        Maps a direction to the Hessian, penalty included, times the direction.
-    face : Face
-    """
-
-    def __init__(
-        self,
-        first: FaceMetric,
-        within: Callable[[Face], FaceMetric | None],
-        product: Callable[[Tensor], Tensor],
-        face: Face,
-    ):
-        self.first, self.within, self.product, self.face = first, within, product, face
-
-    def solve(self, residuals: Tensor) -> Tensor:
-        """Solve for the free coefficients."""
-        return self.first.solve(residuals)
-
-    def step(self, y: Tensor) -> Tensor:
-        """Return the direction to where the steps end, by f's model in the metric."""
-        at, face, most = y, self.face, None
-        metric: FaceMetric | None = self.first
-        for _ in range(_FACES):
-            if metric is None:
-                break
-            direction = metric.step(at)
-            gain = dot(face.slope, direction)
-            most = gain if most is None else torch.maximum(most, gain)
-            at = at - direction
-            if bool((gain <= _LITTLE * most).all()):
-                break
-            face = self.face.moved(at, self.product(at - y))
-            metric = self.within(face)
-        return y - at

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
-from skbamm.glm.submatrix import Faces, Submatrix
+from skbamm.glm.follow import Faces
+from skbamm.glm.submatrix import Submatrix
 
 _MOST = 1000  # features that may be free in any column
 
@@ -37,17 +38,15 @@ class SupportMetric:
 
     def within(self, face: Face) -> FaceMetric:
         """Return the metric of a face."""
-        first = self._one(face)
-        if first is None:
-            return self.dense.within(face)
-        return Faces(first, self._one, self._product, face)
+        return Faces.of(self, face) or self.dense.within(face)
 
-    def _product(self, direction: Tensor) -> Tensor:
+    def product(self, direction: Tensor) -> Tensor:
+        """Return the Hessian times a direction."""
         point, direction = self.y.to(direction.dtype), direction[None]
         return self.problem.hessian_product(self.x, point, direction, self.mu)[0]
 
-    def _one(self, face: Face) -> Columns | None:
-        """Return the metric of one face; None if that is of too many features."""
+    def one(self, face: Face) -> Columns | None:
+        """Return the metric that stays on a face; None if that is of too many features."""
         free = face.free.flatten(0, 2).any(0)
         if int(free.sum()) > _MOST:
             return None
@@ -105,6 +104,10 @@ class Columns:
 
     def __init__(self, inner: Submatrix, index: Tensor):
         self.inner, self.index = inner, index
+
+    def on(self, face: Face) -> Columns:
+        """Return the metric of another face with the same free entries."""
+        return Columns(self.inner.on(face.entries(self.index)), self.index)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients; zero for the others."""

@@ -1,0 +1,80 @@
+"""Steps from face to face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.faces import Face
+from skbamm.bilevel.problem import FaceMetric, dot
+
+_FACES = 30  # steps at most
+_LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
+
+
+class Faces:
+    """A metric that steps from face to face, on the one where the step begins.
+
+    So the coefficients that should leave zero, or go there, do so in one step of y. Starts go
+    their own ways: faces of weak penalties are large, and their number differs.
+
+    Parameters
+    ----------
+    metrics : list
+        One a start: ``one`` maps a face to its metric, or to None where there is none, and
+        ``product`` a direction to the Hessian, penalty included, times the direction.
+    first : list of FaceMetric
+        Of the faces where the steps begin.
+    face : Face
+        Of all starts.
+    """
+
+    def __init__(self, metrics: list[Any], first: list[Any], face: Face):
+        self.metrics, self.first, self.face = metrics, first, face
+
+    @classmethod
+    def of(cls, metric: Any, face: Face) -> Faces | None:
+        """Return the metric on a face; None where one of the starts has none."""
+        metrics = [metric.select([s]) for s in range(len(face.free))]
+        first = []
+        for s, one in enumerate(metrics):
+            found = one.one(face.select([s]))
+            if found is None:
+                return None
+            first.append(found)
+        return cls(metrics, first, face)
+
+    def on(self, face: Face) -> Faces:
+        """Return the same on another face with the same free entries."""
+        first = [one.on(face.select([s])) for s, one in enumerate(self.first)]
+        return Faces(self.metrics, first, face)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Solve for the free coefficients."""
+        parts = zip(self.first, residuals.split(1, 1), strict=True)
+        return torch.cat([one.solve(right) for one, right in parts], 1)
+
+    def step(self, y: Tensor) -> Tensor:
+        """Return the direction to where the steps end, by f's model in the metric."""
+        parts = [self._follow(s, at) for s, at in enumerate(y.split(1))]
+        return torch.cat(parts)
+
+    def _follow(self, s: int, y: Tensor) -> Tensor:
+        begin = self.face.select([s])
+        at, face, most = y, begin, None
+        metric: FaceMetric | None = self.first[s]
+        for _ in range(_FACES):
+            if metric is None:
+                break
+            direction = metric.step(at)
+            gain = dot(face.slope, direction)
+            most = gain if most is None else torch.maximum(most, gain)
+            nothing = _NOTHING * dot(face.gradient.abs(), at.abs())
+            at = at - direction
+            if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
+                break
+            face = begin.moved(at, self.metrics[s].product(at - y))
+            metric = self.metrics[s].one(face)
+        return y - at
