@@ -157,9 +157,11 @@ class SearchRun:
         axis, target, s = combination.axis, combination.target, self.settings
         assert axis is not None
         joint = self.solver(target, combination.params)
-        name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
+        chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
-        told = name if upper_loss is None else "log loss under the noise found"
+        told = str(chosen) if upper_loss is None else "log loss under the noise found"
+        if note and upper_loss is None:
+            self.say(note)
         self.say(
             f"searching {axis.name} in [{axis.low:g}, {axis.high:g}] ({axis.scale}) for the least "
             f"{told}: {len(joint.used)} folds, on {joint.device} in {str(joint.dtype)[6:]}"
@@ -168,7 +170,7 @@ class SearchRun:
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
-            axis, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
+            axis, chosen, max_iter=s.max_iter, tol=s.tol, max_time=left,
             upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
         )  # fmt: skip
         if result.status is Status.DIVERGED:
