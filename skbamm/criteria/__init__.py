@@ -16,6 +16,7 @@ _MAKE: dict[str, Callable[..., Criterion]] = {
     "log_loss": labels.log_loss,
     "brier": labels.brier,
     "balanced_log_loss": labels.balanced_loss,
+    "balanced_brier": labels.balanced_brier,
     "pairwise_logistic": labels.pairwise_logistic,
     "expected_error": labels.expected_error,
     "balanced_expected_error": labels.balanced_expected_error,
@@ -34,7 +35,7 @@ NAMES = tuple(_MAKE)
 # What goes with which models.
 EXPECTED_ERROR = ("expected_error", "balanced_expected_error")
 BOUNDED_SQUARED = ("bounded_squared_error",)
-LOG_LOSS = ("log_loss", *EXPECTED_ERROR, "brier", "balanced_log_loss")
+LOG_LOSS = ("log_loss", *EXPECTED_ERROR, "brier", "balanced_log_loss", "balanced_brier")
 PAIRWISE = ("pairwise_logistic",)  # two classes only
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
 BALANCED_SQUARED = ("balanced_squared_error",)

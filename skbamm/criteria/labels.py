@@ -49,6 +49,15 @@ def balanced_loss(given: Given) -> Criterion:
     return given.criterion(loss, lambda target, weight: spread, 2 / own.n_outputs)
 
 
+def balanced_brier(given: Given) -> Criterion:
+    """Return the mean over the classes of the Brier score of their rows."""
+    factor, outputs = given.class_factor(), given.loss.n_outputs
+    classes = int((factor > 0).sum())
+    loss = BalancedLoss(BrierLoss(outputs), factor, given.class_of)
+    spread = (1 - 1 / classes) / (2 if outputs == 1 else 1)
+    return given.criterion(loss, lambda target, weight: spread)
+
+
 def pairwise_logistic(given: Given) -> Criterion:
     """Return the mean log loss of pairs of rows, which stands for one minus the ROC AUC."""
     loss = PairwiseLoss()

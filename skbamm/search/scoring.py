@@ -47,17 +47,22 @@ class Meaning:
 
 
 _OWN = Meaning(exact=False)
-_BALANCED = Meaning(("balanced_log_loss", "balanced_squared_error"), exact=False)
+# Of surrogates for scores of predicted labels this one came closest, on even and on uneven
+# classes: a balanced log loss is ruled by the rows of a rare class that are far off.
+_BALANCED = Meaning(("balanced_brier", "balanced_squared_error"), exact=False)
+_OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
 
 
 def _averaged(options: dict[str, Any]) -> Meaning:
-    """Averages over rows are not balanced; those over classes, or of one of two, are."""
-    return _OWN if options.get("average") in ("micro", "weighted", "samples") else _BALANCED
+    return _OWN if options.get("average") in _OVER_ROWS else _BALANCED
 
 
 def _ranking(options: dict[str, Any]) -> Meaning:
-    several = _averaged({"average": "macro", **options})
-    return Meaning(("pairwise_logistic", *several.criteria), exact=False)
+    if options.get("average") in _OVER_ROWS:
+        return Meaning(("pairwise_logistic",), exact=False)
+    return Meaning(
+        ("pairwise_logistic", "balanced_log_loss", "balanced_squared_error"), exact=False
+    )
 
 
 def _deviance(options: dict[str, Any], relative: bool = False) -> Meaning:
@@ -85,7 +90,6 @@ _LABELS: Table = {
     metrics.f1_score: _averaged,
     metrics.fbeta_score: _averaged,
     metrics.jaccard_score: _averaged,
-    metrics.precision_score: _averaged,
     metrics.recall_score: _averaged,
     metrics.roc_auc_score: _ranking,
     metrics.average_precision_score: _ranking,
@@ -136,10 +140,8 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
         return choice, ""
     if scorer is None:
         return choice, f"refit names no metric; {choice} stands for all"
-    return (
-        choice,
-        f"scoring {_told(scorer)} has no differentiable criterion; {choice} stands for it",
-    )
+    why = f"scoring {_told(scorer)} has no differentiable criterion"
+    return choice, f"{why}; {choice} stands for it"
 
 
 def check_criterion(criterion: str, task: Task) -> None:
