@@ -57,13 +57,12 @@ class FoldwiseRows:
             rows.visit(coefficients[:, :, k : k + 1], self._placed(k, function))
 
     def _placed(self, k, function):
-        """Return the function with chunks that know where their rows stand."""
-        if self.places is None:
-            return function
-        place = self.places[k]
+        """Return the function with chunks that know where their rows stand, and their fold."""
+        place = None if self.places is None else self.places[k]
 
         def of_fold(z, chunk):
-            return function(z, replace(chunk, rows=place[chunk.rows], folds=slice(k, k + 1)))
+            rows = chunk.rows if place is None else place[chunk.rows]
+            return function(z, replace(chunk, rows=rows, folds=slice(k, k + 1)))
 
         return of_fold
 

@@ -82,6 +82,7 @@ class GLMProblem(Penalty):
         """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
         loss, upper = self.loss, self.criterion.loss
         same = upper is loss
+        judge = self.criterion.evaluator(self.rows, y)
 
         def function(z, chunk):
             t, W, V = loss.targets(chunk.target), chunk.train[:, None], chunk.validation[:, None]
@@ -89,8 +90,7 @@ class GLMProblem(Penalty):
             if same:
                 up, up_gradient, up_product = value, gradient, product
             else:
-                t = upper.targets(chunk.target)
-                up, up_gradient, up_product = upper.evaluate(z[0], t, z[1] if mu else None)
+                up, up_gradient, up_product = judge(z[0], chunk, z[1] if mu else None)
             pull = V * up_gradient
             first, second = W * gradient, W * product
             if mu:

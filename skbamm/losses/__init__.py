@@ -1,5 +1,7 @@
 """Pointwise losses with first and second derivatives."""
 
+from skbamm.losses.absolute import PinballLoss
+from skbamm.losses.balanced import BalancedLoss
 from skbamm.losses.base import PointwiseLoss, UpperLoss
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
@@ -7,20 +9,28 @@ from skbamm.losses.bounded import (
     NoisyLabelLoss,
     OutlierLoss,
 )
+from skbamm.losses.brier import BrierLoss
+from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
+from skbamm.losses.pairwise import pairwise_logistic
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.tweedie import TweedieLoss
 
 __all__ = [
+    "BalancedLoss",
     "BoundedSquaredLoss",
+    "BrierLoss",
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
+    "LogLinkLoss",
     "LogisticLoss",
     "MultinomialLoss",
     "NoisyLabelLoss",
     "OutlierLoss",
+    "PinballLoss",
     "PointwiseLoss",
     "TweedieLoss",
     "UpperLoss",
+    "pairwise_logistic",
 ]

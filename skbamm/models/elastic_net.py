@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import ElasticNet, Lasso
 
-from skbamm.criteria import SQUARED
+from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import ALPHA, L1_RATIO, Factors, Hyperparameter, Task, Twin, numeric_target
 
@@ -37,7 +37,7 @@ class ElasticNetTwin(Twin):
             loss=HalfSquaredLoss(1 if target.ndim == 1 else target.shape[1]),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
-            criteria=SQUARED,
+            criteria=(*SQUARED, *ABSOLUTE),
         )
 
     def penalty(self, values):

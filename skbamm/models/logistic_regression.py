@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skbamm.criteria import LOG_LOSS
+from skbamm.criteria import LOG_LOSS, PAIRWISE
 from skbamm.losses import LogisticLoss, MultinomialLoss
 from skbamm.models.base import (
     L1_RATIO,
@@ -59,7 +59,7 @@ class LogisticRegressionTwin(Twin):
             loss=LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes)),
             fit_intercept=estimator.fit_intercept,
             criterion="log_loss",
-            criteria=LOG_LOSS,
+            criteria=(*LOG_LOSS, *PAIRWISE) if len(classes) == 2 else LOG_LOSS,
             classes=classes,
             row_class=index,
             class_weight=class_weight,

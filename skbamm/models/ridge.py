@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
 
-from skbamm.criteria import BOUNDED_SQUARED, SQUARED
+from skbamm.criteria import ABSOLUTE, BALANCED_SQUARED, BOUNDED_SQUARED, SQUARED
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import (
     Factors,
@@ -43,7 +43,7 @@ class RidgeTwin(Twin):
             loss=HalfSquaredLoss(outputs),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
-            criteria=SQUARED if outputs > 1 else (*SQUARED, *BOUNDED_SQUARED),
+            criteria=(*SQUARED, *ABSOLUTE, *(BOUNDED_SQUARED if outputs == 1 else ())),
             solver=_named_solver(estimator, sparse),
         )
 
@@ -78,7 +78,7 @@ class RidgeClassifierTwin(RidgeTwin):
             loss=HalfSquaredLoss(1 if len(classes) == 2 else len(classes)),
             fit_intercept=estimator.fit_intercept,
             criterion="squared_error",
-            criteria=SQUARED,
+            criteria=(*SQUARED, *BALANCED_SQUARED),
             classes=classes,
             row_class=index,
             class_weight=class_weight,

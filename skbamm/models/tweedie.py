@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 
-from skbamm.criteria import DEVIANCE, SQUARED
+from skbamm.criteria import ABSOLUTE, DEVIANCE, SQUARED
 from skbamm.losses import HalfSquaredLoss, TweedieLoss
 from skbamm.models.base import Factors, NotApplicable, Task, Twin, numeric_target
 
@@ -30,11 +30,12 @@ class PoissonTwin(Twin):
         if target.ndim != 1:
             raise NotApplicable("the target is not a vector")
         if power == 0:
-            return Task(target, HalfSquaredLoss(), estimator.fit_intercept, "r2", SQUARED)
+            own = HalfSquaredLoss()
+            return Task(target, own, estimator.fit_intercept, "r2", (*SQUARED, *ABSOLUTE))
         if target.min() < 0 or (power == 2 and target.min() == 0) or target.max() == 0:
             raise NotApplicable("the target is out of the range of the distribution")
-        loss = TweedieLoss(power)
-        return Task(target, loss, estimator.fit_intercept, "deviance", DEVIANCE)
+        criteria = (*DEVIANCE, *SQUARED, *ABSOLUTE)
+        return Task(target, TweedieLoss(power), estimator.fit_intercept, "deviance", criteria)
 
     def penalty(self, values):
         """See ``Twin.penalty``."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep
-from skbamm.criteria import Criterion, make_criterion
+from skbamm.criteria import Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss, UpperLoss
@@ -135,7 +135,7 @@ class JointSolver:
     def search(
         self,
         axes: tuple[Axis, ...],
-        criterion: str,
+        criterion: str | Choice,
         *,
         max_iter: int,
         tol: float,
@@ -186,7 +186,9 @@ class JointSolver:
             max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
-        self._metric = result.curvature
+        # The second moments have coordinates of their own, unlike another loss's search.
+        moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
+        self._metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
 
     def _schedule(self, axes, problem, first: float):

@@ -158,9 +158,11 @@ class SearchRun:
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
         axes, target, s = combination.axes, combination.target, self.settings
         joint = self.solver(target, combination.params)
-        name = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
+        chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
-        told = name if upper_loss is None else "log loss under the noise found"
+        told = str(chosen) if upper_loss is None else "log loss under the noise found"
+        if note and upper_loss is None:
+            self.say(note)
         where = ", ".join(f"{a.name} in [{a.low:g}, {a.high:g}] ({a.scale})" for a in axes)
         self.say(
             f"searching {where} for the least {told}: {len(joint.used)} folds, "
@@ -170,7 +172,7 @@ class SearchRun:
         spent = began - self.began
         left = None if s.max_time is None else max(s.max_time - spent, 0.0)
         result, criterion, start = joint.search(
-            axes, name, max_iter=s.max_iter, tol=s.tol, max_time=left,
+            axes, chosen, max_iter=s.max_iter, tol=s.tol, max_time=left,
             upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
         )  # fmt: skip
         if result.status is Status.DIVERGED:

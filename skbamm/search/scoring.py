@@ -2,47 +2,176 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from sklearn.metrics import log_loss, mean_squared_error, r2_score, root_mean_squared_error
+from sklearn import metrics
+from sklearn.metrics._scorer import _PassthroughScorer
 
+from skbamm.criteria import Choice
 from skbamm.models import Task
-
-_CRITERION_OF = {
-    log_loss: "log_loss",
-    mean_squared_error: "squared_error",
-    r2_score: "r2",
-    root_mean_squared_error: "root_mean_squared_error",
-}
 
 
 class UnfitCriterion(ValueError):
     """The user asked for a criterion that the estimator cannot have."""
 
 
-def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> str:
-    """Return the name of the criterion to minimise.
+@dataclass(frozen=True)
+class Meaning:
+    """What is minimised where a scorer is asked for.
 
-    "auto" takes the scorer's own loss where there is one among the task's criteria, and the
-    estimator's loss for any other scorer, which then only selects.
+    Attributes
+    ----------
+    criteria : tuple of str
+        The first that goes with the model is taken, its own loss if none does.
+    exact : bool
+        Whether the least criterion is the best score, up to smoothing; else it is a surrogate.
+    takes : tuple of str
+        Options of the scorer that the criterion has as well.
+    options : dict
+        Those of the criterion that do not depend on the scorer's.
+    harmless : tuple of str
+        Options that change nothing. With any other an exact meaning is lost.
+    relative : bool
+        Whether each fold's value is divided by that of a constant.
+    """
+
+    criteria: tuple[str, ...] = ()
+    exact: bool = True
+    takes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    harmless: tuple[str, ...] = ()
+    relative: bool = False
+
+
+_OWN = Meaning(exact=False)
+# Of surrogates for scores of predicted labels this one came closest, on even and on uneven
+# classes: a balanced log loss is ruled by the rows of a rare class that are far off.
+_BALANCED = Meaning(("balanced_brier", "balanced_squared_error"), exact=False)
+_OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
+
+
+def _averaged(options: dict[str, Any]) -> Meaning:
+    return _OWN if options.get("average") in _OVER_ROWS else _BALANCED
+
+
+def _ranking(options: dict[str, Any]) -> Meaning:
+    if options.get("average") in _OVER_ROWS:
+        return Meaning(("pairwise_logistic",), exact=False)
+    return Meaning(
+        ("pairwise_logistic", "balanced_log_loss", "balanced_squared_error"), exact=False
+    )
+
+
+def _deviance(options: dict[str, Any], relative: bool = False) -> Meaning:
+    power = options.get("power", 0)
+    if power == 0:
+        return Meaning(("r2" if relative else "squared_error",), harmless=("power",))
+    if not 1 <= power <= 2:
+        return _OWN
+    return Meaning(("deviance",), takes=("power",), relative=relative)
+
+
+Table = dict[Callable, "Meaning | Callable[[dict[str, Any]], Meaning]"]
+
+# Of class labels.
+_LABELS: Table = {
+    metrics.log_loss: Meaning(("log_loss",), harmless=("labels",)),
+    metrics.d2_log_loss_score: Meaning(("log_loss",), harmless=("labels",), relative=True),
+    metrics.brier_score_loss: Meaning(
+        ("brier",), takes=("scale_by_half",), harmless=("labels", "pos_label")
+    ),
+    metrics.d2_brier_score: Meaning(("brier",), harmless=("labels", "pos_label"), relative=True),
+    metrics.balanced_accuracy_score: _BALANCED,
+    metrics.matthews_corrcoef: _BALANCED,
+    metrics.cohen_kappa_score: _BALANCED,
+    metrics.f1_score: _averaged,
+    metrics.fbeta_score: _averaged,
+    metrics.jaccard_score: _averaged,
+    metrics.recall_score: _averaged,
+    metrics.roc_auc_score: _ranking,
+    metrics.average_precision_score: _ranking,
+}
+
+# Of numbers.
+_NUMBERS: Table = {
+    metrics.mean_squared_error: Meaning(("squared_error",)),
+    metrics.root_mean_squared_error: Meaning(("root_mean_squared_error",)),
+    metrics.r2_score: Meaning(("r2",)),
+    metrics.explained_variance_score: Meaning(("r2",), exact=False),
+    metrics.max_error: Meaning(("squared_error",), exact=False),
+    metrics.mean_absolute_error: Meaning(("absolute_error",)),
+    metrics.median_absolute_error: Meaning(("absolute_error",), exact=False),
+    metrics.d2_absolute_error_score: Meaning(("absolute_error",), relative=True),
+    metrics.mean_absolute_percentage_error: Meaning(("absolute_percentage_error",)),
+    metrics.mean_pinball_loss: Meaning(("pinball",), takes=("alpha",)),
+    metrics.d2_pinball_score: Meaning(("pinball",), takes=("alpha",), relative=True),
+    metrics.mean_poisson_deviance: Meaning(("deviance",), options={"power": 1}),
+    metrics.mean_gamma_deviance: Meaning(("deviance",), options={"power": 2}),
+    metrics.mean_tweedie_deviance: _deviance,
+    metrics.d2_tweedie_score: partial(_deviance, relative=True),
+}
+
+
+def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tuple[Choice, str]:
+    """Return the criterion to minimise, and what the user is to be told of it, if anything.
+
+    "auto" takes the scorer's own loss where there is one among the task's criteria, and a
+    surrogate, the estimator's loss or near it, for any other scorer, which then only selects.
 
     Raises
     ------
     UnfitCriterion
         If ``criterion`` does not go with the estimator.
     """
-    if criterion != "auto":
-        if criterion not in task.criteria:
-            raise UnfitCriterion(
-                f"criterion={criterion!r} does not go with this estimator; "
-                f"use 'auto' or one of {list(task.criteria)}."
-            )
-        return criterion
+    check_criterion(criterion, task)
     scorer = getattr(scorers, "_scorers", scorers)
     if isinstance(scorer, dict):
         scorer = scorer.get(refit) if isinstance(refit, str) else None
+    meaning = _meaning(scorer, task)
+    fit = [name for name in meaning.criteria if name in task.criteria]
+    choice = Choice(fit[0], meaning.options, meaning.relative) if fit else Choice(task.criterion)
+    if criterion != "auto":
+        # Of which quantile, or power, the scorer may say.
+        return Choice(criterion, choice.options if criterion == choice.name else {}), ""
+    if meaning.exact and fit:
+        return choice, ""
+    if scorer is None:
+        return choice, f"refit names no metric; {choice} stands for all"
+    why = f"scoring {_told(scorer)} has no differentiable criterion"
+    return choice, f"{why}; {choice} stands for it"
+
+
+def check_criterion(criterion: str, task: Task) -> None:
+    """Raise UnfitCriterion if ``criterion`` does not go with the estimator."""
+    if criterion != "auto" and criterion not in task.criteria:
+        raise UnfitCriterion(
+            f"criterion={criterion!r} does not go with this estimator; "
+            f"use 'auto' or one of {list(task.criteria)}."
+        )
+
+
+def _meaning(scorer: Any, task: Task) -> Meaning:
+    """Return what a scorer means for a model."""
     function = getattr(scorer, "_score_func", None)
-    named = _CRITERION_OF.get(function) if not getattr(scorer, "_kwargs", None) else None
+    if function is None:
+        own = isinstance(scorer, _PassthroughScorer) and task.classes is None
+        return Meaning((task.criterion,)) if own else _OWN
+    options = dict(getattr(scorer, "_kwargs", None) or {})
     # What a regression score means on class labels is not what its loss means on their codes.
-    fits = named in task.criteria and (task.classes is None or named == "log_loss")
-    return named if fits and named is not None else task.criterion
+    entry = (_NUMBERS if task.classes is None else _LABELS).get(function, _OWN)
+    meaning = entry if isinstance(entry, Meaning) else entry(options)
+    if meaning.exact and not options.keys() <= {*meaning.takes, *meaning.harmless}:
+        return _OWN
+    taken = {name: options[name] for name in meaning.takes if name in options}
+    return replace(meaning, options={**meaning.options, **taken})
+
+
+def _told(scorer: Any) -> str:
+    """Return how a scorer is called."""
+    if isinstance(scorer, _PassthroughScorer):
+        return "accuracy_score"
+    named = getattr(scorer, "_score_func", scorer)
+    return getattr(named, "__name__", repr(named))

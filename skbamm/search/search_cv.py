@@ -58,11 +58,21 @@ class BAMMSearchCV(BaseSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
     criterion : str, default="auto"
-        Differentiable loss of the validation rows: "log_loss", "deviance", "squared_error",
-        "r2", "root_mean_squared_error", or one that a wrong label can do little to:
-        "expected_error", "balanced_expected_error" (classes count alike), "bounded_squared_error".
-        "auto" takes the scorer's where it has one, else the estimator's own loss; with
-        ``sample_weights``, one of the last three.
+        Differentiable loss of the validation rows. "auto" takes the scorer's where it has one,
+        else a surrogate: the estimator's own loss or, for scores in which classes or pairs of
+        rows count alike, one that has them do so; ``verbose=1`` tells which. With
+        ``sample_weights`` it takes a bounded one. The names are
+
+        - of class labels: "log_loss", "brier", and "balanced_log_loss" and "balanced_brier", in
+          which all classes count alike; of two classes "pairwise_logistic", the log loss of
+          pairs of rows, for the ROC AUC (no sum over rows: a second pass over X);
+        - of RidgeClassifier: "squared_error", "balanced_squared_error";
+        - of numbers: "squared_error", "r2", "root_mean_squared_error", and "absolute_error",
+          "absolute_percentage_error" and "pinball", all three smoothed below 0.003 of the
+          target's spread. The quantile of "pinball" is the scorer's, else the median;
+        - of positive numbers: these and "deviance", of the scorer's power, else of the model's;
+        - such as a wrong label can do little to: "expected_error", "balanced_expected_error",
+          and "bounded_squared_error" (Ridge).
     n_jobs : int, default=None
         Processes for fits that scikit-learn does. Joint solves use torch's threads, and models
         that are solved already are scored in this process.

@@ -27,6 +27,7 @@ from skbamm.search.bank import Bank
 from skbamm.search.partitions import MANY, inner_splits, more_partitions, trusted_splits
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
+from skbamm.search.scoring import check_criterion
 from skbamm.search.weighing_input import (
     check_takes_weights,
     fit_name,
@@ -316,6 +317,7 @@ class Weigher:
         task, rows = joint.task, joint.rows(joint.dtype)
         if task.target.ndim > 1 and task.target.shape[1] > 1:
             raise NotApplicable("only one target is supported; give proxy=LogisticRegression()")
+        check_criterion(self.settings.criterion, task)
         target = tensor(np.ascontiguousarray(task.target)).double().flatten()
         own = np.ones(len(only)) if self.weight is None else self.weight
         share = tensor(np.where(only, own, 0.0)).double()

@@ -95,7 +95,7 @@ def test_hypergradients_are_slopes_of_scikit_learns_loss(model, value):
                 scores.append(1 - r2_score(y[test], predicted))
             else:
                 power = estimator_power(estimator)
-                scores.append(mean_tweedie_deviance(y[test], predicted, power=power) / 2)
+                scores.append(mean_tweedie_deviance(y[test], predicted, power=power))
         return np.mean(scores)
 
     at, step = np.log(value), 1e-3

@@ -1,0 +1,104 @@
+"""The form of a criterion: what is minimised in place of the scorer, which has no gradient.
+
+A criterion is a loss, averaged over the validation rows of a fold, and a transform of each fold's
+average; F is the mean over the folds, as scikit-learn averages scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, finfo
+
+from skbamm.folds import Chunk, Rows
+
+Evaluate = Callable[[Tensor, Chunk, "Tensor | None"], "tuple[Tensor, Tensor, Tensor | None]"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which criterion, and what it is to know.
+
+    Attributes
+    ----------
+    name : str
+    options : dict
+        Such as the quantile of "pinball".
+    relative : bool
+        Divide each fold's value by that of the best constant prediction for its validation rows,
+        as the D2 scores do.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    relative: bool = False
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.name}({told})" if told else self.name
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A differentiable upper-level loss.
+
+    Attributes
+    ----------
+    name : str
+    loss : UpperLoss, or PairwiseLoss
+        Averaged over each fold's validation rows.
+    factor : Tensor of shape (K,)
+        What each fold's average, or its root, is multiplied by to give its share of F / null.
+    null : float
+        Value of the best constant prediction, to which F is relative: it makes tolerances
+        free of the target's units.
+    root : bool
+        Take the root of each fold's average (RMSE).
+    output_scale : Tensor of shape (K, m), optional
+        Factor of each fold's and output's loss, where outputs count differently.
+    sums_over_rows : bool
+        Whether a fold's value is a function of a sum over its rows. If not, what one row adds
+        depends on the others, and F takes one more pass over the rows.
+    """
+
+    name: str
+    loss: Any
+    factor: Tensor
+    null: float
+    root: bool = False
+    output_scale: Tensor | None = None
+    sums_over_rows: bool = True
+
+    def by_fold(self) -> Criterion:
+        """Return the same with one factor a fold in place of one a fold and output.
+
+        Exact unless outputs count differently (R2 of several), then their mean counts.
+        """
+        if self.output_scale is None:
+            return self
+        scale = self.output_scale.mean(1)
+        factor = self.factor * (scale.sqrt() if self.root else scale)
+        return replace(self, factor=factor, output_scale=None)
+
+    def shares(self, average: Tensor) -> Tensor:
+        """Return each column's share of F / null from the averages of the loss, (S, K)."""
+        return self.factor * (average.sqrt() if self.root else average)
+
+    def slopes(self, shares: Tensor) -> Tensor:
+        """Return the derivatives of the shares in the averages."""
+        if self.root:
+            return self.factor**2 / (2 * shares.clamp_min(finfo(shares.dtype).tiny))
+        return self.factor.expand_as(shares)
+
+    def evaluator(self, rows: Rows, y: Tensor) -> Evaluate:
+        """Return the loss of chunks of rows at the coefficients y, of shape (S, K, m, p).
+
+        It maps predictors (n, m, C), a chunk and directions, or None, to the value, the gradient
+        and the Hessian times the directions.
+        """
+        if not self.sums_over_rows:
+            return self.loss.evaluator(rows, y)
+        loss = self.loss
+        return lambda z, chunk, u: loss.evaluate(z, loss.targets(chunk.target), u)
