@@ -52,6 +52,18 @@ def torch_squared(z, target):
     return ((z - target.reshape(len(target), -1)[:, :, None]) ** 2 / 2).sum(1)
 
 
+def torch_squared_hinge(z, target):
+    """Return the squared hinges of class labels, one output a class or one of two, (n, C)."""
+    classes = torch.arange(1, 2) if z.shape[1] == 1 else torch.arange(z.shape[1])
+    sign = torch.where(target[:, None] == classes, 1.0, -1.0)[:, :, None].to(z.dtype)
+    return (torch.relu(1 - sign * z) ** 2).sum(1)
+
+
+def torch_squared_epsilon_insensitive(epsilon):
+    """Return the squared error beyond epsilon, a function to (n, C)."""
+    return lambda z, target: torch.relu((z[:, 0] - target[:, None]).abs() - epsilon) ** 2
+
+
 # Bi-level problems whose solution is known
 
 

@@ -10,6 +10,8 @@ from skbamm.losses.bounded import (
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.squared import HalfSquaredLoss
+from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
+from skbamm.losses.squared_hinge import SquaredHingeLoss
 from skbamm.losses.tweedie import TweedieLoss
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "NoisyLabelLoss",
     "OutlierLoss",
     "PointwiseLoss",
+    "SquaredEpsilonInsensitiveLoss",
+    "SquaredHingeLoss",
     "TweedieLoss",
     "UpperLoss",
 ]
