@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.averaging import VanishingAverage
+from skbamm.bilevel.column_steps import ConstantStep
 from skbamm.bilevel.lag import Lag
+from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.metrics import Identity
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
@@ -123,6 +126,9 @@ class _Run:
     """State of one run, and its iteration."""
 
     def __init__(self, problem, x0, y0, v0, schedule, form, tol, record):
+        if schedule.waits and getattr(problem, "kinked", False):
+            schedule = replace(schedule, y_step=LookBack(), v_step=ConstantStep(1.0))
+            schedule.x_step.jumps = True  # as the models' slopes do, so does that of F
         self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
         self.record = record
         self.x = problem.project(x0)
@@ -152,6 +158,11 @@ class _Run:
         self.nit = k + 1
         problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
         d = problem.directions(self.x, self.y, self.v, mu)
+        if isinstance(schedule.y_step, LookBack) and mu == 0:
+            nearer = schedule.y_step.nearer(problem, self.x, self.y, d.grad_y, self.moved)
+            if nearer is not None:
+                self.y = nearer
+                d = problem.directions(self.x, self.y, self.v, mu)
         if self.curvature is None:
             self.curvature = problem.curvature(self.x, self.y, mu)
             schedule.y_step.reset()
@@ -196,6 +207,8 @@ class _Run:
             self._average_less(trusted, kkt)
         if not bool(finite.any()) and k + 1 >= _SCREEN:
             return Status.DIVERGED
+        if still and getattr(schedule.x_step, "closed", False):
+            return Status.CONVERGED
         if self.idle >= _IDLE:
             return Status.STALLED
         if schedule.waits and self.record.since_best > _PATIENCE:

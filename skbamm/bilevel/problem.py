@@ -73,7 +73,9 @@ class Curvature(Protocol):
 class Problem(Protocol):
     """A bi-level problem over S starts and K folds.
 
-    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``.
+    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A problem
+    whose Hessian of f jumps says so by an attribute ``kinked``; see ``LookBack`` for what its f
+    must be.
     """
 
     shape: tuple[int, int]

@@ -172,9 +172,17 @@ class ScalarStep:
     ----------
     first : float, default=1
         Length of the first step downhill.
+
+    Attributes
+    ----------
+    jumps : bool
+        Whether the slope of F may jump: then a bracket that has closed holds a minimum.
+    closed : bool
+        Whether the last one did.
     """
 
     longest, narrow = 4.0, 1e-4
+    jumps = closed = False
 
     def __init__(self, first: float = 1.0):
         self.first = first
@@ -214,6 +222,7 @@ class ScalarStep:
         return self._next(self.seen[0])
 
     def _next(self, seen: list[tuple[float, float, float]]) -> float:
+        self.closed = False
         best = min(range(len(seen)), key=lambda i: seen[i][1])
         here = seen[best] if len(seen) > 1 and seen[best][1] < seen[-1][1] else seen[-1]
         falling = [p for p in seen if p[2] < 0 and p[0] <= here[0]]
@@ -233,6 +242,9 @@ class ScalarStep:
                 self._width = width
                 # A bracket that hardly shrinks holds a function that is no cubic.
                 return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
+            if self.jumps:
+                self.closed = True
+                return here[0]
             # The ends cannot both be right, since the slope has not vanished: one was taken
             # when y and v lagged. Begin anew from the last point.
             seen[:] = [seen[-1]]

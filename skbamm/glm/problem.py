@@ -6,7 +6,8 @@ For start s and fold k, with row weights W and V that sum to one over the rows o
     F_s  = 1/K sum_k phi_k(sum_i V_ik l_up(z_i, t_i)),      z = X w + b
 
 The penalty carries lambda, never the loss: so the hypergradient is accurate also where the
-models are not yet. Only the intercept is free of a penalty.
+models are not yet. The intercept is free of a penalty, unless the
+strengths say otherwise.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class StrengthPenalty:
         Whether lambda stands beside the mean of the losses: then N_k is 1.
     """
 
-    second_order = True
+    second_order, kinked = True, False
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
 
@@ -92,7 +93,7 @@ class GLMProblem(StrengthPenalty):
     loss : PointwiseLoss
     strength : callable
         Maps x of shape (N, h) to the penalty's strengths of shape (N, 1 or m, p), by torch
-        operations; zero for the intercept.
+        operations; those of the intercept, if there is one, are last.
     starts : int
         S.
     criterion : Criterion, optional
@@ -120,6 +121,7 @@ class GLMProblem(StrengthPenalty):
         super().__init__(strength, rows.train_total, bounds, mean_loss)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
+        self.kinked = getattr(loss, "kinked", False)
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
