@@ -13,14 +13,21 @@ import torch
 from torch import Tensor
 
 from skbamm.folds import FoldWeights
-from skbamm.losses import BoundedSquaredLoss, ExpectedErrorLoss, PointwiseLoss
+from skbamm.losses import (
+    BoundedSquaredLoss,
+    ExpectedErrorLoss,
+    HalfSquaredLoss,
+    PointwiseLoss,
+    SquaredHingeLoss,
+)
 
 EXPECTED_ERROR = ("expected_error", "balanced_expected_error")
 BOUNDED_SQUARED = ("bounded_squared_error",)
 LOG_LOSS = ("log_loss", *EXPECTED_ERROR)
 DEVIANCE = ("deviance",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
-NAMES = (*LOG_LOSS, *DEVIANCE, *SQUARED, *BOUNDED_SQUARED)
+SQUARED_HINGE = ("squared_hinge",)
+NAMES = (*LOG_LOSS, *DEVIANCE, *SQUARED, *BOUNDED_SQUARED, *SQUARED_HINGE)
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,14 @@ def make_criterion(
         constant = target.new_full((len(target), 1, 1), loss.start(float(target.mean())))
         null = float(loss.evaluate(constant, loss.targets(target))[0].mean()) or 1.0
         return Criterion(name, loss, share / null, null)
+    if name in SQUARED_HINGE:
+        counts = torch.bincount(target.long().flatten()).double()
+        p = counts / counts.sum()
+        # Of the constants in [-1, 1] that are the best, one an output; two classes have only one.
+        null = float((4 * p * (1 - p)).sum()) / (2 if loss.n_outputs == 1 else 1) or 1.0
+        return Criterion(name, SquaredHingeLoss(loss.n_outputs), share / null, null)
+    if not isinstance(loss, HalfSquaredLoss):
+        loss = HalfSquaredLoss(target.shape[1])
     variance = torch.stack([_variance(target, *weights.nonzero(k, "validation")) for k in range(K)])
     m = target.shape[1]
     mean = float((share[:, None] * variance).sum() / m) or 1.0

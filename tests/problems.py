@@ -11,6 +11,7 @@ from scipy.optimize import brentq, minimize_scalar
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC, LinearSVR
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from skbamm.bilevel import AutogradProblem, solve_lower
@@ -253,7 +254,7 @@ def model_problem(
     rows = rows_of(X, task.target, weights, task.fit_intercept, dtype)
     mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
     if task.fit_intercept:
-        mask[-1] = 0.0
+        mask[-1] = task.intercept_penalty
 
     def strength(x):
         return twin.penalty(torch.exp(x[:, :1, None])) * mask
@@ -315,5 +316,14 @@ ESTIMATORS = {
         LogisticRegression(solver="newton-cholesky", tol=1e-11, max_iter=200),
         X_MULTI,
         Y_MULTI,
+    ),
+    "svc, 2 classes": (LinearSVC(dual=False, tol=1e-10, max_iter=10**6), X_BINARY, Y_BINARY),
+    "svc, 3 classes": (LinearSVC(dual=False, tol=1e-10, max_iter=10**6), X_MULTI, Y_MULTI),
+    "svr": (
+        LinearSVR(
+            epsilon=20, loss="squared_epsilon_insensitive", dual=False, tol=1e-10, max_iter=10**6
+        ),
+        X_REG,
+        Y_REG,
     ),
 }

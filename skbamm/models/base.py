@@ -40,6 +40,8 @@ class Task:
         Index into ``classes`` of each row.
     class_weight : callable or None
         Maps the training rows of a fold, with repeats, to a weight for each class.
+    intercept_penalty : float
+        What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
     solver : str
         The solver that the estimator's own fit would name.
     criterion : str
@@ -56,6 +58,7 @@ class Task:
     classes: np.ndarray | None = None
     row_class: np.ndarray | None = None
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+    intercept_penalty: float = 0.0
     solver: str = ""
 
     def without_rows(self) -> Task:
@@ -149,3 +152,13 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(classes) < 2:
         raise NotApplicable("the target has fewer than two classes")
     return classes, index
+
+
+def numeric_vector(y: Any) -> np.ndarray:
+    """Return a one-dimensional numeric target as float64, or NotApplicable."""
+    target = np.asarray(y)
+    if target.ndim != 1 or target.dtype.kind not in "iufb" or not target.size:
+        raise NotApplicable("the target is not a numeric vector")
+    if not np.isfinite(target).all():
+        raise NotApplicable("the target is not finite")
+    return target.astype(np.float64)

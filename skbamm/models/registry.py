@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skbamm.models.base import Twin
+from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
@@ -18,6 +19,8 @@ _TWINS: dict[type, Twin] = {
         PoissonTwin(),
         GammaTwin(),
         TweedieTwin(),
+        LinearSVCTwin(),
+        LinearSVRTwin(),
     )
 }
 

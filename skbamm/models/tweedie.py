@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 from skbamm.criteria import DEVIANCE, SQUARED
 from skbamm.losses import HalfSquaredLoss, TweedieLoss
-from skbamm.models.base import NotApplicable, Task, Twin
+from skbamm.models.base import NotApplicable, Task, Twin, numeric_vector
 
 
 class PoissonTwin(Twin):
@@ -29,12 +28,7 @@ class PoissonTwin(Twin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
-        power, target = self.power(estimator), np.asarray(y)
-        if target.ndim != 1 or target.dtype.kind not in "iufb" or not target.size:
-            raise NotApplicable("the target is not a numeric vector")
-        if not np.isfinite(target).all():
-            raise NotApplicable("the target is not finite")
-        target = target.astype(np.float64)
+        power, target = self.power(estimator), numeric_vector(y)
         if power == 0:
             return Task(target, HalfSquaredLoss(), estimator.fit_intercept, "r2", SQUARED)
         if target.min() < 0 or (power == 2 and target.min() == 0) or target.max() == 0:

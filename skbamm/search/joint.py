@@ -28,7 +28,7 @@ from skbamm.space import Axis
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
-_FIRST_ITER, _MIXED_ITER = 10, 20
+_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 _NEAR = 0.3  # first step from where a search on some rows ended
 # Decrements: of models to begin with, of single precision, of what is scored.
@@ -258,17 +258,21 @@ class JointSolver:
         problem = self._problem(axis, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
-        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol)
+        # Of many features, what is not soon solved is sooner fitted by liblinear.
+        brief = problem.kinked and self.rows(torch.float64).n_coefficients > _MOMENTS_LIMIT
+        most = _MIXED_ITER if brief else _FINAL_ITER
+        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, max_iter=most)
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
             mixed = self._problem(axis, len(x), torch.float64, metric_dtype=torch.float32)
             result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
             y, metric = result.y, None
-        if not single or not bool(result.converged.all()):
+        if not single or not (brief or bool(result.converged.all())):
             result = finish(problem, x, y, curvature=metric)
-        return FoldSolutions(
-            problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
-        )
+        norm = result.gradient_norm
+        if problem.kinked:  # unlike their gradients, models that are not solved may be far off
+            norm = torch.where(result.converged, norm, torch.nan)
+        return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
 
     def _problem(self, axis, starts, dtype, criterion=None, metric_dtype=None):
         options: dict[str, Any] = {"criterion": criterion, "bounds": self.bounds(axis)}
@@ -299,10 +303,10 @@ class JointSolver:
         return tuple(torch.tensor([e], dtype=torch.float64, device=self.device) for e in ends)
 
     def strength(self, axis, rows, factor=1.0):
-        """Return the map of x to the strengths (N, 1, p), times a factor; none on the intercept."""
+        """Return the map of x to the strengths (N, 1, p), times a factor."""
         mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
         if rows.fit_intercept:
-            mask[-1] = 0.0
+            mask[-1] *= self.task.intercept_penalty
 
         def strength(x):
             value = x[:, 0] if axis is None else axis.value(x[:, 0])
