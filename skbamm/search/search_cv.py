@@ -42,8 +42,9 @@ class BAMMSearchCV(BaseSearchCV):
     ----------
     estimator : estimator object
         Supported: Ridge, RidgeClassifier, PoissonRegressor, GammaRegressor, TweedieRegressor
-        (``alpha``) and LogisticRegression with an L2 penalty (``C``), alone or as the last step
-        of a Pipeline. Any other estimator works with lists.
+        (``alpha``), LogisticRegression with an L2 penalty, LinearSVC and LinearSVR with squared
+        losses (``C``), alone or as the last step of a Pipeline. Any other estimator works with
+        lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 
@@ -59,8 +60,9 @@ class BAMMSearchCV(BaseSearchCV):
         As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
     criterion : str, default="auto"
         Differentiable loss of the validation rows: "log_loss", "deviance", "squared_error",
-        "r2", "root_mean_squared_error", or one that a wrong label can do little to:
-        "expected_error", "balanced_expected_error" (classes count alike), "bounded_squared_error".
+        "r2", "root_mean_squared_error", "squared_hinge", or one that a wrong label can do little
+        to: "expected_error", "balanced_expected_error" (classes count alike),
+        "bounded_squared_error".
         "auto" takes the scorer's where it has one, else the estimator's own loss; with
         ``sample_weights``, one of the last three.
     n_jobs : int, default=None
