@@ -11,6 +11,7 @@ from scipy.optimize import brentq, minimize_scalar
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC, LinearSVR
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from skbamm.bilevel import AutogradProblem, solve_lower
@@ -50,6 +51,18 @@ def torch_multinomial(z, target):
 def torch_squared(z, target):
     """Return half the squared error, summed over the outputs, (n, C)."""
     return ((z - target.reshape(len(target), -1)[:, :, None]) ** 2 / 2).sum(1)
+
+
+def torch_squared_hinge(z, target):
+    """Return the squared hinges of class labels, one output a class or one of two, (n, C)."""
+    classes = torch.arange(1, 2) if z.shape[1] == 1 else torch.arange(z.shape[1])
+    sign = torch.where(target[:, None] == classes, 1.0, -1.0)[:, :, None].to(z.dtype)
+    return (torch.relu(1 - sign * z) ** 2).sum(1)
+
+
+def torch_squared_epsilon_insensitive(epsilon):
+    """Return the squared error beyond epsilon, a function to (n, C)."""
+    return lambda z, target: torch.relu((z[:, 0] - target[:, None]).abs() - epsilon) ** 2
 
 
 # Bi-level problems whose solution is known
@@ -240,7 +253,7 @@ def model_problem(
         class_weight=task.class_weight,
     )
     rows = rows_of(X, task.target, weights, task.fit_intercept, dtype)
-    strength, absolute = penalty_of(twin, estimator, rows)
+    strength, absolute = penalty_of(twin, estimator, rows, task.intercept_penalty)
     if criterion is not None:
         criterion = make_criterion(criterion, task.loss, torch.as_tensor(task.target), weights)
     if bounds is not None:
@@ -252,12 +265,12 @@ def model_problem(
     return GLMProblem(rows, task.loss, strength, starts, **options)
 
 
-def penalty_of(twin, estimator, rows):
+def penalty_of(twin, estimator, rows, intercept_penalty):
     """Return the penalty's maps of x, as ``Penalty`` takes them."""
     first, *rest = [one.name for one in twin.tunes(estimator)]
     mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
     if rows.fit_intercept:
-        mask[-1] = 0.0
+        mask[-1] = intercept_penalty
 
     def factors(x):
         values = {first: torch.exp(x[:, 0])}
@@ -319,5 +332,14 @@ ESTIMATORS = {
         LogisticRegression(solver="newton-cholesky", tol=1e-11, max_iter=200),
         X_MULTI,
         Y_MULTI,
+    ),
+    "svc, 2 classes": (LinearSVC(dual=False, tol=1e-10, max_iter=10**6), X_BINARY, Y_BINARY),
+    "svc, 3 classes": (LinearSVC(dual=False, tol=1e-10, max_iter=10**6), X_MULTI, Y_MULTI),
+    "svr": (
+        LinearSVR(
+            epsilon=20, loss="squared_epsilon_insensitive", dual=False, tol=1e-10, max_iter=10**6
+        ),
+        X_REG,
+        Y_REG,
     ),
 }

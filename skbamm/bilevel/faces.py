@@ -68,13 +68,15 @@ class Face:
         """Return the face at another y, where the gradient has changed by ``change``."""
         return Face.at(y, self.gradient + change, self.kink, self.most)
 
-    def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor) -> Tensor:
+    def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor | None) -> Tensor:
         """Return ``after``, at zero where a full step would be and most of the way is done.
 
-        ``going`` (S, K) are the columns that go on from y along the direction.
+        ``going`` (S, K) are the columns that go on from y along the direction, by default all.
         """
         there = (direction == y) & (self.kink > 0) & (after.abs() < 0.5 * y.abs())
-        return torch.where(there & (per_column(going, y) != 0), 0.0, after)
+        if going is not None:
+            there &= per_column(going, y) != 0
+        return torch.where(there, 0.0, after)
 
     def support(self, y: Tensor, v: Tensor) -> Tensor:
         """Return v, zero where y stays at a kink."""

@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.averaging import VanishingAverage
+from skbamm.bilevel.column_steps import ConstantStep
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.lag import Lag
+from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.metrics import Identity
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
@@ -125,6 +127,9 @@ class _Run:
     """State of one run, and its iteration."""
 
     def __init__(self, problem, x0, y0, v0, schedule, form, tol, record):
+        if schedule.waits and getattr(problem, "hessian_jumps", False):
+            schedule = replace(schedule, y_step=LookBack(), v_step=ConstantStep(1.0))
+            schedule.x_step.kinks = True  # where the models' slopes have kinks, F's jumps
         self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
         self.record = record
         self.x = problem.project(x0)
@@ -155,6 +160,11 @@ class _Run:
         self.nit = k + 1
         problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
         d = problem.directions(self.x, self.y, self.v, mu)
+        if isinstance(schedule.y_step, LookBack) and mu == 0:
+            nearer = schedule.y_step.nearer(problem, self.x, self.y, d.grad_y, self.moved)
+            if nearer is not None:
+                self.y = nearer
+                d = problem.directions(self.x, self.y, self.v, mu)
         self.face = problem.face(self.x, self.y, d.grad_y, mu)
         if self.face is not None:
             d = replace(d, grad_y=self.face.slope, residual_v=d.residual_v * self.face.free)
@@ -233,8 +243,7 @@ class _Run:
         v = self.schedule.v_step.step(self.v, residual, p_v, unsettled)
         if self.face is None:
             return y, v
-        going = getattr(self.schedule.y_step, "going", torch.ones_like(error_y, dtype=torch.bool))
-        y = self.face.settle(self.y, y, p_y, going)
+        y = self.face.settle(self.y, y, p_y, getattr(self.schedule.y_step, "going", None))
         return y, self.face.support(y, v)
 
     def _step_x(self, upper, slope, go, trusted) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.column_steps import SecantStep
+from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.problem import Curvature, Problem, dot
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
@@ -78,11 +79,17 @@ def solve_lower(
     rounding = torch.finfo(y.dtype).eps ** 0.5
     converged = torch.zeros(columns, dtype=torch.bool, device=y.device)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
-    control, previous, idle = SecantStep(), None, 0
+    control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
+    previous, idle = None, 0
     nit = 0
     for _ in range(max_iter):
         nit += 1
         value, gradient = problem.lower(x, y)
+        if isinstance(control, LookBack):
+            nearer = control.nearer(problem, x, y, gradient)
+            if nearer is not None:
+                y = nearer
+                value, gradient = problem.lower(x, y)
         if curvature is None:
             curvature = problem.curvature(x, y, 0.0)
             control.reset()
@@ -122,7 +129,8 @@ def solve_lower(
         after = control.step(
             y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool), risen
         )
-        y = after if face is None else face.settle(y, after, direction, control.going)
+        going = getattr(control, "going", None)
+        y = after if face is None else face.settle(y, after, direction, going)
         previous = decrement
         keep = torch.nonzero(~finished).flatten().tolist()
         if len(keep) < len(alive):

@@ -84,8 +84,10 @@ class Diagonal:
         return Diagonal(self.diagonal[starts])
 
     def at(self, x, y):
-        """Return itself."""
-        return self
+        """Return itself, once for each start."""
+        if len(x) == len(self.diagonal):
+            return self
+        return Diagonal(self.diagonal.expand(len(x), *self.diagonal.shape[1:]))
 
     def outworn(self, slow):
         """Return ``slow``."""

@@ -92,7 +92,9 @@ class FaceMetric(Protocol):
 class Problem(Protocol):
     """A bi-level problem over S starts and K folds.
 
-    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``.
+    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A problem
+    whose Hessian of f jumps says so by an attribute ``hessian_jumps``; see ``LookBack`` for what
+    its f must be.
     """
 
     shape: tuple[int, int]

@@ -21,6 +21,7 @@ _MAKE: dict[str, Callable[..., Criterion]] = {
     "expected_error": labels.expected_error,
     "balanced_expected_error": labels.balanced_expected_error,
     "balanced_squared_error": labels.balanced_loss,
+    "squared_hinge": labels.squared_hinge,
     "squared_error": numbers.squared_error,
     "r2": numbers.r2,
     "root_mean_squared_error": numbers.root_mean_squared_error,
@@ -39,6 +40,7 @@ LOG_LOSS = ("log_loss", *EXPECTED_ERROR, "brier", "balanced_log_loss", "balanced
 PAIRWISE = ("pairwise_logistic",)  # two classes only
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
 BALANCED_SQUARED = ("balanced_squared_error",)
+SQUARED_HINGE = ("squared_hinge",)
 ABSOLUTE = ("absolute_error", "absolute_percentage_error", "pinball")
 DEVIANCE = ("deviance",)
 
@@ -72,6 +74,7 @@ __all__ = [
     "NAMES",
     "PAIRWISE",
     "SQUARED",
+    "SQUARED_HINGE",
     "Choice",
     "Criterion",
     "make_criterion",

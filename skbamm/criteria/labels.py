@@ -10,7 +10,13 @@ from torch import Tensor
 from skbamm.criteria.criterion import Criterion
 from skbamm.criteria.given import Given, mean
 from skbamm.criteria.pairs import PairwiseLoss
-from skbamm.losses import BalancedLoss, BrierLoss, ExpectedErrorLoss, HalfSquaredLoss
+from skbamm.losses import (
+    BalancedLoss,
+    BrierLoss,
+    ExpectedErrorLoss,
+    HalfSquaredLoss,
+    SquaredHingeLoss,
+)
 from skbamm.losses.multinomial import one_hot
 
 
@@ -62,6 +68,18 @@ def pairwise_logistic(given: Given) -> Criterion:
     """Return the mean log loss of pairs of rows, which stands for one minus the ROC AUC."""
     loss = PairwiseLoss()
     return given.criterion(loss, lambda target, weight: math.log(2), sums_over_rows=False)
+
+
+def squared_hinge(given: Given) -> Criterion:
+    """Return the mean squared hinge, summed over the outputs, without the model's class weights."""
+    outputs = given.loss.n_outputs
+
+    def least(target, weight):
+        # Of the constants in [-1, 1] that are the best, one an output; two classes have only one.
+        p = _frequencies(target, weight)
+        return 4 * float((p * (1 - p)).sum()) / (2 if outputs == 1 else 1)
+
+    return given.criterion(SquaredHingeLoss(outputs), least)
 
 
 def expected_error(given: Given) -> Criterion:

@@ -2,8 +2,9 @@
 
 Few features: the Cholesky factor of the weighted Gram matrix plus the penalty, a fold its own
 where that is cheap, else shared by the folds and taken from enough of the rows. Several outputs
-add what the blocks of the classes leave out by two steps of conjugate gradients. Many features:
-conjugate gradients in the metric of the diagonal.
+add what the blocks of the classes leave out by two steps of conjugate gradients, and Hessians
+that jump, what those of the folds have of their own. Many features: conjugate gradients in the
+metric of the diagonal.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from skbamm.glm.support import SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
+_FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 30, 0.03, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
 _LARGE = 256  # coefficients from which outputs are worth a thread each
@@ -31,7 +33,11 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric for ``problem`` (a GLMProblem) near ``(x, y)``."""
     loss = problem.loss
     S, K, m, p = problem.y_shape
-    conjugate = loss.couples_outputs or p > _DENSE_LIMIT
+    n = problem.rows.n_rows
+    share = S * K * m * n * p * p > _OWN_FACTORS
+    if problem.hessian_jumps and n < _FEW_ROWS * p and S * K * m * p * p <= _OWN_ENTRIES:
+        share = False  # the few rows that count are others in every fold
+    conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
     upper = problem.criterion.loss if mu else None
@@ -49,15 +55,14 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
         metric = _conjugate(problem, x, y, mu, inner, 1.0)
         few = problem.absolute is not None and not loss.couples_outputs
         return SupportMetric(problem, x, y, mu, weights, metric) if few else metric
-    share = S * K * m * rows.n_rows * p * p > _OWN_FACTORS
     # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
     # few will do where conjugate gradients put right what they leave out.
-    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if loss.couples_outputs else (100, 4)
+    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
     limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
     metric = GramMetric(problem, gram, x, mu)
-    if not loss.couples_outputs:
+    if not conjugate:
         return metric
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S

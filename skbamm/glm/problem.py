@@ -6,7 +6,8 @@ For start s and fold k, with row weights W and V that sum to one over the rows o
     F_s  = 1/K sum_k phi_k(sum_i V_ik l_up(z_i, t_i)),      z = X w + b
 
 The penalty carries lambda, never the loss: so the hypergradient is accurate also where the
-models are not yet. Only the intercept is free of a penalty.
+models are not yet. The intercept is free of a penalty, unless the
+strengths say otherwise.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class GLMProblem(Penalty):
     loss : PointwiseLoss
     strength : callable
         Maps x of shape (N, h) to the penalty's strengths of shape (N, 1 or m, p), by torch
-        operations; zero for the intercept.
+        operations; those of the intercept, if there is one, are last.
     starts : int
         S.
     criterion : Criterion, optional
@@ -67,6 +68,7 @@ class GLMProblem(Penalty):
         )
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
+        self.hessian_jumps = getattr(loss, "hessian_jumps", False)
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)

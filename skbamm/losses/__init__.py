@@ -15,6 +15,8 @@ from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.pairwise import pairwise_logistic
 from skbamm.losses.squared import HalfSquaredLoss
+from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
+from skbamm.losses.squared_hinge import SquaredHingeLoss
 from skbamm.losses.tweedie import TweedieLoss
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "OutlierLoss",
     "PinballLoss",
     "PointwiseLoss",
+    "SquaredEpsilonInsensitiveLoss",
+    "SquaredHingeLoss",
     "TweedieLoss",
     "UpperLoss",
     "pairwise_logistic",

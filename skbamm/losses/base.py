@@ -30,7 +30,10 @@ class UpperLoss(Protocol):
 
 
 class PointwiseLoss(UpperLoss, Protocol):
-    """A loss of training rows, with a second derivative as well."""
+    """A loss of training rows, with a second derivative as well.
+
+    One whose second derivative jumps says so by an attribute ``hessian_jumps``.
+    """
 
     couples_outputs: bool  # whether the Hessian mixes outputs (and a common shift is not seen)
 

@@ -40,6 +40,8 @@ class Task:
         Index into ``classes`` of each row.
     class_weight : callable or None
         Maps the training rows of a fold, with repeats, to a weight for each class.
+    intercept_penalty : float
+        What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
     solver : str
         The solver that the estimator's own fit would name.
     criterion : str
@@ -56,6 +58,7 @@ class Task:
     classes: np.ndarray | None = None
     row_class: np.ndarray | None = None
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+    intercept_penalty: float = 0.0
     solver: str = ""
 
     def without_rows(self) -> Task:
@@ -196,9 +199,11 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     return classes, index
 
 
-def numeric_target(y: Any) -> np.ndarray:
+def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:
     """Return a target of one or two dimensions as float64, or NotApplicable."""
     target = np.asarray(y)
+    if vector and target.ndim != 1:
+        raise NotApplicable("the target is not a vector")
     if target.ndim not in (1, 2) or target.dtype.kind not in "iufb" or not target.size:
         raise NotApplicable("the target is not numeric")
     if not np.isfinite(target).all():

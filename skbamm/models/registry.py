@@ -6,6 +6,7 @@ from typing import Any
 
 from skbamm.models.base import Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
@@ -21,6 +22,8 @@ _TWINS: dict[type, Twin] = {
         PoissonTwin(),
         GammaTwin(),
         TweedieTwin(),
+        LinearSVCTwin(),
+        LinearSVRTwin(),
     )
 }
 

@@ -26,9 +26,7 @@ class PoissonTwin(Twin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
-        power, target = self.power(estimator), numeric_target(y)
-        if target.ndim != 1:
-            raise NotApplicable("the target is not a vector")
+        power, target = self.power(estimator), numeric_target(y, vector=True)
         if power == 0:
             own = HalfSquaredLoss()
             return Task(target, own, estimator.fit_intercept, "r2", (*SQUARED, *ABSOLUTE))

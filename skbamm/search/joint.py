@@ -21,15 +21,16 @@ from skbamm.losses import HalfSquaredLoss, UpperLoss
 from skbamm.models import NotApplicable, Task, Twin
 from skbamm.search.bank import Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
+from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.screening import screen, some_rows
-from skbamm.search.starts import EmptyLimit, empty_slopes, starting_points
+from skbamm.search.starts import starting_points
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _COLUMNS = 4096  # predictors a row that are solved at a time
-_FIRST_ITER, _MIXED_ITER = 10, 20
+_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 _NEAR = 0.3  # first step from where a search on some rows ended
 # Decrements: of models to begin with, of single precision, of what is scored.
@@ -91,10 +92,9 @@ class JointSolver:
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = estimator.tol if twin.warm_starts else np.inf
-        self._names = [one.name for one in twin.tunes(estimator)]
-        self._values = {name: getattr(estimator, name) for name in self._names}
         sample = matrix if folds is None else folds[0].matrix
         self.device = choose_device(device, sample)
+        self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None
         self.used = [] if weights is None else self._usable(n, splits, weights)
@@ -125,11 +125,10 @@ class JointSolver:
         ``values`` has a column for each hyperparameter that the twin tunes.
         """
         x = torch.as_tensor(values, device=self.device)
-        axes = tuple(Axis(name, -np.inf, np.inf, "plain") for name in self._names)
+        axes = [Axis(name, -np.inf, np.inf, "plain") for name in self.penalties.values]
         # What is the same in all rows is no variable: a penalty without a part is a simpler one.
-        for i in [i for i in range(len(axes)) if len(np.unique(values[:, i])) == 1]:
-            self._values[axes[i].name] = float(values[0, i])
         vary = [i for i in range(len(axes)) if len(np.unique(values[:, i])) > 1]
+        self.penalties.values.update(zip(self.penalties.values, values[0].tolist(), strict=True))
         return self._solve_lower(tuple(axes[i] for i in vary), x[:, vary], None)
 
     def search(
@@ -167,11 +166,13 @@ class JointSolver:
             # A row of some stands for several, but the penalty for as many rows as there are.
             return self._glm(
                 axes, rows, starts, n_rows / rows.n_rows,
-                criterion=chosen, bounds=self.bounds(axes),
+                criterion=chosen, bounds=self.penalties.bounds(axes),
             )  # fmt: skip
 
         few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
-        limit = self._limit(axes)
+        limit = self.penalties.limit(
+            axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
+        )
         points = starting_points(axes, self.n_starts, limit)
         x0 = torch.tensor(points, dtype=torch.float64, device=self.device)
         first = screen(on_some, few, x0, begin, max_iter, max_time)
@@ -209,7 +210,7 @@ class JointSolver:
 
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
-        self._values = {name: getattr(estimator, name) for name in self._names}
+        self.penalties.set_values(estimator)
         n = len(self.task.target)
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
         if self.row_weights is not None:
@@ -281,28 +282,35 @@ class JointSolver:
         problem = self._problem(axes, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
-        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol)
+        # Of many features, what is not soon solved is sooner fitted by liblinear.
+        brief = problem.hessian_jumps and self.rows(torch.float64).n_coefficients > _MOMENTS_LIMIT
+        most = _MIXED_ITER if brief else _FINAL_ITER
+        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, max_iter=most)
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
             mixed = self._problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
             result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
             y, metric = result.y, None
-        if not single or not bool(result.converged.all()):
+        if not single or not (brief or bool(result.converged.all())):
             result = finish(problem, x, y, curvature=metric)
-        return FoldSolutions(
-            problem.coefficients(result.y).cpu().numpy(), result.gradient_norm.cpu().numpy()
-        )
+        norm = result.gradient_norm
+        if (
+            problem.hessian_jumps
+        ):  # unlike their gradients, models that are not solved may be far off
+            norm = torch.where(result.converged, norm, torch.nan)
+        return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
 
     def _problem(self, axes, starts, dtype, criterion=None, metric_dtype=None, limit=None):
         options: dict[str, Any] = {
-            "criterion": criterion, "bounds": self.bounds(axes), "limit": limit,
+            "criterion": criterion, "bounds": self.penalties.bounds(axes), "limit": limit,
         }  # fmt: skip
         if self.least_squares and (
             criterion is None or isinstance(criterion.loss, HalfSquaredLoss)
         ):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
-                rows, self.strength(axes, rows), starts, absolute=self.absolute(axes, rows),
+                rows, self.penalties.strength(axes, rows), starts,
+                absolute=self.penalties.absolute(axes, rows),
                 moments=self._moments, mean_loss=self.twin.mean_loss, **options,
             )  # fmt: skip
             self._moments = problem.moments
@@ -313,56 +321,10 @@ class JointSolver:
 
     def _glm(self, axes, rows, starts, factor=1.0, **options):
         return GLMProblem(
-            rows, self.task.loss, self.strength(axes, rows, factor), starts,
-            absolute=self.absolute(axes, rows, factor), mean_loss=self.twin.mean_loss, **options,
+            rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
+            absolute=self.penalties.absolute(axes, rows, factor),
+            mean_loss=self.twin.mean_loss, **options,
         )  # fmt: skip
-
-    def bounds(self, axes):
-        """Return the ends of x, each of shape (h,)."""
-        ends = zip(*(axis.bounds() for axis in axes), strict=True)
-        low_high = [torch.tensor(e, dtype=torch.float64, device=self.device) for e in ends]
-        return tuple(low_high) or None
-
-    def strength(self, axes, rows, factor=1.0):
-        """Return the map of x to the factors (N, 1, p) of the squares; none on the intercept."""
-        return self._part(axes, rows, factor, "squares")
-
-    def absolute(self, axes, rows, factor=1.0):
-        """Return the same for the absolute values, or None if the penalty has none."""
-        given = self._factors(axes, torch.zeros(1, len(axes), dtype=torch.float64))
-        if given.absolutes is None:
-            return None
-        if self.task.loss.couples_outputs:
-            raise NotApplicable("classes that share a softmax have no L1 penalty here")
-        return self._part(axes, rows, factor, "absolutes")
-
-    def _part(self, axes, rows, factor, part):
-        mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
-        if rows.fit_intercept:
-            mask[-1] = 0.0
-
-        def of_x(x):
-            value = torch.as_tensor(getattr(self._factors(axes, x), part), dtype=torch.float64)
-            return value.to(self.device).expand(len(x))[:, None, None] * mask
-
-        return of_x
-
-    def _factors(self, axes, x):
-        """Return the penalty of x, (N, h), and of the estimator's own values."""
-        searched = {axis.parameter: axis.value(x[:, i]) for i, axis in enumerate(axes)}
-        own = {name: value for name, value in self._values.items() if name not in searched}
-        return self.twin.penalty({**{n: float(v) for n, v in own.items()}, **searched})
-
-    def _limit(self, axes):
-        """Return the projection that keeps x where not all models are empty; None if none are."""
-        scales = bool(axes) and axes[0].parameter == self._names[0]
-        rows = self.rows(self.dtype)
-        absolute = self.absolute(axes, rows)
-        if absolute is None or not scales:
-            return None
-        problem = self._problem((), 1, self.dtype)
-        per_fold = 1 if self.twin.mean_loss else rows.train_total[:, None, None]
-        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, empty_slopes(problem))
 
     def _weights(self, n, splits) -> FoldWeights:
         task = self.task

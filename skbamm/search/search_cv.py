@@ -42,8 +42,9 @@ class BAMMSearchCV(BaseSearchCV):
     ----------
     estimator : estimator object
         Supported: Ridge, RidgeClassifier, PoissonRegressor, GammaRegressor, TweedieRegressor
-        (``alpha``) and LogisticRegression with an L2 penalty (``C``), alone or as the last step
-        of a Pipeline. Any other estimator works with lists.
+        (``alpha``), LogisticRegression with an L2 penalty, LinearSVC and LinearSVR with squared
+        losses (``C``), alone or as the last step of a Pipeline. Any other estimator works with
+        lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 

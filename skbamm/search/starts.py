@@ -41,13 +41,16 @@ def empty_slopes(problem) -> Tensor:
     ``problem`` has one start and no hyperparameters. With a larger factor of the absolute values
     the fold's model is empty.
     """
-    x = torch.empty(1, 0, dtype=torch.float64)
-    penalised = problem.absolute(x) > 0
+    x = torch.empty(1, 0, dtype=torch.float64, device=problem.rows.device)
+    penalised = torch.ones(1, 1, problem.rows.n_coefficients, dtype=torch.float64)
+    penalised = penalised.to(problem.rows.device)
+    if problem.rows.fit_intercept:
+        penalised[..., -1] = 0.0
     empty, free = copy.copy(problem), copy.copy(problem)
     empty.absolute = lambda x: penalised * _HUGE
     free.absolute = None
     _, gradient = free.lower(x, solve_lower(empty, x, tol=1e-6).y)
-    return (gradient.double() * penalised[:, None]).abs().amax((0, 2, 3))
+    return (gradient.double() * penalised).abs().amax((0, 2, 3))
 
 
 class EmptyLimit:

@@ -49,6 +49,15 @@ def test_one_variable_is_minimised_in_a_few_steps(name, start):
     assert float(found) == pytest.approx(minimum, abs=tolerance)
 
 
+@pytest.mark.parametrize("start", [-6.0, 0.0, 6.0])
+def test_where_slopes_jump_a_closed_bracket_is_the_end(start):
+    rule = ScalarStep()
+    rule.jumps = True
+    found = minimise(rule, lambda x: (x[0] - 0.7).abs() + 0.1 * (x[0] + 1) ** 2, start, 40)
+    assert rule.closed and float(found) == pytest.approx(0.7, abs=rule.narrow)
+    assert not ScalarStep().closed
+
+
 def test_a_minimum_outside_is_found_on_the_bound():
     found = minimise(ScalarStep(), lambda x: (x[0] - 30) ** 2, 0.0, 20, high=5.0)
     assert float(found) == 5.0

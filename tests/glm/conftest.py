@@ -22,7 +22,7 @@ def classifier(request):
     return clone(estimator), X, y, three_folds(len(y))
 
 
-@pytest.fixture(params=["ridge", "logistic", "multinomial"])
+@pytest.fixture(params=["ridge", "logistic", "multinomial", "svc, 3 classes", "svr"])
 def single(request):
     """One model of each loss."""
     estimator, X, y = ESTIMATORS[request.param]

@@ -10,6 +10,7 @@ from skbamm.bilevel import Status, solve, solve_lower
 from skbamm.bilevel.metrics import Cholesky
 from skbamm.glm import curvature
 from skbamm.glm import problem as problem_module
+from skbamm.models import find_twin
 
 from ..problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 from .conftest import three_folds
@@ -26,6 +27,7 @@ def metric(request, monkeypatch):
     dense_limit, own_factors = limits[request.param]
     monkeypatch.setattr(curvature, "_DENSE_LIMIT", dense_limit)
     monkeypatch.setattr(curvature, "_OWN_FACTORS", own_factors)
+    monkeypatch.setattr(curvature, "_FEW_ROWS", 0)
     return request.param
 
 
@@ -38,6 +40,11 @@ def many(single):
     return estimator, X, y, splits
 
 
+def own_criterion(estimator, y):
+    """Return the name of the upper-level loss that "auto" means."""
+    return find_twin(estimator)[0].task(estimator, y, None, False).criterion
+
+
 def random_like(y, seed=0):
     return torch.as_tensor(np.random.default_rng(seed).normal(size=y.shape))
 
@@ -47,7 +54,8 @@ def test_solutions_do_not_depend_on_the_metric(many, metric, sparse, monkeypatch
     estimator, X, y, splits = many
     if sparse:
         X = sp.csr_array(X * (X > 0))
-        estimator = type(estimator)()
+        if "solver" in estimator.get_params():
+            estimator.set_params(solver="auto" if hasattr(estimator, "alpha") else "lbfgs")
     x = log_values(0.1, 3.0)
     problem = model_problem(estimator, X, y, splits, starts=2)
     got = solve_lower(problem, x, tol=1e-11)
@@ -93,7 +101,7 @@ def test_a_metric_in_single_precision_finds_the_same_solution(many, metric):
 
 def test_optima_do_not_depend_on_the_metric(many, metric, monkeypatch):
     estimator, X, y, splits = many
-    criterion = "r2" if y.dtype == float else "log_loss"
+    criterion = own_criterion(estimator, y)
     x0 = log_values(0.01, 1.0, 30.0)
     bounds = (np.log(1e-4), np.log(1e4))
     problem = model_problem(estimator, X, y, splits, criterion=criterion, starts=3, bounds=bounds)
@@ -222,8 +230,7 @@ def test_awkward_data_give_finite_results_by_moments(awkward):
 def check_finite(estimator, X, y, awkward, moments):
     X, y = awkward(X, y)
     splits = three_folds(len(y))
-    is_ridge = y.dtype == float
-    criterion = "squared_error" if is_ridge else "log_loss"
+    criterion = "squared_error" if y.dtype == float else own_criterion(estimator, y)
     bounds = (np.log(1e-4), np.log(1e4))
     problem = model_problem(
         estimator, X, y, splits, criterion=criterion, starts=2, bounds=bounds, moments=moments
@@ -235,14 +242,15 @@ def check_finite(estimator, X, y, awkward, moments):
     assert result.status is not Status.DIVERGED
     for part in (result.x, result.y, result.v):
         assert bool(torch.isfinite(part).all())
-    # Relative to the best constant prediction.
-    assert np.isfinite(result.fun) and result.fun < 2
+    # Relative to the best constant prediction, which a penalised intercept may be far from.
+    free = bool((problem.mean_strength(x)[..., -1] == 0).all())
+    assert np.isfinite(result.fun) and (result.fun < 2 or not free)
 
 
 def test_a_poor_metric_is_no_reason_to_call_it_converged(single, metric):
     """A factor shared by folds of few rows is a poor metric: slow, but nothing is made up."""
     estimator, X, y, splits = single
-    criterion = "r2" if y.dtype == float else "log_loss"
+    criterion = own_criterion(estimator, y)
     problem = model_problem(estimator, X, y, splits, criterion=criterion, starts=3)
     for tol in (1e-3, 1e-4, 1e-6):
         result = solve(problem, log_values(0.01, 1.0, 30.0), tol=tol)

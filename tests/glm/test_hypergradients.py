@@ -28,7 +28,13 @@ def own_loss(estimator, X, y, splits, criterion, weight, log_value):
         fit_weight, score_weight = (None if weight is None else weight[r] for r in (train, test))
         chosen = clone(estimator).set_params(**{name: float(np.exp(log_value))})
         chosen.fit(X[train], y[train], sample_weight=fit_weight)
-        if criterion == "log_loss":
+        if criterion == "squared_hinge":
+            decision = chosen.decision_function(X[test])
+            sign = 2 * (y[test, None] == chosen.classes_) - 1
+            sign = sign[:, 1] if decision.ndim == 1 else sign
+            hinges = np.maximum(0, 1 - sign * decision).reshape(len(test), -1) ** 2
+            loss = np.average(hinges.sum(1), weights=score_weight)
+        elif criterion == "log_loss":
             predicted = chosen.predict_proba(X[test])
             loss = log_loss(y[test], predicted, sample_weight=score_weight, labels=chosen.classes_)
         else:
@@ -38,7 +44,9 @@ def own_loss(estimator, X, y, splits, criterion, weight, log_value):
     return float(np.mean(losses))
 
 
-def check(estimator, X, y, splits, criterion, value, *, weight=None, moments=False, rtol=1e-5):
+def check(
+    estimator, X, y, splits, criterion, value, *, weight=None, moments=False, rtol=1e-5, step=0.1
+):
     """Hold F and its hypergradient against values and differences of scikit-learn's loss."""
     problem = model_problem(
         estimator, X, y, splits, criterion=criterion, sample_weight=weight, moments=moments
@@ -58,7 +66,7 @@ def check(estimator, X, y, splits, criterion, value, *, weight=None, moments=Fal
     upper = float(found.upper.sum()) * problem.criterion.null
     assert upper == pytest.approx(loss(np.log(value)), rel=1e-7)
     expected = derivative(
-        np.vectorize(loss), np.log(value), initial_step=0.1, maxiter=3, order=6
+        np.vectorize(loss), np.log(value), initial_step=step, maxiter=3, order=6
     ).df
     assert float(found.grad_x.sum()) * problem.criterion.null == pytest.approx(expected, rel=rtol)
 
@@ -87,19 +95,36 @@ def test_log_loss(name, value):
     check(estimator, X, y, three_folds(len(y)), "log_loss", value)
 
 
+@pytest.mark.parametrize("value", [0.003, 0.1])
+@pytest.mark.parametrize(
+    ("name", "criterion"),
+    [
+        ("svc, 2 classes", "squared_hinge"),
+        ("svc, 3 classes", "squared_hinge"),
+        ("svr", "r2"),
+        ("svr", "root_mean_squared_error"),
+    ],
+)
+def test_losses_with_kinks(name, criterion, value):
+    """Between the values at which a row meets its margin; there the slope jumps."""
+    estimator, X, y = ESTIMATORS[name]
+    check(estimator, X, y, three_folds(len(y)), criterion, value, step=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("criterion", ["r2", "squared_error"])
 def test_several_outputs(criterion):
     estimator, X, y = ESTIMATORS["two outputs"]
     check(estimator, X, y, three_folds(len(y)), criterion, 30.0, moments=True)
 
 
-@pytest.mark.parametrize("name", ["ridge", "logistic", "multinomial"])
+@pytest.mark.parametrize("name", ["ridge", "logistic", "multinomial", "svc, 3 classes"])
 def test_overlapping_folds_of_unequal_weights(name):
     estimator, X, y = ESTIMATORS[name]
     splits = list(ShuffleSplit(3, test_size=0.3, random_state=0).split(X))
     weight = np.random.default_rng(0).uniform(0.1, 2, len(y))
-    criterion = "r2" if name == "ridge" else "log_loss"
-    check(estimator, X, y, splits, criterion, 0.5, weight=weight)
+    criterion = {"ridge": "r2", "svc, 3 classes": "squared_hinge"}.get(name, "log_loss")
+    options = {"step": 1e-3, "rtol": 1e-3} if criterion == "squared_hinge" else {}
+    check(estimator, X, y, splits, criterion, 0.5, weight=weight, **options)
 
 
 @pytest.mark.parametrize("moments", [True, False])

@@ -42,6 +42,8 @@ CLASSIFIERS = [
     "ridge classifier, 3 classes",
     "logistic",
     "multinomial",
+    "svc, 2 classes",
+    "svc, 3 classes",
 ]
 
 
@@ -238,6 +240,8 @@ def test_solutions_with_sample_weights(model, fit_intercept):
 @pytest.mark.parametrize("kind", ["balanced", "given"])
 def test_solutions_with_class_weights(name, kind, weighted):
     estimator, X, y = ESTIMATORS[name]
+    if (name, kind) == ("svc, 3 classes", "balanced"):
+        pytest.skip("liblinear's weights of several classes would differ from fold to fold")
     class_weight = kind if kind == "balanced" else {0: 0.3, 1: 2.0}
     splits = list(KFold(3, shuffle=True, random_state=1).split(X))
     weight = np.random.default_rng(0).uniform(0.2, 3, len(y)) if weighted else None
@@ -256,8 +260,9 @@ def test_solutions_on_repeated_rows(single):
 def test_sparse_solutions_are_the_dense_ones(single, fit_intercept):
     estimator, X, y, splits = single
     X = X * (X > 0.5)
-    solver = "sparse_cg" if "alpha" in estimator.get_params() else "lbfgs"
-    estimator.set_params(fit_intercept=fit_intercept, solver=solver)
+    estimator.set_params(fit_intercept=fit_intercept)
+    if "solver" in estimator.get_params():
+        estimator.set_params(solver="sparse_cg" if hasattr(estimator, "alpha") else "lbfgs")
     dense, sparse = (
         model_problem(estimator, matrix, y, splits, starts=2) for matrix in (X, sp.csr_array(X))
     )

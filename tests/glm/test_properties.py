@@ -6,12 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import LinearSVC, LinearSVR
 
 from skbamm.bilevel import solve_lower
 
 from ..problems import log_values, model_problem
 
 KINDS = ["ridge", "moments", "logistic", "multinomial"]
+ALL = [*KINDS, "svc", "svr"]  # also those whose intercept is penalised
 N, D = 24, 3
 
 
@@ -20,10 +22,12 @@ def example(kind, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(N, D))
     splits = [(np.arange(0, 16), np.arange(16, N)), (np.arange(8, N), np.arange(0, 8))]
-    if kind in ("ridge", "moments"):
-        return Ridge(), X, X @ rng.normal(size=D) + rng.normal(size=N), splits
+    if kind in ("ridge", "moments", "svr"):
+        svr = LinearSVR(epsilon=0.3, loss="squared_epsilon_insensitive", intercept_scaling=2)
+        y = X @ rng.normal(size=D) + rng.normal(size=N)
+        return svr if kind == "svr" else Ridge(), X, y, splits
     y = np.resize(np.arange(2 if kind == "logistic" else 3), N)
-    return LogisticRegression(), X, y, splits
+    return LinearSVC() if kind == "svc" else LogisticRegression(), X, y, splits
 
 
 def coefficients(kind, estimator, X, y, splits, weight=None, value=0.7):
@@ -43,7 +47,7 @@ def assert_same(got, expected):
 seeds = st.integers(0, 2**32 - 1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @given(seed=seeds)
 def test_weights_are_repeated_rows(kind, seed):
     estimator, X, y, splits = example(kind, seed)
@@ -56,7 +60,7 @@ def test_weights_are_repeated_rows(kind, seed):
     assert_same(coefficients(kind, estimator, X[place], y[place], longer), expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @given(seed=seeds)
 def test_rows_of_zero_weight_are_not_there(kind, seed):
     estimator, X, y, splits = example(kind, seed)
@@ -74,7 +78,7 @@ def test_rows_of_zero_weight_are_not_there(kind, seed):
         assert_same(coefficients(kind, estimator, wild, y, splits, weight), expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @given(seed=seeds)
 def test_the_order_of_the_rows_does_not_matter(kind, seed):
     estimator, X, y, splits = example(kind, seed)
@@ -85,7 +89,7 @@ def test_the_order_of_the_rows_does_not_matter(kind, seed):
     assert_same(got, coefficients(kind, estimator, X, y, splits))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @given(seed=seeds)
 def test_folds_know_nothing_of_each_other(kind, seed):
     estimator, X, y, splits = example(kind, seed)
@@ -138,7 +142,7 @@ def test_a_shifted_feature_leaves_the_slopes(kind, seed, shift):
     assert_same(got, coefficients(kind, estimator, X, y, splits)[..., :-1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 @given(seed=seeds, factor=st.floats(0.1, 10))
 def test_all_weights_scaled_scale_the_penalty(kind, seed, factor):
     estimator, X, y, splits = example(kind, seed)
@@ -159,7 +163,7 @@ def test_a_larger_penalty_shortens_the_coefficients(kind, seed):
     assert norms == sorted(norms, reverse=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_the_same_input_gives_the_same_bits(kind):
     parts = example(kind, 0)
     assert torch.equal(coefficients(kind, *parts), coefficients(kind, *parts))

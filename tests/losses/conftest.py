@@ -7,9 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss, TweedieLoss
+from skbamm.losses import (
+    HalfSquaredLoss,
+    LogisticLoss,
+    MultinomialLoss,
+    SquaredEpsilonInsensitiveLoss,
+    SquaredHingeLoss,
+    TweedieLoss,
+)
 
-from ..problems import torch_logistic, torch_multinomial, torch_squared
+from ..problems import (
+    torch_logistic,
+    torch_multinomial,
+    torch_squared,
+    torch_squared_epsilon_insensitive,
+    torch_squared_hinge,
+)
 
 N, COLUMNS = 7, 6
 
@@ -47,6 +60,12 @@ def _cases():
     yield "logistic", LogisticLoss(), torch_logistic, torch.arange(N) % 2
     yield "multinomial", MultinomialLoss(3), torch_multinomial, torch.arange(N) % 3
     yield "two classes", MultinomialLoss(2), torch_multinomial, torch.arange(N) % 2
+    yield "squared hinge", SquaredHingeLoss(), torch_squared_hinge, torch.arange(N) % 2
+    yield "squared hinges", SquaredHingeLoss(3), torch_squared_hinge, torch.arange(N) % 3
+    for epsilon in (0.0, 1.0):
+        loss = SquaredEpsilonInsensitiveLoss(epsilon)
+        reference = torch_squared_epsilon_insensitive(epsilon)
+        yield f"squared beyond {epsilon}", loss, reference, torch.linspace(-3, 3, N)
     yield "squared", HalfSquaredLoss(), torch_squared, torch.linspace(-3, 3, N)
     for power in (1.0, 1.5, 2.0):
         yield f"tweedie {power}", TweedieLoss(power), _tweedie(power), torch.linspace(0.2, 5, N)
@@ -60,7 +79,7 @@ def case(request):
     return Case(loss, reference, target.double())
 
 
-@pytest.fixture(params=list(_cases())[:3], ids=lambda case: case[0])
+@pytest.fixture(params=list(_cases())[:4], ids=lambda case: case[0])
 def classifier(request):
     """Every loss of class labels."""
     _, loss, reference, target = request.param

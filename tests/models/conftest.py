@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.svm import LinearSVC, LinearSVR
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -21,7 +22,16 @@ CASES = [
     *((Ridge, name) for name in ("vector", "column", "two outputs", "integers")),
     *((RidgeClassifier, name) for name in ("binary", "three classes")),
     *((LogisticRegression, name) for name in ("binary", "three classes")),
+    *((LinearSVC, name) for name in ("binary", "three classes")),
+    *((LinearSVR, name) for name in ("vector", "integers")),
 ]
+# What of an estimator's parameters makes it one with a twin.
+SETTINGS = {LinearSVR: {"loss": "squared_epsilon_insensitive"}}
+
+
+def make(kind, **params):
+    """Return an estimator that has a twin."""
+    return kind(**SETTINGS.get(kind, {}), **params)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].__name__}, {case[1]}")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_class_weight
 
 from skbamm.bilevel import solve_lower
@@ -16,7 +17,7 @@ from skbamm.models import NotApplicable, find_twin, remember_features
 from skbamm.models.base import ALPHA, L1_RATIO
 
 from ..problems import penalty_of, rows_of
-from .conftest import TARGETS, X
+from .conftest import TARGETS, X, make
 
 
 def exported(estimator, X, y, dtype=np.float64):
@@ -32,7 +33,7 @@ def exported(estimator, X, y, dtype=np.float64):
         class_weight=task.class_weight,
     )
     rows = rows_of(values, task.target, weights, task.fit_intercept)
-    strength, absolute = penalty_of(twin, estimator, rows)
+    strength, absolute = penalty_of(twin, estimator, rows, task.intercept_penalty)
     problem = GLMProblem(rows, task.loss, strength, 1, absolute=absolute, mean_loss=twin.mean_loss)
     x = torch.tensor([[np.log(value)]], dtype=torch.float64)
     y_found = solve_lower(problem, x, tol=1e-12).y[0, 0].numpy()
@@ -58,7 +59,7 @@ def describe(value):
 def test_exported_attributes_are_like_fitted_ones(case, fit_intercept, dtype):
     kind, y = case
     y = y.astype(dtype) if y.dtype == float else y
-    estimator = kind(fit_intercept=fit_intercept)
+    estimator = make(kind, fit_intercept=fit_intercept)
     fitted = clone(estimator).fit(X.astype(dtype), y)
     ours = exported(estimator, X.astype(dtype), y, dtype)
     for name, value in vars(ours).items():
@@ -69,7 +70,7 @@ def test_exported_attributes_are_like_fitted_ones(case, fit_intercept, dtype):
 def test_exported_models_have_all_attributes_of_fitted_ones(case, own):
     kind, y = case
     solvers = {Ridge: "lsqr", RidgeClassifier: "lsqr", LogisticRegression: "newton-cholesky"}
-    estimator = kind(solver=solvers[kind]) if own else kind()
+    estimator = make(kind, solver=solvers[kind]) if own and kind in solvers else make(kind)
     fitted, ours = clone(estimator).fit(X, y), exported(estimator, X, y)
     assert vars(ours).keys() == vars(fitted).keys()
     texts = {name: value for name, value in vars(fitted).items() if isinstance(value, str)}
@@ -87,8 +88,8 @@ def test_intercepts_that_are_scalars_are_so_in_the_export():
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_exported_models_predict_what_fitted_ones_do(case, fit_intercept):
     kind, y = case
-    options = {"tol": 1e-10} if kind is LogisticRegression else {}
-    estimator = kind(fit_intercept=fit_intercept, **options)
+    options = {} if kind in (Ridge, RidgeClassifier) else {"tol": 1e-10, "max_iter": 10**6}
+    estimator = make(kind, fit_intercept=fit_intercept, **options)
     fitted, ours = clone(estimator).fit(X, y), exported(estimator, X, y)
     np.testing.assert_allclose(ours.coef_, fitted.coef_, rtol=1e-4, atol=1e-5)
     predicted = ours.predict(X)
@@ -105,7 +106,7 @@ def test_exported_models_predict_what_fitted_ones_do(case, fit_intercept):
 
 def test_exported_models_can_be_pickled(case):
     kind, y = case
-    ours = exported(kind(), X, y)
+    ours = exported(make(kind), X, y)
     again = pickle.loads(pickle.dumps(ours))
     np.testing.assert_array_equal(again.predict(X), ours.predict(X))
 
@@ -120,7 +121,8 @@ def test_feature_names_are_remembered(frame):
 
 def test_an_export_needs_no_rows(case):
     kind, y = case
-    estimator = kind(class_weight="balanced") if "class_weight" in kind().get_params() else kind()
+    weighted = "class_weight" in kind().get_params() and kind is not LinearSVC
+    estimator = make(kind, **({"class_weight": "balanced"} if weighted else {}))
     small = find_twin(estimator)[0].task(estimator, y, None, False).without_rows()
     assert len(small.target) == 1
     assert small.row_class is None and small.class_weight is None
@@ -129,7 +131,7 @@ def test_an_export_needs_no_rows(case):
 # Tasks
 
 
-@pytest.mark.parametrize("kind", [RidgeClassifier, LogisticRegression])
+@pytest.mark.parametrize("kind", [RidgeClassifier, LogisticRegression, LinearSVC])
 @pytest.mark.parametrize("name", ["binary", "three classes"])
 def test_labels_are_sorted_and_coded(kind, name):
     y = TARGETS[name]
@@ -173,7 +175,7 @@ def test_no_class_weight_is_none():
         assert task.class_weight is None
 
 
-@pytest.mark.parametrize("kind", [RidgeClassifier, LogisticRegression])
+@pytest.mark.parametrize("kind", [RidgeClassifier, LogisticRegression, LinearSVC])
 @pytest.mark.parametrize(
     ("y", "reason"),
     [

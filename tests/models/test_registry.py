@@ -13,9 +13,12 @@ from sklearn.linear_model import (
     RidgeClassifier,
     TweedieRegressor,
 )
+from sklearn.svm import SVC, LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm.models import find_twin, supported
+
+from .conftest import make
 
 KINDS = [
     Ridge,
@@ -26,12 +29,14 @@ KINDS = [
     PoissonRegressor,
     GammaRegressor,
     TweedieRegressor,
+    LinearSVC,
+    LinearSVR,
 ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_plain_estimator_has_a_twin(kind):
-    twin, reason = find_twin(kind())
+    twin, reason = find_twin(make(kind))
     assert twin.estimator_type is kind and reason == ""
 
 
@@ -43,7 +48,9 @@ def test_a_subclass_may_do_anything_and_has_none(kind):
     assert find_twin(Mine()) == (None, "Mine has no differentiable twin")
 
 
-@pytest.mark.parametrize("other", [LassoLars(), DecisionTreeClassifier(), None, "passthrough"])
+@pytest.mark.parametrize(
+    "other", [LassoLars(), SVC(), DecisionTreeClassifier(), None, "passthrough"]
+)
 def test_others_have_none(other):
     twin, reason = find_twin(other)
     assert twin is None
@@ -61,7 +68,7 @@ def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
-        "TweedieRegressor (alpha)"
+        "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C)"
     )
 
 
@@ -74,12 +81,14 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         (PoissonRegressor, "alpha", False, 4.0, 4.0),
         (GammaRegressor, "alpha", False, 4.0, 4.0),
         (TweedieRegressor, "alpha", False, 4.0, 4.0),
+        (LinearSVC, "C", True, 4.0, 0.25),
+        (LinearSVR, "C", True, 4.0, 0.25),
     ],
 )
 def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
-    twin, _ = find_twin(kind())
+    twin, _ = find_twin(make(kind))
     first = twin.hyperparameters[0]
     assert (first.name, first.positive) == (name, positive)
     assert twin.penalty({name: np.float64(value)}) == (factor, None)
     assert twin.penalty({name: 2 * value}).squares == (factor / 2 if twin.inverse else 2 * factor)
-    assert twin.warm_starts == (kind not in (Ridge, RidgeClassifier))
+    assert twin.warm_starts == (kind not in (Ridge, RidgeClassifier, LinearSVC, LinearSVR))

@@ -1,0 +1,116 @@
+"""Line searches for a lower level whose Hessian jumps.
+
+Across a kink of the gradient the Hessian at one end of a step tells nothing of the other end:
+Newton's full steps may go around in circles. With searches along those that went too far the
+method is finite (Mangasarian, "A finite Newton method for classification", 2002; Keerthi &
+DeCoste, "A modified finite Newton method for fast solution of large scale linear SVMs", 2005).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.problem import Problem
+
+_FAR = 0.1  # slope against the step, relative to that at its beginning, that is too far
+_TRIALS, _RATIO = 6, 0.2  # lengths that are tried at a time, and what each is to the one before
+
+
+class LookBack:
+    """Full steps, of which those that went too far are ended where f is least along them.
+
+    f must be a sum over the axes of y before the last: each of its terms has a length of its own.
+    Steps that went well, which most do, cost nothing.
+    """
+
+    def __init__(self):
+        self._last: tuple[Tensor, Tensor] | None = None  # the last point and the gradient there
+        self._top: Tensor  # largest slope yet, once there is a point
+
+    def reset(self) -> None:
+        """Keep the length."""
+
+    def select(self, starts: list[int]) -> None:
+        """Keep only these starting points."""
+        if self._last is not None:
+            point, gradient = self._last
+            self._last = point[starts], gradient[starts]
+            self._top = self._top[starts]
+
+    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, *_) -> Tensor:
+        """Return ``point - direction``."""
+        if self._last is None:
+            self._top = torch.zeros(point.shape[:-1], dtype=torch.float64, device=point.device)
+        self._last = point, gradient
+        return point - direction
+
+    def nearer(
+        self,
+        problem: Problem,
+        x: Tensor,
+        y: Tensor,
+        gradient: Tensor,
+        moved: Tensor | None = None,
+    ) -> Tensor | None:
+        """Return the points to go on from, or None if no step went too far.
+
+        Parameters
+        ----------
+        problem : Problem
+        x : Tensor of shape (S, h)
+        y, gradient : Tensor of shape (S, K, ..., p)
+            Where the last step ended, and the gradient of f there.
+        moved : Tensor of bool of shape (S,), optional
+            Starts whose x changed with the step, so that slopes do not compare.
+        """
+        if self._last is None:
+            return None
+        point, before = self._last
+        first, now = _fall(before, y - point), _fall(gradient, y - point)
+        self._top = torch.fmax(self._top, first)
+        # Slopes that are mostly rounding errors tell nothing.
+        far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_FAR * first)
+        if moved is not None:
+            far[moved] = False
+        starts = torch.nonzero(far.flatten(1).any(1)).flatten().tolist()
+        if not starts:
+            return None
+        begin, step = point[starts], (y - point)[starts]
+        length = _least(problem, x, starts, begin, step, first[starts], now[starts])
+        nearer = begin + length.to(y.dtype)[..., None] * step
+        found = y.clone()
+        found[starts] = torch.where(far[starts][..., None], nearer, y[starts])
+        return found
+
+
+def _least(problem, x, starts, begin, step, first, now) -> Tensor:
+    """Return the lengths, from 0 to 1, at which f is least along each step.
+
+    Several are tried in one pass, as more starts: first over all scales, then between the two
+    that the minimum lies between. There the slope is nearly linear.
+    """
+    many = problem.select([s for s in starts for _ in range(_TRIALS)])
+    x = x[starts].repeat_interleave(_TRIALS, 0)
+
+    def fall(lengths):  # (trials, S, K, ...)
+        y = begin + lengths.to(begin.dtype)[..., None] * step
+        _, gradient = many.lower(x, y.transpose(0, 1).flatten(0, 1))
+        return _fall(gradient.unflatten(0, (-1, _TRIALS)).transpose(0, 1), step)
+
+    order = torch.arange(1, _TRIALS + 1, dtype=torch.float64, device=begin.device)
+    order = order.reshape(-1, *[1] * first.ndim)
+    low, high, at_low, at_high = torch.zeros_like(first), torch.ones_like(first), first, now
+    for shares in (_RATIO ** order.flip(0), order / (_TRIALS + 1)):
+        lengths = low + shares * (high - low)
+        lengths = torch.cat([low[None], lengths, high[None]])
+        falls = torch.cat([at_low[None], fall(lengths[1:-1]), at_high[None]])
+        left = ((falls > 0).sum(0, keepdim=True) - 1).clamp(0, _TRIALS)
+        low, high = (lengths.gather(0, i)[0] for i in (left, left + 1))
+        at_low, at_high = (falls.gather(0, i)[0] for i in (left, left + 1))
+    return low + at_low / (at_low - at_high) * (high - low)
+
+
+def _fall(gradient: Tensor, step: Tensor) -> Tensor:
+    """How fast f falls along the step, for each of its terms, (S, K, ...)."""
+    return -(gradient * step).sum(-1, dtype=torch.float64)

@@ -1,0 +1,106 @@
+"""LinearSVC and LinearSVR with squared losses, as liblinear solves them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.svm import LinearSVC, LinearSVR
+
+from skbamm.criteria import ABSOLUTE, SQUARED, SQUARED_HINGE
+from skbamm.losses import SquaredEpsilonInsensitiveLoss, SquaredHingeLoss
+from skbamm.models.base import (
+    C,
+    Factors,
+    NotApplicable,
+    Task,
+    Twin,
+    balanced_or_given,
+    class_indices,
+    numeric_target,
+)
+
+
+class LinearSVRTwin(Twin):
+    """``sum of squared errors beyond epsilon + (||w||^2 + (b / s)^2) / (2 C)``.
+
+    liblinear takes the intercept b for the coefficient of a feature that is s, the
+    ``intercept_scaling``, in every row. The primal and the dual problem have the same solution.
+    """
+
+    estimator_type: type = LinearSVR
+    hyperparameters = (C,)
+    inverse = True
+    smooth_loss = "squared_epsilon_insensitive"
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if estimator.loss != self.smooth_loss:
+            return f"loss={estimator.loss!r} has a kink; use loss={self.smooth_loss!r}"
+        return ""
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        return Task(
+            target=numeric_target(y, vector=True),
+            loss=SquaredEpsilonInsensitiveLoss(estimator.epsilon),
+            fit_intercept=estimator.fit_intercept,
+            criterion="r2",
+            criteria=(*SQUARED, *ABSOLUTE),
+            intercept_penalty=estimator.intercept_scaling**-2,
+        )
+
+    def penalty(self, values):
+        """See ``Twin.penalty``."""
+        return Factors(1 / values["C"])
+
+    def export(self, estimator, task, coef, intercept):
+        """See ``Twin.export``."""
+        # Whatever X was, liblinear's numbers are in double precision.
+        coef = coef.astype(np.float64)
+        estimator.coef_ = coef[0] if task.classes is None else coef
+        estimator.intercept_ = intercept.astype(np.float64) if task.fit_intercept else 0.0
+        estimator.n_iter_ = 0
+
+
+class LinearSVCTwin(LinearSVRTwin):
+    """The same with squared hinges, one output a class if there are more than two."""
+
+    estimator_type = LinearSVC
+    smooth_loss = "squared_hinge"
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if estimator.multi_class != "ovr":
+            return f"multi_class={estimator.multi_class!r} couples the classes"
+        if estimator.penalty != "l2":
+            return f"penalty={estimator.penalty!r} is not an L2 penalty"
+        return super().mismatch(estimator)
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        classes, index = class_indices(y)
+        given, class_weight, factor = estimator.class_weight, None, None
+        if given is not None:
+            class_weight = balanced_or_given(given, classes, classes[index], weight)
+        if class_weight is not None and len(classes) > 2:
+            # liblinear weighs a class in the output that is its own; in the others, its rows
+            # count as the rest, with weight one.
+            if given == "balanced":
+                raise NotApplicable("class_weight='balanced' with more than two classes")
+            factor, class_weight = torch.as_tensor(class_weight(np.arange(len(index)))), None
+        return Task(
+            target=index.astype(np.float64),
+            loss=SquaredHingeLoss(1 if len(classes) == 2 else len(classes), factor),
+            fit_intercept=estimator.fit_intercept,
+            criterion="squared_hinge",
+            criteria=SQUARED_HINGE,
+            classes=classes,
+            row_class=index,
+            class_weight=class_weight,
+            intercept_penalty=estimator.intercept_scaling**-2,
+        )
+
+    def export(self, estimator, task, coef, intercept):
+        """See ``Twin.export``."""
+        super().export(estimator, task, coef, intercept)
+        estimator.classes_ = task.classes

@@ -1,0 +1,85 @@
+"""What hyperparameters mean to the solvers: the maps of x to the penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from skbamm.models import NotApplicable, Task, Twin
+from skbamm.search.starts import EmptyLimit, empty_slopes
+
+
+class Penalties:
+    """The penalty of a twin, as a function of x.
+
+    Parameters
+    ----------
+    twin : Twin
+    estimator : estimator
+        As the user set it.
+    task : Task
+    device : torch.device
+
+    Attributes
+    ----------
+    values : dict
+        Of the hyperparameters that are not searched, in the order of the twin's.
+    """
+
+    def __init__(self, twin: Twin, estimator: Any, task: Task, device: torch.device):
+        self.twin, self.task, self.device = twin, task, device
+        self.values: dict[str, Any] = {}
+        self.set_values(estimator)
+
+    def set_values(self, estimator: Any) -> None:
+        """Take the values that an estimator has."""
+        self.values = {one.name: getattr(estimator, one.name) for one in self.twin.tunes(estimator)}
+
+    def bounds(self, axes):
+        """Return the ends of x, each of shape (h,)."""
+        ends = zip(*(axis.bounds() for axis in axes), strict=True)
+        low_high = [torch.tensor(e, dtype=torch.float64, device=self.device) for e in ends]
+        return tuple(low_high) or None
+
+    def strength(self, axes, rows, factor=1.0):
+        """Return the map of x to the factors (N, 1, p) of the squares; none on the intercept."""
+        return self._part(axes, rows, factor, "squares")
+
+    def absolute(self, axes, rows, factor=1.0):
+        """Return the same for the absolute values, or None if the penalty has none."""
+        given = self._factors(axes, torch.zeros(1, len(axes), dtype=torch.float64))
+        if given.absolutes is None:
+            return None
+        if self.task.loss.couples_outputs:
+            raise NotApplicable("classes that share a softmax have no L1 penalty here")
+        return self._part(axes, rows, factor, "absolutes")
+
+    def _part(self, axes, rows, factor, part):
+        mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
+        if rows.fit_intercept:
+            mask[-1] *= self.task.intercept_penalty
+
+        def of_x(x):
+            value = torch.as_tensor(getattr(self._factors(axes, x), part), dtype=torch.float64)
+            return value.to(self.device).expand(len(x))[:, None, None] * mask
+
+        return of_x
+
+    def _factors(self, axes, x):
+        """Return the penalty of x, (N, h), and of the estimator's own values."""
+        searched = {axis.parameter: axis.value(x[:, i]) for i, axis in enumerate(axes)}
+        own = {name: value for name, value in self.values.items() if name not in searched}
+        return self.twin.penalty({**{n: float(v) for n, v in own.items()}, **searched})
+
+    def limit(self, axes, rows, problem):
+        """Return the projection that keeps x where not all models are empty; None if none are.
+
+        ``problem`` makes the problem of the rows at the estimator's own values.
+        """
+        scales = bool(axes) and axes[0].parameter == next(iter(self.values))
+        absolute = self.absolute(axes, rows)
+        if absolute is None or not scales:
+            return None
+        per_fold = 1 if self.twin.mean_loss else rows.train_total[:, None, None]
+        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, empty_slopes(problem()))
