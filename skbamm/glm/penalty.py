@@ -34,7 +34,7 @@ class Penalty:
         With absolute values, for how many coefficients may become free at a time.
     """
 
-    second_order = True
+    second_order, hessian_jumps = True, False
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
 
