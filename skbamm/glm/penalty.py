@@ -108,6 +108,7 @@ class Penalty:
             for of_x, factor in zip(maps, factors, strict=True):
                 pulled = (scale * factor * v).flatten(0, 1)
                 total = total + (of_x(at) * pulled).sum()
-        (grad,) = torch.autograd.grad(total, at, allow_unused=True)
-        grad = torch.zeros_like(at) if grad is None else grad
+        grad = torch.zeros_like(at)
+        if total.requires_grad:  # a penalty that is given does not depend on x
+            (grad,) = torch.autograd.grad(total, at, materialize_grads=True)
         return grad.view(S, K, -1)

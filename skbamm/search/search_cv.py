@@ -41,10 +41,11 @@ class BAMMSearchCV(BaseSearchCV):
     Parameters
     ----------
     estimator : estimator object
-        Supported: Ridge, RidgeClassifier, PoissonRegressor, GammaRegressor, TweedieRegressor
-        (``alpha``), LogisticRegression with an L2 penalty, LinearSVC and LinearSVR with squared
-        losses (``C``), alone or as the last step of a Pipeline. Any other estimator works with
-        lists.
+        Supported: Ridge, RidgeClassifier, Lasso, PoissonRegressor, GammaRegressor,
+        TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
+        (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
+        with squared losses (``C``), alone or as the last step of a Pipeline. Any other estimator
+        works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 

@@ -51,11 +51,17 @@ def test_one_variable_is_minimised_in_a_few_steps(name, start):
 
 @pytest.mark.parametrize("start", [-6.0, 0.0, 6.0])
 def test_where_slopes_jump_a_closed_bracket_is_the_end(start):
-    rule = ScalarStep()
-    rule.jumps = True
+    rule = ScalarStep(kinks=True)
     found = minimise(rule, lambda x: (x[0] - 0.7).abs() + 0.1 * (x[0] + 1) ** 2, start, 40)
-    assert rule.closed and float(found) == pytest.approx(0.7, abs=rule.narrow)
-    assert not ScalarStep().closed
+    assert rule.settled and float(found) == pytest.approx(0.7, abs=rule.close)
+    assert not ScalarStep().settled
+
+
+def test_lengths_that_only_shrink_are_the_end_where_slopes_jump():
+    rule = NormalisedStep(kinks=True)
+    found = minimise(rule, lambda x: (x[0] - 0.7).abs() + 0.1 * (x[0] + 1) ** 2, 0.0, 60)
+    assert rule.settled and float(found) == pytest.approx(0.7, abs=2 * rule.close)
+    assert not NormalisedStep().settled
 
 
 def test_a_minimum_outside_is_found_on_the_bound():

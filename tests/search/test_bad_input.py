@@ -58,12 +58,12 @@ def test_bounds_of_alpha(bounds, message, regression):
     "estimator, name, why",
     [
         (LogisticRegression(solver="liblinear"), "C", "liblinear"),
-        (LogisticRegression(l1_ratio=0.5, solver="saga"), "C", "l1_ratio=0.5"),
+        (LogisticRegression(l1_ratio=0.5), "C", "solver='lbfgs' has no L1 penalty"),
         (Ridge(positive=True), "alpha", "positive=True"),
-        (Ridge(), "tol", r"of Ridge only 'alpha' can be"),
-        (LinearSVC(), "C", "LinearSVC has no differentiable twin"),
+        (Ridge(), "tol", r"of Ridge as it is set only 'alpha' can be"),
+        (LinearSVC(loss="hinge"), "C", "loss='hinge' has a kink"),
         (LogisticRegressionCV(), "tol", "LogisticRegressionCV has no differentiable twin"),
-        (make_pipeline(StandardScaler(), LinearSVC()), "linearsvc__C", "LinearSVC has no"),
+        (make_pipeline(StandardScaler(), LinearSVC(loss="hinge")), "linearsvc__C", "loss='hinge'"),
     ],
     ids=str,
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.base import is_classifier
 from sklearn.datasets import make_classification
 from sklearn.linear_model import (
     LogisticRegression,
@@ -16,6 +17,7 @@ from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from skbamm import SampleWeights
 from skbamm.criteria import NAMES, Choice
@@ -32,7 +34,7 @@ NUMBERS = np.linspace(0.5, 4, 30)
 def task_of(estimator, classes="two"):
     twin, reason = find_twin(estimator)
     assert twin is not None, reason
-    labels = isinstance(estimator, LogisticRegression | RidgeClassifier)
+    labels = is_classifier(estimator)
     return twin.task(estimator, LABELS[classes] if labels else NUMBERS, None, False)
 
 
@@ -149,7 +151,9 @@ def test_every_scorer_of_scikit_learn_has_a_criterion():
 
 
 def test_every_criterion_goes_with_some_model():
-    models = [LogisticRegression(), RidgeClassifier(), Ridge(), PoissonRegressor()]
+    models = [
+        LogisticRegression(), RidgeClassifier(), Ridge(), PoissonRegressor(), LinearSVC(),
+    ]  # fmt: skip
     assert {name for model in models for name in task_of(model).criteria} == set(NAMES)
 
 
