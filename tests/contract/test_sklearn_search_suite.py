@@ -39,6 +39,7 @@ import sklearn.svm
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
 
@@ -52,7 +53,7 @@ FOREIGN = (
     sklearn.model_selection.HalvingGridSearchCV,
     sklearn.model_selection.HalvingRandomSearchCV,
 )
-TUNED = {LogisticRegression: "C", Ridge: "alpha", RidgeClassifier: "alpha"}
+TUNED = {LogisticRegression: "C", Ridge: "alpha", RidgeClassifier: "alpha", LinearSVC: "C"}
 
 # scikit-learn's tests mean its own, looser, warning filters.  A RuntimeWarning is how
 # a search tells users that its joint path broke: from our modules it stays an error.
