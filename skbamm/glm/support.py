@@ -38,6 +38,7 @@ class SupportMetric:
 
     def within(self, face: Face) -> FaceMetric:
         """Return the metric of a face."""
+        self._cover(face)  # for all starts at once, so that they are kept
         return Faces.of(self, face) or self.dense.within(face)
 
     def product(self, direction: Tensor) -> Tensor:
@@ -47,9 +48,17 @@ class SupportMetric:
 
     def one(self, face: Face) -> Columns | None:
         """Return the metric that stays on a face; None if that is of too many features."""
+        if not self._cover(face):
+            return None
+        index, strength = self._index, (1 - self.mu) * self.problem.mean_strength(self.x)
+        assert self._gram is not None
+        return Columns(Submatrix(self._gram, strength[..., index], face.entries(index)), index)
+
+    def _cover(self, face: Face) -> bool:
+        """Make Gram matrices of all that is free, if that is not too much."""
         free = face.free.flatten(0, 2).any(0)
         if int(free.sum()) > _MOST:
-            return None
+            return False
         if not bool(torch.isin(torch.nonzero(free).flatten(), self._index).all()):
             used = free | (self.y != 0).flatten(0, 2).any(0)
             if self.problem.rows.fit_intercept:
@@ -57,9 +66,7 @@ class SupportMetric:
             self._index = torch.nonzero(used).flatten()
             rows = self.problem.rows.features(self._index)
             self._gram = rows.gram(self.y[None][..., self._index], self.weights, False, rows.n_rows)
-        index, strength = self._index, (1 - self.mu) * self.problem.mean_strength(self.x)
-        assert self._gram is not None
-        return Columns(Submatrix(self._gram, strength[..., index], face.entries(index)), index)
+        return True
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Apply the metric without a face."""

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, Interval
 
 from .truth import LOSS, assert_served, assert_true, least_loss, search_over
 
@@ -116,8 +116,6 @@ def test_logistic_regression_with_an_l1_penalty():
     ],
 )
 def test_what_cannot_be_searched_is_named(estimator, grid, message):
-    from skbamm import Interval
-
     grid = {name: Interval(*value) for name, value in grid.items()}
     with pytest.raises(ValueError, match=message):
         BAMMSearchCV(estimator, grid).fit(X, Y > 150)
