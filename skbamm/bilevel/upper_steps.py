@@ -66,14 +66,12 @@ class NormalisedStep:
     ----------
     first, longest : float
         Lengths.
-    kinks : bool, default=False
-        Whether the slope of F may jump; see ``ScalarStep``.
     """
 
-    grow, shrink, close = 1.3, 0.5, 1e-3
+    grow, shrink = 1.3, 0.5
 
-    def __init__(self, first: float = 0.5, longest: float = 1.0, kinks: bool = False):
-        self.first, self.longest, self.kinks = first, longest, kinks
+    def __init__(self, first: float = 0.5, longest: float = 1.0):
+        self.first, self.longest = first, longest
         self._length: Tensor | None = None
         self._sign: Tensor | None = None
 
@@ -89,11 +87,6 @@ class NormalisedStep:
         self._length = torch.where(go, length, self._length)
         self._sign = torch.where(go, sign, self._sign)
         return torch.where(go, x - sign * self._length, x)
-
-    @property
-    def settled(self) -> bool:
-        """With ``kinks``, whether the slopes only change their signs from here to there."""
-        return self.kinks and self._length is not None and bool((self._length < self.close).all())
 
     def lead(self, start):
         """Continue with this starting point only."""

@@ -69,7 +69,7 @@ class LeastSquaresProblem(Penalty):
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
         grad_y = grad_lower + strength * y
-        slope = self.slope(x, y, grad_y, mu)
+        slope = self.slope(x, y, grad_y, mu)  # v is zero where y stays at zero
         return Directions(
             upper=shares,
             lower=lower + self.value(x, y),

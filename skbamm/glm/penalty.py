@@ -73,9 +73,10 @@ class Penalty:
         return value + (self.mean_absolute(x) * y.abs()).sum((2, 3))
 
     def slope(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Tensor:
-        """Return the least subgradient of phi, given the gradient of what has no kinks."""
-        face = self.face(x, y, gradient, mu)
-        return gradient if face is None else face.slope
+        """Return phi's gradient where y is not zero, given that of what has no kinks."""
+        if self.absolute is None:
+            return gradient
+        return gradient + (1 - mu) * self.mean_absolute(x) * torch.sign(y)
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
         """Return the coefficients that may move, and their signs."""

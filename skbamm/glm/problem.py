@@ -105,7 +105,7 @@ class GLMProblem(Penalty):
         shares = self.criterion.shares(average)
         strength = (1 - mu) * self.mean_strength(x)  # (S, K, 1 or m, p)
         grad_y, residual_v = products[0] + strength * y64, products[1] + strength * v64
-        slope = self.slope(x, y64, grad_y, mu)
+        slope = self.slope(x, y64, grad_y, mu)  # v is zero where y stays at zero
         return Directions(
             upper=shares,
             lower=lower + self.value(x, y64),

@@ -196,7 +196,7 @@ class JointSolver:
         kinks = problem.absolute is not None
         if len(axes) == 1:
             return adaptive(1, x_step=ScalarStep(first, kinks))
-        return adaptive(len(axes), x_step=NormalisedStep(0.5 * first, kinks=kinks))
+        return adaptive(len(axes), x_step=NormalisedStep(0.5 * first))
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""

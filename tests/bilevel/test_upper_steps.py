@@ -57,13 +57,6 @@ def test_where_slopes_jump_a_closed_bracket_is_the_end(start):
     assert not ScalarStep().settled
 
 
-def test_lengths_that_only_shrink_are_the_end_where_slopes_jump():
-    rule = NormalisedStep(kinks=True)
-    found = minimise(rule, lambda x: (x[0] - 0.7).abs() + 0.1 * (x[0] + 1) ** 2, 0.0, 60)
-    assert rule.settled and float(found) == pytest.approx(0.7, abs=2 * rule.close)
-    assert not NormalisedStep().settled
-
-
 def test_a_minimum_outside_is_found_on_the_bound():
     found = minimise(ScalarStep(), lambda x: (x[0] - 30) ** 2, 0.0, 20, high=5.0)
     assert float(found) == 5.0
