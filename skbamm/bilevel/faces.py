@@ -10,7 +10,9 @@ from torch import Tensor
 
 from skbamm.bilevel.problem import per_column
 
-_ENTER = 0.5  # of the largest slope at a kink: entries that leave zero in one step
+# Share of the largest slope at a kink: entries that leave zero in one step. Where there are more
+# entries than f can tell apart, those that leave together soon stand in each other's way.
+_ENTER, _ENTER_MANY = 0.5, 0.9
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ class Face:
         at_zero = torch.sign(gradient) * (gradient.abs() - kink).clamp_min(0)
         slope = torch.where(y == 0, at_zero, gradient + kink * torch.sign(y))
         leaving = torch.where(kinked & (y == 0), slope, 0.0).abs()
-        enters = (leaving > 0) & (leaving >= _ENTER * leaving.flatten(2).amax(-1)[..., None, None])
-        room = ((most - torch.count_nonzero(y, -1)[..., None]) // 2).clamp_min(1)
+        share = _ENTER if y.shape[-1] <= most else _ENTER_MANY
+        enters = (leaving > 0) & (leaving >= share * leaving.flatten(2).amax(-1)[..., None, None])
+        count = torch.count_nonzero(y, -1)[..., None]
+        room = torch.maximum((most - count) // 2, count // 8).clamp_min(1)
         if bool((enters.sum(-1, keepdim=True) > room).any()):
             order = torch.argsort(leaving, dim=-1, descending=True)
             enters &= torch.argsort(order, dim=-1) < room
@@ -77,6 +81,15 @@ class Face:
         if going is not None:
             there &= per_column(going, y) != 0
         return torch.where(there, 0.0, after)
+
+    def gap(self, y: Tensor, largest: Tensor) -> Tensor:
+        """Return how far f may be above its minimum, (S, K), about: by convexity.
+
+        ``largest`` is the largest entry of the slope. The decrement can be small far from the
+        minimum, where a step is soon stopped by kinks.
+        """
+        size = torch.where(self.kink > 0, y, 0.0).abs().flatten(2).sum(-1, dtype=torch.float64)
+        return largest * size
 
     def support(self, y: Tensor, v: Tensor) -> Tensor:
         """Return v, zero where y stays at a kink."""

@@ -117,6 +117,8 @@ def solve_lower(
         best_norm[alive] = torch.where(better, norm, best_norm[alive])
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
         done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
+        if face is not None:
+            done &= face.gap(y, norm) <= max(tol**2, 1e4 * rounding**2) * (1 + value.abs())
         converged[alive] |= done
         finished = converged[alive].all(1)
         if bool(finished.all()):

@@ -7,7 +7,8 @@ from typing import Any
 
 from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.column_steps import ConstantStep, FollowingStep, SecantStep
-from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
+from skbamm.bilevel.trust_region import TrustRegionStep
+from skbamm.bilevel.upper_steps import ScalarStep, ScheduledStep
 
 
 @dataclass
@@ -78,15 +79,14 @@ def adaptive(
     Parameters
     ----------
     h : int
-        Number of hyperparameters; a single one is worth a second-order step.
+        Number of hyperparameters.
     second_order : bool, default=True
         Whether the problem's metric is near the inverse of the Hessian.
     mu : callable of k, optional
         Averaging weight; none by default, which is right where f is strongly convex and keeps
         the upper level's rows out of the models.
     x_step : UpperStep, optional
-        Bracketing for a single hyperparameter, else sign-based steps, which bear the noise and
-        the scales of penalties.
+        Bracketing for a single hyperparameter, else quasi-Newton steps in a trust region.
     first : float, default=1
         First length of the steps of y and v.
     """
@@ -96,7 +96,7 @@ def adaptive(
         mu=mu or (lambda k: 0.0),
         y_step=y_step,
         v_step=FollowingStep(y_step) if second_order else SecantStep(first, longest),
-        x_step=x_step or (ScalarStep() if h == 1 else NormalisedStep()),
+        x_step=x_step or (ScalarStep() if h == 1 else TrustRegionStep()),
     )
 
 

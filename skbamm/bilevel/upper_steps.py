@@ -55,51 +55,6 @@ class ScheduledStep:
         """Nothing to forget."""
 
 
-class NormalisedStep:
-    """Steps whose length does not depend on the scale of F, for several hyperparameters.
-
-    Each coordinate has a length of its own, which grows while its slope keeps its sign and
-    halves when it turns (Riedmiller & Braun, "A direct adaptive method for faster
-    backpropagation learning: the RPROP algorithm", 1993).
-
-    Parameters
-    ----------
-    first, longest : float
-        Lengths.
-    """
-
-    grow, shrink = 1.3, 0.5
-
-    def __init__(self, first: float = 0.5, longest: float = 1.0):
-        self.first, self.longest = first, longest
-        self._length: Tensor | None = None
-        self._sign: Tensor | None = None
-
-    def step(self, x, upper, grad, trusted):
-        """Return the next x."""
-        go, sign = trusted[:, None], torch.sign(grad)
-        if self._length is None:
-            self._length, self._sign = torch.full_like(x, self.first), torch.zeros_like(x)
-        assert self._sign is not None
-        turn = sign * self._sign
-        length = torch.where(turn > 0, self.grow * self._length, self._length)
-        length = torch.where(turn < 0, self.shrink * length, length).clamp_max(self.longest)
-        self._length = torch.where(go, length, self._length)
-        self._sign = torch.where(go, sign, self._sign)
-        return torch.where(go, x - sign * self._length, x)
-
-    def lead(self, start):
-        """Continue with this starting point only."""
-        if self._length is not None and self._sign is not None:
-            self._length = self._length[start : start + 1]
-            self._sign = self._sign[start : start + 1]
-
-    def reset(self):
-        """Keep the lengths, and do not compare signs."""
-        if self._sign is not None:
-            self._sign = torch.zeros_like(self._sign)
-
-
 class SpectralStep:
     """Gradient steps whose length is the inverse curvature along the last one.
 

@@ -15,6 +15,27 @@ from skbamm.space import last_step
 
 
 @dataclass
+class FoldSolutions:
+    """Coefficients of some values in all solved folds.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (S, K, m, p), float64
+        With the intercept last, if there is one.
+    gradient_norm : ndarray of shape (S, K)
+    """
+
+    coef: np.ndarray
+    gradient_norm: np.ndarray
+
+    @classmethod
+    def join(cls, parts: list[FoldSolutions]) -> FoldSolutions:
+        """Return those of all values."""
+        both = ([p.coef for p in parts], [p.gradient_norm for p in parts])
+        return cls(*map(np.concatenate, both))
+
+
+@dataclass
 class Solution:
     """One fold's model of one candidate.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,18 +13,20 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
-from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep
+from skbamm.bilevel.trust_region import TrustRegionStep
+from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss, UpperLoss
 from skbamm.models import NotApplicable, Task, Twin
-from skbamm.search.bank import Solution
+from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
+from skbamm.search.path import follow_paths, path_order
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.screening import screen, some_rows
-from skbamm.search.starts import starting_points
+from skbamm.search.starts import paths, starting_points
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -32,24 +34,9 @@ _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second mom
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
-_NEAR = 0.3  # first step from where a search on some rows ended
+_NEAR = 0.1  # first step from where a search on some rows ended
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
-
-
-@dataclass
-class FoldSolutions:
-    """Coefficients of some values in all solved folds.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (S, K, m, p), float64
-        With the intercept last, if there is one.
-    gradient_norm : ndarray of shape (S, K)
-    """
-
-    coef: np.ndarray
-    gradient_norm: np.ndarray
 
 
 class JointSolver:
@@ -173,9 +160,12 @@ class JointSolver:
         limit = self.penalties.limit(
             axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
         )
-        points = starting_points(axes, self.n_starts, limit)
-        x0 = torch.tensor(points, dtype=torch.float64, device=self.device)
-        first = screen(on_some, few, x0, begin, max_iter, max_time)
+        if limit is None or begin is not None:
+            x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
+            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time)
+        else:
+            problem = self._problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
+            first = follow_paths(problem, paths(axes, limit), max_time)
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
@@ -194,9 +184,8 @@ class JointSolver:
 
     def _schedule(self, axes, problem, first: float):
         kinks = problem.absolute is not None
-        if len(axes) == 1:
-            return adaptive(1, x_step=ScalarStep(first, kinks))
-        return adaptive(len(axes), x_step=NormalisedStep(0.5 * first))
+        rule = ScalarStep if len(axes) == 1 else TrustRegionStep
+        return adaptive(len(axes), x_step=rule(first, kinks=kinks))
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""
@@ -260,15 +249,25 @@ class JointSolver:
 
     def _solve_lower(self, axes, x, y) -> FoldSolutions:
         rows = self.rows(torch.float64)
+        absolute = self.penalties.absolute(axes, rows)
+        if absolute is not None and y is None:
+            return self._solve_path(axes, x, absolute(x).amax((1, 2)))
         size = max(1, _COLUMNS // (rows.n_folds * self.task.loss.n_outputs))
         parts = [
             self._solve_block(axes, x[a : a + size], None if y is None else y[a : a + size])
             for a in range(0, len(x), size)
         ]
-        return FoldSolutions(
-            np.concatenate([p.coef for p in parts]),
-            np.concatenate([p.gradient_norm for p in parts]),
-        )
+        return FoldSolutions.join(parts)
+
+    def _solve_path(self, axes, x, absolute) -> FoldSolutions:
+        """Solve one after the other, from the strongest penalty on: each begins at the last."""
+        scale = next(iter(self.penalties.values))
+        parts: dict[int, FoldSolutions] = {}
+        y = None
+        for s, anew in path_order(x, [axis.parameter == scale for axis in axes], absolute):
+            parts[s] = self._solve_block(axes, x[[s]], None if anew else y)
+            y = torch.as_tensor(parts[s].coef, device=self.device)
+        return FoldSolutions.join([parts[s] for s in range(len(x))])
 
     def _solve_block(self, axes, x, y) -> FoldSolutions:
         metric, single = self._metric, self.dtype is torch.float32 and not self.least_squares

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -13,26 +12,36 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.space import Axis
 
-_SECOND = 2  # points of every interval but the first
+_SECOND = 3  # points of every interval but the first
+_SPACING, _FEWEST, _MOST = 0.6, 6, 24  # of the points of a path, and how many there are
 _HUGE = 1e30
 _BELOW = 0.999  # of the penalty at which the last coefficient vanishes
 
 
-def starting_points(
-    axes: tuple[Axis, ...], count: int, limit: Callable[[Tensor], Tensor] | None = None
-) -> list[list[float]]:
-    """Return points inside the intervals: ``count`` of the first for each of a few of the others.
+def starting_points(axes: tuple[Axis, ...], count: int) -> list[list[float]]:
+    """Return points inside the intervals: ``count`` of the first, for each few of the others."""
+    first = np.linspace(*axes[0].bounds(), count + 2)[1:-1]
+    # The middles of as many equal parts.
+    rest = [np.linspace(*axis.bounds(), 2 * _SECOND + 1)[1::2] for axis in axes[1:]]
+    return [[float(x), *map(float, others)] for others in product(*rest) for x in first]
 
-    With a ``limit`` the first interval ends where that puts its end.
+
+def paths(axes: tuple[Axis, ...], limit: EmptyLimit) -> list[Tensor]:
+    """Return points (T, h) from the strongest penalty to the weakest, a few of such paths.
+
+    They begin where the last coefficient vanishes, or at the end of the interval; the first of
+    the paths is that of the upper ends of the other intervals.
     """
-    rest = [np.linspace(*axis.bounds(), _SECOND + 2)[1:-1] for axis in axes[1:]]
-    points = []
+    rest = [np.linspace(*axis.bounds(), _SECOND + 1)[:0:-1] for axis in axes[1:]]
+    found = []
     for others in product(*rest):
         ends = torch.tensor([[end, *others] for end in axes[0].bounds()], dtype=torch.float64)
-        low, high = (ends if limit is None else limit(ends))[:, 0].tolist()
-        inside = np.linspace(low, high, count + 2)[1:-1]
-        points += [[float(x), *map(float, others)] for x in inside]
-    return points
+        low, high = limit(ends.to(limit.slopes.device))[:, 0].tolist()
+        count = min(max(int((high - low) / _SPACING) + 2, _FEWEST), _MOST)
+        first = np.linspace(low, high, count)
+        points = [[x, *others] for x in (first if limit.inverse else first[::-1])]
+        found.append(torch.tensor(points, dtype=torch.float64, device=limit.slopes.device))
+    return found
 
 
 def empty_slopes(problem) -> Tensor:

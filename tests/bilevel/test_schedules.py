@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from skbamm.bilevel import adaptive, merely_convex, strongly_convex
-from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep
+from skbamm.bilevel.trust_region import TrustRegionStep
+from skbamm.bilevel.upper_steps import ScalarStep
 
 STILL = torch.zeros(1, dtype=torch.bool)
 ONE = torch.ones(1, 1, 1, dtype=torch.float64)
@@ -39,9 +40,9 @@ def test_ours_does_not_average_unless_told_to():
     assert adaptive(1, mu=lambda k: 1 / (k + 2)).mu(0) == 0.5
 
 
-def test_a_single_hyperparameter_gets_a_second_order_step():
+def test_the_second_order_step_is_that_of_the_number_of_hyperparameters():
     assert isinstance(adaptive(1).x_step, ScalarStep)
-    assert isinstance(adaptive(2).x_step, NormalisedStep)
+    assert isinstance(adaptive(2).x_step, TrustRegionStep)
 
 
 def test_only_ours_waits():

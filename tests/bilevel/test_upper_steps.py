@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from skbamm.bilevel.upper_steps import NormalisedStep, ScalarStep, ScheduledStep
+from skbamm.bilevel.trust_region import TrustRegionStep
+from skbamm.bilevel.upper_steps import ScalarStep, ScheduledStep
 
 YES = torch.ones(1, dtype=torch.bool)
 
@@ -17,7 +18,8 @@ def minimise(rule, function, x, iterations, low=-20.0, high=20.0):
         (grad,) = torch.autograd.grad(value, at)
         if best is None or value.item() < best[0]:
             best = value.item(), x[0].clone()
-        x = rule.step(x, value.detach()[None], grad, YES).clamp(low, high)
+        x = rule.step(x, value.detach()[None], grad, YES)
+        x = torch.maximum(x, torch.as_tensor(low)).clamp_max(high)
     return best[1]
 
 
@@ -62,7 +64,7 @@ def test_a_minimum_outside_is_found_on_the_bound():
     assert float(found) == 5.0
 
 
-@pytest.mark.parametrize("rule", [ScalarStep, NormalisedStep])
+@pytest.mark.parametrize("rule", [ScalarStep, TrustRegionStep])
 def test_x_stays_where_its_hypergradient_is_not_trusted(rule):
     rule = rule()
     x = torch.tensor([[1.0], [2.0]]).double()
@@ -82,29 +84,8 @@ def test_starts_do_not_mix_until_one_leads():
     assert rule.jump() == pytest.approx(0.4, abs=0.05)
 
 
-@pytest.mark.parametrize("h", [1, 2, 10])
-@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
-def test_several_variables_approach_the_minimum(h, scale):
-    minimum = torch.linspace(-2, 2, h).double()
-    curvature = torch.logspace(0, 1, h).double()
-
-    def function(x):
-        return scale * (curvature * (x - minimum) ** 2).sum()
-
-    found = minimise(NormalisedStep(), function, [0.5] * h, 60)
-    start = torch.full((h,), 0.5, dtype=torch.float64)
-    assert float(function(found)) < 0.05 * float(function(start))
-
-
-def test_normalised_steps_are_capped():
-    rule = NormalisedStep(first=100.0, longest=1.0)
-    x = torch.zeros(1, 3).double()
-    after = rule.step(x, torch.zeros(1).double(), torch.tensor([[1.0, -5.0, 1e9]]).double(), YES)
-    assert after.abs().max() <= 1
-
-
 def test_a_zero_gradient_stays():
-    for rule in (ScalarStep(), NormalisedStep()):
+    for rule in (ScalarStep(), TrustRegionStep()):
         x = torch.ones(1, 1).double()
         assert torch.equal(rule.step(x, torch.zeros(1).double(), torch.zeros_like(x), YES), x)
 

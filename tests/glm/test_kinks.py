@@ -36,7 +36,8 @@ MODELS = {
     "elastic net": (ElasticNet(l1_ratio=0.7, **TIGHT), X_REG, Y_REG, (0.01, 0.3, 3.0)),
     "two outputs": (Lasso(**TIGHT), X_REG, Y_TWO, (0.5, 5.0)),
     "no intercept": (Lasso(fit_intercept=False, **TIGHT), X_REG, Y_REG, (1.0, 10.0)),
-    "wide": (Lasso(**TIGHT), X_WIDE, Y_WIDE, (2.0, 20.0)),
+    "wide": (Lasso(**TIGHT), X_WIDE, Y_WIDE, (0.2, 2.0, 20.0)),
+    "wide, both": (ElasticNet(l1_ratio=0.6, **TIGHT), X_WIDE, Y_WIDE, (0.1, 2.0)),
     "logistic": (clone(SAGA).set_params(l1_ratio=1.0), X_BINARY, Y_BINARY, (0.03, 0.1)),
     "logistic, both": (clone(SAGA).set_params(l1_ratio=0.4), X_BINARY, Y_BINARY, (0.03, 0.3)),
 }

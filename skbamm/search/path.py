@@ -1,0 +1,108 @@
+"""Finds where to begin where penalties have kinks: from the strongest penalty to weaker ones.
+
+Models of strong penalties have few coefficients and cost little, and each is close to the one
+before it; those of weak penalties may cost more than the rest of the search, and are rarely any
+good. So the folds' models are followed together from where they are empty (Friedman, Hastie &
+Tibshirani, "Regularization paths for generalized linear models via coordinate descent", 2010),
+and no further than they get better.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import solve_lower
+from skbamm.search.screening import Beginning
+
+_WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
+_AROUND = 13  # points tried from the neighbour on one side of the best to that on the other
+_TOL = 1e-3  # decrement of the models
+
+
+@dataclass
+class _Point:
+    x: Tensor  # (1, h)
+    upper: float
+    y: Tensor  # (1, K, m, p)
+
+
+def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> Beginning:
+    """Return the best point of some paths.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of one start.
+    paths : list of Tensor of shape (T, h)
+        Points, from the strongest penalty to the weakest.
+    max_time : float or None
+        Seconds after which no further points are tried.
+    """
+    deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+    best, around = None, paths[0][:0]
+    for points in paths:
+        path = follow(problem, points, None, best, deadline)
+        least = min(range(len(path)), key=lambda i: path[i].upper)
+        if best is None or path[least].upper < best.upper:
+            best, before = path[least], path[max(least - 1, 0)]
+            # F of few rows has several minima, closer to each other than these points.
+            share = torch.linspace(0, 1, _AROUND, dtype=points.dtype, device=points.device)
+            after = path[min(least + 1, len(path) - 1)]
+            around = torch.lerp(before.x, after.x, share[:, None])
+    assert best is not None
+    point = min([best, *follow(problem, around, before.y, None, deadline)], key=lambda p: p.upper)
+    return Beginning(point.x, point.y, None, point.x)
+
+
+def follow(
+    problem: Any, points: Tensor, y: Tensor | None, known: _Point | None, deadline: float
+) -> list[_Point]:
+    """Solve for one point after the other, until F has risen or time is up.
+
+    F has risen if it is above the path's least; beyond the penalty of the best point ``known``
+    from other paths, above F there.
+    """
+    path: list[_Point] = []
+    curvature, least, worse = None, torch.inf, 0
+    for x in points[:, None]:
+        if curvature is not None and y is not None:
+            curvature = curvature.at(x, y)
+        solved = solve_lower(problem, x, y, tol=_TOL, curvature=curvature)
+        y, curvature = solved.y, solved.curvature
+        upper = float(problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum())
+        path.append(_Point(x, upper if upper == upper else torch.inf, y))
+        if known is not None and _between(known.x, points[:1], x):
+            least = min(least, known.upper)
+        least = min(least, upper)
+        worse = worse + 1 if not upper <= _WORSE * least else 0
+        if worse >= _AGAIN or time.perf_counter() > deadline:
+            break
+    return path
+
+
+def _between(x: Tensor, a: Tensor, b: Tensor) -> bool:
+    """Whether the first entry of x, (1, h), lies between those of a and b."""
+    low, middle, high = float(a[0, 0]), float(x[0, 0]), float(b[0, 0])
+    return min(low, high) <= middle <= max(low, high)
+
+
+def path_order(x: Tensor, scale: list[bool], strength: Tensor) -> list[tuple[int, bool]]:
+    """Return the order in which to solve given points, and where a path begins anew.
+
+    Parameters
+    ----------
+    x : Tensor of shape (N, h)
+    scale : list of bool of length h
+        Whether a column scales the penalty; those of each path share the other columns. If none
+        does, all are one path.
+    strength : Tensor of shape (N,)
+        Of the penalty, strongest first.
+    """
+    others = [i for i, is_scale in enumerate(scale) if not is_scale] if any(scale) else []
+    keys = sorted((x[s, others].tolist(), -float(strength[s]), s) for s in range(len(x)))
+    return [(s, i == 0 or key != keys[i - 1][0]) for i, (key, _, s) in enumerate(keys)]

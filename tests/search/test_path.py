@@ -1,0 +1,146 @@
+"""Where searches of penalties with kinks begin, and lists of their values."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer, make_regression
+from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+
+from skbamm.search import joint, path
+
+from .truth import assert_served, search_over
+
+MSE = "neg_mean_squared_error"
+CV = KFold(4, shuffle=True, random_state=0)
+TIGHT = {"tol": 1e-9, "max_iter": 1_000_000}
+X, Y = make_regression(120, 30, n_informative=5, noise=30.0, random_state=0)
+X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_state=0)
+
+
+@pytest.fixture
+def solved(monkeypatch):
+    """The x of every model that a path solved, and the supports' sizes."""
+    seen = []
+
+    def spy(problem, x, *args, **kwargs):
+        result = path_solve(problem, x, *args, **kwargs)
+        seen.append((x[0].tolist(), int(torch.count_nonzero(result.y[..., :-1]))))
+        return result
+
+    path_solve = path.solve_lower
+    monkeypatch.setattr(path, "solve_lower", spy)
+    return seen
+
+
+def test_a_path_leads_from_the_empty_model_to_where_f_has_risen(solved):
+    search = search_over(Lasso(), {"alpha": (1e-8, 1e8)}, X, Y, scoring=MSE, cv=CV)
+    alphas = np.exp([x for (x,), _ in solved])
+    coarse = alphas[: np.argmax(np.diff(alphas) > 0) + 1]
+    assert (np.diff(coarse) < 0).all()
+    assert solved[0][1] <= CV.get_n_splits()  # the last coefficient of one fold or another
+    # What a thousand times weaker penalties do is not asked.
+    assert search.best_params_["alpha"] / 100 < coarse[-1] < search.best_params_["alpha"]
+
+
+def test_where_the_penalty_falls_with_the_parameter_paths_begin_at_its_lower_end(solved):
+    data, labels = load_breast_cancer(return_X_y=True)
+    data = StandardScaler().fit_transform(data)
+    model = LogisticRegression(solver="saga", l1_ratio=1.0, tol=1e-4, max_iter=2000)
+    cv = StratifiedKFold(3)
+    search = search_over(
+        model, {"C": (1e-4, 1e2)}, data, labels, scoring="neg_log_loss", cv=cv, refit=False
+    )
+    assert_served(search, "searched")
+    first, second = (x for (x,), _ in solved[:2])
+    assert first < second and solved[0][1] <= 3
+
+
+def test_several_minima_close_to_each_other_are_told_apart():
+    """With few rows the criterion has many; the least is that of a fine path."""
+    search = search_over(
+        Lasso(**TIGHT), {"alpha": (0.08, 150.0)}, X_WIDE, Y_WIDE, scoring=MSE, cv=CV
+    )
+    alphas = np.geomspace(0.08, 80.0, 200)
+    fine = LassoCV(cv=CV, alphas=alphas, **TIGHT).fit(X_WIDE, Y_WIDE)
+    assert -search.best_score_ <= fine.mse_path_.mean(1).min() * (1 + 1e-3)
+
+
+def test_other_hyperparameters_get_paths_of_their_own(solved):
+    grid = {"alpha": (1e-3, 1e3), "l1_ratio": (0.1, 1.0)}
+    search_over(ElasticNet(), grid, X, Y, scoring=MSE, cv=CV)
+    ratios = [x[1] for x, _ in solved]
+    assert len(set(ratios)) == 3 and ratios[0] == 10.0  # the sparsest models first
+
+
+def test_time_that_is_up_ends_the_paths(monkeypatch):
+    monkeypatch.setattr(path.time, "perf_counter", iter(np.arange(0.0, 1e6, 100.0)).__next__)
+    problem = Stub()
+    begin = path.follow_paths(problem, [torch.arange(5.0)[:, None]], max_time=150.0)
+    assert len(problem.asked) < 5 and float(begin.x) in problem.asked
+
+
+def test_values_that_are_not_finite_are_never_the_best():
+    problem = Stub(lambda x: float("nan") if x < 2 else 1.0 + x)
+    begin = path.follow_paths(problem, [torch.arange(6.0)[:, None]], None)
+    assert float(begin.x) == 2
+
+
+class Stub:
+    """A problem whose models are found at once."""
+
+    shape, second_order, upper_floor = (1, 1), True, 1.0
+
+    def __init__(self, upper=lambda x: (x - 2) ** 2):
+        self.upper, self.asked = upper, []
+
+    def start(self, x):
+        return torch.zeros(1, 1, 1, dtype=torch.float64)
+
+    def lower(self, x, y):
+        return torch.zeros(1, 1), torch.zeros_like(y)
+
+    def curvature(self, x, y, mu):
+        return self
+
+    def solve(self, residuals):
+        return residuals
+
+    def at(self, x, y):
+        return self
+
+    def face(self, x, y, gradient, mu=0.0):
+        return None
+
+    def directions(self, x, y, v, mu):
+        self.asked.append(float(x))
+        return SimpleNamespace(upper=torch.tensor([[self.upper(float(x))]]))
+
+
+@pytest.mark.parametrize(
+    "estimator, values",
+    [
+        (Lasso(**TIGHT), {"alpha": [0.5, 20.0, 0.1, 3.0, 0.5]}),
+        (ElasticNet(**TIGHT), {"alpha": [3.0, 0.3], "l1_ratio": [0.5, 1.0]}),
+        (ElasticNet(alpha=0.5, **TIGHT), {"l1_ratio": [0.3, 1.0, 0.8]}),
+    ],
+)
+def test_lists_are_solved_along_paths_and_told_in_their_order(estimator, values, monkeypatch):
+    began = []
+
+    def spy(self, axes, x, y):
+        began.append(y is not None)
+        return block(self, axes, x, y)
+
+    block = joint.JointSolver._solve_block
+    monkeypatch.setattr(joint.JointSolver, "_solve_block", spy)
+    mine = search_over(estimator, values, X_WIDE, Y_WIDE, scoring=MSE, cv=CV, refit=False)
+    assert_served(mine, "joint grid")
+    own = GridSearchCV(estimator, values, scoring=MSE, cv=CV, refit=False).fit(X_WIDE, Y_WIDE)
+    assert mine.cv_results_["params"] == own.cv_results_["params"]
+    scores = (search.cv_results_["mean_test_score"] for search in (mine, own))
+    np.testing.assert_allclose(*scores, rtol=1e-5)
+    assert began.count(False) == (2 if len(values) == 2 else 1)
