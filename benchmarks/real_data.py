@@ -5,6 +5,7 @@ is read there, not installed. Where it can't be had, `Missing` says what was wan
 that part and says so.
 """
 
+import csv
 import gzip
 import io
 import subprocess
@@ -98,6 +99,28 @@ def reuters_r8() -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
         np.array([classes.index(name) for name in names]) for names in (names_train, names_test)
     )
     return texts_train, y_train, texts_test, y_test
+
+
+def diamonds() -> tuple[np.ndarray, np.ndarray]:
+    """Diamonds, from the wheel of plotnine: 53,940 rows.
+
+    Returns
+    -------
+    X : array of shape (n, 23)
+        Six measures, and cut, colour and clarity one column a value without the first.
+    y : array of shape (n,)
+        The logarithm of the price.
+    """
+    wheel = _pip("diamonds", "plotnine-*.whl", "plotnine==0.15.9", "--only-binary=:all:")
+    with zipfile.ZipFile(wheel) as files:
+        member = next(m for m in files.namelist() if m.endswith("data/diamonds.csv"))
+        rows = list(csv.DictReader(io.StringIO(files.read(member).decode())))
+    names = ("carat", "depth", "table", "x", "y", "z")
+    columns = [[float(row[name]) for row in rows] for name in names]
+    for name in ("cut", "color", "clarity"):
+        values = [row[name] for row in rows]
+        columns += [[value == one for value in values] for one in sorted(set(values))[1:]]
+    return np.array(columns, float).T, np.log([float(row["price"]) for row in rows])
 
 
 def vader(corpus: str = "movieReviewSnippets") -> tuple[list[str], list[np.ndarray], np.ndarray]:

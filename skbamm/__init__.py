@@ -2,17 +2,21 @@
 
 from skbamm.display import LabelIssuesDisplay
 from skbamm.feature_penalty import FeaturePenalty
+from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
-from skbamm.search import BAMMSearchCV
+from skbamm.search import BAMMSearchCV, EdgeWarning
 from skbamm.space import Interval
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BAMMSearchCV",
+    "EdgeWarning",
     "FeaturePenalty",
     "Interval",
     "LabelIssuesDisplay",
     "SampleWeights",
     "__version__",
+    "most_regularised",
+    "one_standard_error",
 ]

@@ -197,6 +197,11 @@ class JointSolver:
         begin = y.double()[None].expand(len(x), *y.shape).clone()
         return self._solve_lower(axes, points, begin)
 
+    def along(self, axes: tuple[Axis, ...], x: list[list[float]]) -> FoldSolutions:
+        """Solve these x in all folds, in float64 and at mu = 0, from nothing."""
+        points = torch.tensor(x, dtype=torch.float64, device=self.device)
+        return self._solve_lower(axes, points, None)
+
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
         self.penalties.set_values(estimator)

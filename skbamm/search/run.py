@@ -15,11 +15,13 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable
-from skbamm.search.bank import may_begin_at_solution, own_fit, warm_fit
+from skbamm.refit_rules import one_standard_error, rule_of
+from skbamm.search.bank import FoldSolutions, may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
-from skbamm.search.joint import JointSolver, starting_points
+from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.stand_in import candidate_key
+from skbamm.search.starts import profile, starting_points
 from skbamm.space import Axis, Combination, last_step
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
@@ -184,6 +186,10 @@ class SearchRun:
         if _numbers(axes, start) != best and self.row_weights is None:
             found.append((start, "start"))
         solutions = joint.polish(axes, [x for x, _ in found], result.y)
+        if rule_of(self.refit)[0] is one_standard_error:
+            around = profile(axes, found[0][0])
+            found += [(x, "profile") for x in around]
+            solutions = FoldSolutions.join([solutions, joint.along(axes, around)])
         params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(

@@ -16,8 +16,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples
 
 from skbamm.criteria import NAMES as CRITERIA
+from skbamm.refit_rules import differ_only_in, rule_of, standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.bank import Bank
+from skbamm.search.edges import warn_at_edges
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
 from skbamm.search.weighing import Weigher
@@ -80,7 +82,8 @@ class BAMMSearchCV(BaseSearchCV):
         that are solved already are scored in this process.
     refit : bool, str or callable, default=True
         As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started where it can
-        be.
+        be. Ready-made callables: :func:`skbamm.one_standard_error`,
+        :func:`skbamm.most_regularised`; with them there is a ``best_score_``, too.
     cv : int, cross-validation generator or iterable, default=None
         As for GridSearchCV. Splits are drawn once.
     verbose : int, default=0
@@ -110,7 +113,15 @@ class BAMMSearchCV(BaseSearchCV):
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As for GridSearchCV. An interval gives two rows for each combination of the lists: the
-        refined point and the starting point it grew from, told apart by the column "stage".
+        refined point and the starting point it grew from, told apart by the column "stage"; with
+        ``refit=one_standard_error`` more rows around the refined point, the "profile".
+    best_score_standard_error_ : float
+        Standard error of ``best_score_`` over the splits: how well the score is known.
+    best_params_range_ : dict of str -> (float, float)
+        Smallest and largest value whose score is within one standard error of the highest, of
+        those tried with the other parameters as found with it: how well the
+        parameter is known. Of parameters that the twin tunes, in lists, and in intervals with
+        ``refit=one_standard_error``.
     search_plan_ : list of dict
         One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
         "low", "high", "scale" and "reason" (why it is enumerated).
@@ -264,7 +275,40 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.device_ = outcome.device
         if found is not None:
             found.publish(self)
+        self._say_how_sure(space)
         return self
+
+    def _say_how_sure(self, space):
+        """Publish how well the best score and parameters are known; warn at ends of intervals."""
+        rule, metric = rule_of(self.refit)
+        if not hasattr(self, "best_index_") or (callable(self.refit) and rule is None):
+            return
+        if isinstance(self.refit, str) and self.multimetric_:
+            metric = self.refit
+        results, index = self.cv_results_, self.best_index_
+        mean = results[f"mean_test_{metric}"]
+        if rule is not None:
+            self.best_score_ = mean[index]
+        self.best_score_standard_error_ = standard_error(results, index, metric)
+        self.best_params_range_ = {}
+        stage = np.asarray(results.get("stage", ["grid"] * len(mean)))
+        profile = stage == "profile"  # around rows that are "refined"
+        apart = profile | (stage == "start") & profile.any()
+        top = int(np.where(apart, -np.inf, np.nan_to_num(mean, nan=-np.inf)).argmax())
+        bar = mean[top] - standard_error(results, top, metric)
+        for row in space.plan:
+            name = row["parameter"]
+            tuned = row["role"] == "joint grid" or (row["role"] == "searched" and profile.any())
+            if not tuned or name not in results["params"][top]:
+                continue
+            within = [
+                float(results["params"][i][name])
+                for i in differ_only_in(results, top, [name])
+                if i == top or mean[i] >= bar
+            ]
+            self.best_params_range_[name] = min(within), max(within)
+        if not callable(self.refit):
+            warn_at_edges(space, self.best_params_)
 
     def _get_routed_params_for_fit(self, params):
         self._routed = super()._get_routed_params_for_fit(params)

@@ -14,6 +14,8 @@ from skbamm.space import Axis
 
 _SECOND = 3  # points of every interval but the first
 _SPACING, _FEWEST, _MOST = 0.6, 6, 24  # of the points of a path, and how many there are
+# Distances of a profile's points from the best: about 10 % of the value at first, then further.
+_AWAY = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2, 1.6, 2.1, 2.8, 3.7, 5.0, 7.0, 10.0)
 _HUGE = 1e30
 _BELOW = 0.999  # of the penalty at which the last coefficient vanishes
 
@@ -42,6 +44,21 @@ def paths(axes: tuple[Axis, ...], limit: EmptyLimit) -> list[Tensor]:
         points = [[x, *others] for x in (first if limit.inverse else first[::-1])]
         found.append(torch.tensor(points, dtype=torch.float64, device=limit.slopes.device))
     return found
+
+
+def profile(axes: tuple[Axis, ...], best: list[float]) -> list[list[float]]:
+    """Return points on both sides of the best one, from close to it to the interval's ends.
+
+    Each differs from the best in one of the coordinates.
+    """
+    points = []
+    for i, axis in enumerate(axes):
+        low, high = axis.bounds()
+        places = {low, high, *(best[i] + d for away in _AWAY for d in (-away, away))}
+        for place in sorted(places):
+            if low <= place <= high and abs(place - best[i]) >= _AWAY[0] / 2:
+                points.append([*best[:i], place, *best[i + 1 :]])
+    return points
 
 
 def empty_slopes(problem) -> Tensor:

@@ -101,6 +101,9 @@ class Axis:
 
     def number(self, x: float) -> float:
         """Map one x to a value inside the interval, also after rounding."""
+        start, end = self.bounds()
+        if x <= start or x >= end:
+            return float(self.low if x <= start else self.high)
         value = float(self.value(torch.tensor(x, dtype=torch.float64)))
         return min(max(value, float(self.low)), float(self.high))
 

@@ -34,6 +34,8 @@ DELEGATED = (
 
 # What a fitted search has beyond the attributes of GridSearchCV.
 NEW_ATTRIBUTES = {
+    "best_params_range_",
+    "best_score_standard_error_",
     "converged_",
     "device_",
     "history_",

@@ -1,0 +1,45 @@
+"""Tells where the best value is an end of its interval."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from skbamm.space import Axis, Space
+
+_CLOSE = 1e-3  # of x: relative difference of values on a logarithmic scale
+_BEYOND = 1e-6  # relative distance beyond an end at which a value must be possible
+
+
+class EdgeWarning(UserWarning):
+    """The best value of a parameter is an end of the interval that was searched."""
+
+
+def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
+    """Warn of the parameters whose best value is an end that could be moved."""
+    for name, value in best.items():
+        for combination in space.combinations:
+            axis = next((axis for axis in combination.axes if axis.name == name), None)
+            if axis is None or any(best.get(n, v) is not v for n, v in combination.params.items()):
+                continue
+            if message := _message(axis, float(value), combination.target.tuned[name]):
+                warnings.warn(message, EdgeWarning, stacklevel=4)
+            break
+
+
+def _message(axis: Axis, value: float, hyperparameter: Any) -> str:
+    x = float(axis.place(torch.tensor(value, dtype=torch.float64)))
+    low, high = axis.bounds()
+    # An end that no value can lie beyond needs no warning.
+    if abs(x - low) <= _CLOSE and hyperparameter.valid(axis.low - _BEYOND * (abs(axis.low) or 1)):
+        end, more = "lower", "smaller"
+    elif abs(x - high) <= _CLOSE and hyperparameter.valid(axis.high * (1 + _BEYOND)):
+        end, more = "upper", "larger"
+    else:
+        return ""
+    return (
+        f"The best {axis.name}={value:.6g} is the {end} end of its interval "
+        f"[{axis.low:g}, {axis.high:g}]: {more} values may be better."
+    )
