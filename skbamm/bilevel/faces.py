@@ -82,14 +82,18 @@ class Face:
             there &= per_column(going, y) != 0
         return torch.where(there, 0.0, after)
 
-    def gap(self, y: Tensor, largest: Tensor) -> Tensor:
-        """Return how far f may be above its minimum, (S, K), about: by convexity.
+    def gap(self, y: Tensor) -> Tensor:
+        """Return how far f may be above its minimum, (S, K): by convexity, if y is about as large.
 
-        ``largest`` is the largest entry of the slope. The decrement can be small far from the
-        minimum, where a step is soon stopped by kinks.
+        A decrement can be small far from the minimum, where kinks soon stop a step.
         """
-        size = torch.where(self.kink > 0, y, 0.0).abs().flatten(2).sum(-1, dtype=torch.float64)
-        return largest * size
+        largest = self.slope.flatten(2).abs().amax(-1)
+        return largest.double() * y.flatten(2).abs().sum(-1, dtype=torch.float64)
+
+    def violation(self) -> Tensor:
+        """Return the largest slope beside the kinks, (S, K)."""
+        largest = self.slope.flatten(2).abs().amax(-1)
+        return largest / self.kink.expand_as(self.slope).flatten(2).amax(-1)
 
     def support(self, y: Tensor, v: Tensor) -> Tensor:
         """Return v, zero where y stays at a kink."""

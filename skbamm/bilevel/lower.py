@@ -98,9 +98,13 @@ def solve_lower(
             direction = curvature.solve(gradient[None])[0]
         else:
             gradient = face.slope
-            direction = curvature.within(face).step(y)
-        # A metric leaves alone what has no curvature; f is flat there, or has only its slope.
-        direction = torch.where((direction == 0) & (face is None), gradient, direction)
+            least = 1e4 * rounding**2  # of a gap that can be told from nothing
+            near = face.gap(y) <= max(tol**2, least) * (1 + value.abs())
+            # So close the decrement, whose direction may cost more than all else, need not be.
+            solved = tol**2 >= least and bool((near & (face.violation() <= tol)).all())
+            direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
+        if face is None:
+            direction = torch.where(direction == 0, gradient, direction)
         square = dot(gradient, direction)
         value = value.double()
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
@@ -118,7 +122,7 @@ def solve_lower(
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
         done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
         if face is not None:
-            done &= face.gap(y, norm) <= max(tol**2, 1e4 * rounding**2) * (1 + value.abs())
+            done &= near
         converged[alive] |= done
         finished = converged[alive].all(1)
         if bool(finished.all()):

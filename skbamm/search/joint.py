@@ -34,7 +34,7 @@ _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second mom
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
-_NEAR = 0.1  # first step from where a search on some rows ended
+_NEAR, _NEXT = 0.3, 0.1  # first step from where a search on some rows, and a path, ended
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
@@ -163,9 +163,11 @@ class JointSolver:
         if limit is None or begin is not None:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time)
+            step = _NEAR if len(first.x) == 1 else 1.0
         else:
             problem = self._problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             first = follow_paths(problem, paths(axes, limit), max_time)
+            step = _NEXT
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
@@ -173,7 +175,7 @@ class JointSolver:
         problem = self._problem(axes, len(first.x), self.dtype, chosen, limit=limit)
         result = solve(
             problem, first.x, y0=first.y, v0=first.v,
-            schedule=self._schedule(axes, problem, _NEAR if len(first.x) == 1 else 1.0),
+            schedule=self._schedule(axes, problem, step),
             max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
