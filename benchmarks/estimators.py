@@ -122,7 +122,7 @@ PAIRS = {
     "ridge": Pair("diabetes", Ridge(), {"alpha": (1e-3, 1e5)}, MSE),
     "ridge_diamonds": Pair("diamonds", Ridge(), {"alpha": (1e-3, 1e5)}, MSE),
     "lasso": Pair("diabetes", Lasso(), {"alpha": (1e-3, 1e2)}, MSE),
-    "lasso_diamonds": Pair("diamonds", Lasso(max_iter=10_000), {"alpha": (1e-4, 1.0)}, MSE),
+    "lasso_diamonds": Pair("diamonds", Lasso(max_iter=10_000), {"alpha": (1e-6, 1.0)}, MSE),
     "elastic_net": Pair(
         "diabetes", ElasticNet(), {"alpha": (1e-3, 1e2), "l1_ratio": (0.1, 1.0)}, MSE
     ),

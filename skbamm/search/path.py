@@ -20,7 +20,9 @@ from skbamm.bilevel import solve_lower
 from skbamm.search.screening import Beginning
 
 _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
-_AROUND = 13  # points tried from the neighbour on one side of the best to that on the other
+# Points tried from the neighbour on one side of the best to that on the other: F of few rows has
+# several minima, closer to each other than the points of a path.
+_FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL = 1e-3  # decrement of the models
 
 
@@ -45,13 +47,13 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     """
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     best, around = None, paths[0][:0]
+    count = _AROUND if problem.rows.n_rows < _FEW_ROWS else _AROUND_MANY
     for points in paths:
         path = follow(problem, points, None, best, deadline)
         least = min(range(len(path)), key=lambda i: path[i].upper)
         if best is None or path[least].upper < best.upper:
             best, before = path[least], path[max(least - 1, 0)]
-            # F of few rows has several minima, closer to each other than these points.
-            share = torch.linspace(0, 1, _AROUND, dtype=points.dtype, device=points.device)
+            share = torch.linspace(0, 1, count, dtype=points.dtype, device=points.device)
             after = path[min(least + 1, len(path) - 1)]
             around = torch.lerp(before.x, after.x, share[:, None])
     assert best is not None

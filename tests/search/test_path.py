@@ -93,6 +93,7 @@ class Stub:
     """A problem whose models are found at once."""
 
     shape, second_order, upper_floor = (1, 1), True, 1.0
+    rows = SimpleNamespace(n_rows=1000)
 
     def __init__(self, upper=lambda x: (x - 2) ** 2):
         self.upper, self.asked = upper, []
