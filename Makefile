@@ -32,6 +32,7 @@ format: $(READY)
 # An hour or two; then the tables in README.md are written from what was measured.
 bench: $(READY)
 	$(PY) benchmarks/end_to_end.py
+	$(PY) benchmarks/estimators.py
 	$(PY) benchmarks/accuracy.py
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/import_time.py

@@ -131,7 +131,7 @@ PAIRS = {
     ),
     "gamma": Pair("diabetes", GammaRegressor(max_iter=1000), _PENALTY, "neg_mean_gamma_deviance"),
     "tweedie": Pair(
-        "diabetes", TweedieRegressor(power=1.5, max_iter=1000), _PENALTY, "d2_tweedie_score"
+        "diabetes", TweedieRegressor(power=1.5, max_iter=1000), _PENALTY, "neg_mean_gamma_deviance"
     ),
     "svr": Pair(
         "diabetes",
