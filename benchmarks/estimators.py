@@ -182,7 +182,7 @@ def held_out(pair: Pair) -> dict[str, Any]:
     X, y = data(pair.data)
     grid, ours = (clone(build(None)) for build in pair.searches())
     found: dict[str, list[float]] = {"grid": [], "ours": []}
-    splits = StratifiedShuffleSplit(OUTER, test_size=0.3, random_state=0)
+    splits = StratifiedShuffleSplit(OUTER, test_size=0.5, random_state=0)
     for train, test in splits.split(X, y):
         for name, search in (("grid", grid), ("ours", ours)):
             found[name].append(clone(search).fit(X[train], y[train]).score(X[test], y[test]))
