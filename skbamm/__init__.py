@@ -2,6 +2,7 @@
 
 from skbamm.display import LabelIssuesDisplay
 from skbamm.feature_penalty import FeaturePenalty
+from skbamm.models import register_model
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV
 from skbamm.space import Interval
@@ -15,4 +16,5 @@ __all__ = [
     "LabelIssuesDisplay",
     "SampleWeights",
     "__version__",
+    "register_model",
 ]
