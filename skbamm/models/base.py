@@ -118,7 +118,8 @@ class Twin(ABC):
     inverse : bool
         Whether a larger value of the first means a weaker penalty.
     warm_starts : bool
-        Whether the estimator's own fit can begin at given coefficients.
+        Whether the estimator's own fit can begin at given coefficients, by ``warm_start``, and
+        ends at once where no entry of the gradient is larger than ``tol``.
     mean_loss : bool or "rows"
         Whether the penalty stands beside the weighted mean of the losses, and not beside their
         sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.

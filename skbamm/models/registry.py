@@ -74,29 +74,31 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
     TypeError
         If ``twin`` is not a twin, or a part of it is not of the type it must be.
     ValueError
-        If it tunes nothing, or what the estimator has no parameter for; or if its class has a twin
-        and ``replace`` is False.
+        If it tunes nothing, or what the estimator has no parameter for; if it says that the
+        estimator's fit can begin at a solution and there is no ``warm_start`` or ``tol``; or if its
+        class has a twin and ``replace`` is False.
 
     Examples
     --------
-    A ridge regression that counts its penalty for each row:
+    Without an intercept, a ridge regression is to be left to scikit-learn's own fits:
 
     >>> from sklearn.linear_model import Ridge
     >>> from skbamm import BAMMSearchCV, register_model
-    >>> from skbamm.models import Factors, find_twin
-    >>> class MeanRidge(Ridge):
-    ...     def fit(self, X, y):
-    ...         inner = Ridge(self.alpha * len(X)).fit(X, y)
-    ...         self.coef_, self.intercept_ = inner.coef_, inner.intercept_
-    ...         return self
-    >>> class MeanRidgeTwin(type(find_twin(Ridge())[0])):
-    ...     estimator_type = MeanRidge
-    ...     mean_loss = True
-    >>> register_model(MeanRidgeTwin())
-    >>> from sklearn.datasets import load_diabetes
-    >>> search = BAMMSearchCV(MeanRidge(), {"alpha": (1e-6, 1e2)})
-    >>> search.fit(*load_diabetes(return_X_y=True)).search_plan_[0]["role"]
-    'searched'
+    >>> from skbamm.models import find_twin
+    >>> given, _ = find_twin(Ridge())
+    >>> class OtherTwin(type(given)):
+    ...     def mismatch(self, estimator):
+    ...         if not estimator.fit_intercept:
+    ...             return "fit_intercept=False is left to its own fit"
+    ...         return super().mismatch(estimator)
+    >>> register_model(OtherTwin(), replace=True)
+    >>> X, y = [[0.0], [1.0], [2.0], [4.0]], [0.0, 1.0, 2.0, 3.0]
+    >>> search = BAMMSearchCV(Ridge(fit_intercept=False), {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    >>> search.search_plan_[0]["reason"]
+    'Ridge: fit_intercept=False is left to its own fit'
+    >>> register_model(given, replace=True)  # as it was
+
+    :doc:`/your_own_model` has an estimator, a loss and a twin from scratch.
     """
     _check(twin)
     kind = twin.estimator_type
@@ -133,6 +135,11 @@ def _check(twin: Any) -> None:
             )
     if len(set(names)) < len(names):
         raise ValueError(f"twin.hyperparameters has a name twice: {names}.")
+    if twin.warm_starts and not {"warm_start", "tol"} <= set(own):
+        raise ValueError(
+            f"twin.warm_starts is True, but {kind.__name__} has not both of the parameters "
+            f"'warm_start' and 'tol'; those are {own}."
+        )
     if twin.mean_loss not in (True, False, "rows"):
         raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
 
