@@ -2,6 +2,7 @@
 
 from skbamm.display import LabelIssuesDisplay
 from skbamm.feature_penalty import FeaturePenalty
+from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV, EdgeWarning
@@ -19,4 +20,5 @@ __all__ = [
     "__version__",
     "most_regularised",
     "one_standard_error",
+    "register_model",
 ]

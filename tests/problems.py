@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, huber_loss
 
 from skbamm.bilevel import AutogradProblem, solve_lower
 from skbamm.criteria import make_criterion
@@ -55,9 +55,33 @@ def torch_squared(z, target):
 
 def torch_squared_hinge(z, target):
     """Return the squared hinges of class labels, one output a class or one of two, (n, C)."""
+    return (torch.relu(1 - _signs(z, target) * z) ** 2).sum(1)
+
+
+def torch_one_vs_rest(z, target):
+    """Return the log losses of class labels, one output a class or one of two, (n, C)."""
+    return binary_cross_entropy_with_logits(
+        z, (_signs(z, target) > 0).to(z.dtype).expand_as(z), reduction="none"
+    ).sum(1)
+
+
+def torch_modified_huber(z, target):
+    """Return the modified Huber losses of class labels, as above, (n, C)."""
+    margin = _signs(z, target) * z
+    return torch.where(margin >= -1, torch.relu(1 - margin) ** 2, -4 * margin).sum(1)
+
+
+def torch_huber(epsilon):
+    """Return Huber's loss, a function to (n, C)."""
+    return lambda z, target: huber_loss(
+        z[:, 0], target[:, None].expand(-1, z.shape[2]).to(z.dtype), delta=epsilon, reduction="none"
+    )
+
+
+def _signs(z, target):
+    """Return 1 for the outputs of the rows' classes, else -1, (n, m, 1)."""
     classes = torch.arange(1, 2) if z.shape[1] == 1 else torch.arange(z.shape[1])
-    sign = torch.where(target[:, None] == classes, 1.0, -1.0)[:, :, None].to(z.dtype)
-    return (torch.relu(1 - sign * z) ** 2).sum(1)
+    return torch.where(target[:, None] == classes, 1.0, -1.0)[:, :, None].to(z.dtype)
 
 
 def torch_squared_epsilon_insensitive(epsilon):

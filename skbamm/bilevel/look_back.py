@@ -60,14 +60,15 @@ class LookBack:
         problem : Problem
         x : Tensor of shape (S, h)
         y, gradient : Tensor of shape (S, K, ..., p)
-            Where the last step ended, and the gradient of f there.
+            Where the last step ended, and the gradient of f there, without what has kinks.
         moved : Tensor of bool of shape (S,), optional
             Starts whose x changed with the step, so that slopes do not compare.
         """
         if self._last is None:
             return None
         point, before = self._last
-        first, now = _fall(before, y - point), _fall(gradient, y - point)
+        now = _fall(_behind(problem, x, point, y, gradient), y - point)
+        first = _fall(before, y - point)
         self._top = torch.fmax(self._top, first)
         # Slopes that are mostly rounding errors tell nothing.
         far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_FAR * first)
@@ -95,8 +96,10 @@ def _least(problem, x, starts, begin, step, first, now) -> Tensor:
 
     def fall(lengths):  # (trials, S, K, ...)
         y = begin + lengths.to(begin.dtype)[..., None] * step
-        _, gradient = many.lower(x, y.transpose(0, 1).flatten(0, 1))
-        return _fall(gradient.unflatten(0, (-1, _TRIALS)).transpose(0, 1), step)
+        y = y.transpose(0, 1).flatten(0, 1)
+        _, gradient = many.lower(x, y)
+        slope = _behind(many, x, begin.repeat_interleave(_TRIALS, 0), y, gradient)
+        return _fall(slope.unflatten(0, (-1, _TRIALS)).transpose(0, 1), step)
 
     order = torch.arange(1, _TRIALS + 1, dtype=torch.float64, device=begin.device)
     order = order.reshape(-1, *[1] * first.ndim)
@@ -109,6 +112,14 @@ def _least(problem, x, starts, begin, step, first, now) -> Tensor:
         low, high = (lengths.gather(0, i)[0] for i in (left, left + 1))
         at_low, at_high = (falls.gather(0, i)[0] for i in (left, left + 1))
     return low + at_low / (at_low - at_high) * (high - low)
+
+
+def _behind(problem, x, begin, y, gradient) -> Tensor:
+    """Return the slope of f just before y on the way from ``begin``, given that without kinks."""
+    face = problem.face(x, y, gradient)
+    if face is None:
+        return gradient
+    return gradient + face.kink * torch.sign(torch.where(y == 0, begin, y))
 
 
 def _fall(gradient: Tensor, step: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from skbamm.criteria import labels, numbers
 from skbamm.criteria.criterion import Choice, Criterion
-from skbamm.criteria.given import Given
+from skbamm.criteria.given import Given, own_loss
 from skbamm.folds import FoldWeights
 from skbamm.losses import PointwiseLoss
 
@@ -22,6 +22,7 @@ _MAKE: dict[str, Callable[..., Criterion]] = {
     "balanced_expected_error": labels.balanced_expected_error,
     "balanced_squared_error": labels.balanced_loss,
     "squared_hinge": labels.squared_hinge,
+    "own_loss": own_loss,
     "squared_error": numbers.squared_error,
     "r2": numbers.r2,
     "root_mean_squared_error": numbers.root_mean_squared_error,
@@ -41,6 +42,7 @@ PAIRWISE = ("pairwise_logistic",)  # two classes only
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
 BALANCED_SQUARED = ("balanced_squared_error",)
 SQUARED_HINGE = ("squared_hinge",)
+OWN_LOSS = ("own_loss",)  # of models whose loss has no other name
 ABSOLUTE = ("absolute_error", "absolute_percentage_error", "pinball")
 DEVIANCE = ("deviance",)
 
@@ -72,6 +74,7 @@ __all__ = [
     "EXPECTED_ERROR",
     "LOG_LOSS",
     "NAMES",
+    "OWN_LOSS",
     "PAIRWISE",
     "SQUARED",
     "SQUARED_HINGE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,6 +83,25 @@ class Given:
                 weight = torch.ones_like(index, dtype=torch.float64) if weight is None else weight
                 mass.index_add_(0, label[index], share * weight / weight.sum())
         return torch.where(mass > 0, 1 / ((mass > 0).sum() * mass), 0.0)
+
+
+def own_loss(given: Given) -> Criterion:
+    """Return the mean of the model's own loss, without the model's class weights.
+
+    What it is relative to is the loss of the constant that the model begins at.
+    """
+    loss = given.loss
+    if getattr(loss, "positive_factor", None) is not None:
+        loss = copy.copy(loss)
+        loss.positive_factor = None  # type: ignore[attr-defined]
+
+    def at_start(target, weight):
+        z = target.new_full(
+            (len(target), loss.n_outputs, 1), loss.start(float(mean(target, weight).mean()))
+        )
+        return float(mean(loss.evaluate(z, loss.targets(target))[0], weight))
+
+    return given.criterion(loss, at_start)
 
 
 def mean(values: Tensor, weight: Tensor | None) -> Tensor:

@@ -31,6 +31,11 @@ class FoldwiseRows:
         return torch.cat([rows.train_total for rows in self.folds])
 
     @property
+    def train_rows(self):
+        """Number of training rows of each fold, shape (K,)."""
+        return torch.cat([rows.train_rows for rows in self.folds])
+
+    @property
     def target_mean(self):
         """See ``Rows.target_mean``; the folds have the same target, in another order."""
         return self.folds[0].target_mean

@@ -71,6 +71,11 @@ class Rows(Protocol):
         """Sum of the training weights of each fold, shape (K,), float64."""
         ...
 
+    @property
+    def train_rows(self) -> Tensor:
+        """Number of training rows of each fold, shape (K,), float64."""
+        ...
+
     def sweep(
         self, coefficients: Tensor, function: RowFunction, kept: Kept | None = None
     ) -> tuple[Tensor, list[Tensor]]:
@@ -129,7 +134,10 @@ class Rows(Protocol):
         ...
 
     def take(self, rows: np.ndarray) -> Rows:
-        """Return some of the rows. ``train_total`` stays: the penalty weighs what it did."""
+        """Return some of the rows.
+
+        ``train_total`` and ``train_rows`` stay: the penalty weighs what it did.
+        """
         ...
 
     def features(self, index: Tensor) -> Rows:
@@ -186,6 +194,11 @@ class ChunkedRows:
     def target_mean(self) -> float:
         """See ``Rows.target_mean``."""
         return float(self.target.double().mean())
+
+    @property
+    def train_rows(self) -> Tensor:
+        """See ``Rows.train_rows``."""
+        return self.weights.train_rows
 
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""

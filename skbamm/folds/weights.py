@@ -33,6 +33,8 @@ class FoldWeights:
     ----------
     train_total, validation_total : Tensor of shape (K,), float64
         Sums of the weights of each fold.
+    train_rows : Tensor of shape (K,), float64
+        Number of each fold's training rows, with repeats, whatever they weigh.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class FoldWeights:
                 np.ascontiguousarray(row_class), dtype=torch.int64, device=self.device
             )
         self.train_total, self.validation_total = self._totals()
+        self.train_rows = self._train.sum(0).double()
 
     def chunk(self, start: int, stop: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return the training and validation weights (rows, K) of rows start to stop.
@@ -121,6 +124,7 @@ class FoldWeights:
             wide = value is not None and value.shape[1] > 1
             setattr(one, name, value[:, k : k + 1] if wide else value)
         one.train_total = self.train_total[k : k + 1]
+        one.train_rows = self.train_rows[k : k + 1]
         one.validation_total = self.validation_total[k : k + 1]
         return one
 
@@ -136,7 +140,10 @@ class FoldWeights:
         return other
 
     def take(self, rows: np.ndarray) -> FoldWeights:
-        """Return the weights of some of the rows, which sum to one again."""
+        """Return the weights of some of the rows, which sum to one again.
+
+        ``train_rows`` stays: it is what the penalty goes by.
+        """
         some = object.__new__(FoldWeights)
         some.__dict__.update(self.__dict__, n_rows=len(rows))
         index = torch.as_tensor(rows, device=self.device)

@@ -1,6 +1,7 @@
 """Generalised linear models with closed-form derivatives, over all folds at once."""
 
 from skbamm.glm.least_squares import LeastSquaresProblem
+from skbamm.glm.penalty import MeanLoss, penalty_divisor
 from skbamm.glm.problem import GLMProblem
 
-__all__ = ["GLMProblem", "LeastSquaresProblem"]
+__all__ = ["GLMProblem", "LeastSquaresProblem", "MeanLoss", "penalty_divisor"]

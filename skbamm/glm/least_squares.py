@@ -11,7 +11,7 @@ from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Moments, Rows, fold_moments
 from skbamm.glm.curvature import GramMetric
-from skbamm.glm.penalty import Penalty, Strength
+from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
 
 class LeastSquaresProblem(Penalty):
@@ -35,16 +35,14 @@ class LeastSquaresProblem(Penalty):
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         moments: tuple[Moments, Moments, Tensor, Tensor] | None = None,
-        mean_loss: bool = False,
+        mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
     ):
         self.moments = fold_moments(rows) if moments is None else moments
         self.train, self.validation, self._centre, self._target_centre = self.moments
         K, m, p = self.train.cross.shape
-        super().__init__(
-            strength, rows.train_total, bounds, mean_loss, absolute, limit, rows.n_rows
-        )
+        super().__init__(strength, rows, bounds, mean_loss, absolute, limit)
         self.rows, self.criterion = rows, criterion
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 

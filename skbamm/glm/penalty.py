@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
+from skbamm.folds import Rows
 
 Strength = Callable[[Tensor], Tensor]
+MeanLoss = bool | Literal["rows"]
+
+
+def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
+    """Return what a penalty is divided by where it stands beside a weighted mean, (K,).
+
+    Beside the sum of the losses, ``mean_loss=False``, that is the sum of the weights; beside their
+    weighted mean, ``True``, it is 1. ``"rows"`` is for estimators that divide the sum of weighted
+    losses by the number of rows, whatever they weigh.
+    """
+    if mean_loss == "rows":
+        return rows.train_total / rows.train_rows.clamp_min(1)
+    return torch.ones_like(rows.train_total) if mean_loss else rows.train_total
 
 
 class Penalty:
@@ -20,18 +34,15 @@ class Penalty:
     ----------
     strength : callable
         Maps x of shape (N, h) to lambda, (N, 1 or m, p), by torch operations.
-    train_total : Tensor of shape (K,)
-        N_k.
+    rows : Rows
     bounds : tuple of Tensor or None
         The box that x lives in.
-    mean_loss : bool, default=False
-        Whether the penalty stands beside the mean of the losses: then N_k is 1.
+    mean_loss : bool or "rows", default=False
+        What N_k is; see ``penalty_divisor``.
     absolute : callable, optional
         Maps x to kappa, like ``strength``; zero where there is none.
     limit : callable, optional
         A further projection of x.
-    n_rows : int
-        With absolute values, for how many coefficients may become free at a time.
     """
 
     second_order, hessian_jumps = True, False
@@ -41,18 +52,17 @@ class Penalty:
     def __init__(
         self,
         strength: Strength,
-        train_total: Tensor,
+        rows: Rows,
         bounds: tuple[Tensor, Tensor] | None,
-        mean_loss: bool = False,
+        mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
-        n_rows: int = 1 << 62,
     ):
-        self._n_rows = n_rows
+        # With absolute values, for so many coefficients may become free at a time.
+        self._n_rows = rows.n_rows
         self.strength, self.absolute = strength, absolute
         self.bounds, self.limit, self.mean_loss = bounds, limit, mean_loss
-        total = torch.ones_like(train_total) if mean_loss else train_total
-        self._per_fold = total[:, None, None]  # (K, 1, 1)
+        self._per_fold = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
 
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""

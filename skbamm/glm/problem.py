@@ -21,7 +21,7 @@ from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Kept, Rows
 from skbamm.glm.curvature import hessian_metric
-from skbamm.glm.penalty import Penalty, Strength
+from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss
 
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
@@ -59,13 +59,11 @@ class GLMProblem(Penalty):
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         metric_rows: Rows | None = None,
-        mean_loss: bool = False,
+        mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
     ):
-        super().__init__(
-            strength, rows.train_total, bounds, mean_loss, absolute, limit, rows.n_rows
-        )
+        super().__init__(strength, rows, bounds, mean_loss, absolute, limit)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.hessian_jumps = getattr(loss, "hessian_jumps", False)

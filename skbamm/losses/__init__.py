@@ -10,9 +10,12 @@ from skbamm.losses.bounded import (
     OutlierLoss,
 )
 from skbamm.losses.brier import BrierLoss
+from skbamm.losses.huber import HuberLoss
 from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
+from skbamm.losses.modified_huber import ModifiedHuberLoss
 from skbamm.losses.multinomial import MultinomialLoss
+from skbamm.losses.one_vs_rest import OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
@@ -25,10 +28,13 @@ __all__ = [
     "BrierLoss",
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
+    "HuberLoss",
     "LogLinkLoss",
     "LogisticLoss",
+    "ModifiedHuberLoss",
     "MultinomialLoss",
     "NoisyLabelLoss",
+    "OneVsRestLogisticLoss",
     "OutlierLoss",
     "PinballLoss",
     "PointwiseLoss",

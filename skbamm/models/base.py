@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
+from skbamm.glm import MeanLoss
 from skbamm.losses import PointwiseLoss
 
 
@@ -117,9 +118,14 @@ class Twin(ABC):
     inverse : bool
         Whether a larger value of the first means a weaker penalty.
     warm_starts : bool
-        Whether the estimator's own fit can begin at given coefficients.
-    mean_loss : bool
-        Whether the penalty stands beside the mean of the losses, and not beside their sum.
+        Whether the estimator's own fit can begin at given coefficients, by ``warm_start``, and
+        ends at once where no entry of the gradient is larger than ``tol``.
+    mean_loss : bool or "rows"
+        Whether the penalty stands beside the weighted mean of the losses, and not beside their
+        sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
+    path_parameters : tuple of str
+        Parameters on which the estimator's own fit depends and its minimum does not. Where a list
+        compares their values, scores are those of own fits.
     judges_labels : bool
         Whether its predictors tell how likely a label is: log-odds, or a target with even noise.
     """
@@ -128,12 +134,20 @@ class Twin(ABC):
     hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
     inverse: bool = False
     warm_starts: bool = False
-    mean_loss: bool = False
+    mean_loss: MeanLoss = False
+    path_parameters: tuple[str, ...] = ()
     judges_labels: bool = False
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:
         """Return why this twin does not stand for an estimator of its type; "" if it does."""
+
+    def for_estimator(self, estimator: Any) -> Twin:
+        """Return the twin of an estimator as it is set, which ``mismatch`` found nothing against.
+
+        That is this twin itself, unless parameters that are not tuned shape the penalty.
+        """
+        return self
 
     @abstractmethod
     def task(self, estimator: Any, y: Any, weight: np.ndarray | None, sparse: bool) -> Task:

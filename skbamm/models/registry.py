@@ -1,14 +1,16 @@
-"""Which estimators have a twin."""
+"""Which estimators have a twin; others may be added."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from skbamm.models.base import Twin
+from skbamm.models.base import Hyperparameter, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
+from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
 
 _TWINS: dict[type, Twin] = {
@@ -24,6 +26,8 @@ _TWINS: dict[type, Twin] = {
         TweedieTwin(),
         LinearSVCTwin(),
         LinearSVRTwin(),
+        SGDClassifierTwin(),
+        SGDRegressorTwin(),
     )
 }
 
@@ -37,7 +41,9 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
     if twin is None:
         return None, f"{type(estimator).__name__} has no differentiable twin"
     reason = twin.mismatch(estimator)
-    return (None, f"{type(estimator).__name__}: {reason}") if reason else (twin, "")
+    if reason:
+        return None, f"{type(estimator).__name__}: {reason}"
+    return twin.for_estimator(estimator), ""
 
 
 def supported() -> str:
@@ -47,3 +53,103 @@ def supported() -> str:
         names = ", ".join(one.name for one in twin.hyperparameters)
         named.append(f"{kind.__name__} ({names})")
     return ", ".join(named)
+
+
+def register_model(twin: Twin, *, replace: bool = False) -> None:
+    """Let searches solve a class of estimators jointly.
+
+    From then on ``BAMMSearchCV`` searches intervals of what the twin tunes, and solves lists of it
+    for all folds at once. What holds is what was registered when ``fit`` is called.
+
+    Parameters
+    ----------
+    twin : Twin
+        An instance of a subclass of :class:`skbamm.models.Twin`. It stands for estimators whose
+        class is its ``estimator_type``; subclasses of that are not matched.
+    replace : bool, default=False
+        Whether it takes the place of a twin of the same class, if there is one.
+
+    Raises
+    ------
+    TypeError
+        If ``twin`` is not a twin, or a part of it is not of the type it must be.
+    ValueError
+        If it tunes nothing, or what the estimator has no parameter for; if it says that the
+        estimator's fit can begin at a solution and there is no ``warm_start`` or ``tol``; or if its
+        class has a twin and ``replace`` is False.
+
+    Examples
+    --------
+    Without an intercept, a ridge regression is to be left to scikit-learn's own fits:
+
+    >>> from sklearn.linear_model import Ridge
+    >>> from skbamm import BAMMSearchCV, register_model
+    >>> from skbamm.models import find_twin
+    >>> given, _ = find_twin(Ridge())
+    >>> class OtherTwin(type(given)):
+    ...     def mismatch(self, estimator):
+    ...         if not estimator.fit_intercept:
+    ...             return "fit_intercept=False is left to its own fit"
+    ...         return super().mismatch(estimator)
+    >>> register_model(OtherTwin(), replace=True)
+    >>> X, y = [[0.0], [1.0], [2.0], [4.0]], [0.0, 1.0, 2.0, 3.0]
+    >>> search = BAMMSearchCV(Ridge(fit_intercept=False), {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    >>> search.search_plan_[0]["reason"]
+    'Ridge: fit_intercept=False is left to its own fit'
+    >>> register_model(given, replace=True)  # as it was
+
+    :doc:`/your_own_model` has an estimator, a loss and a twin from scratch.
+    """
+    _check(twin)
+    kind = twin.estimator_type
+    if kind in _TWINS and not replace:
+        raise ValueError(
+            f"{kind.__name__} has a twin already: {_TWINS[kind]!r}. "
+            "With replace=True another one takes its place."
+        )
+    _TWINS[kind] = twin
+
+
+def _check(twin: Any) -> None:
+    """Raise what ``register_model`` says."""
+    if not isinstance(twin, Twin):
+        hint = "; give an instance of it" if _is_twin_class(twin) else ""
+        raise TypeError(f"twin must be an instance of skbamm.models.Twin, got {twin!r}{hint}.")
+    kind = getattr(twin, "estimator_type", None)
+    if not isinstance(kind, type) or not callable(getattr(kind, "fit", None)):
+        raise TypeError(f"twin.estimator_type must be a class with a fit method, got {kind!r}.")
+    tuned = twin.hyperparameters
+    if not isinstance(tuned, tuple | list) or any(not isinstance(h, Hyperparameter) for h in tuned):
+        raise TypeError(
+            f"twin.hyperparameters must be a tuple of skbamm.models.Hyperparameter, got {tuned!r}."
+        )
+    if not tuned:
+        raise ValueError("twin.hyperparameters must not be empty.")
+    names = [one.name for one in tuned]
+    own = _constructor_parameters(kind)
+    for name in names:
+        if name not in own:
+            raise ValueError(
+                f"twin.hyperparameters has {name!r}, which is no parameter of "
+                f"{kind.__name__}; those are {own}."
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"twin.hyperparameters has a name twice: {names}.")
+    if twin.warm_starts and not {"warm_start", "tol"} <= set(own):
+        raise ValueError(
+            f"twin.warm_starts is True, but {kind.__name__} has not both of the parameters "
+            f"'warm_start' and 'tol'; those are {own}."
+        )
+    if twin.mean_loss not in (True, False, "rows"):
+        raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
+
+
+def _is_twin_class(twin: Any) -> bool:
+    return isinstance(twin, type) and issubclass(twin, Twin)
+
+
+def _constructor_parameters(kind: type) -> list[str]:
+    """Return the names that ``set_params`` takes, in order, as scikit-learn finds them."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(kind).parameters.values()
+    return sorted(one.name for one in parameters if one.kind in named)

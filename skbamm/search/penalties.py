@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from skbamm.glm import penalty_divisor
 from skbamm.models import NotApplicable, Task, Twin
 from skbamm.search.starts import EmptyLimit, empty_slopes
 
@@ -81,5 +82,5 @@ class Penalties:
         absolute = self.absolute(axes, rows)
         if absolute is None or not scales:
             return None
-        per_fold = 1 if self.twin.mean_loss else rows.train_total[:, None, None]
+        per_fold = penalty_divisor(rows, self.twin.mean_loss)[:, None, None]
         return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, empty_slopes(problem()))

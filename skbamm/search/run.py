@@ -206,7 +206,8 @@ class SearchRun:
             raise NotApplicable("there is no target")
         last = last_step(target.estimator)
         try:
-            last._validate_params()
+            if hasattr(last, "_parameter_constraints"):  # scikit-learn's own have them
+                last._validate_params()
         except ValueError as error:
             raise NotApplicable(str(error)) from None
         weight = self._sample_weight(target)

@@ -46,8 +46,9 @@ class BAMMSearchCV(BaseSearchCV):
         Supported: Ridge, RidgeClassifier, Lasso, PoissonRegressor, GammaRegressor,
         TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
         (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
-        with squared losses (``C``), alone or as the last step of a Pipeline. Any other estimator
-        works with lists.
+        with squared losses (``C``), SGDClassifier and SGDRegressor with losses that have no kinks
+        (``alpha``, ``l1_ratio``), and what :func:`skbamm.register_model` adds, alone or as the
+        last step of a Pipeline. Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 
@@ -75,6 +76,7 @@ class BAMMSearchCV(BaseSearchCV):
           "absolute_percentage_error" and "pinball", all three smoothed below 0.003 of the
           target's spread. The quantile of "pinball" is the scorer's, else the median;
         - of positive numbers: these and "deviance", of the scorer's power, else of the model's;
+        - "squared_hinge", and "own_loss" of models whose loss has no other name;
         - such as a wrong label can do little to: "expected_error", "balanced_expected_error",
           and "bounded_squared_error" (Ridge).
     n_jobs : int, default=None

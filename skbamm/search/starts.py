@@ -92,7 +92,7 @@ class EmptyLimit:
         Whether the penalty falls with it.
     absolute : callable
         Maps x to the factors of the absolute values, (N, 1, p).
-    per_fold : Tensor of shape (K, 1, 1), or 1
+    per_fold : Tensor of shape (K, 1, 1)
         What they are divided by in f.
     slopes : Tensor of shape (K,)
         See ``empty_slopes``.

@@ -115,7 +115,7 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     if not explicit and not tuples:
         ParameterGrid(grid)
         for params in ParameterGrid(grid):
-            yield Combination(params, _target(estimator, params))
+            yield Combination(params, _target(estimator, params, _varied(grid)))
         return
     # A tuple is an interval only on what a twin tunes, and the twin may depend on the lists.
     base = _target(estimator, next(iter(ParameterGrid(listed)), {}))
@@ -124,7 +124,7 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
         del tuples[name]
     intervals = {**explicit, **tuples}
     for params in ParameterGrid(listed):
-        target = _target(estimator, params)
+        target = _target(estimator, params, _varied(listed))
         tuned = target.tuned
         for name in intervals:
             if name not in tuned:
@@ -154,8 +154,16 @@ def _cannot_search(name: str, target: Target) -> str:
     )
 
 
-def _target(estimator, params) -> Target:
-    """Find the twin of what these parameters make of the estimator."""
+def _varied(listed: dict[str, Any]) -> set[str]:
+    """Return the parameters of which a grid that was checked lists more than one value."""
+    return {name for name, values in listed.items() if len(values) > 1}
+
+
+def _target(estimator, params, varied=frozenset()) -> Target:
+    """Find the twin of what these parameters make of the estimator.
+
+    There is none where the list compares what only the estimator's own fit depends on.
+    """
     try:
         # As scikit-learn does before it sets them: a value may itself be an estimator.
         chosen = clone(estimator).set_params(**clone(params, safe=False))
@@ -163,6 +171,11 @@ def _target(estimator, params) -> Target:
         if last is not chosen:
             prefix = f"{chosen.steps[-1][0]}__"
         twin, reason = find_twin(last)
+        if twin is not None:
+            own = [name for name in twin.path_parameters if prefix + name in varied]
+            if own:
+                kind = type(last).__name__
+                twin, reason = None, f"{kind}: {own[0]} matters to its own fits only"
     except Exception as error:  # bad parameters get scikit-learn's own error, when it fits
         return Target(estimator, "", None, f"{type(error).__name__}: {error}")
     return Target(chosen, prefix, twin, reason)

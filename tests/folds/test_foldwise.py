@@ -60,3 +60,4 @@ def test_shape_and_totals_are_those_of_the_folds():
     rows = FoldwiseRows(folds())
     assert (rows.n_rows, rows.n_folds, rows.n_coefficients) == (N, 2, D + 1)
     assert rows.train_total.tolist() == [25.0, 30.0]
+    assert rows.train_rows.tolist() == [25.0, 30.0]

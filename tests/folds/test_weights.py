@@ -27,6 +27,15 @@ def test_totals_are_sums_of_the_weights(splits, options):
     assert weights.train_total.dtype == torch.float64
 
 
+def test_training_rows_are_counted_with_repeats_whatever_they_weigh(splits, options):
+    weights = FoldWeights(N, splits, **options)
+    expected = [len(np.arange(N)[train]) for train, _ in splits]
+    assert weights.train_rows.tolist() == expected
+    assert [float(weights.fold(k).train_rows) for k in range(len(splits))] == expected
+    # A penalty goes by all rows, also where some of them stand for the rest.
+    assert weights.take(np.arange(0, N, 2)).train_rows.tolist() == expected
+
+
 def test_nonzero_lists_the_rows_of_a_fold(splits, options):
     expected = NaiveWeights(N, splits, **options)
     weights = FoldWeights(N, splits, **options)

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import make_regression
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LogisticRegression,
+    SGDClassifier,
+    SGDRegressor,
+)
 
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.faces import Face
@@ -18,8 +24,10 @@ from skbamm.glm.support import SupportMetric
 
 from ..problems import (
     X_BINARY,
+    X_MULTI,
     X_REG,
     Y_BINARY,
+    Y_MULTI,
     Y_REG,
     Y_TWO,
     log_values,
@@ -179,6 +187,34 @@ def test_an_empty_model_has_no_hypergradient():
     assert not bool((y_at[..., :-1] != 0).any())
     inner = solve_lower(problem, x).y
     assert float(problem.directions(x, inner, 0 * inner, 0.0).grad_x.abs().max()) == 0
+
+
+JUMPS = {
+    "squared hinge": (SGDClassifier("squared_hinge"), X_MULTI, Y_MULTI),
+    "modified huber": (SGDClassifier("modified_huber"), X_MULTI, Y_MULTI),
+    "beyond epsilon": (
+        SGDRegressor("squared_epsilon_insensitive", epsilon=0.5), X_REG, Y_REG / Y_REG.std(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [1e-4, 1e-2])
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet"])
+@pytest.mark.parametrize("name", JUMPS)
+def test_kinks_beside_a_hessian_that_jumps(name, penalty, value):
+    """Line searches see the slope of both; what ends them is optimal."""
+    estimator, X, y = JUMPS[name]
+    estimator = clone(estimator).set_params(penalty=penalty, l1_ratio=0.5)
+    problem = model_problem(estimator, X, y, three_folds(len(y)))
+    assert problem.hessian_jumps and problem.absolute is not None
+    x = log_values(value)
+    result = solve_lower(problem, x, tol=1e-9)
+    assert bool(result.converged.all()) and result.nit < 50
+    value, gradient = problem.lower(x, result.y)
+    kink = problem.mean_absolute(x)
+    at_zero = (gradient.abs() - kink).clamp_min(0)
+    residual = torch.where(result.y == 0, at_zero, gradient + kink * torch.sign(result.y))
+    assert float(residual.abs().max()) < 1e-6
 
 
 @st.composite

@@ -9,16 +9,22 @@ from torch import Tensor
 
 from skbamm.losses import (
     HalfSquaredLoss,
+    HuberLoss,
     LogisticLoss,
+    ModifiedHuberLoss,
     MultinomialLoss,
+    OneVsRestLogisticLoss,
     SquaredEpsilonInsensitiveLoss,
     SquaredHingeLoss,
     TweedieLoss,
 )
 
 from ..problems import (
+    torch_huber,
     torch_logistic,
+    torch_modified_huber,
     torch_multinomial,
+    torch_one_vs_rest,
     torch_squared,
     torch_squared_epsilon_insensitive,
     torch_squared_hinge,
@@ -62,6 +68,12 @@ def _cases():
     yield "two classes", MultinomialLoss(2), torch_multinomial, torch.arange(N) % 2
     yield "squared hinge", SquaredHingeLoss(), torch_squared_hinge, torch.arange(N) % 2
     yield "squared hinges", SquaredHingeLoss(3), torch_squared_hinge, torch.arange(N) % 3
+    yield "logistic, one a class", OneVsRestLogisticLoss(3), torch_one_vs_rest, torch.arange(N) % 3
+    yield "logistic, signed", OneVsRestLogisticLoss(), torch_one_vs_rest, torch.arange(N) % 2
+    yield "modified huber", ModifiedHuberLoss(), torch_modified_huber, torch.arange(N) % 2
+    yield "modified hubers", ModifiedHuberLoss(3), torch_modified_huber, torch.arange(N) % 3
+    for epsilon in (0.5, 3.0):
+        yield f"huber {epsilon}", HuberLoss(epsilon), torch_huber(epsilon), torch.linspace(-3, 3, N)
     for epsilon in (0.0, 1.0):
         loss = SquaredEpsilonInsensitiveLoss(epsilon)
         reference = torch_squared_epsilon_insensitive(epsilon)
@@ -79,7 +91,7 @@ def case(request):
     return Case(loss, reference, target.double())
 
 
-@pytest.fixture(params=list(_cases())[:4], ids=lambda case: case[0])
+@pytest.fixture(params=list(_cases())[:9], ids=lambda case: case[0])
 def classifier(request):
     """Every loss of class labels."""
     _, loss, reference, target = request.param

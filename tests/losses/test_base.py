@@ -86,7 +86,9 @@ def test_extreme_predictors_give_finite_and_right_values(classifier):
 def test_moderate_predictors_keep_small_losses(classifier):
     # exp(-35) = 6e-16 is lost beside 1 but not beside 0.
     label = classifier.target.long()
-    z = torch.zeros(len(label), classifier.loss.n_outputs, 1, dtype=torch.float64)
+    # Of one class against all others, each output must say so.
+    rest = 0.0 if classifier.loss.couples_outputs else -35.0
+    z = torch.full((len(label), classifier.loss.n_outputs, 1), rest, dtype=torch.float64)
     if classifier.loss.n_outputs == 1:
         z[:, 0, 0] = 35.0 * (2 * label - 1)
     else:

@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import (
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.svm import LinearSVC, LinearSVR
 
 RNG = np.random.default_rng(0)
@@ -25,8 +31,16 @@ CASES = [
     *((LinearSVC, name) for name in ("binary", "three classes")),
     *((LinearSVR, name) for name in ("vector", "integers")),
 ]
+# Those whose own fits end near the solution only.
+ROUGH_CASES = [
+    *((SGDClassifier, name) for name in ("binary", "three classes")),
+    *((SGDRegressor, name) for name in ("vector", "integers")),
+]
 # What of an estimator's parameters makes it one with a twin.
-SETTINGS = {LinearSVR: {"loss": "squared_epsilon_insensitive"}}
+SETTINGS = {
+    LinearSVR: {"loss": "squared_epsilon_insensitive"},
+    SGDClassifier: {"loss": "log_loss"},
+}
 
 
 def make(kind, **params):
@@ -35,6 +49,13 @@ def make(kind, **params):
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].__name__}, {case[1]}")
+def exact_case(request):
+    """A class of estimators whose own fits can be exact, and a target."""
+    kind, name = request.param
+    return kind, TARGETS[name]
+
+
+@pytest.fixture(params=[*CASES, *ROUGH_CASES], ids=lambda case: f"{case[0].__name__}, {case[1]}")
 def case(request):
     """A class of estimators and a target."""
     kind, name = request.param

@@ -86,8 +86,8 @@ def test_intercepts_that_are_scalars_are_so_in_the_export():
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_exported_models_predict_what_fitted_ones_do(case, fit_intercept):
-    kind, y = case
+def test_exported_models_predict_what_fitted_ones_do(exact_case, fit_intercept):
+    kind, y = exact_case
     options = {} if kind in (Ridge, RidgeClassifier) else {"tol": 1e-10, "max_iter": 10**6}
     estimator = make(kind, fit_intercept=fit_intercept, **options)
     fitted, ours = clone(estimator).fit(X, y), exported(estimator, X, y)
@@ -121,7 +121,7 @@ def test_feature_names_are_remembered(frame):
 
 def test_an_export_needs_no_rows(case):
     kind, y = case
-    weighted = "class_weight" in kind().get_params() and kind is not LinearSVC
+    weighted = kind in (RidgeClassifier, LogisticRegression)
     estimator = make(kind, **({"class_weight": "balanced"} if weighted else {}))
     small = find_twin(estimator)[0].task(estimator, y, None, False).without_rows()
     assert len(small.target) == 1

@@ -11,6 +11,8 @@ from sklearn.linear_model import (
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
+    SGDClassifier,
+    SGDRegressor,
     TweedieRegressor,
 )
 from sklearn.svm import SVC, LinearSVC, LinearSVR
@@ -31,6 +33,8 @@ KINDS = [
     TweedieRegressor,
     LinearSVC,
     LinearSVR,
+    SGDClassifier,
+    SGDRegressor,
 ]
 
 
@@ -68,7 +72,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
-        "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C)"
+        "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C), "
+        "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio)"
     )
 
 
@@ -83,6 +88,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         (TweedieRegressor, "alpha", False, 4.0, 4.0),
         (LinearSVC, "C", True, 4.0, 0.25),
         (LinearSVR, "C", True, 4.0, 0.25),
+        (SGDClassifier, "alpha", False, 4.0, 4.0),
+        (SGDRegressor, "alpha", False, 4.0, 4.0),
     ],
 )
 def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
@@ -91,4 +98,5 @@ def test_what_is_tuned_and_what_it_means(kind, name, positive, value, factor):
     assert (first.name, first.positive) == (name, positive)
     assert twin.penalty({name: np.float64(value)}) == (factor, None)
     assert twin.penalty({name: 2 * value}).squares == (factor / 2 if twin.inverse else 2 * factor)
-    assert twin.warm_starts == (kind not in (Ridge, RidgeClassifier, LinearSVC, LinearSVR))
+    cold = (Ridge, RidgeClassifier, LinearSVC, LinearSVR, SGDClassifier, SGDRegressor)
+    assert twin.warm_starts == (kind not in cold)

@@ -10,6 +10,7 @@ from sklearn.linear_model import (
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
+    SGDClassifier,
     TweedieRegressor,
 )
 from sklearn.metrics import check_scoring, get_scorer_names, make_scorer
@@ -153,6 +154,7 @@ def test_every_scorer_of_scikit_learn_has_a_criterion():
 def test_every_criterion_goes_with_some_model():
     models = [
         LogisticRegression(), RidgeClassifier(), Ridge(), PoissonRegressor(), LinearSVC(),
+        SGDClassifier("modified_huber"),
     ]  # fmt: skip
     assert {name for model in models for name in task_of(model).criteria} == set(NAMES)
 
