@@ -6,6 +6,7 @@ from typing import Any
 
 from skbamm.models.base import Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
@@ -24,6 +25,7 @@ _TWINS: dict[type, Twin] = {
         TweedieTwin(),
         LinearSVCTwin(),
         LinearSVRTwin(),
+        KernelRidgeTwin(),
     )
 }
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -31,6 +32,7 @@ KINDS = [
     TweedieRegressor,
     LinearSVC,
     LinearSVR,
+    KernelRidge,
 ]
 
 
@@ -68,7 +70,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
-        "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C)"
+        "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C), "
+        "KernelRidge (alpha, gamma)"
     )
 
 
