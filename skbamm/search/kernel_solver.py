@@ -147,7 +147,7 @@ class KernelSolver:
             # The curvature of F is much the same, its values are not.
             rule.reset()
         else:
-            x0 = start = x0[: self._most_starts()]
+            x0 = start = x0[:: -(-len(x0) // self._most_starts())]
         passed = time.perf_counter() - began
         result = solve(
             self._problem(axes, self.blocks, len(x0), chosen), x0,

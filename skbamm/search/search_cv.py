@@ -44,8 +44,9 @@ class BAMMSearchCV(BaseSearchCV):
         Supported: Ridge, RidgeClassifier, Lasso, PoissonRegressor, GammaRegressor,
         TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
         (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
-        with squared losses (``C``), alone or as the last step of a Pipeline. Any other estimator
-        works with lists.
+        with squared losses (``C``), KernelRidge with kernels "rbf", "laplacian" and "poly"
+        (``alpha``, ``gamma``) and "linear" (``alpha``), alone or as the last step of a Pipeline.
+        Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 
