@@ -37,6 +37,7 @@ bench: $(READY)
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/import_time.py
 	$(PY) benchmarks/iteration_cost.py
+	$(PY) benchmarks/kernel_ridge.py
 	$(PIP) -e ".[bench]"
 	$(PY) benchmarks/label_noise.py
 	$(PY) benchmarks/label_noise_large.py

@@ -113,7 +113,7 @@ class Cholesky:
         self.scale = torch.where(usable, diagonal.clamp_min(tiny).rsqrt(), 0.0)
         scaled = matrices * self.scale[..., :, None] * self.scale[..., None, :]
         scaled.diagonal(dim1=-2, dim2=-1)[~usable] = 1.0
-        self.factor = _factor(scaled)
+        self.factor = cholesky_factor(scaled)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve with the factor, in float64."""
@@ -148,7 +148,7 @@ class Cholesky:
         return slow
 
 
-def _factor(matrices: Tensor) -> Tensor:
+def cholesky_factor(matrices: Tensor) -> Tensor:
     """Cholesky factors; what is not positive definite gets a multiple of the identity."""
     factor, info = torch.linalg.cholesky_ex(matrices)
     shift = 1e-14

@@ -6,6 +6,8 @@ What a twin of another estimator is made of is public too; see ``skbamm.register
 from skbamm.models.base import (
     Factors,
     Hyperparameter,
+    KernelTwin,
+    LinearTwin,
     NotApplicable,
     Task,
     Twin,
@@ -19,6 +21,8 @@ from skbamm.models.registry import find_twin, register_model, supported
 __all__ = [
     "Factors",
     "Hyperparameter",
+    "KernelTwin",
+    "LinearTwin",
     "NotApplicable",
     "Task",
     "Twin",

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from skbamm.glm import MeanLoss
+from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
 
@@ -78,14 +79,19 @@ class Hyperparameter:
         Whether it must be above zero.
     high : float
         Largest value; a parameter that has one is searched in linear units by default.
+    optional : bool
+        Whether None is a value, too, which the solvers get as one that is not a number.
     """
 
     name: str
     positive: bool = False
     high: float = inf
+    optional: bool = False
 
     def valid(self, value: Any) -> bool:
         """Whether the solvers can take this value."""
+        if value is None:
+            return self.optional
         number = isinstance(value, (int, float, np.integer, np.floating))
         if not number or isinstance(value, bool) or not np.isfinite(value):
             return False
@@ -107,22 +113,19 @@ L1_RATIO = Hyperparameter("l1_ratio", high=1.0)
 
 
 class Twin(ABC):
-    """A linear model with a penalty of squares, and perhaps of absolute values.
+    """A model whose hyperparameters can be searched.
 
     Attributes
     ----------
     estimator_type : type
         The exact class it stands for; subclasses may do anything and are not matched.
+    family : str
+        Which of the search's solvers it is for: "linear" or "kernel".
     hyperparameters : tuple of Hyperparameter
-        What can be tuned; the first scales all of the penalty.
-    inverse : bool
-        Whether a larger value of the first means a weaker penalty.
+        What can be tuned.
     warm_starts : bool
-        Whether the estimator's own fit can begin at given coefficients, by ``warm_start``, and
-        ends at once where no entry of the gradient is larger than ``tol``.
-    mean_loss : bool or "rows"
-        Whether the penalty stands beside the weighted mean of the losses, and not beside their
-        sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
+        Whether the estimator's own fit can begin at a solution, by ``warm_start``, and ends at
+        once where no entry of the gradient is larger than ``tol``.
     path_parameters : tuple of str
         Parameters on which the estimator's own fit depends and its minimum does not. Where a list
         compares their values, scores are those of own fits.
@@ -131,10 +134,9 @@ class Twin(ABC):
     """
 
     estimator_type: type
-    hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
-    inverse: bool = False
+    family: str
+    hyperparameters: tuple[Hyperparameter, ...]
     warm_starts: bool = False
-    mean_loss: MeanLoss = False
     path_parameters: tuple[str, ...] = ()
     judges_labels: bool = False
 
@@ -156,13 +158,6 @@ class Twin(ABC):
         ``weight`` are the sample weights, ``sparse`` tells of X.
         """
 
-    @abstractmethod
-    def penalty(self, values: dict[str, Any]) -> Factors:
-        """Return the penalty, by operations that torch can differentiate.
-
-        ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
-        """
-
     def tunes(self, estimator: Any) -> tuple[Hyperparameter, ...]:
         """Return what can be tuned of an estimator as it is set."""
         return self.hyperparameters
@@ -172,10 +167,58 @@ class Twin(ABC):
         return ""
 
     @abstractmethod
-    def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:
+    def export(self, estimator: Any, task: Task, *solution: Any) -> None:
         """Give ``estimator`` the attributes that its own fit would have given it.
 
-        ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0.
+        What a solution is depends on the family.
+        """
+
+
+class LinearTwin(Twin):
+    """A linear model with a penalty of squares, and perhaps of absolute values.
+
+    The first of its hyperparameters scales all of the penalty.
+
+    Attributes
+    ----------
+    inverse : bool
+        Whether a larger value of the first means a weaker penalty.
+    mean_loss : bool or "rows"
+        Whether the penalty stands beside the weighted mean of the losses, and not beside their
+        sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
+    """
+
+    family = "linear"
+    hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
+    inverse: bool = False
+    mean_loss: MeanLoss = False
+
+    @abstractmethod
+    def penalty(self, values: dict[str, Any]) -> Factors:
+        """Return the penalty, by operations that torch can differentiate.
+
+        ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
+        """
+
+    @abstractmethod
+    def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:
+        """See ``Twin.export``; ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0."""
+
+
+class KernelTwin(Twin):
+    """A model of the kernel's values between rows."""
+
+    family = "kernel"
+
+    @abstractmethod
+    def kernel(self, estimator: Any) -> Kernel:
+        """Return the estimator's kernel."""
+
+    @abstractmethod
+    def export(self, estimator: Any, task: Task, dual_coef: np.ndarray, rows: Any) -> None:
+        """See ``Twin.export``.
+
+        ``dual_coef`` has shape (m, n) and ``rows`` are the n training rows, (n, d).
         """
 
 

@@ -7,10 +7,18 @@ from sklearn.linear_model import ElasticNet, Lasso
 
 from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import HalfSquaredLoss
-from skbamm.models.base import ALPHA, L1_RATIO, Factors, Hyperparameter, Task, Twin, numeric_target
+from skbamm.models.base import (
+    ALPHA,
+    L1_RATIO,
+    Factors,
+    Hyperparameter,
+    LinearTwin,
+    Task,
+    numeric_target,
+)
 
 
-class ElasticNetTwin(Twin):
+class ElasticNetTwin(LinearTwin):
     """``mean squared error / 2 + alpha ((1 - r) ||w||^2 / 2 + r sum |w|)``; r is ``l1_ratio``.
 
     The intercept is free.
@@ -41,7 +49,7 @@ class ElasticNetTwin(Twin):
         )
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         alpha, ratio = values["alpha"], values["l1_ratio"]
         if isinstance(ratio, float) and ratio == 0:
             return Factors(alpha)
@@ -68,6 +76,6 @@ class LassoTwin(ElasticNetTwin):
     hyperparameters = (ALPHA,)
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         alpha = values["alpha"]
         return Factors(0 * alpha, alpha)

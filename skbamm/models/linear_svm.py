@@ -11,16 +11,16 @@ from skbamm.losses import SquaredEpsilonInsensitiveLoss, SquaredHingeLoss
 from skbamm.models.base import (
     C,
     Factors,
+    LinearTwin,
     NotApplicable,
     Task,
-    Twin,
     balanced_or_given,
     class_indices,
     numeric_target,
 )
 
 
-class LinearSVRTwin(Twin):
+class LinearSVRTwin(LinearTwin):
     """``sum of squared errors beyond epsilon + (||w||^2 + (b / s)^2) / (2 C)``.
 
     liblinear takes the intercept b for the coefficient of a feature that is s, the
@@ -50,7 +50,7 @@ class LinearSVRTwin(Twin):
         )
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         return Factors(1 / values["C"])
 
     def export(self, estimator, task, coef, intercept):

@@ -11,8 +11,8 @@ from skbamm.models.base import (
     L1_RATIO,
     C,
     Factors,
+    LinearTwin,
     Task,
-    Twin,
     balanced_or_given,
     class_indices,
 )
@@ -20,7 +20,7 @@ from skbamm.models.base import (
 _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
-class LogisticRegressionTwin(Twin):
+class LogisticRegressionTwin(LinearTwin):
     """``sum of log losses + ((1 - r) ||w||^2 / 2 + r sum |w|) / C``; the intercept is free.
 
     r is ``l1_ratio``.
@@ -74,7 +74,7 @@ class LogisticRegressionTwin(Twin):
         return "solver='saga'" if name == "l1_ratio" else ""
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         value, ratio = values["C"], values.get("l1_ratio", 0.0)
         if isinstance(ratio, float) and ratio == 0:
             return Factors(1 / value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from skbamm.models.base import Hyperparameter, Twin
+from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
@@ -28,6 +29,7 @@ _TWINS: dict[type, Twin] = {
         LinearSVRTwin(),
         SGDClassifierTwin(),
         SGDRegressorTwin(),
+        KernelRidgeTwin(),
     )
 }
 
@@ -63,8 +65,9 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
 
     Parameters
     ----------
-    twin : Twin
-        An instance of a subclass of :class:`skbamm.models.Twin`. It stands for estimators whose
+    twin : LinearTwin or KernelTwin
+        An instance of a subclass of :class:`skbamm.models.LinearTwin`, or of ``KernelTwin`` for
+        another kernel ridge regression. It stands for estimators whose
         class is its ``estimator_type``; subclasses of that are not matched.
     replace : bool, default=False
         Whether it takes the place of a twin of the same class, if there is one.
@@ -112,9 +115,12 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
 
 def _check(twin: Any) -> None:
     """Raise what ``register_model`` says."""
-    if not isinstance(twin, Twin):
+    if not isinstance(twin, LinearTwin | KernelTwin):
         hint = "; give an instance of it" if _is_twin_class(twin) else ""
-        raise TypeError(f"twin must be an instance of skbamm.models.Twin, got {twin!r}{hint}.")
+        raise TypeError(
+            "twin must be an instance of skbamm.models.LinearTwin or KernelTwin, "
+            f"got {twin!r}{hint}."
+        )
     kind = getattr(twin, "estimator_type", None)
     if not isinstance(kind, type) or not callable(getattr(kind, "fit", None)):
         raise TypeError(f"twin.estimator_type must be a class with a fit method, got {kind!r}.")
@@ -140,7 +146,7 @@ def _check(twin: Any) -> None:
             f"twin.warm_starts is True, but {kind.__name__} has not both of the parameters "
             f"'warm_start' and 'tol'; those are {own}."
         )
-    if twin.mean_loss not in (True, False, "rows"):
+    if isinstance(twin, LinearTwin) and twin.mean_loss not in (True, False, "rows"):
         raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
 
 

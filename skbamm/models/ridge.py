@@ -10,16 +10,16 @@ from skbamm.criteria import ABSOLUTE, BALANCED_SQUARED, BOUNDED_SQUARED, SQUARED
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import (
     Factors,
+    LinearTwin,
     NotApplicable,
     Task,
-    Twin,
     balanced_or_given,
     class_indices,
     numeric_target,
 )
 
 
-class RidgeTwin(Twin):
+class RidgeTwin(LinearTwin):
     """``sum of squared errors + alpha ||w||^2``; the intercept is free."""
 
     estimator_type = Ridge
@@ -48,7 +48,7 @@ class RidgeTwin(Twin):
         )
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         return Factors(values["alpha"])
 
     def export(self, estimator, task, coef, intercept):

@@ -29,9 +29,9 @@ from skbamm.models.base import (
     ALPHA,
     L1_RATIO,
     Factors,
+    LinearTwin,
     NotApplicable,
     Task,
-    Twin,
     balanced_or_given,
     class_indices,
     numeric_target,
@@ -40,7 +40,7 @@ from skbamm.models.base import (
 _PENALTIES = ("l2", "l1", "elasticnet")
 
 
-class SGDRegressorTwin(Twin):
+class SGDRegressorTwin(LinearTwin):
     """``sum of weighted losses / number of rows + alpha R(w)``; the intercept is free.
 
     R is ``||w||^2 / 2`` for ``penalty="l2"``, ``sum |w|`` for "l1", and for "elasticnet"

@@ -6,10 +6,10 @@ from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegres
 
 from skbamm.criteria import ABSOLUTE, DEVIANCE, SQUARED
 from skbamm.losses import HalfSquaredLoss, TweedieLoss
-from skbamm.models.base import Factors, NotApplicable, Task, Twin, numeric_target
+from skbamm.models.base import Factors, LinearTwin, NotApplicable, Task, numeric_target
 
 
-class PoissonTwin(Twin):
+class PoissonTwin(LinearTwin):
     """``mean of half deviances + alpha ||w||^2 / 2``; the intercept is free."""
 
     estimator_type: type = PoissonRegressor
@@ -36,7 +36,7 @@ class PoissonTwin(Twin):
         return Task(target, TweedieLoss(power), estimator.fit_intercept, "deviance", criteria)
 
     def penalty(self, values):
-        """See ``Twin.penalty``."""
+        """See ``LinearTwin.penalty``."""
         return Factors(values["alpha"])
 
     def export(self, estimator, task, coef, intercept):

@@ -21,8 +21,9 @@ class FoldSolutions:
     Attributes
     ----------
     coef : ndarray of shape (S, K, m, p), float64
-        With the intercept last, if there is one.
+        With the intercept last, if there is one; of kernel models one a row.
     gradient_norm : ndarray of shape (S, K)
+        Not a number where the solution is not one.
     """
 
     coef: np.ndarray
@@ -43,7 +44,8 @@ class Solution:
     ----------
     twin : Twin
     task : Task
-    coef, intercept : ndarray of shape (m, d) and (m,)
+    parameters : tuple
+        What the twin's export takes: of linear models the coefficients (m, d) and intercepts (m,).
     features : dict
         ``n_features_in_`` and perhaps ``feature_names_in_`` of the last step.
     adopt : bool
@@ -54,8 +56,7 @@ class Solution:
 
     twin: Any
     task: Any
-    coef: np.ndarray
-    intercept: np.ndarray
+    parameters: tuple[Any, ...]
     features: dict[str, Any]
     adopt: bool
     transformers: Any = None
@@ -191,7 +192,5 @@ def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
 
 
 def _export(last, solution: Solution) -> None:
-    solution.twin.export(
-        last, solution.task, copy.copy(solution.coef), copy.copy(solution.intercept)
-    )
+    solution.twin.export(last, solution.task, *map(copy.copy, solution.parameters))
     vars(last).update(solution.features)

@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing, check_array
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, remember_features
 
-_GPU_WORTH = 1_000_000  # entries of X from which a GPU is chosen by itself
+_GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
 # products are as accurate as any other's, but an offset leaves no digits to what varies.
@@ -108,11 +108,14 @@ def make_rows(
     return DenseRows(tensor, target_tensor, weights, fit_intercept, dtype)
 
 
-def choose_device(device: str, matrix: Any) -> torch.device:
-    """Resolve ``device="auto"``: a GPU where there is one and the data are worth the way."""
+def choose_device(device: str, entries: int) -> torch.device:
+    """Resolve ``device="auto"``: a GPU where there is one and the data are worth the way.
+
+    ``entries`` are those of the dense matrix that passes are over; 0 of a sparse one.
+    """
     if device != "auto":
         return torch.device(device)
-    worth = matrix.shape[0] * matrix.shape[1] >= _GPU_WORTH and not sp.issparse(matrix)
+    worth = entries >= _GPU_WORTH
     return torch.device("cuda" if worth and torch.cuda.is_available() else "cpu")
 
 

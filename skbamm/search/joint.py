@@ -1,4 +1,4 @@
-"""Solves all folds of one combination jointly: a whole grid of values, or an interval."""
+"""Solves a linear model's folds jointly: a whole grid of values, or an interval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skbamm.criteria import Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss, UpperLoss
-from skbamm.models import NotApplicable, Task, Twin
+from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
 from skbamm.search.path import follow_paths, path_order
@@ -40,11 +40,11 @@ _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
 
 class JointSolver:
-    """One combination's model over all folds.
+    """One combination's linear model over all folds.
 
     Parameters
     ----------
-    twin : Twin
+    twin : LinearTwin
     estimator : estimator
         As the user set it.
     task : Task
@@ -63,7 +63,7 @@ class JointSolver:
 
     def __init__(
         self,
-        twin: Twin,
+        twin: LinearTwin,
         estimator: Any,
         task: Task,
         matrix: Any,
@@ -80,7 +80,8 @@ class JointSolver:
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = estimator.tol if twin.warm_starts else np.inf
         sample = matrix if folds is None else folds[0].matrix
-        self.device = choose_device(device, sample)
+        dense = isinstance(sample, np.ndarray)
+        self.device = choose_device(device, sample.size if dense else 0)
         self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None
@@ -193,16 +194,13 @@ class JointSolver:
         """Return rows to begin with, or None where all are as cheap."""
         return None if self.least_squares else some_rows(self.rows(self.dtype))
 
-    def polish(self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor) -> FoldSolutions:
+    def polish(
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+    ) -> FoldSolutions:
         """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
         points = torch.tensor(x, dtype=torch.float64, device=self.device)
-        begin = y.double()[None].expand(len(x), *y.shape).clone()
+        begin = None if y is None else y.double()[None].expand(len(x), *y.shape).clone()
         return self._solve_lower(axes, points, begin)
-
-    def along(self, axes: tuple[Axis, ...], x: list[list[float]]) -> FoldSolutions:
-        """Solve these x in all folds, in float64 and at mu = 0, from nothing."""
-        points = torch.tensor(x, dtype=torch.float64, device=self.device)
-        return self._solve_lower(axes, points, None)
 
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
@@ -218,23 +216,28 @@ class JointSolver:
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
         return result.y[0, 0].cpu().numpy()
 
-    def solution(self, solutions: FoldSolutions, s: int, k: int, features, dtype):
-        """Return value s in the k-th used fold as the bank keeps it."""
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features):
+        """Return value s in the k-th used fold as the bank keeps it.
+
+        ``features`` is what a fitted model remembers of those that all folds share.
+        """
         coef = solutions.coef[s, k]
         width = coef.shape[1] - int(self.task.fit_intercept)
-        own, transformers = width, None
+        own, matrix, transformers = width, self.matrix, None
         if self.folds is not None:
             data = self.folds[self.used[k]]
-            own, features, transformers = data.matrix.shape[1], data.features, data.transformers
-            dtype = data.matrix.dtype
+            matrix, features, transformers = data.matrix, data.features, data.transformers
+            own = matrix.shape[1]
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         if self.row_weights is not None and self.task.class_weight is not None:
             adopt = False  # balanced classes are those of the weights, too
         return Solution(
             self.twin,
             self.task.without_rows(),
-            np.ascontiguousarray(coef[:, :own], dtype=dtype),
-            np.ascontiguousarray(coef[:, -1], dtype=dtype),
+            (
+                np.ascontiguousarray(coef[:, :own], dtype=matrix.dtype),
+                np.ascontiguousarray(coef[:, -1], dtype=matrix.dtype),
+            ),
             features,
             bool(adopt),
             transformers,

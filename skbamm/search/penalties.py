@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from skbamm.glm import penalty_divisor
-from skbamm.models import NotApplicable, Task, Twin
+from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.starts import EmptyLimit, empty_slopes
 
 
@@ -16,7 +16,7 @@ class Penalties:
 
     Parameters
     ----------
-    twin : Twin
+    twin : LinearTwin
     estimator : estimator
         As the user set it.
     task : Task
@@ -28,7 +28,7 @@ class Penalties:
         Of the hyperparameters that are not searched, in the order of the twin's.
     """
 
-    def __init__(self, twin: Twin, estimator: Any, task: Task, device: torch.device):
+    def __init__(self, twin: LinearTwin, estimator: Any, task: Task, device: torch.device):
         self.twin, self.task, self.device = twin, task, device
         self.values: dict[str, Any] = {}
         self.set_values(estimator)

@@ -20,6 +20,7 @@ from skbamm.search.bank import FoldSolutions, may_begin_at_solution, own_fit, wa
 from skbamm.search.data import as_matrix, feature_memory, transform_fold
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
+from skbamm.search.solvers import FoldSolver, solver_of
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import profile, starting_points
 from skbamm.space import Axis, Combination, last_step
@@ -95,7 +96,7 @@ class SearchRun:
         self.began = time.perf_counter()
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
         self._matrix: Any = None
-        self._solvers: dict[str, JointSolver] = {}  # by candidate, for the refit
+        self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
         self._stopped: list[str] = []  # searches that did not end by themselves
         self.adoptable = True  # False: every model is fitted by its own fit, from its solution
@@ -189,7 +190,7 @@ class SearchRun:
         if rule_of(self.refit)[0] is one_standard_error:
             around = profile(axes, found[0][0])
             found += [(x, "profile") for x in around]
-            solutions = FoldSolutions.join([solutions, joint.along(axes, around)])
+            solutions = FoldSolutions.join([solutions, joint.polish(axes, around, None)])
         params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
         self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
@@ -198,7 +199,7 @@ class SearchRun:
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def solver(self, target, params) -> JointSolver:
+    def solver(self, target, params) -> Any:
         """Return the joint solver of a combination, or raise NotApplicable."""
         if target.twin is None:
             raise NotApplicable(target.reason)
@@ -216,7 +217,7 @@ class SearchRun:
         sample = matrix if folds is None else folds[0].matrix
         sparse = not isinstance(sample, np.ndarray)
         task = target.twin.task(last, self.y, weight, sparse)
-        joint = JointSolver(
+        joint = solver_of(target.twin)(
             target.twin, last, task, matrix, folds, self.splits, weight,
             None if score_weight is None else np.asarray(score_weight, dtype=float),
             self.settings.device, self.settings.dtype, self.row_weights,
@@ -263,13 +264,11 @@ class SearchRun:
         return weight.astype(float)
 
     def _keep(self, joint, solutions, keys, target) -> None:
-        features, dtype = None, np.float64
-        if joint.folds is None:
-            features, dtype = feature_memory(self.X), joint.matrix.dtype
+        features = feature_memory(self.X) if joint.folds is None else None
         for s, key in enumerate(keys):
             self._solvers[key] = joint
             for k, fold in enumerate(joint.used):
-                solution = joint.solution(solutions, s, k, features, dtype)
+                solution = joint.solution(solutions, s, k, features)
                 solution.adopt &= self.adoptable
                 self.bank.put(key, fold, solution)
 
@@ -279,25 +278,25 @@ class SearchRun:
         if not solutions or not may_begin_at_solution(solutions[0].twin, last):
             own_fit(estimator, X, y, fit_params)
             return
-        widths = {solution.coef.shape for solution in solutions}
-        if len(widths) > 1:
+        coefs, intercepts = zip(*(solution.parameters for solution in solutions), strict=True)
+        if len({coef.shape for coef in coefs}) > 1:
             own_fit(estimator, X, y, fit_params)
             return
-        begin = solutions[0]
-        begin.coef = np.mean([s.coef for s in solutions], 0)
-        begin.intercept = np.mean([s.intercept for s in solutions], 0)
+        begin, coef, intercept = solutions[0], np.mean(coefs, 0), np.mean(intercepts, 0)
         joint = self._solvers[key]
+        assert isinstance(joint, JointSolver)  # no others begin at a solution
         if joint.folds is None:
-            tol = last.tol
-            coef = begin.coef.astype(float)
+            tol, dtype = last.tol, coef.dtype
+            full = coef.astype(float)
             if joint.task.fit_intercept:
-                coef = np.concatenate([coef, begin.intercept[:, None].astype(float)], 1)
+                full = np.concatenate([full, intercept[:, None].astype(float)], 1)
             with threads_for_rows():
-                solved = joint.all_rows(last, coef, 0.5 * tol)
-            width = begin.coef.shape[1]
-            begin.coef = solved[:, :width].astype(begin.coef.dtype)
+                solved = joint.all_rows(last, full, 0.5 * tol)
+            width = coef.shape[1]
+            coef = solved[:, :width].astype(dtype)
             if joint.task.fit_intercept:
-                begin.intercept = solved[:, width].astype(begin.coef.dtype)
+                intercept = solved[:, width].astype(dtype)
+        begin.parameters = coef, intercept
         warm_fit(estimator, begin, X, y, fit_params)
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:

@@ -47,8 +47,9 @@ class BAMMSearchCV(BaseSearchCV):
         TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
         (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
         with squared losses (``C``), SGDClassifier and SGDRegressor with losses that have no kinks
-        (``alpha``, ``l1_ratio``), and what :func:`skbamm.register_model` adds, alone or as the
-        last step of a Pipeline. Any other estimator works with lists.
+        (``alpha``, ``l1_ratio``), KernelRidge with kernels "rbf", "laplacian" and "poly"
+        (``alpha``, ``gamma``) and "linear" (``alpha``), and what :func:`skbamm.register_model`
+        adds, alone or as the last step of a Pipeline. Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 

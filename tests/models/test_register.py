@@ -98,8 +98,12 @@ class NoFit:
 @pytest.mark.parametrize(
     ("twin", "error", "message"),
     [
-        (Mine(), TypeError, "twin must be an instance of skbamm.models.Twin, got Mine()"),
-        (None, TypeError, "twin must be an instance of skbamm.models.Twin, got None."),
+        (
+            Mine(),
+            TypeError,
+            "twin must be an instance of skbamm.models.LinearTwin or KernelTwin, got Mine()",
+        ),
+        (None, TypeError, "or KernelTwin, got None."),
         (MineTwin, TypeError, "MineTwin'>; give an instance of it."),
         (
             with_(estimator_type=Mine()),

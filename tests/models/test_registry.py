@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -35,6 +36,7 @@ KINDS = [
     LinearSVR,
     SGDClassifier,
     SGDRegressor,
+    KernelRidge,
 ]
 
 
@@ -73,7 +75,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
         "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C), "
-        "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio)"
+        "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
+        "KernelRidge (alpha, gamma)"
     )
 
 

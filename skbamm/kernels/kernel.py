@@ -1,0 +1,92 @@
+"""Kernels: matrices of the rows' similarities, and their slopes in gamma.
+
+What does not depend on gamma, the *base*, is computed once by scikit-learn's own functions, so
+that kernels agree with its to the last digits, also of sparse rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.metrics.pairwise import euclidean_distances, linear_kernel, manhattan_distances
+from torch import Tensor
+
+
+class Kernel(Protocol):
+    """A positive semi-definite kernel with at most one hyperparameter."""
+
+    has_gamma: bool
+
+    def base(self, X: Any) -> np.ndarray:
+        """Return what the kernel of all pairs of rows is a function of, (n, n)."""
+        ...
+
+    def matrix(self, base: Tensor, gamma: float) -> Tensor:
+        """Return the kernel, (n, n)."""
+        ...
+
+    def slope(self, base: Tensor, matrix: Tensor, gamma: float) -> Tensor:
+        """Return the derivative in gamma of each entry of the kernel ``matrix``, (n, n)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``exp(-gamma d)``, d the squared Euclidean distance or, if ``city_block``, the L1 one."""
+
+    city_block: bool = False
+    has_gamma = True
+
+    def base(self, X):
+        """Return the distances."""
+        return manhattan_distances(X) if self.city_block else euclidean_distances(X, squared=True)
+
+    def matrix(self, base, gamma):
+        """Return the kernel."""
+        return (base * -gamma).exp_()
+
+    def slope(self, base, matrix, gamma):
+        """Return the derivative in gamma."""
+        return (base * matrix).neg_()
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """``(gamma x'z + coef0)^degree``; a whole degree and coef0 >= 0 make it positive."""
+
+    degree: int = 3
+    coef0: float = 1.0
+    has_gamma = True
+
+    def base(self, X):
+        """Return the inner products."""
+        return linear_kernel(X)
+
+    def matrix(self, base, gamma):
+        """Return the kernel."""
+        return (gamma * base + self.coef0) ** self.degree
+
+    def slope(self, base, matrix, gamma):
+        """Return the derivative in gamma."""
+        return self.degree * base * (gamma * base + self.coef0) ** (self.degree - 1)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``x'z``; it has no gamma."""
+
+    has_gamma = False
+
+    def base(self, X):
+        """Return the kernel itself."""
+        return linear_kernel(X)
+
+    def matrix(self, base, gamma):
+        """Return the kernel."""
+        return base
+
+    def slope(self, base, matrix, gamma):
+        """Return zeros: there is nothing to change."""
+        return matrix.new_zeros(()).expand_as(matrix)
