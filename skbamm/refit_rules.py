@@ -91,12 +91,12 @@ def most_regularised(
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.linear_model import RidgeClassifier
     >>> from skbamm import BAMMSearchCV, most_regularised
     >>> X, y = load_iris(return_X_y=True)
-    >>> grid = {"C": [1e1, 1e2, 1e3]}
-    >>> BAMMSearchCV(LogisticRegression(), grid, refit=most_regularised).fit(X, y).best_params_
-    {'C': 10.0}
+    >>> grid = {"alpha": [0.001, 0.01, 0.1]}  # as accurate as each other
+    >>> BAMMSearchCV(RidgeClassifier(), grid, refit=most_regularised).fit(X, y).best_params_
+    {'alpha': 0.1}
     """
     best = _best(results, metric)
     mean = np.asarray(results[f"mean_test_{metric}"], dtype=float)

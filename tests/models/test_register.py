@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from skbamm import BAMMSearchCV, Interval, register_model
-from skbamm.models import Hyperparameter, Twin, find_twin, registry, supported
+from skbamm.models import Hyperparameter, LinearTwin, find_twin, registry, supported
 from skbamm.models.ridge import RidgeTwin
 
 from ..search.truth import roles
@@ -156,7 +156,7 @@ def test_what_is_no_twin_is_refused(registered, twin, error, message):
 
 
 def test_a_twin_without_a_class_is_refused():
-    class Lost(Twin):
+    class Lost(LinearTwin):
         def mismatch(self, estimator):
             return ""
 
