@@ -21,7 +21,7 @@ from .conftest import TARGETS, X
         ({"kernel": "poly", "degree": 0}, "degree=0 is not a whole number"),
         ({"kernel": "polynomial", "coef0": -1}, "coef0=-1 makes the kernel indefinite"),
     ],
-    ids=str,
+    ids=["sigmoid", "precomputed", "function", "fraction", "zero", "coef0"],
 )
 def test_those_without_a_twin(params, reason):
     twin, found = find_twin(KernelRidge(**params))
