@@ -283,8 +283,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _say_how_sure(self, space):
         """Publish how well the best score and parameters are known; warn at ends of intervals."""
+        for name in ("best_score_standard_error_", "best_params_range_"):
+            self.__dict__.pop(name, None)  # an earlier fit's
         rule, metric = rule_of(self.refit)
-        if not hasattr(self, "best_index_") or (callable(self.refit) and rule is None):
+        unknown = callable(self.refit) and rule is None
+        if unknown or (self.multimetric_ and not self.refit):
             return
         if isinstance(self.refit, str) and self.multimetric_:
             metric = self.refit

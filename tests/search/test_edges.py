@@ -97,6 +97,15 @@ def test_without_a_best_score_there_is_nothing_to_say():
     assert one.best_score_standard_error_ == pytest.approx(expected)
 
 
+def test_a_fit_leaves_nothing_of_an_earlier_one():
+    search = BAMMSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=CV).fit(X, Y)
+    assert search.best_params_range_
+    several = {"scoring": ["r2", "neg_mean_squared_error"], "refit": False}
+    search.set_params(**several).fit(X, Y)
+    assert not hasattr(search, "best_score_standard_error_")
+    assert not hasattr(search, "best_params_range_")
+
+
 def test_parameters_without_a_twin_have_no_range():
     grid = {"C": [0.1, 1.0], "fit_intercept": [True, False]}
     labels = (np.median(Y) < Y).astype(int)
