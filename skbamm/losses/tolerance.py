@@ -1,0 +1,44 @@
+"""What losses of errors have in common whose second derivative jumps at a tolerance."""
+
+from __future__ import annotations
+
+
+class ToleranceLoss:
+    """A loss of ``z - t`` with a second derivative that jumps where the error is epsilon.
+
+    What stands for it there is a generalised one. A subclass has ``evaluate`` and ``_curvature``,
+    which maps errors to second derivatives.
+
+    Parameters
+    ----------
+    epsilon : float
+        In the target's units.
+    """
+
+    n_outputs, couples_outputs, hessian_jumps = 1, False, True
+
+    def __init__(self, epsilon: float):
+        self.epsilon = float(epsilon)
+
+    def targets(self, target):
+        """Return the targets as (n, 1, 1)."""
+        return target.reshape(-1, 1, 1)
+
+    def start(self, mean):
+        """Return the mean."""
+        return mean
+
+    def curvature(self, z, target):
+        """Return the second derivative at z."""
+        return self._curvature(z - self.targets(target))
+
+    def hessian(self, curvature, u):
+        """Return the curvature times u."""
+        return curvature * u
+
+    def diagonal(self, curvature):
+        """Return the curvature."""
+        return curvature
+
+    def _curvature(self, error):
+        raise NotImplementedError
