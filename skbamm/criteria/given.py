@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from skbamm.criteria.criterion import Choice, Criterion
 from skbamm.folds import FoldWeights
-from skbamm.losses import HalfSquaredLoss, PointwiseLoss
+from skbamm.losses import HalfSquaredLoss, OneVsRest, PointwiseLoss
 
 # Value of the best constant prediction, in the criterion's units, of a target (n, m) with weights
 # (n,), or None for ones.
@@ -91,9 +90,8 @@ def own_loss(given: Given) -> Criterion:
     What it is relative to is the loss of the constant that the model begins at.
     """
     loss = given.loss
-    if getattr(loss, "positive_factor", None) is not None:
-        loss = copy.copy(loss)
-        loss.positive_factor = None  # type: ignore[attr-defined]
+    if isinstance(loss, OneVsRest):
+        loss = loss.unweighted()
 
     def at_start(target, weight):
         z = target.new_full(

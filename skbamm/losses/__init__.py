@@ -15,7 +15,7 @@ from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.modified_huber import ModifiedHuberLoss
 from skbamm.losses.multinomial import MultinomialLoss
-from skbamm.losses.one_vs_rest import OneVsRestLogisticLoss
+from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
@@ -34,6 +34,7 @@ __all__ = [
     "ModifiedHuberLoss",
     "MultinomialLoss",
     "NoisyLabelLoss",
+    "OneVsRest",
     "OneVsRestLogisticLoss",
     "OutlierLoss",
     "PinballLoss",

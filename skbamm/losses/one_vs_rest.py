@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import torch
 from torch.nn.functional import softplus
 
@@ -26,6 +29,12 @@ class OneVsRest:
 
     def __init__(self, n_outputs: int = 1, positive_factor: torch.Tensor | None = None):
         self.n_outputs, self.positive_factor = n_outputs, positive_factor
+
+    def unweighted(self) -> Self:
+        """Return the same loss without the factor."""
+        other = copy.copy(self)
+        other.positive_factor = None
+        return other
 
     def targets(self, target):
         """Return the signs t as (n, m, 1)."""
