@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 
@@ -21,7 +22,8 @@ class FoldwiseRows:
     def __init__(self, folds, places=None):
         self.folds, self.places = folds, places
         first = folds[0]
-        self.n_rows, self.device, self.dtype = first.n_rows, first.device, first.dtype
+        self.device, self.dtype = first.device, first.dtype
+        self.n_rows = first.n_rows if places is None else 1 + max(int(p.max()) for p in places)
         self.n_folds, self.n_coefficients = len(folds), first.n_coefficients
         self.n_features, self.fit_intercept = first.n_features, first.fit_intercept
 
@@ -41,8 +43,17 @@ class FoldwiseRows:
         return self.folds[0].target_mean
 
     def take(self, rows):
-        """See ``Rows.take``; the folds have as many rows as the shortest at least."""
-        return FoldwiseRows([fold.take(rows[rows < fold.n_rows]) for fold in self.folds])
+        """See ``Rows.take``; a fold has those of the rows that it had."""
+        if self.places is None:
+            return FoldwiseRows([fold.take(rows) for fold in self.folds])
+        folds, places = [], []
+        for fold, place in zip(self.folds, self.places, strict=True):
+            own = place.cpu().numpy()
+            there = np.searchsorted(rows, own).clip(max=len(rows) - 1)
+            taken = np.flatnonzero(rows[there] == own)
+            folds.append(fold.take(taken))
+            places.append(torch.as_tensor(there[taken], device=self.device))
+        return FoldwiseRows(folds, places)
 
     def features(self, index):
         """See ``Rows.features``."""

@@ -134,7 +134,7 @@ class Rows(Protocol):
         ...
 
     def take(self, rows: np.ndarray) -> Rows:
-        """Return some of the rows.
+        """Return some of the user's rows, by ascending numbers; they are numbered anew.
 
         ``train_total`` and ``train_rows`` stay: the penalty weighs what it did.
         """

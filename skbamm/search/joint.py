@@ -163,7 +163,7 @@ class JointSolver:
         )
         if limit is None or begin is not None:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
-            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time)
+            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
         else:
             problem = self._problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
@@ -178,7 +178,7 @@ class JointSolver:
             problem, first.x, y0=first.y, v0=first.v,
             schedule=self._schedule(axes, problem, step),
             max_iter=max_iter, tol=tol, max_time=max_time,
-            finish=3 if few is None else 1,  # of many rows, a pass costs more than it can gain
+            finish=3 if few is None else 0,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)

@@ -20,10 +20,7 @@ _REPEATS = 3  # partitions that the final weights are learned with, where the sp
 
 
 def inner_splits(splits: list, k: int) -> list:
-    """Split fold k's training rows by the other folds, so that its test rows stay unseen.
-
-    Where half of the rows are enough to learn from, they are split in two.
-    """
+    """Split fold k's training rows by the other folds, so that its test rows stay unseen."""
     train = np.unique(splits[k][0])
     inner = []
     for j, (other, _) in enumerate(splits):
@@ -32,18 +29,10 @@ def inner_splits(splits: list, k: int) -> list:
         if j != k and len(kept) and len(out):
             inner.append((kept, out))
     if len(inner) > 1 and len(np.unique(np.concatenate([out for _, out in inner]))) == len(train):
-        return inner if len(train) < MANY else _halves(train, inner)
+        return inner
     # They do not hold out every row, so not every row could be judged.
     halves = KFold(min(5, len(train)), shuffle=True, random_state=0)
     return [(train[a], train[b]) for a, b in halves.split(train)]
-
-
-def _halves(train: np.ndarray, inner: list) -> list:
-    """Put every other fold together, where they part the rows."""
-    tests = [np.sort(np.concatenate([out for _, out in inner[i::2]])) for i in (0, 1)]
-    if sum(map(len, tests)) > len(train):
-        return inner
-    return [(np.setdiff1d(train, out), out) for out in tests]
 
 
 def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:

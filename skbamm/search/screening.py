@@ -20,13 +20,18 @@ from skbamm.folds import draw_rows
 _ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
 _PER_FEATURE = 20
 _WORTH = 3  # times as many rows there must be
-_TOL = 1e-2  # of the search on some rows: its optimum is another one anyway
+_TOL, _ROUGH = 1e-3, 1e-2  # of the search on some rows: its optimum is another one anyway
 _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
+
+
+def enough_rows(rows: Any) -> int:
+    """Return how many rows are enough to begin with."""
+    return max(_ROWS, _PER_FEATURE * rows.n_coefficients)
 
 
 def some_rows(rows: Any) -> Any:
     """Return enough of the rows to begin with, or None if there are not many more."""
-    enough = max(_ROWS, _PER_FEATURE * rows.n_coefficients)
+    enough = enough_rows(rows)
     if rows.n_rows < _WORTH * enough:
         return None
     return rows.take(draw_rows(rows.n_rows, enough))
@@ -67,6 +72,7 @@ def screen(
     begin: list[float] | None,
     max_iter: int,
     max_time: float | None,
+    rough: bool = False,
 ) -> Beginning:
     """Search some rows.
 
@@ -84,12 +90,15 @@ def screen(
         Where to begin on some rows, in place of the starting points.
     max_iter, max_time
         As for ``solve``.
+    rough : bool
+        Whether to be content with the neighbourhood of the optimum.
     """
     if few is None:
         return Beginning(starts, None, None, starts)
     x0 = starts if begin is None else starts.new_tensor([begin])
+    tol = _ROUGH if rough else _TOL
     found = solve(
-        problem(few, len(x0)), x0, max_iter=max_iter, tol=_TOL, max_time=max_time, finish=0
+        problem(few, len(x0)), x0, max_iter=max_iter, tol=tol, max_time=max_time, finish=0
     )
     one = Beginning(found.x[None], found.y[None], found.v[None], x0[[found.start]], found)
     low, high = starts.amin(0), starts.amax(0)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _num_samples
 
 from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
-from skbamm.folds import threads_for_rows
+from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
@@ -28,6 +28,7 @@ from skbamm.search.partitions import MANY, inner_splits, more_partitions, truste
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
 from skbamm.search.scoring import check_criterion
+from skbamm.search.screening import enough_rows
 from skbamm.search.weighing_input import (
     check_takes_weights,
     fit_name,
@@ -225,7 +226,8 @@ class Weigher:
         n, folds = only.shape
         # Of the noise nothing is known yet, so there is no need to be exact, here and at the end:
         # some of many rows tell where to go.
-        x = self._penalty(splits, np.ones((n, folds)), None, rough=True)
+        middle = [sum(axis.bounds()) / 2 for axis in self.axes]
+        x = self._penalty(splits, np.ones((n, folds)), None, begin=middle, rough=True)
         begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
         noise = mean_noise([one.quality.loss for one in begun])
         factors = self._factors(begun, only)
@@ -291,7 +293,11 @@ class Weigher:
         """Learn the weights of the rows ``only`` from folds of them; without a kind, judge them."""
         joint = self._solver(splits, None)
         model = self._model(joint, only)
-        device = joint.device
+        device, some = joint.device, None
+        rows, enough = np.flatnonzero(only), enough_rows(model.rows)
+        if len(rows) >= MANY and enough < len(rows):
+            drawn = rows[draw_rows(len(rows), enough)]
+            some = self._model(joint, only, drawn), torch.as_tensor(drawn, device=device)
         return learn(
             model,
             x.to(device),
@@ -299,6 +305,7 @@ class Weigher:
             prior=prior,
             group=None if self.group is None else torch.as_tensor(self.group, device=device),
             begin=None if begin is None else begin.to(device).clamp_min(FLOOR),
+            some=some,
         )
 
     def _solver(self, splits, row_weights):
@@ -310,26 +317,30 @@ class Weigher:
         )  # fmt: skip
         return run.solver(target, self.combination.params)
 
-    def _model(self, joint, only) -> FoldModel:
+    def _model(self, joint, only, drawn=slice(None)) -> FoldModel:
+        """Return the model of the rows ``only``, or of those drawn of them."""
+
         def tensor(values):
             return torch.as_tensor(values, device=joint.device)
 
-        task, rows = joint.task, joint.rows(joint.dtype)
+        task, rows, factor = joint.task, joint.rows(joint.dtype), 1.0
+        if isinstance(drawn, np.ndarray):
+            rows, factor = rows.take(drawn), only.sum() / len(drawn)
         if task.target.ndim > 1 and task.target.shape[1] > 1:
             raise NotApplicable("only one target is supported; give proxy=LogisticRegression()")
         check_criterion(self.settings.criterion, task)
         target = tensor(np.ascontiguousarray(task.target)).double().flatten()
         own = np.ones(len(only)) if self.weight is None else self.weight
-        share = tensor(np.where(only, own, 0.0)).double()
+        share = tensor(np.where(only, own, 0.0)[drawn]).double()
         return FoldModel(
             rows=rows,
             loss=task.loss,
-            strength=joint.penalties.strength(self.axes, rows),
+            strength=joint.penalties.strength(self.axes, rows, factor),
             mean_loss=joint.twin.mean_loss,
             criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
-            target=target,
+            target=target[drawn],
             share=share / share.sum(),
-            trusted=tensor(self.trusted),
+            trusted=tensor(self.trusted[drawn]),
             classes=task.classes is not None,
         )
 

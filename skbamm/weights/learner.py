@@ -19,7 +19,7 @@ from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWei
 
 _ROUNDS = 8  # of judging the rows by models that were trained with the last judgement
 _SETTLED = 2e-3  # mean change of the weights in a round that ends them
-_LOWER_TOL = 1e-2  # decrement of the models that judge
+_LOWER_TOL, _ROUGH_TOL = 1e-2, 3e-2  # decrement of models that judge, all rows and some
 _FIRST = 4.0  # first step of the row that moves most
 _MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
@@ -124,8 +124,18 @@ class Learned:
     parameters: Tensor | None = None
 
 
-def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _ROUNDS):
+def judged(
+    model: FoldModel,
+    x: Tensor,
+    w: Tensor | None = None,
+    y: Tensor | None = None,
+    quality: Quality | None = None,
+    tol: float = _LOWER_TOL,
+):
     """Weigh rows by how likely their labels are right, until the weights settle.
+
+    Begins with the weights w, models y and an earlier judgement, if there are any; ``tol`` is for
+    ``solve_lower``.
 
     Returns
     -------
@@ -135,12 +145,12 @@ def judged(model: FoldModel, x: Tensor, w: Tensor | None = None, rounds: int = _
     """
     problem = model.problem(FreeWeights(model.trusted), x)
     w = torch.ones_like(model.share) if w is None else w
-    y, metric, quality = None, None, None
-    for _ in range(rounds):
+    metric = None
+    for _ in range(_ROUNDS):
         at = torch.cat([x, w])[None]
         if metric is not None and y is not None:
             metric = metric.at(at, y)  # weights change it less than it would cost anew
-        solution = solve_lower(problem, at, y, tol=_LOWER_TOL, curvature=metric)
+        solution = solve_lower(problem, at, y, tol=tol, curvature=metric)
         y, metric = solution.y, solution.curvature
         quality = model.judge(y, quality)
         before, w = w, quality.right.clamp_min(FLOOR)
@@ -157,6 +167,7 @@ def learn(
     prior: float,
     group: Tensor | None = None,
     begin: Tensor | None = None,
+    some: tuple[FoldModel, Tensor] | None = None,
     max_iter: int = _MOVES,
     tol: float = 1e-3,
     max_time: float | None = None,
@@ -174,8 +185,19 @@ def learn(
     group : Tensor of int of shape (n,), optional
     begin : Tensor of shape (n,), optional
         Weights of the first judgement's models; ones by default.
+    some : tuple of FoldModel and Tensor of int, optional
+        The same of some rows, whose models are good enough to judge all, and to begin with.
     """
-    quality, begun = judged(model, x, begin)
+    y, before = None, None
+    if some is not None:
+        few, index = some
+        before, begun = judged(few, x, None if begin is None else begin[index], tol=_ROUGH_TOL)
+        y, before = begun.y, model.judge(begun.y, before)
+        begin = before.right.clamp_min(FLOOR)
+    if some is None or kind is not None:
+        quality, begun = judged(model, x, begin, y, before)
+    else:
+        quality = before
     if kind is None:
         return Learned(model.certain(quality).clamp_min(FLOOR), quality)
     weighting: Weighting

@@ -22,7 +22,7 @@ _PRIOR = 20.0  # rows of each class that the even noise counts for, beside those
 _SURE = 0.003
 _MAX_ITER, _TOL = 100, 1e-7
 _FLOOR = 1e-12
-_ENOUGH, _MANY = 20_000, 40_000  # rows that slope and noise are fitted to, where there are more
+_ENOUGH, _MANY = 10_000, 16_000  # rows that slope and noise are fitted to, where there are more
 _WIDE = 3.0  # least ratio of the spreads of wrong and right targets
 
 

@@ -61,3 +61,31 @@ def test_shape_and_totals_are_those_of_the_folds():
     assert (rows.n_rows, rows.n_folds, rows.n_coefficients) == (N, 2, D + 1)
     assert rows.train_total.tolist() == [25.0, 30.0]
     assert rows.train_rows.tolist() == [25.0, 30.0]
+
+
+@pytest.mark.parametrize("make", [lambda X: X, lambda X: sp.csr_array(X * (X > 0))])
+def test_taken_rows_are_the_users_wherever_they_stand_in_a_fold(make):
+    """Each fold has its rows in an order of its own; one of them lacks some rows altogether."""
+    user, chosen = np.random.default_rng(0), np.array([1, 4, 9, 12, 30, 31, N - 1])
+    factor = torch.as_tensor(user.uniform(0.5, 1.5, N))
+    parts, expected, places, own_places = [], [], [], []
+    for k, split in enumerate(SPLITS):
+        X, target = data(seed=k)
+        order = user.permutation(N)[: N - 5 * k]
+        weights = FoldWeights(N, [split]).take(order)
+        parts.append(rows_of(make(X)[order], target[order], weights))
+        places.append(torch.as_tensor(order))
+        own = order[np.isin(order, chosen)]
+        kept = FoldWeights(N, [split]).take(own)
+        expected.append(rows_of(make(X)[own], target[own], kept).reweighted(factor[own]))
+        own_places.append(np.searchsorted(chosen, own))
+    rows = FoldwiseRows(parts, places)
+    assert rows.n_rows == 1 + max(int(place.max()) for place in places)
+    some = rows.take(chosen)
+    for place, own in zip(some.places, own_places, strict=True):
+        np.testing.assert_array_equal(place, own)
+    y = coefficients(2, 3, 2, 2, D + 1)
+    products, _ = some.reweighted(factor[chosen]).sweep(y, naive.row_function)
+    for k, part in enumerate(expected):
+        one, _ = part.sweep(y[:, :, k : k + 1], naive.row_function)
+        torch.testing.assert_close(products[:, :, k : k + 1], one)

@@ -7,9 +7,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from skbamm.search.partitions import MANY, inner_splits, more_partitions
 
 
-@pytest.mark.parametrize(
-    "n, folds, expected", [(50, 5, 4), (MANY + 1000, 2, 5), (2 * MANY, 5, 2), (2 * MANY, 4, 2)]
-)
+@pytest.mark.parametrize("n, folds, expected", [(50, 5, 4), (50, 2, 5)])
 def test_inner_splits_part_the_training_rows(n, folds, expected):
     splits = list(KFold(folds).split(np.zeros(n)))
     for k, (train, _) in enumerate(splits):
@@ -22,7 +20,7 @@ def test_inner_splits_part_the_training_rows(n, folds, expected):
 
 
 def test_folds_that_overlap_are_not_put_together():
-    splits = list(ShuffleSplit(30, test_size=0.4, random_state=0).split(np.zeros(2 * MANY)))
+    splits = list(ShuffleSplit(30, test_size=0.4, random_state=0).split(np.zeros(100)))
     train = splits[0][0]
     for kept, out in inner_splits(splits, 0):
         assert not np.intersect1d(kept, out).size

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -95,24 +96,32 @@ def amount(request, monkeypatch):
     if request.param == "many":
         for module in (partitions, weighing):
             monkeypatch.setattr(module, "MANY", 1)
+        monkeypatch.setattr(weighing, "enough_rows", lambda rows: 100)
     return request.param
 
 
-def test_many_rows_are_judged_with_less_pain(monkeypatch, noisy):
-    kinds = []
+@pytest.mark.parametrize("model", [None, make_pipeline(StandardScaler(), LogisticRegression())])
+def test_some_of_many_rows_tell_which_labels_of_all_are_wrong(monkeypatch, noisy, model):
+    seen = []
     own = weighing.learn
-    monkeypatch.setattr(partitions, "MANY", 1)
-    monkeypatch.setattr(weighing, "MANY", 1)
-    monkeypatch.setattr(
-        weighing,
-        "learn",
-        lambda model, x, **options: (
-            kinds.append((options["kind"], model.rows.n_folds)) or own(model, x, **options)
-        ),
-    )
-    search = search_for(fit={"cv": 5}).fit(noisy.X, noisy.y)
-    assert kinds == 5 * [(None, 2)] + [("free", 5)]
-    assert_finds(search, noisy)
+
+    def learn(model, x, *, kind, some, **options):
+        few, drawn = some
+        assert few.rows.n_folds == model.rows.n_folds
+        assert len(few.target) == len(drawn)
+        torch.testing.assert_close(few.target, model.target[drawn])
+        assert bool((model.share[drawn] > 0).all())  # none of the fold that is left out
+        seen.append((kind, model.rows.n_folds, len(drawn), len(model.target)))
+        return own(model, x, kind=kind, some=some, **options)
+
+    for module in (partitions, weighing):
+        monkeypatch.setattr(module, "MANY", 1)
+    monkeypatch.setattr(weighing, "enough_rows", lambda rows: 100)
+    monkeypatch.setattr(weighing, "learn", learn)
+    grid = INTERVAL if model is None else {"logisticregression__C": INTERVAL["C"]}
+    search = search_for(model, grid, fit={"cv": 5}).fit(noisy.X, noisy.y)
+    assert seen == 5 * [(None, 4, 100, N)] + [("free", 5, 100, N)]
+    assert_finds(search, noisy, f1=0.85)
 
 
 def test_scores_are_of_fold_weights_that_saw_no_test_label(amount, noisy):
