@@ -51,8 +51,8 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
             Moments(*(torch.cat([getattr(p[i], a) for p in parts]) for a in _FIELDS))
             for i in (0, 1)
         )
-        centre, target_centre = (torch.cat([p[i] for p in parts]) for i in (2, 3))
-        return train, validation, centre, target_centre
+        centre = torch.cat([p[2] for p in parts])
+        return train, validation, centre, torch.cat([p[3] for p in parts])
     return _shared_moments(rows)
 
 

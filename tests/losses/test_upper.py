@@ -9,10 +9,13 @@ from skbamm.losses import (
     BalancedLoss,
     BrierLoss,
     HalfSquaredLoss,
+    InverseLoss,
     LogisticLoss,
     LogLinkLoss,
     MultinomialLoss,
+    NormalisedLogisticLoss,
     PinballLoss,
+    behind_inverse,
 )
 
 from ..problems import torch_logistic, torch_multinomial
@@ -43,6 +46,17 @@ def brier(z, target):
     return ((torch.softmax(z, 1) - hot) ** 2).sum(1)
 
 
+def normalised(z, target):
+    p = torch.sigmoid(z)
+    own = (p * one_hot(target.long(), 3)[:, :, None]).sum(1)
+    return -(own / p.sum(1)).log()
+
+
+def cubic(z, target):
+    mean = z[:, 0] ** 3 + z[:, 0] * WIDTH**2
+    return (mean - target[:, None] ** 3) ** 2 / 2
+
+
 def balanced(reference):
     return lambda z, target: FACTOR.to(z.dtype)[target.long()][:, None] * reference(z, target)
 
@@ -61,6 +75,17 @@ def _cases():
     yield "balanced", loss, balanced(torch_logistic), two
     loss = BalancedLoss(MultinomialLoss(3), FACTOR, labels)
     yield "balanced, three classes", loss, balanced(torch_multinomial), three
+    loss = LogLinkLoss(HalfSquaredLoss())
+    yield "normalised", NormalisedLogisticLoss(3), normalised, three
+    # Of a cubic the smoothed inverse is exact.
+    loss = InverseLoss(HalfSquaredLoss(), lambda v: v**3, WIDTH)
+    yield "inverse", loss, cubic, numbers
+    yield (
+        "link and inverse",
+        behind_inverse(LogLinkLoss(HalfSquaredLoss()), lambda v: 3 * v, WIDTH),
+        lambda z, t: 9 * (z[:, 0].exp() - t[:, None]) ** 2 / 2,
+        numbers,
+    )
     loss = LogLinkLoss(HalfSquaredLoss())
     yield "log link", loss, lambda z, t: (z[:, 0].exp() - t[:, None]) ** 2 / 2, numbers
 

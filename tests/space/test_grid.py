@@ -253,10 +253,10 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             "of Ridge as it is set only 'ridge__alpha' can be",
         ),
         (
-            TransformedTargetRegressor(Ridge()),
+            TransformedTargetRegressor(LassoLars()),
             {"regressor__alpha": Interval(1, 2)},
             "regressor__alpha",
-            "TransformedTargetRegressor has no differentiable twin",
+            "TransformedTargetRegressor: LassoLars has no differentiable twin",
         ),
         (
             LogisticRegression(),
