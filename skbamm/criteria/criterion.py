@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, finfo
 
 from skbamm.folds import Chunk, Rows
-from skbamm.losses import UpperLoss, behind_inverse
+from skbamm.losses import Inverse, UpperLoss, behind_inverse
 
 Evaluate = Callable[[Tensor, Chunk, "Tensor | None"], "tuple[Tensor, Tensor, Tensor | None]"]
 
@@ -75,14 +75,13 @@ class Criterion:
     sums_over_rows: bool = True
     fold_losses: list[UpperLoss] | None = None
 
-    def behind(self, inverses: list[tuple[Callable, float]]) -> Criterion:
+    def behind(self, inverses: list[Inverse]) -> Criterion:
         """Return the same of predictions that are mapped to the user's units.
 
-        ``inverses`` has one map for all folds, or each fold's own, with the width that it is
-        smoothed over; see ``InverseLoss``.
+        ``inverses`` has one map for all folds, or each fold's own.
         """
         plain = self.by_fold()
-        losses = [behind_inverse(self.loss, *inverse) for inverse in inverses]
+        losses = [behind_inverse(self.loss, inverse) for inverse in inverses]
         return replace(plain, loss=losses[0], fold_losses=losses if len(losses) > 1 else None)
 
     def loss_of(self, folds: slice) -> Any:

@@ -11,7 +11,7 @@ from skbamm.losses.bounded import (
 )
 from skbamm.losses.brier import BrierLoss
 from skbamm.losses.huber import HuberLoss
-from skbamm.losses.inverse import InverseLoss, behind_inverse
+from skbamm.losses.inverse import Inverse, InverseLoss, behind_inverse
 from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.modified_huber import ModifiedHuberLoss
@@ -31,6 +31,7 @@ __all__ = [
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
     "HuberLoss",
+    "Inverse",
     "InverseLoss",
     "LogLinkLoss",
     "LogisticLoss",

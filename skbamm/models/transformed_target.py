@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 
 from skbamm.criteria import ABSOLUTE, BOUNDED_SQUARED, SQUARED
+from skbamm.losses import Inverse
 from skbamm.models.base import NotApplicable, numeric_target
 from skbamm.models.meta import MetaTwin
 from skbamm.models.steps import has_transformers, last_step, step_prefix
@@ -46,16 +46,16 @@ class TransformedTarget:
         """Return what the models of a split see, (n,)."""
         return self.values[0 if self.shared else k]
 
-    def inverses(self, splits: list[int]) -> list[tuple[Callable, float]]:
-        """Return the maps to the user's units: one, or one for each of these splits.
+    def inverses(self, splits: list[int]) -> list[Inverse]:
+        """Return the maps to the user's units: one, or one for each of these splits."""
+        return [self._inverse(k) for k in (splits[:1] if self.shared else splits)]
 
-        Each comes with the width over which it is to be smoothed.
-        """
-        used = splits[:1] if self.shared else splits
-        return [
-            (_Inverse(self.transformers[k]), _SMOOTH * (float(self.of_split(k).std()) or 1.0))
-            for k in used
-        ]
+    def _inverse(self, k: int) -> Inverse:
+        values = self.of_split(k)
+        width = _SMOOTH * (float(values.std()) or 1.0)
+        return Inverse(
+            _Back(self.transformers[k]), width, (float(values.min()), float(values.max()))
+        )
 
     def for_export(self, k: int) -> TransformedTarget:
         """Return what the export of a split's model needs."""
@@ -63,7 +63,7 @@ class TransformedTarget:
 
 
 @dataclass(frozen=True)
-class _Inverse:
+class _Back:
     transformer: Any
 
     def __call__(self, values):
