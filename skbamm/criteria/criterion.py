@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, finfo
 
 from skbamm.folds import Chunk, Rows
+from skbamm.losses import Inverse, UpperLoss, behind_inverse
 
 Evaluate = Callable[[Tensor, Chunk, "Tensor | None"], "tuple[Tensor, Tensor, Tensor | None]"]
 
@@ -61,6 +62,8 @@ class Criterion:
     sums_over_rows : bool
         Whether a fold's value is a function of a sum over its rows. If not, what one row adds
         depends on the others, and F takes one more pass over the rows.
+    fold_losses : list of UpperLoss, optional
+        In place of ``loss``, of folds that do not share rows: each fold's own.
     """
 
     name: str
@@ -70,6 +73,20 @@ class Criterion:
     root: bool = False
     output_scale: Tensor | None = None
     sums_over_rows: bool = True
+    fold_losses: list[UpperLoss] | None = None
+
+    def behind(self, inverses: list[Inverse]) -> Criterion:
+        """Return the same of predictions that are mapped to the user's units.
+
+        ``inverses`` has one map for all folds, or each fold's own.
+        """
+        plain = self.by_fold()
+        losses = [behind_inverse(self.loss, inverse) for inverse in inverses]
+        return replace(plain, loss=losses[0], fold_losses=losses if len(losses) > 1 else None)
+
+    def loss_of(self, folds: slice) -> Any:
+        """Return the loss of the rows of these folds."""
+        return self.loss if self.fold_losses is None else self.fold_losses[folds.start]
 
     def by_fold(self) -> Criterion:
         """Return the same with one factor a fold in place of one a fold and output.
@@ -100,5 +117,9 @@ class Criterion:
         """
         if not self.sums_over_rows:
             return self.loss.evaluator(rows, y)
-        loss = self.loss
-        return lambda z, chunk, u: loss.evaluate(z, loss.targets(chunk.target), u)
+
+        def evaluate(z, chunk, u):
+            loss = self.loss_of(chunk.folds)
+            return loss.evaluate(z, loss.targets(chunk.target), u)
+
+        return evaluate

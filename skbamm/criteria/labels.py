@@ -15,19 +15,28 @@ from skbamm.losses import (
     BrierLoss,
     ExpectedErrorLoss,
     HalfSquaredLoss,
+    NormalisedLogisticLoss,
+    OneVsRestLogisticLoss,
     SquaredHingeLoss,
+    UpperLoss,
 )
 from skbamm.losses.multinomial import one_hot
 
 
 def log_loss(given: Given) -> Criterion:
-    """Return minus the mean log likelihood of the labels: the model's own loss."""
+    """Return minus the mean log likelihood of the labels.
+
+    That is the model's own loss, unless it has a model of its own for each class.
+    """
 
     def entropy(target, weight):
         p = _frequencies(target, weight)
         return float(-torch.special.xlogy(p, p).sum())
 
-    return given.criterion(given.loss, entropy)
+    own: UpperLoss = given.loss
+    if isinstance(own, OneVsRestLogisticLoss):
+        own = NormalisedLogisticLoss(own.n_outputs)
+    return given.criterion(own, entropy)
 
 
 def brier(given: Given, scale_by_half: bool | str = "auto") -> Criterion:

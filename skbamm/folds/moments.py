@@ -43,7 +43,7 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
     -------
     train, validation : Moments
     centre : Tensor of shape (K, d)
-    target_centre : Tensor of shape (m,)
+    target_centre : Tensor of shape (K, m)
     """
     if isinstance(rows, FoldwiseRows):
         parts = [fold_moments(fold) for fold in rows.folds]
@@ -51,7 +51,8 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
             Moments(*(torch.cat([getattr(p[i], a) for p in parts]) for a in _FIELDS))
             for i in (0, 1)
         )
-        return train, validation, torch.cat([p[2] for p in parts]), parts[0][3]
+        centre = torch.cat([p[2] for p in parts])
+        return train, validation, centre, torch.cat([p[3] for p in parts])
     return _shared_moments(rows)
 
 
@@ -80,7 +81,7 @@ def _shared_moments(rows):
         _stack(train, weights.train_total),
         _stack(validation, weights.validation_total),
         centre.expand(K, -1),
-        target_centre,
+        target_centre.expand(K, -1),
     )
 
 

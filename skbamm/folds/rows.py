@@ -56,6 +56,7 @@ class Rows(Protocol):
 
     n_rows: int
     n_folds: int
+    n_features: int
     n_coefficients: int
     fit_intercept: bool
     device: torch.device

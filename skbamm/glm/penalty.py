@@ -122,4 +122,4 @@ class Penalty:
         grad = torch.zeros_like(at)
         if total.requires_grad:  # a penalty that is given does not depend on x
             (grad,) = torch.autograd.grad(total, at, materialize_grads=True)
-        return grad.view(S, K, -1)
+        return grad.view(S, K, x.shape[1])

@@ -170,7 +170,7 @@ class KernelRidgeProblem:
     def _judge(self, block: KernelBlock, folds: slice, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weighted upper loss (K,) of predictions (K, m, n), and its gradient."""
         assert self.criterion is not None
-        loss, scale = self.criterion.loss, self.criterion.output_scale
+        loss, scale = self.criterion.loss_of(folds), self.criterion.output_scale
         predictors, target = z.permute(2, 1, 0), loss.targets(block.target)
         root = None if scale is None else scale[folds].T.sqrt()  # (m, K)
         if root is not None:  # only squared errors are scaled: so are what they are of

@@ -11,10 +11,12 @@ from skbamm.losses.bounded import (
 )
 from skbamm.losses.brier import BrierLoss
 from skbamm.losses.huber import HuberLoss
+from skbamm.losses.inverse import Inverse, InverseLoss, behind_inverse
 from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
 from skbamm.losses.modified_huber import ModifiedHuberLoss
 from skbamm.losses.multinomial import MultinomialLoss
+from skbamm.losses.normalised_logistic import NormalisedLogisticLoss
 from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
 from skbamm.losses.squared import HalfSquaredLoss
@@ -29,11 +31,14 @@ __all__ = [
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
     "HuberLoss",
+    "Inverse",
+    "InverseLoss",
     "LogLinkLoss",
     "LogisticLoss",
     "ModifiedHuberLoss",
     "MultinomialLoss",
     "NoisyLabelLoss",
+    "NormalisedLogisticLoss",
     "OneVsRest",
     "OneVsRestLogisticLoss",
     "OutlierLoss",
@@ -43,5 +48,6 @@ __all__ = [
     "SquaredHingeLoss",
     "TweedieLoss",
     "UpperLoss",
+    "behind_inverse",
     "pairwise_logistic",
 ]

@@ -16,21 +16,30 @@ from skbamm.models.base import (
     numeric_target,
     remember_features,
 )
+from skbamm.models.feature_maps import FeatureMap, find_feature_map
 from skbamm.models.registry import find_twin, register_model, supported
+from skbamm.models.steps import has_transformers, last_step, step_prefix
+from skbamm.models.transformed_target import TransformedTarget
 
 __all__ = [
     "Factors",
+    "FeatureMap",
     "Hyperparameter",
     "KernelTwin",
     "LinearTwin",
     "NotApplicable",
     "Task",
+    "TransformedTarget",
     "Twin",
     "balanced_or_given",
     "class_indices",
+    "find_feature_map",
     "find_twin",
+    "has_transformers",
+    "last_step",
     "numeric_target",
     "register_model",
     "remember_features",
+    "step_prefix",
     "supported",
 ]

@@ -50,6 +50,8 @@ class Task:
         The upper-level loss that "auto" means where the scorer has no better one.
     criteria : tuple of str
         Those that go with the loss.
+    transformed : TransformedTarget or None
+        Where the user's target is another than the model's: how each fold's models see it.
     """
 
     target: np.ndarray
@@ -62,10 +64,18 @@ class Task:
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
     intercept_penalty: float = 0.0
     solver: str = ""
+    transformed: Any = None
 
-    def without_rows(self) -> Task:
-        """Return what an export needs, which travels with every model."""
-        return replace(self, target=self.target[:1], row_class=None, class_weight=None)
+    def target_of(self, split: int) -> np.ndarray:
+        """Return the target of a split's models."""
+        return self.target if self.transformed is None else self.transformed.of_split(split)
+
+    def without_rows(self, split: int = 0) -> Task:
+        """Return what the export of a split's model needs, which travels with it."""
+        seen = None if self.transformed is None else self.transformed.for_export(split)
+        return replace(
+            self, target=self.target[:1], row_class=None, class_weight=None, transformed=seen
+        )
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,11 @@ class Twin(ABC):
         compares their values, scores are those of own fits.
     judges_labels : bool
         Whether its predictors tell how likely a label is: log-odds, or a target with even noise.
+    inside : str
+        What names of its parameters begin with in the estimator: "" unless that is a
+        meta-estimator around the model.
+    transforms_target : bool
+        Whether the model's target is not the user's; then ``transformed`` returns it.
     """
 
     estimator_type: type
@@ -139,6 +154,8 @@ class Twin(ABC):
     warm_starts: bool = False
     path_parameters: tuple[str, ...] = ()
     judges_labels: bool = False
+    inside: str = ""
+    transforms_target: bool = False
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:
@@ -150,6 +167,18 @@ class Twin(ABC):
         That is this twin itself, unless parameters that are not tuned shape the penalty.
         """
         return self
+
+    def model(self, estimator: Any) -> Any:
+        """Return what has the parameters that are tuned: the estimator, or the model inside."""
+        return estimator
+
+    def wrapped(self, estimator: Any) -> Any:
+        """Return what a meta-estimator fits, if that may be a pipeline around the model."""
+        return None
+
+    def transformed(self, estimator: Any, y: Any, splits: list) -> Any:
+        """Return the TransformedTarget of each split, which ``task`` gets in the place of y."""
+        raise NotImplementedError
 
     @abstractmethod
     def task(self, estimator: Any, y: Any, weight: np.ndarray | None, sparse: bool) -> Task:
@@ -172,6 +201,14 @@ class Twin(ABC):
 
         What a solution is depends on the family.
         """
+
+    def remember(self, estimator: Any, features: dict[str, Any], transformers: Any) -> None:
+        """Give an exported estimator what a fit remembers of its features.
+
+        ``transformers`` are the fitted ones before the model, as a pipeline; None if there are
+        none. A pipeline around the estimator has them already.
+        """
+        vars(estimator).update(features)
 
 
 class LinearTwin(Twin):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
@@ -12,18 +15,20 @@ from skbamm.models.base import (
     C,
     Factors,
     LinearTwin,
+    NotApplicable,
     Task,
     balanced_or_given,
     class_indices,
 )
 
-_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga")
+_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
 class LogisticRegressionTwin(LinearTwin):
     """``sum of log losses + ((1 - r) ||w||^2 / 2 + r sum |w|) / C``; the intercept is free.
 
-    r is ``l1_ratio``.
+    r is ``l1_ratio``. ``solver="liblinear"`` takes the intercept b for the coefficient of a feature
+    that is s, the ``intercept_scaling``, in every row: with r = 0 it adds ``(b / s)^2 / (2 C)``.
     """
 
     estimator_type = LogisticRegression
@@ -35,20 +40,33 @@ class LogisticRegressionTwin(LinearTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if estimator.solver not in _SOLVERS:
-            return f"solver={estimator.solver!r} penalises the intercept"
+            return f"solver={estimator.solver!r} is not one of {list(_SOLVERS)}"
         if estimator.penalty != "deprecated":
             return f"penalty={estimator.penalty!r} is deprecated; leave it out and use l1_ratio"
         if not L1_RATIO.valid(estimator.l1_ratio):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
+        if estimator.l1_ratio != 0 and estimator.solver == "liblinear":
+            return "solver='liblinear' penalises the intercept's absolute value; use solver='saga'"
         if estimator.l1_ratio != 0 and estimator.solver != "saga":
             return f"solver={estimator.solver!r} has no L1 penalty; use solver='saga'"
         if estimator.n_jobs is not None:
             return "n_jobs is deprecated"
         return ""
 
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``."""
+        if estimator.solver != "liblinear":
+            return self
+        twin = copy.copy(self)
+        twin.warm_starts = False  # liblinear begins at zero whatever warm_start says
+        return twin
+
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         classes, index = class_indices(y)
+        liblinear = estimator.solver == "liblinear"
+        if liblinear and len(classes) > 2:
+            raise NotApplicable("solver='liblinear' takes two classes only")
         class_weight = None
         if estimator.class_weight is not None:
             class_weight = balanced_or_given(
@@ -63,6 +81,7 @@ class LogisticRegressionTwin(LinearTwin):
             classes=classes,
             row_class=index,
             class_weight=class_weight,
+            intercept_penalty=estimator.intercept_scaling**-2 if liblinear else 0.0,
         )
 
     def tunes(self, estimator):
@@ -82,9 +101,10 @@ class LogisticRegressionTwin(LinearTwin):
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
+        none: Any = np.zeros(coef.shape[0], coef.dtype)
+        if estimator.solver == "liblinear":  # whatever X was, its numbers are in double precision
+            coef, intercept, none = coef.astype(np.float64), intercept.astype(np.float64), 0.0
         estimator.coef_ = coef
-        estimator.intercept_ = (
-            intercept if task.fit_intercept else np.zeros(coef.shape[0], coef.dtype)
-        )
+        estimator.intercept_ = intercept if task.fit_intercept else none
         estimator.classes_ = task.classes
         estimator.n_iter_ = np.zeros(1, dtype=np.int32)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from sklearn.calibration import CalibratedClassifierCV
+
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.feature_maps import FEATURE_MAPS
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
+from skbamm.models.one_vs_rest import OneVsRestTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
+from skbamm.models.transformed_target import TransformedTargetTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
 
 _TWINS: dict[type, Twin] = {
@@ -39,13 +44,28 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
 
     The class must match exactly: a subclass may do anything.
     """
-    twin = _TWINS.get(type(estimator))
+    kind = type(estimator)
+    twin = _TWINS.get(kind) or _META.get(kind)
     if twin is None:
-        return None, f"{type(estimator).__name__} has no differentiable twin"
+        return None, _WHY_NOT.get(kind, f"{kind.__name__} has no differentiable twin")
     reason = twin.mismatch(estimator)
     if reason:
         return None, f"{type(estimator).__name__}: {reason}"
     return twin.for_estimator(estimator), ""
+
+
+_META: dict[type, Twin] = {
+    twin.estimator_type: twin
+    for twin in (OneVsRestTwin(find_twin), TransformedTargetTwin(find_twin))
+}
+
+# What is asked for, and cannot be.
+_WHY_NOT: dict[type, str] = {
+    CalibratedClassifierCV: (
+        "CalibratedClassifierCV fits calibrators to predictions for rows that its models left "
+        "out, which has no derivative here; search the model alone and calibrate the best one"
+    ),
+}
 
 
 def supported() -> str:
@@ -54,7 +74,11 @@ def supported() -> str:
     for kind, twin in _TWINS.items():
         names = ", ".join(one.name for one in twin.hyperparameters)
         named.append(f"{kind.__name__} ({names})")
-    return ", ".join(named)
+    around = " and ".join(kind.__name__ for kind in _META)
+    maps = " and ".join(kind.__name__ for kind in FEATURE_MAPS)
+    return (
+        f"{', '.join(named)}, {around} around such a model, and gamma of {maps} before a linear one"
+    )
 
 
 def register_model(twin: Twin, *, replace: bool = False) -> None:

@@ -198,4 +198,4 @@ def _loss_of_labels(name, n_classes, factor):
     if outputs == 1:
         return LogisticLoss(), (*LOG_LOSS, *PAIRWISE)
     # Probabilities of several classes are normalised, which the sum of their losses is not.
-    return OneVsRestLogisticLoss(outputs, factor), OWN_LOSS
+    return OneVsRestLogisticLoss(outputs, factor), (*OWN_LOSS, *LOG_LOSS[:1])

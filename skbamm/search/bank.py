@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
-from skbamm.space import last_step
+from skbamm.models import has_transformers, last_step
 
 
 @dataclass
@@ -163,7 +163,7 @@ def own_fit(estimator, X, y, fit_params) -> None:
 
 def adopt(estimator, solution: Solution) -> None:
     """Give the estimator the solution, as if it had been fitted."""
-    if solution.transformers is not None:
+    if solution.transformers is not None and has_transformers(estimator):
         steps = solution.transformers.steps
         estimator.steps[: len(steps)] = steps
     _export(last_step(estimator), solution)
@@ -193,4 +193,4 @@ def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
 
 def _export(last, solution: Solution) -> None:
     solution.twin.export(last, solution.task, *map(copy.copy, solution.parameters))
-    vars(last).update(solution.features)
+    solution.twin.remember(last, solution.features, solution.transformers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +32,7 @@ class FoldData:
     matrix : ndarray or CSR array of shape (n_train + n_test, d)
     train, test : ndarray of int
         Where the rows stand in the user's data.
-    transformers : Pipeline
+    transformers : Pipeline or None
         Fitted on the training rows.
     features : dict
         What the last step remembers of its features.
@@ -66,21 +66,48 @@ def feature_memory(X: Any) -> dict[str, Any]:
 
 def transform_fold(transformers: Any, X: Any, y: Any, train, test) -> FoldData:
     """Fit a clone of the transformers on a fold's training rows and transform both parts."""
+    return join_parts(fold_parts(transformers, X, y, train, test), train, test)
+
+
+class FoldParts(NamedTuple):
+    """A fold's rows as its transformers return them, and the transformers."""
+
+    fitted: Any
+    inner: Any
+    outer: Any
+
+
+def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
+    """Return a fold's rows, those trained on and the others; None transforms nothing."""
+    inner, outer = _safe_indexing(X, train), _safe_indexing(X, test)
+    if transformers is None:
+        return FoldParts(None, inner, outer)
     fitted = clone(transformers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
             target = None if y is None else _safe_indexing(y, train)
-            inner = fitted.fit_transform(_safe_indexing(X, train), target)
-            outer = fitted.transform(_safe_indexing(X, test)) if len(test) else inner[:0]
+            inner = fitted.fit_transform(inner, target)
+            outer = fitted.transform(outer) if len(test) else inner[:0]
         except Exception as error:
             raise NotApplicable(f"a transformer failed: {error}") from None
-    parts = [as_matrix(part) for part in (inner, outer) if part.shape[0]]
-    if any(sp.issparse(part) for part in parts):
-        matrix = sp.vstack(parts, format="csr")
+    return FoldParts(fitted, inner, outer)
+
+
+def join_parts(parts: FoldParts, train, test) -> FoldData:
+    """Return a fold's rows as one matrix."""
+    fitted, inner, outer = parts
+    rows = [as_matrix(part) for part in (inner, outer) if part.shape[0]]
+    if any(sp.issparse(part) for part in rows):
+        matrix = sp.vstack(rows, format="csr")
     else:
-        matrix = np.concatenate(parts)
+        matrix = np.concatenate(rows)
     return FoldData(matrix, train, test, fitted, feature_memory(inner))
+
+
+def split_fold(matrix: Any, train, test, features: dict[str, Any]) -> FoldData:
+    """Return a fold's rows as they are: for what else a fold has of its own."""
+    return FoldData(matrix[np.concatenate([train, test])], train, test, None, features)
 
 
 def pad_features(matrix: Any, width: int) -> Any:

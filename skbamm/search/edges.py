@@ -21,10 +21,10 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
     """Warn of the parameters whose best value is an end that could be moved."""
     for name, value in best.items():
         for combination in space.combinations:
-            axis = next((axis for axis in combination.axes if axis.name == name), None)
+            axis = next((axis for axis in combination.all_axes if axis.name == name), None)
             if axis is None or any(best.get(n, v) is not v for n, v in combination.params.items()):
                 continue
-            if message := _message(axis, float(value), combination.target.tuned[name]):
+            if message := _message(axis, float(value), combination.target.searchable[name]):
                 warnings.warn(message, EdgeWarning, stacklevel=4)
             break
 

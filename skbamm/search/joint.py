@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
-from skbamm.criteria import Choice, Criterion, make_criterion
+from skbamm.criteria import Choice, Criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss, UpperLoss
@@ -25,7 +24,8 @@ from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows,
 from skbamm.search.path import follow_paths, path_order
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
-from skbamm.search.screening import screen, some_rows
+from skbamm.search.scoring import task_criterion
+from skbamm.search.screening import Beginning, screen, some_rows
 from skbamm.search.starts import paths, starting_points
 from skbamm.space import Axis
 
@@ -129,12 +129,14 @@ class JointSolver:
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
         begin: list[float] | None = None,
+        near: Tensor | None = None,
         rough: bool = False,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
         """Search intervals by sl-BAMM.
 
         ``upper_loss`` takes the place of the criterion's own. Of many rows, ``begin`` takes the
         place of several starting points, and ``rough`` is content with a search on some.
+        ``near`` is where a search of like rows ended: this one begins there.
 
         Returns
         -------
@@ -144,15 +146,12 @@ class JointSolver:
         start : list of float
             The x of the starting point that the result grew from.
         """
-        target = torch.as_tensor(np.ascontiguousarray(self.task.target), device=self.device)
-        chosen = make_criterion(criterion, self.task.loss, target, self.weights)
-        if upper_loss is not None:
-            chosen = replace(chosen, loss=upper_loss, output_scale=None, root=False)
+        chosen = self.criterion(criterion, upper_loss)
         began = time.perf_counter()
 
         def on_some(rows, starts):
             # A row of some stands for several, but the penalty for as many rows as there are.
-            return self._glm(
+            return self.glm(
                 axes, rows, starts, n_rows / rows.n_rows,
                 criterion=chosen, bounds=self.penalties.bounds(axes),
             )  # fmt: skip
@@ -161,7 +160,9 @@ class JointSolver:
         limit = self.penalties.limit(
             axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
         )
-        if limit is None or begin is not None:
+        if near is not None:
+            first, step = Beginning(near[None], None, None, near[None]), _NEAR
+        elif limit is None or begin is not None:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
@@ -184,6 +185,10 @@ class JointSolver:
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
         self._metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
+
+    def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
+        """Return the criterion for this combination's folds."""
+        return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
 
     def _schedule(self, axes, problem, first: float):
         kinks = problem.absolute is not None
@@ -210,7 +215,7 @@ class JointSolver:
         if self.row_weights is not None:
             weights = weights.reweighted(self._factor(self.row_weights.rows))
         rows = self._make(self.matrix, self.task.target, weights, torch.float64)
-        problem = self._glm((), rows, 1)
+        problem = self.glm((), rows, 1)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
@@ -233,7 +238,7 @@ class JointSolver:
             adopt = False  # balanced classes are those of the weights, too
         return Solution(
             self.twin,
-            self.task.without_rows(),
+            self.task.without_rows(self.used[k]),
             (
                 np.ascontiguousarray(coef[:, :own], dtype=matrix.dtype),
                 np.ascontiguousarray(coef[:, -1], dtype=matrix.dtype),
@@ -285,7 +290,7 @@ class JointSolver:
             rough = self._problem(axes, len(x), torch.float32)
             few = self._some_rows()
             if few is not None:
-                y = solve_lower(self._glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
+                y = solve_lower(self.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
             first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
             y = first.y.double()
         problem = self._problem(axes, len(x), torch.float64)
@@ -326,9 +331,10 @@ class JointSolver:
             return problem
         if metric_dtype is not None:
             options["metric_rows"] = self.rows(metric_dtype)
-        return self._glm(axes, self.rows(dtype), starts, **options)
+        return self.glm(axes, self.rows(dtype), starts, **options)
 
-    def _glm(self, axes, rows, starts, factor=1.0, **options):
+    def glm(self, axes, rows, starts, factor=1.0, **options) -> GLMProblem:
+        """Return the problem of some rows, whatever the loss."""
         return GLMProblem(
             rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
             absolute=self.penalties.absolute(axes, rows, factor),
@@ -391,4 +397,4 @@ class JointSolver:
         if self.row_weights is not None:
             weights = weights.reweighted(self._factor(self.row_weights.folds[place, k]))
         matrix = pad_features(data.matrix, width)
-        return self._make(matrix, self.task.target[place], weights, dtype)
+        return self._make(matrix, self.task.target_of(k)[place], weights, dtype)

@@ -14,7 +14,7 @@ from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.result import Status
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
-from skbamm.criteria import Choice, Criterion, make_criterion
+from skbamm.criteria import Choice, Criterion
 from skbamm.folds import FoldWeights, draw_rows
 from skbamm.kernels import KernelBlock, KernelRidgeProblem
 from skbamm.losses import UpperLoss
@@ -22,6 +22,7 @@ from skbamm.models import KernelTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.data import FoldData, choose_device
 from skbamm.search.row_weights import RowWeights
+from skbamm.search.scoring import task_criterion
 from skbamm.search.starts import starting_points
 from skbamm.space import Axis
 
@@ -76,7 +77,8 @@ class KernelSolver:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
         self.weights = self._weights(n, self.splits)
-        self.values = {one.name: getattr(estimator, one.name) for one in twin.tunes(estimator)}
+        model = twin.model(estimator)
+        self.values = {one.name: getattr(model, one.name) for one in twin.tunes(estimator)}
         self._kernel = twin.kernel(estimator)
         self._blocks: list[KernelBlock] = []
         self._rows: dict[int, Any] = {}  # that each fold's models remember
@@ -122,11 +124,7 @@ class KernelSolver:
         that ended.
         """
         self._check_own_values(axes)
-        chosen = make_criterion(
-            criterion, self.task.loss, self._tensor(self.task.target), self.weights
-        )
-        if upper_loss is not None:
-            chosen = replace(chosen, loss=upper_loss, output_scale=None, root=False)
+        chosen = task_criterion(criterion, self.task, self.weights, self.used, upper_loss)
         began = time.perf_counter()
         x0 = self._tensor(starting_points(axes, _STARTS) if begin is None else [begin])
         few = self._some_rows()
@@ -181,7 +179,7 @@ class KernelSolver:
                 self._rows[k] = data.matrix[: len(data.train)]
         return Solution(
             self.twin,
-            self.task.without_rows(),
+            self.task.without_rows(self.used[k]),
             (dual, self._rows[k]),
             features,
             bool(np.isfinite(solutions.gradient_norm[s, k])) and not self._single,
@@ -278,7 +276,9 @@ class KernelSolver:
         )  # fmt: skip
         if self.row_weights is not None:
             weights = weights.reweighted(self._tensor(self.row_weights.folds[place, k]))
-        return KernelBlock.of_rows(self._kernel, data.matrix, self.task.target[place], weights)
+        return KernelBlock.of_rows(
+            self._kernel, data.matrix, self.task.target_of(k)[place], weights
+        )
 
 
 def _check_size(n: int, splits: list) -> None:

@@ -35,7 +35,8 @@ class Penalties:
 
     def set_values(self, estimator: Any) -> None:
         """Take the values that an estimator has."""
-        self.values = {one.name: getattr(estimator, one.name) for one in self.twin.tunes(estimator)}
+        model = self.twin.model(estimator)
+        self.values = {one.name: getattr(model, one.name) for one in self.twin.tunes(estimator)}
 
     def bounds(self, axes):
         """Return the ends of x, each of shape (h,)."""

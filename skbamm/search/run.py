@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
-from skbamm.models import NotApplicable
+from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions, may_begin_at_solution, own_fit, warm_fit
-from skbamm.search.data import as_matrix, feature_memory, transform_fold
+from skbamm.search.data import feature_memory
 from skbamm.search.joint import JointSolver
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
-from skbamm.search.solvers import FoldSolver, solver_of
+from skbamm.search.solver_maker import SolverMaker
+from skbamm.search.solvers import FoldSolver
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import profile, starting_points
-from skbamm.space import Axis, Combination, last_step
+from skbamm.space import Axis, Combination
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
 
@@ -87,15 +87,13 @@ class SearchRun:
         row_weights=None,
     ):  # fmt: skip
         self.space, self.settings = space, settings
-        self.X, self.y, self.splits = X, y, splits
-        self.fit_params, self.score_params = fit_params, score_params
+        self.X = X
         self.scorers, self.refit = scorers, refit
         self.bank, self.row_weights = bank, row_weights
         bank.row_weights = row_weights
         self.outcome = Outcome()
         self.began = time.perf_counter()
-        self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
-        self._matrix: Any = None
+        self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
         self._stopped: list[str] = []  # searches that did not end by themselves
@@ -144,7 +142,7 @@ class SearchRun:
 
     def _explore(self, combination: Combination) -> list[tuple[dict[str, Any], str]]:
         """Search one combination; return what to score, each with its stage."""
-        axes = combination.axes
+        axes = combination.all_axes
         if not axes:
             for group in _groups([combination]):
                 self._guard(partial(self._solve_grid, group))
@@ -159,8 +157,8 @@ class SearchRun:
         return [(_numbers(axes, x), stage) for x, stage in found]
 
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
-        axes, target, s = combination.axes, combination.target, self.settings
-        joint = self.solver(target, combination.params)
+        axes, target, s = combination.all_axes, combination.target, self.settings
+        joint = self.solver(target, combination.params, combination.map_axis)
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
@@ -199,69 +197,14 @@ class SearchRun:
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def solver(self, target, params) -> Any:
+    def solver(self, target, params, map_axis=None) -> Any:
         """Return the joint solver of a combination, or raise NotApplicable."""
-        if target.twin is None:
-            raise NotApplicable(target.reason)
-        if self.y is None:
-            raise NotApplicable("there is no target")
-        last = last_step(target.estimator)
-        try:
-            if hasattr(last, "_parameter_constraints"):  # scikit-learn's own have them
-                last._validate_params()
-        except ValueError as error:
-            raise NotApplicable(str(error)) from None
-        weight = self._sample_weight(target)
-        score_weight = self.score_params.get("sample_weight")
-        matrix, folds = self._data(target, params)
-        sample = matrix if folds is None else folds[0].matrix
-        sparse = not isinstance(sample, np.ndarray)
-        task = target.twin.task(last, self.y, weight, sparse)
-        joint = solver_of(target.twin)(
-            target.twin, last, task, matrix, folds, self.splits, weight,
-            None if score_weight is None else np.asarray(score_weight, dtype=float),
-            self.settings.device, self.settings.dtype, self.row_weights,
-        )  # fmt: skip
+        if map_axis is None:
+            joint = self.maker.make(target, params)
+        else:
+            joint = self.maker.make_map(target, params, map_axis)
         self.outcome.device = str(joint.device)
         return joint
-
-    def _data(self, target, params):
-        """Return the shared matrix, or each fold's transformed rows."""
-        if not target.prefix or len(target.estimator.steps) == 1:
-            if self._matrix is None:
-                self._matrix = as_matrix(self.X)
-            return self._matrix, None
-        transformers = target.estimator[:-1]
-        setting = candidate_key(
-            {name: v for name, v in params.items() if not name.startswith(target.prefix)}
-        )
-        if setting not in self._folds:
-            self._folds[setting] = [
-                transform_fold(transformers, self.X, self.y, train, test)
-                for train, test in self.splits
-            ]
-        return None, self._folds[setting]
-
-    def _sample_weight(self, target) -> np.ndarray | None:
-        """Return the sample weights that reach the last step, or raise NotApplicable."""
-        given = {name: value for name, value in self.fit_params.items() if value is not None}
-        if not given:
-            return None
-        name = f"{target.prefix}sample_weight"
-        if _routing_enabled() and target.prefix:
-            routed = process_routing(target.estimator, "fit", **given)
-            steps = [step for step, _ in target.estimator.steps]
-            if any(p for step in steps[:-1] for p in routed[step].values()):
-                raise NotApplicable("a transformer takes fit parameters")
-            given = {target.prefix + key: value for key, value in routed[steps[-1]].fit.items()}
-        if set(given) != {name}:
-            raise NotApplicable(f"fit parameters {sorted(given)} are for scikit-learn's own fits")
-        weight = np.asarray(given[name])
-        if weight.ndim != 1 or weight.dtype.kind not in "iufb" or not np.isfinite(weight).all():
-            raise NotApplicable("sample_weight is not a finite vector")
-        if (weight < 0).any():
-            raise NotApplicable("sample_weight has negative entries")
-        return weight.astype(float)
 
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None
@@ -284,8 +227,7 @@ class SearchRun:
             return
         begin, coef, intercept = solutions[0], np.mean(coefs, 0), np.mean(intercepts, 0)
         joint = self._solvers[key]
-        assert isinstance(joint, JointSolver)  # no others begin at a solution
-        if joint.folds is None:
+        if isinstance(joint, JointSolver) and joint.folds is None:
             tol, dtype = last.tol, coef.dtype
             full = coef.astype(float)
             if joint.task.fit_intercept:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+import torch
 from sklearn import metrics
 from sklearn.metrics._scorer import _PassthroughScorer
 
-from skbamm.criteria import Choice
+from skbamm.criteria import Choice, Criterion, make_criterion
+from skbamm.folds import FoldWeights
+from skbamm.losses import UpperLoss
 from skbamm.models import Task
 
 
@@ -142,6 +146,37 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
         return choice, f"refit names no metric; {choice} stands for all"
     why = f"scoring {_told(scorer)} has no differentiable criterion"
     return choice, f"{why}; {choice} stands for it"
+
+
+def task_criterion(
+    choice: str | Choice,
+    task: Task,
+    weights: FoldWeights,
+    splits: list[int],
+    upper_loss: UpperLoss | None = None,
+) -> Criterion:
+    """Return a criterion of the user's target, for models that may see another.
+
+    Parameters
+    ----------
+    choice : str or Choice
+    task : Task
+    weights : FoldWeights
+        Of the splits that are used.
+    splits : list of int
+        Their numbers.
+    upper_loss : UpperLoss, optional
+        Takes the place of the criterion's own.
+    """
+    seen = task.transformed
+    target = np.ascontiguousarray(task.target if seen is None else seen.y)
+    tensor = torch.as_tensor(target, device=weights.device)
+    criterion = make_criterion(choice, task.loss, tensor, weights)
+    if seen is not None:
+        criterion = criterion.behind(seen.inverses(splits))
+    if upper_loss is not None:
+        criterion = replace(criterion, loss=upper_loss, output_scale=None, root=False)
+    return criterion
 
 
 def check_criterion(criterion: str, task: Task) -> None:

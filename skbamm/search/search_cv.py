@@ -49,7 +49,9 @@ class BAMMSearchCV(BaseSearchCV):
         with squared losses (``C``), SGDClassifier and SGDRegressor with losses that have no kinks
         (``alpha``, ``l1_ratio``), KernelRidge with kernels "rbf", "laplacian" and "poly"
         (``alpha``, ``gamma``) and "linear" (``alpha``), and what :func:`skbamm.register_model`
-        adds, alone or as the last step of a Pipeline. Any other estimator works with lists.
+        adds, alone, in a OneVsRestClassifier (linear classifiers) or TransformedTargetRegressor,
+        or as the last step of a Pipeline, there also ``gamma`` of Nystroem and RBFSampler right
+        before a linear model. Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 

@@ -21,7 +21,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
-from skbamm.models import NotApplicable
+from skbamm.models import NotApplicable, last_step
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank
 from skbamm.search.partitions import MANY, inner_splits, more_partitions, trusted_splits
@@ -37,7 +37,7 @@ from skbamm.search.weighing_input import (
     user_weight,
 )
 from skbamm.search.weights_found import WeightsFound, history_of, mean_noise, mean_right
-from skbamm.space import Space, last_step, read_grid
+from skbamm.space import Space, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import has_fit_parameter
 
-from skbamm.space import last_step
+from skbamm.models import last_step
 
 
 def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:

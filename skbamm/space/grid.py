@@ -9,7 +9,17 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from skbamm.models import Hyperparameter, Twin, find_twin, supported
+from skbamm.models import (
+    FeatureMap,
+    Hyperparameter,
+    Twin,
+    find_feature_map,
+    find_twin,
+    has_transformers,
+    last_step,
+    step_prefix,
+    supported,
+)
 from skbamm.space.interval import Axis, as_interval, make_axis
 
 
@@ -22,7 +32,7 @@ class Target:
     estimator : estimator
         The user's estimator with the combination's parameters set.
     prefix : str
-        What parameter names of its last step begin with: "" or "step__".
+        What names of the model's parameters begin with, such as "" or "step__".
     twin : Twin or None
     reason : str
         Why there is no twin.
@@ -32,6 +42,53 @@ class Target:
     prefix: str
     twin: Twin | None
     reason: str
+
+    @property
+    def pipeline(self) -> Any:
+        """The pipeline with the model's transformers; None if there are none."""
+        return next((p for p in (self.estimator, self._wrapped) if has_transformers(p)), None)
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """That of the last transformer before the model."""
+        return find_feature_map(self.pipeline.steps[-2][1]) if self.pipeline else None
+
+    @property
+    def map_name(self) -> str:
+        """Name of the map's parameter in the grid; "" without a map."""
+        if self.feature_map is None:
+            return ""
+        inside = "" if self.pipeline is self.estimator else step_prefix(self.estimator)
+        outer = "" if self.pipeline is self.estimator else "regressor__"
+        step = self.pipeline.steps[-2][0]
+        return f"{inside}{outer}{step}__{self.feature_map.hyperparameter.name}"
+
+    @property
+    def fit_prefix(self) -> str:
+        """What names of fit parameters that reach the model begin with."""
+        return step_prefix(self.estimator) + step_prefix(self._wrapped)
+
+    @property
+    def _wrapped(self) -> Any:
+        return None if self.twin is None else self.twin.wrapped(last_step(self.estimator))
+
+    @property
+    def searchable(self) -> dict[str, Hyperparameter]:
+        """What an interval can be searched for: what is tuned, and what the map has."""
+        if self.feature_map is None or self.why_no_map():
+            return self.tuned
+        return {self.map_name: self.feature_map.hyperparameter, **self.tuned}
+
+    def why_no_map(self) -> str:
+        """Why the map's parameter cannot be searched; "" if it can."""
+        assert self.feature_map is not None
+        if self.twin is None:
+            return self.reason
+        if self.twin.family != "linear":
+            return "the model behind the feature map is not linear"
+        step = self.pipeline.steps[-2][1]
+        why = self.feature_map.mismatch(step)
+        return f"{type(step).__name__}: {why}" if why else ""
 
     @property
     def tuned(self) -> dict[str, Hyperparameter]:
@@ -53,11 +110,19 @@ class Combination:
     target : Target
     axes : tuple of Axis
         In the order of the twin's hyperparameters; empty if nothing is searched.
+    map_axis : Axis or None
+        Of the parameter of a feature map.
     """
 
     params: dict[str, Any]
     target: Target
     axes: tuple[Axis, ...] = ()
+    map_axis: Axis | None = None
+
+    @property
+    def all_axes(self) -> tuple[Axis, ...]:
+        """Those of the model, after that of a feature map."""
+        return self.axes if self.map_axis is None else (self.map_axis, *self.axes)
 
 
 @dataclass
@@ -78,7 +143,7 @@ class Space:
     @property
     def continuous(self) -> bool:
         """Whether any parameter is an interval."""
-        return any(c.axes for c in self.combinations)
+        return any(c.all_axes for c in self.combinations)
 
 
 def read_grid(estimator: Any, param_grid: Any) -> Space:
@@ -125,27 +190,30 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     intervals = {**explicit, **tuples}
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
-        tuned = target.tuned
+        found = target.searchable
         for name in intervals:
-            if name not in tuned:
+            if name not in found:
                 raise ValueError(_cannot_search(name, target))
-        axes = [make_axis(n, intervals[n], tuned[n]) for n in tuned if n in intervals]
-        yield Combination(params, target, tuple(axes))
+        axes = {n: make_axis(n, intervals[n], one) for n, one in found.items() if n in intervals}
+        map_axis = axes.pop(target.map_name, None)
+        yield Combination(params, target, tuple(axes.values()), map_axis)
 
 
 def _may_tune(target: Target, name: str) -> bool:
     """Whether the twin tunes this parameter, if perhaps not as the estimator is set."""
     if target.twin is None:
         return False
-    return name in [target.prefix + one.name for one in target.twin.hyperparameters]
+    names = [target.prefix + one.name for one in target.twin.hyperparameters]
+    return name in [*names, target.map_name]
 
 
 def _cannot_search(name: str, target: Target) -> str:
-    why = target.reason
+    why = target.why_no_map() if name == target.map_name else target.reason
     if not why:
-        only = ", ".join(map(repr, target.tuned))
-        why = f"of {type(last_step(target.estimator)).__name__} as it is set only {only} can be"
+        only = ", ".join(map(repr, target.searchable))
         assert target.twin is not None  # else there is a reason
+        model = target.twin.model(last_step(target.estimator))
+        why = f"of {type(model).__name__} as it is set only {only} can be"
         if enables := target.twin.enables(name.removeprefix(target.prefix)):
             why += f" ({enables} allows it)"
     return (
@@ -167,10 +235,13 @@ def _target(estimator, params, varied=frozenset()) -> Target:
     try:
         # As scikit-learn does before it sets them: a value may itself be an estimator.
         chosen = clone(estimator).set_params(**clone(params, safe=False))
-        last, prefix = last_step(chosen), ""
-        if last is not chosen:
-            prefix = f"{chosen.steps[-1][0]}__"
+        last = last_step(chosen)
         twin, reason = find_twin(last)
+        prefix = step_prefix(chosen)
+        if twin is not None:
+            prefix += twin.inside
+            if has_transformers(chosen) and has_transformers(twin.wrapped(last)):
+                twin, reason = None, "there are transformers before and inside of it"
         if twin is not None:
             own = [name for name in twin.path_parameters if prefix + name in varied]
             if own:
@@ -181,18 +252,9 @@ def _target(estimator, params, varied=frozenset()) -> Target:
     return Target(chosen, prefix, twin, reason)
 
 
-def last_step(estimator: Any) -> Any:
-    """Return the model itself, out of a pipeline if it is in one."""
-    from sklearn.pipeline import Pipeline
-
-    if type(estimator) is Pipeline:
-        return estimator.steps[-1][1]
-    return estimator
-
-
 def _plan_rows(grid, combinations) -> Iterator[dict[str, Any]]:
     for name in grid:
-        axis = next((axis for c in combinations for axis in c.axes if axis.name == name), None)
+        axis = next((axis for c in combinations for axis in c.all_axes if axis.name == name), None)
         row = {"parameter": name, "role": "enumerated", "low": None, "high": None}
         row |= {"scale": None, "reason": ""}
         targets = [c.target for c in combinations]

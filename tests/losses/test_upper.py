@@ -1,5 +1,6 @@
 """Losses of validation rows only: torch's values, and gradients that are those of the value."""
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import grad
@@ -9,10 +10,14 @@ from skbamm.losses import (
     BalancedLoss,
     BrierLoss,
     HalfSquaredLoss,
+    Inverse,
+    InverseLoss,
     LogisticLoss,
     LogLinkLoss,
     MultinomialLoss,
+    NormalisedLogisticLoss,
     PinballLoss,
+    behind_inverse,
 )
 
 from ..problems import torch_logistic, torch_multinomial
@@ -43,6 +48,17 @@ def brier(z, target):
     return ((torch.softmax(z, 1) - hot) ** 2).sum(1)
 
 
+def normalised(z, target):
+    p = torch.sigmoid(z)
+    own = (p * one_hot(target.long(), 3)[:, :, None]).sum(1)
+    return -(own / p.sum(1)).log()
+
+
+def cubic(z, target):
+    mean = z[:, 0] ** 3 + z[:, 0] * WIDTH**2
+    return (mean - target[:, None] ** 3) ** 2 / 2
+
+
 def balanced(reference):
     return lambda z, target: FACTOR.to(z.dtype)[target.long()][:, None] * reference(z, target)
 
@@ -61,6 +77,19 @@ def _cases():
     yield "balanced", loss, balanced(torch_logistic), two
     loss = BalancedLoss(MultinomialLoss(3), FACTOR, labels)
     yield "balanced, three classes", loss, balanced(torch_multinomial), three
+    loss = LogLinkLoss(HalfSquaredLoss())
+    yield "normalised", NormalisedLogisticLoss(3), normalised, three
+    # Of a cubic the smoothed inverse is exact.
+    loss = InverseLoss(HalfSquaredLoss(), lambda v: v**3, WIDTH, (-9.0, 9.0))
+    yield "inverse", loss, cubic, numbers
+    yield (
+        "link and inverse",
+        behind_inverse(
+            LogLinkLoss(HalfSquaredLoss()), Inverse(lambda v: 3 * v, WIDTH, (-9.0, 9.0))
+        ),
+        lambda z, t: 9 * (z[:, 0].exp() - t[:, None]) ** 2 / 2,
+        numbers,
+    )
     loss = LogLinkLoss(HalfSquaredLoss())
     yield "log link", loss, lambda z, t: (z[:, 0].exp() - t[:, None]) ** 2 / 2, numbers
 
@@ -149,3 +178,14 @@ def test_brier_of_log_odds_is_half_that_of_two_classes():
     expected, slopes, _ = two.evaluate(both, two.targets(target))
     torch.testing.assert_close(2 * value, expected)
     torch.testing.assert_close(2 * gradient, slopes[:, 1:])
+
+
+def test_an_inverse_goes_on_as_a_straight_line_where_it_is_not_finite():
+    loss = InverseLoss(HalfSquaredLoss(), np.sqrt, 1e-3, (1.0, 4.0))
+    z = torch.tensor([0.5, 2.0, -3.0], dtype=torch.float64).reshape(3, 1, 1)
+    value, gradient, _ = loss.evaluate(z, torch.zeros(3, 1, 1, dtype=torch.float64))
+    slope = 0.5 / 1.001**0.5
+    mean = torch.tensor([0.5**0.5, 2**0.5, 1.001**0.5 - slope * 4.001], dtype=torch.float64)
+    slopes = torch.tensor([0.5 / 0.5**0.5, 0.5 / 2**0.5, slope], dtype=torch.float64)
+    torch.testing.assert_close(value[:, 0], mean**2 / 2, rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradient[:, 0, 0], mean * slopes, rtol=1e-5, atol=0)

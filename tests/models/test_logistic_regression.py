@@ -13,7 +13,15 @@ from .conftest import TARGETS
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"solver": "liblinear"}, "solver='liblinear' penalises the intercept"),
+        (
+            {"solver": "liblinear", "l1_ratio": 1},
+            "solver='liblinear' penalises the intercept's absolute value; use solver='saga'",
+        ),
+        (
+            {"solver": "other"},
+            "solver='other' is not one of ['lbfgs', 'liblinear', 'newton-cg', "
+            "'newton-cholesky', 'sag', 'saga']",
+        ),
         ({"penalty": "l1"}, "penalty='l1' is deprecated; leave it out and use l1_ratio"),
         ({"penalty": "l2"}, "penalty='l2' is deprecated; leave it out and use l1_ratio"),
         ({"penalty": None}, "penalty=None is deprecated; leave it out and use l1_ratio"),
@@ -27,7 +35,9 @@ def test_mismatches(params, reason):
     assert find_twin(LogisticRegression(**params)) == (None, f"LogisticRegression: {reason}")
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"])
+@pytest.mark.parametrize(
+    "solver", ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"]
+)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_matches(solver, fit_intercept):
     estimator = LogisticRegression(

@@ -76,7 +76,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
         "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
-        "KernelRidge (alpha, gamma)"
+        "KernelRidge (alpha, gamma), OneVsRestClassifier and TransformedTargetRegressor around "
+        "such a model, and gamma of Nystroem and RBFSampler before a linear one"
     )
 
 

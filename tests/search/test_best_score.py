@@ -164,7 +164,7 @@ def test_every_score_of_a_list_for_ridge(scoring, regression):
 def test_every_score_of_a_list_beside_others(binary):
     grid = [
         {"C": [0.1, 10.0], "class_weight": [None, "balanced"], "fit_intercept": [True, False]},
-        {"C": [1.0], "solver": ["newton-cg", "liblinear"], "tol": [1e-9]},
+        {"C": [1.0], "solver": ["newton-cg", "liblinear"], "tol": [1e-10]},
     ]
     assert_grid_search_agrees(
         logistic(random_state=0), grid, *binary, cv=FOLDS, scoring=LOSS, served=False

@@ -67,10 +67,9 @@ def test_lists_without_the_penalty(three, own_fits):
 @pytest.mark.parametrize(
     "model, reason",
     [
-        (LogisticRegression(solver="liblinear"), "liblinear"),
         (LogisticRegression(l1_ratio=1.0, solver="liblinear", tol=0.1), "liblinear"),
     ],
-    ids=["intercept penalised", "lasso"],
+    ids=["intercept penalised"],
 )
 def test_what_is_left_to_scikit_learn(model, reason, binary, own_fits):
     search = search_over(model, {"C": LIST}, *binary, cv=CV, scoring=LOSS)

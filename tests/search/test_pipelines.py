@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -84,6 +84,20 @@ def test_numeric_features(data, transformers, values, request):
 def test_ridge_behind_a_scaler(values, regression):
     X, y = regression
     cv = KFold(4)
+    model = pipeline(StandardScaler(), model=ridge())
+    assert_grid_search_agrees(model, {"model__alpha": LIST}, X, y, cv=cv)
+    search = search_over(model, {"model__alpha": values}, X, y, cv=cv)
+    assert_true(search, X, y, cv=cv)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [TimeSeriesSplit(4), ShuffleSplit(3, train_size=0.3, test_size=0.2, random_state=0)],
+    ids=["time series", "some rows"],
+)
+def test_splits_that_do_not_share_their_rows(cv, values, regression):
+    """The target has another mean in each of them."""
+    X, y = regression
     model = pipeline(StandardScaler(), model=ridge())
     assert_grid_search_agrees(model, {"model__alpha": LIST}, X, y, cv=cv)
     search = search_over(model, {"model__alpha": values}, X, y, cv=cv)

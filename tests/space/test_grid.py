@@ -69,7 +69,7 @@ def test_a_tuple_on_a_model_without_a_twin_is_a_list():
 
 
 def test_a_tuple_on_what_a_mismatch_would_tune_is_a_list():
-    space = read_grid(LogisticRegression(solver="liblinear"), {"C": (1, 2)})
+    space = read_grid(LogisticRegression(solver="liblinear", l1_ratio=1), {"C": (1, 2)})
     assert params(space) == [{"C": 1}, {"C": 2}]
     assert "penalises the intercept" in plan(space)["C"]["reason"]
 
@@ -114,15 +114,15 @@ def test_lists_beside_an_interval_get_a_search_each():
 
 
 def test_a_list_of_grids_is_a_union():
-    grid = [{"C": (1e-3, 1e3)}, {"C": [1, 2]}, {"solver": ["liblinear"], "C": [3]}]
+    grid = [{"C": (1e-3, 1e3)}, {"C": [1, 2]}, {"l1_ratio": [1], "C": [3]}]
     space = read_grid(LogisticRegression(), grid)
-    assert params(space) == [{}, {"C": 1}, {"C": 2}, {"C": 3, "solver": "liblinear"}]
+    assert params(space) == [{}, {"C": 1}, {"C": 2}, {"C": 3, "l1_ratio": 1}]
     assert [c.axes for c in space.combinations] == [(C_AXIS,), (), (), ()]
     assert [c.target.twin is None for c in space.combinations] == [False, False, False, True]
     assert [(row["parameter"], row["role"]) for row in space.plan] == [
         ("C", "searched"),
         ("C", "joint grid"),
-        ("solver", "enumerated"),
+        ("l1_ratio", "enumerated"),
         ("C", "enumerated"),
     ]
 
@@ -234,10 +234,10 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
         (SVC(), {"C": Interval(1, 2)}, "C", "SVC has no differentiable twin"),
         (SVC(), {"C": stats.uniform(1, 2)}, "C", "SVC has no differentiable twin"),
         (
-            LogisticRegression(solver="liblinear"),
+            LogisticRegression(l1_ratio=1),
             {"C": Interval(1, 2)},
             "C",
-            "LogisticRegression: solver='liblinear' penalises the intercept",
+            "LogisticRegression: solver='lbfgs' has no L1 penalty; use solver='saga'",
         ),
         (Ridge(), {"tol": Interval(1, 2)}, "tol", "of Ridge as it is set only 'alpha' can be"),
         (
@@ -253,16 +253,17 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             "of Ridge as it is set only 'ridge__alpha' can be",
         ),
         (
-            TransformedTargetRegressor(Ridge()),
+            TransformedTargetRegressor(LassoLars()),
             {"regressor__alpha": Interval(1, 2)},
             "regressor__alpha",
-            "TransformedTargetRegressor has no differentiable twin",
+            "TransformedTargetRegressor: LassoLars has no differentiable twin",
         ),
         (
-            LogisticRegression(),
-            {"C": (1, 2), "solver": ["lbfgs", "liblinear"]},
+            LogisticRegression(solver="liblinear"),
+            {"C": (1, 2), "l1_ratio": [0, 1]},
             "C",
-            "LogisticRegression: solver='liblinear' penalises the intercept",
+            "LogisticRegression: solver='liblinear' penalises the intercept's absolute value; "
+            "use solver='saga'",
         ),
     ],
 )

@@ -1,0 +1,98 @@
+"""Any loss of a target, for models that predict what a transformer made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skbamm.losses.base import UpperLoss
+from skbamm.losses.log_link import LogLinkLoss
+
+
+class InverseLoss:
+    """Another loss at ``g(z)``, and of the target ``g(t)``.
+
+    g is smoothed: G is its mean over ``(z - width, z + width)``, by Simpson's rule. The slope of G
+    is a difference of two values, so that any function of NumPy's will do for g, one of many
+    pieces included, and of a smooth g with a small width it is its slope to the second order.
+    Where g is not finite, as that of a power transform may be, G goes on as a straight line.
+
+    Parameters
+    ----------
+    loss : UpperLoss
+    inverse : callable
+        g, a function of each number alone, of arrays of shape (n,).
+    width : float
+        In units of z.
+    seen : tuple of two floats
+        Ends of an interval, more than twice as wide as ``width``, on which g is finite.
+    """
+
+    def __init__(
+        self,
+        loss: UpperLoss,
+        inverse: Callable[[np.ndarray], np.ndarray],
+        width: float,
+        seen: tuple[float, float],
+    ):
+        self.loss, self.inverse, self.width = loss, inverse, width
+        self.n_outputs = loss.n_outputs
+        self._ends = seen[0] + width, seen[1] - width
+
+    def targets(self, target):
+        """Return what the loss makes of the user's targets."""
+        given = _apply(self.inverse, target.double().flatten().cpu().numpy())
+        return self.loss.targets(torch.as_tensor(given).to(target).reshape(target.shape))
+
+    def evaluate(self, z, target, u=None):
+        """Return value and gradient; of the Hessian no use is made."""
+        if u is not None:
+            raise NotImplementedError("a loss behind a link may not be convex: it is no lower loss")
+        at = z.detach().double().cpu().numpy().ravel()
+        mean, slope = self._smoothed(at)
+        beyond = np.isfinite(at) & ~np.isfinite(mean + slope)
+        if beyond.any():
+            end = at[beyond].clip(*self._ends)
+            mean[beyond], slope[beyond] = self._smoothed(end)
+            mean[beyond] += slope[beyond] * (at[beyond] - end)
+        value, gradient, _ = self.loss.evaluate(_like(mean, z), target)
+        return value, gradient * _like(slope, z), None
+
+    def _smoothed(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return G and its slope."""
+        around = np.concatenate([at - self.width, at, at + self.width])
+        low, middle, high = np.split(_apply(self.inverse, around), 3)
+        return (low + 4 * middle + high) / 6, (high - low) / (2 * self.width)
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """A map to the user's units, and what ``InverseLoss`` is to know of it."""
+
+    function: Callable[[np.ndarray], np.ndarray]
+    width: float
+    seen: tuple[float, float]
+
+
+def behind_inverse(loss: UpperLoss, inverse: Inverse) -> UpperLoss:
+    """Return the loss behind an inverse, which comes after the model's own link."""
+    known = (inverse.function, inverse.width, inverse.seen)
+    if isinstance(loss, LogLinkLoss):
+        return LogLinkLoss(InverseLoss(loss.loss, *known))
+    return InverseLoss(loss, *known)
+
+
+def _like(values: np.ndarray, z: Tensor) -> Tensor:
+    return torch.as_tensor(values.reshape(z.shape)).to(z)
+
+
+def _apply(inverse, values: np.ndarray) -> np.ndarray:
+    """Return the inverse of finite values; transformers refuse others."""
+    finite = np.isfinite(values)
+    with np.errstate(all="ignore"):
+        found = np.asarray(inverse(np.where(finite, values, 0.0)), dtype=np.float64)
+    return np.where(finite, found, np.nan)

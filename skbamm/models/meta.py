@@ -1,0 +1,74 @@
+"""What twins of meta-estimators have in common."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from skbamm.kernels.kernel import Kernel
+from skbamm.models.base import Factors, Twin
+
+Find = Callable[[Any], "tuple[Any, str]"]
+
+
+class MetaTwin(Twin):
+    """The twin of an estimator that fits clones of a model: what is tuned is the model's.
+
+    It has no warm starts: every fit makes new clones.
+
+    Parameters
+    ----------
+    find : callable
+        ``find_twin``.
+
+    Attributes
+    ----------
+    inner : Twin
+        The model's, of an instance that ``for_estimator`` returned.
+    """
+
+    hyperparameters = ()
+    family = "linear"
+    inner: Any = None
+
+    def __init__(self, find: Find):
+        self.find = find
+
+    @abstractmethod
+    def model(self, estimator: Any) -> Any:
+        """See ``Twin.model``."""
+
+    @abstractmethod
+    def prefix(self, estimator: Any) -> str:
+        """Return what names of the model's parameters begin with in the estimator."""
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        return self.find(self.model(estimator))[1]
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``."""
+        twin, (inner, _) = copy.copy(self), self.find(self.model(estimator))
+        twin.inner, twin.inside = inner, self.prefix(estimator)
+        for name in ("family", "hyperparameters", "path_parameters", "inverse", "mean_loss"):
+            if hasattr(inner, name):
+                setattr(twin, name, getattr(inner, name))
+        return twin
+
+    def tunes(self, estimator):
+        """See ``Twin.tunes``."""
+        return self.inner.tunes(self.model(estimator))
+
+    def enables(self, name):
+        """See ``Twin.enables``."""
+        return self.inner.enables(name)
+
+    def penalty(self, values: dict[str, Any]) -> Factors:
+        """See ``LinearTwin.penalty``."""
+        return self.inner.penalty(values)
+
+    def kernel(self, estimator: Any) -> Kernel:
+        """See ``KernelTwin.kernel``."""
+        return self.inner.kernel(self.model(estimator))

@@ -1,0 +1,214 @@
+"""Searches a parameter of a feature map together with the penalty of the model behind it.
+
+For each value of the map's parameter g the features are others, so the penalty is searched by
+``JointSolver`` on these features; the least F of that is a function of g alone. Since F is
+stationary in the penalty where that search ended, the slope of this function is F's own in g (the
+envelope theorem), through the features and through the models, by one multiplier and one pass. So
+a search along a line is enough. One loop over both variables would transform the rows as often as
+it takes steps, and that is most of the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, Status, solve_lower
+from skbamm.criteria import Choice, Criterion
+from skbamm.folds import FoldwiseRows
+from skbamm.glm import feature_slope, multiplier
+from skbamm.search.bank import FoldSolutions, Solution
+from skbamm.search.fold_maps import FoldMaps
+from skbamm.search.joint import JointSolver
+from skbamm.search.line_search import Point, next_place, scan_places
+from skbamm.space import Axis
+
+_SCAN, _MORE = 5, 12  # points to begin with, and more at most
+_KEPT = 3  # values whose features are kept
+_TOL = 1e-6  # decrement of the models that slopes are taken of
+
+
+class MapSolver:
+    """One combination's model over all folds, for all values of the map's parameter.
+
+    Parameters
+    ----------
+    axis : Axis
+        The map's.
+    maps : FoldMaps
+    make : callable
+        Maps a value and the folds' data to a JointSolver.
+    """
+
+    def __init__(self, axis: Axis, maps: FoldMaps, make: Callable[[float, list], JointSolver]):
+        self.axis, self.maps, self._make = axis, maps, make
+        self._joints: dict[float, JointSolver] = {}
+        self._polished: list[JointSolver] = []  # of each row that ``polish`` returned so far
+        self._scan = scan_places(*axis.bounds(), _SCAN)
+        first = self.at(self._scan[0])
+        self.task, self.used = first.task, first.used
+        self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
+
+    def at(self, place: float) -> JointSolver:
+        """Return the solver for a place on the map's axis."""
+        if place not in self._joints:
+            for old in list(self._joints)[: 1 - _KEPT]:
+                del self._joints[old]
+            value = self.axis.number(place)
+            self._joints[place] = self._make(value, self.maps.at(value))
+        return self._joints[place]
+
+    def search(
+        self,
+        axes: tuple[Axis, ...],
+        criterion: str | Choice,
+        *,
+        max_iter: int,
+        tol: float,
+        max_time: float | None,
+        upper_loss: Any = None,
+        begin: Any = None,
+    ) -> tuple[BilevelResult, Criterion, list[float]]:
+        """Search intervals, the map's first; see ``JointSolver.search``.
+
+        There are no learned weights here, so ``upper_loss`` and ``begin`` are None.
+        """
+        deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+        line = _Line(self, axes[1:], criterion, max_iter, tol, deadline)
+        status = Status.MAX_ITER
+        for place in self._scan:
+            line.add(place)
+            if line.late:
+                break
+        start = line.best
+        for _ in range(_MORE):
+            if line.late or line.best.value == torch.inf:
+                status = Status.MAX_TIME if line.late else Status.DIVERGED
+                break
+            line.take_slope()
+            further = next_place(line.points, *self.axis.bounds())
+            if further is None:
+                status = line.status
+                break
+            line.add(further)
+        return line.result(status), line.criterion, line.x(start)
+
+    def polish(
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+    ) -> FoldSolutions:
+        """Solve these x in all folds, in float64."""
+        parts = []
+        for place, *rest in x:
+            joint = self.at(place)
+            parts.append(joint.polish(axes[1:], [rest], None))
+            self._polished.append(joint)
+        return FoldSolutions.join(parts)
+
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
+        """Return row s of all that was polished, in the k-th used fold, as the bank keeps it."""
+        return self._polished[s].solution(solutions, s, k, features)
+
+    def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
+        """Return the slope of F along the map's axis, at a penalty x."""
+        joint = self.at(place)
+        assert joint.folds is not None
+        problem = joint.glm(axes, joint.rows(torch.float64), 1, criterion=criterion)
+        at = torch.tensor([x], dtype=torch.float64, device=joint.device)
+        y = solve_lower(problem, at, tol=_TOL).y
+        v = multiplier(problem, at, y)
+        upper = problem.directions(at, y, v, 0.0).upper
+        value = self.axis.number(place)
+        both = self._make(value, self.maps.with_slopes(joint.folds)).rows(torch.float64)
+        # Chunks are told apart by where they lie in their own fold.
+        slope = feature_slope(problem, FoldwiseRows(both.folds), y, v, upper)
+        moving = torch.tensor(place, dtype=torch.float64, requires_grad=True)
+        (unit,) = torch.autograd.grad(self.axis.value(moving), moving)
+        return slope * float(unit)
+
+
+class _Line:
+    """The least F over the penalty, as a function of the place on the map's axis."""
+
+    def __init__(self, solver: MapSolver, axes, criterion, max_iter, tol, deadline):
+        self.solver, self.axes, self._choice = solver, axes, criterion
+        self._options, self._deadline = {"max_iter": max_iter, "tol": tol}, deadline
+        self.points: list[Point] = []
+        self.criterion: Any = None
+        self._began = time.perf_counter()
+        self._history: dict[str, list] = {
+            name: [] for name in ("seconds", "upper", "kkt_residual", "x")
+        }
+
+    @property
+    def best(self) -> Point:
+        return min(self.points, key=lambda p: p.value)
+
+    @property
+    def late(self) -> bool:
+        return time.perf_counter() > self._deadline
+
+    @property
+    def status(self) -> Status:
+        """Of the best point's own search."""
+        found = self.best.found
+        return Status.CONVERGED if found is None else found.status
+
+    def x(self, point: Point) -> list[float]:
+        """Return the place and the penalty there."""
+        return [point.place, *([] if point.found is None else point.found.x.tolist())]
+
+    def add(self, place: float) -> None:
+        """Search the penalty for a place."""
+        self.points.append(self._searched(place) if self.axes else self._valued(place))
+        best = self.best
+        residual = 0.0 if best.found is None else max(best.found.kkt_residual)
+        self._history["seconds"].append(time.perf_counter() - self._began)
+        self._history["upper"].append(best.value)
+        self._history["kkt_residual"].append(residual)
+        self._history["x"].append(torch.tensor(self.x(best), dtype=torch.float64))
+
+    def take_slope(self) -> None:
+        """Find the slope of the best point."""
+        best = self.best
+        if best.slope is None:
+            place, *x = self.x(best)
+            best.slope = self.solver.slope(place, self.axes, x, self.criterion)
+
+    def result(self, status: Status) -> BilevelResult:
+        """Return the best point."""
+        best, none = self.best, torch.empty(0, dtype=torch.float64)
+        residual = (0.0, 0.0, 0.0) if best.found is None else best.found.kkt_residual
+        return BilevelResult(
+            torch.tensor(self.x(best), dtype=torch.float64), none, none, best.value, 0,
+            residual, status, len(self.points), self._history,
+        )  # fmt: skip
+
+    def _searched(self, place) -> Point:
+        joint = self.solver.at(place)
+        known = [p for p in self.points if p.value < torch.inf]
+        near = min(known, key=lambda p: abs(p.place - place)).found.x if known else None
+        left = None
+        if self._deadline < torch.inf:
+            left = max(self._deadline - time.perf_counter(), 0.0)
+        found, self.criterion, _ = joint.search(
+            self.axes, self._choice, max_time=left, near=near, **self._options
+        )
+        return Point(place, _finite(found.fun), None, found)
+
+    def _valued(self, place) -> Point:
+        """Return F for the estimator's own penalty."""
+        joint = self.solver.at(place)
+        self.criterion = joint.criterion(self._choice)
+        problem = joint.glm((), joint.rows(torch.float64), 1, criterion=self.criterion)
+        x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
+        y = solve_lower(problem, x, tol=_TOL).y
+        upper = problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum()
+        return Point(place, _finite(float(upper)))
+
+
+def _finite(value: float) -> float:
+    return value if value == value else torch.inf

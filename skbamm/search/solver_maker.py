@@ -1,0 +1,138 @@
+"""From a combination of the grid to the solver of its model in all folds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metadata_routing import _routing_enabled, process_routing
+
+from skbamm.models import NotApplicable, TransformedTarget, last_step
+from skbamm.search.data import FoldData, as_matrix, feature_memory, split_fold, transform_fold
+from skbamm.search.fold_maps import FoldMaps
+from skbamm.search.map_solver import MapSolver
+from skbamm.search.solvers import solver_of
+from skbamm.search.stand_in import candidate_key
+from skbamm.space import Axis
+
+
+class SolverMaker:
+    """Makes solvers, and keeps what several of them share.
+
+    Parameters
+    ----------
+    settings : Settings
+    X, y
+        The user's.
+    splits : list of (train, test)
+        Indices.
+    fit_params, score_params : dict
+        As scikit-learn routed them.
+    row_weights : RowWeights or None
+    """
+
+    def __init__(self, settings, X, y, splits, fit_params, score_params, row_weights):
+        self.settings, self.X, self.y, self.splits = settings, X, y, splits
+        self.fit_params, self.score_params = fit_params, score_params
+        self.row_weights = row_weights
+        self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
+        self._matrix: Any = None
+
+    def make(self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None) -> Any:
+        """Return the joint solver of a combination, or raise NotApplicable.
+
+        ``folds`` take the place of what the transformers would make of the rows.
+        """
+        twin = target.twin
+        if twin is None:
+            raise NotApplicable(target.reason)
+        if self.y is None:
+            raise NotApplicable("there is no target")
+        last = last_step(target.estimator)
+        for one in (last, twin.model(last)):
+            _check_parameters(one)
+        y = twin.transformed(last, self.y, self.splits) if twin.transforms_target else self.y
+        weight = self._sample_weight(target)
+        score_weight = self.score_params.get("sample_weight")
+        matrix = None
+        if folds is None:
+            matrix, folds = self._data(target, params, y)
+        sample = matrix if folds is None else folds[0].matrix
+        task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
+        return solver_of(twin)(
+            twin, last, task, matrix, folds, self.splits, weight,
+            None if score_weight is None else np.asarray(score_weight, dtype=float),
+            self.settings.device, self.settings.dtype, self.row_weights,
+        )  # fmt: skip
+
+    def make_map(self, target: Any, params: dict[str, Any], axis: Axis) -> MapSolver:
+        """Return the solver of a combination with a parameter of its feature map."""
+        last = last_step(target.estimator)
+        _check_parameters(target.pipeline.steps[-2][1])
+        if self.y is None:
+            raise NotApplicable("there is no target")
+        seen = [self.y] * len(self.splits)
+        if target.twin.transforms_target and target.pipeline is not target.estimator:
+            y = target.twin.transformed(last, self.y, self.splits)
+            seen = [y.of_split(k) for k in range(len(self.splits))]
+        maps = FoldMaps(target, self.X, seen, self.splits)
+        return MapSolver(axis, maps, lambda value, folds: self.make(target, params, folds))
+
+    def _data(self, target, params, y):
+        """Return the shared matrix, or each fold's rows, as its transformers make them."""
+        own_targets = isinstance(y, TransformedTarget) and not y.shared
+        if target.pipeline is None:
+            if self._matrix is None:
+                self._matrix = as_matrix(self.X)
+            if not own_targets:
+                return self._matrix, None
+            memory = feature_memory(self.X)
+            return None, [
+                split_fold(self._matrix, train, test, memory) for train, test in self.splits
+            ]
+        inside = target.pipeline is not target.estimator
+        setting = candidate_key(
+            {name: v for name, v in params.items() if not name.startswith(target.prefix)}
+        )
+        if setting not in self._folds:
+            self._folds[setting] = [
+                transform_fold(
+                    target.pipeline[:-1], self.X, y.of_split(k) if inside else self.y, *split
+                )
+                for k, split in enumerate(self.splits)
+            ]
+        folds: list[FoldData] = self._folds[setting]
+        return None, folds
+
+    def _sample_weight(self, target) -> np.ndarray | None:
+        """Return the sample weights that reach the model, or raise NotApplicable."""
+        given = {name: value for name, value in self.fit_params.items() if value is not None}
+        if not given:
+            return None
+        prefix = target.fit_prefix
+        name = f"{prefix}sample_weight"
+        if _routing_enabled() and target.twin.inside:
+            raise NotApplicable("metadata are routed through a meta-estimator")
+        if _routing_enabled() and prefix:
+            routed = process_routing(target.estimator, "fit", **given)
+            steps = [step for step, _ in target.estimator.steps]
+            if any(p for step in steps[:-1] for p in routed[step].values()):
+                raise NotApplicable("a transformer takes fit parameters")
+            given = {prefix + key: value for key, value in routed[steps[-1]].fit.items()}
+        if set(given) != {name}:
+            raise NotApplicable(f"fit parameters {sorted(given)} are for scikit-learn's own fits")
+        weight = np.asarray(given[name])
+        if weight.ndim != 1 or weight.dtype.kind not in "iufb" or not np.isfinite(weight).all():
+            raise NotApplicable("sample_weight is not a finite vector")
+        if (weight < 0).any():
+            raise NotApplicable("sample_weight has negative entries")
+        return weight.astype(float)
+
+
+def _check_parameters(estimator: Any) -> None:
+    """Raise NotApplicable if the estimator's own fit would refuse its parameters."""
+    try:
+        if hasattr(estimator, "_parameter_constraints"):  # scikit-learn's own have them
+            estimator._validate_params()
+    except ValueError as error:
+        raise NotApplicable(str(error)) from None
