@@ -103,9 +103,9 @@ class Face:
         """Return the face of these starts."""
         return self._of(lambda part: part[starts])
 
-    def entries(self, index: Tensor) -> Face:
-        """Return the face of these entries of y's last axis."""
-        return self._of(lambda part: part.expand(self.free.shape)[..., index])
+    def map(self, take: Callable[[Tensor], Tensor]) -> Face:
+        """Return the face of what ``take`` makes of tensors of the shape of y."""
+        return self._of(lambda part: take(part.expand(self.free.shape)))
 
     def _of(self, take: Callable[[Tensor], Tensor]) -> Face:
         return Face(

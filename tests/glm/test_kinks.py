@@ -48,8 +48,13 @@ MODELS = {
     "wide, both": (ElasticNet(l1_ratio=0.6, **TIGHT), X_WIDE, Y_WIDE, (0.1, 2.0)),
     "logistic": (clone(SAGA).set_params(l1_ratio=1.0), X_BINARY, Y_BINARY, (0.03, 0.1)),
     "logistic, both": (clone(SAGA).set_params(l1_ratio=0.4), X_BINARY, Y_BINARY, (0.03, 0.3)),
-}
-SQUARED = [name for name in MODELS if "logistic" not in name]
+    "multinomial": (clone(SAGA).set_params(l1_ratio=1.0), X_MULTI, Y_MULTI, (0.03, 0.3)),
+    "multinomial, both": (clone(SAGA).set_params(l1_ratio=0.4), X_MULTI, Y_MULTI, (0.03, 0.3)),
+    "multinomial, no intercept": (
+        clone(SAGA).set_params(l1_ratio=0.8, fit_intercept=False), X_MULTI, Y_MULTI, (0.1, 0.3),
+    ),
+}  # fmt: skip
+SQUARED = [name for name, model in MODELS.items() if not hasattr(model[0], "C")]
 
 
 def solved(problem, x, tol=1e-10):
@@ -106,8 +111,9 @@ def test_features_that_are_free_are_enough(name, sparse, monkeypatch):
     torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7 * float(expected.abs().max()))
 
 
-def test_where_too_many_are_free_conjugate_gradients_serve(monkeypatch):
-    estimator, X, y, splits, _ = parts("elastic net")
+@pytest.mark.parametrize("name", ["elastic net", "multinomial, both"])
+def test_where_too_many_are_free_conjugate_gradients_serve(name, monkeypatch):
+    estimator, X, y, splits, _ = parts(name)
     x = log_values(0.1, 1.0)
     expected = solved(model_problem(estimator, X, y, splits, starts=2), x)
     monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
@@ -116,19 +122,16 @@ def test_where_too_many_are_free_conjugate_gradients_serve(monkeypatch):
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("name", ["lasso", "elastic net"])
+@pytest.mark.parametrize("name", ["lasso", "elastic net", "multinomial", "multinomial, both"])
 def test_weights_are_repeated_rows(name):
     estimator, X, y, splits, values = parts(name)
     times = np.random.default_rng(0).integers(1, 4, len(y))
     rows = np.repeat(np.arange(len(y)), times)
     place = [np.flatnonzero(np.isin(rows, train)) for train, _ in splits]
     x = log_values(*values)
-    weighted = model_problem(
-        estimator, X, y, splits, starts=len(values), sample_weight=times.astype(float), moments=True
-    )
-    repeated = model_problem(
-        estimator, X[rows], y[rows], [(p, p) for p in place], starts=len(values), moments=True
-    )
+    options = {"starts": len(values), "moments": name in SQUARED}
+    weighted = model_problem(estimator, X, y, splits, sample_weight=times.astype(float), **options)
+    repeated = model_problem(estimator, X[rows], y[rows], [(p, p) for p in place], **options)
     got, expected = solved(weighted, x), solved(repeated, x)
     torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()))
 
@@ -146,7 +149,13 @@ def upper_of_own(estimator, X, y, splits, **params):
     return total / len(splits)
 
 
-@pytest.mark.parametrize("name", ["lasso", "elastic net", "logistic, both", "wide"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lasso", "elastic net", "logistic, both", "wide", "multinomial, both",
+        "multinomial, no intercept",
+    ],
+)  # fmt: skip
 def test_hypergradients_are_those_of_scikit_learns_solutions(name):
     """Inside a face F is smooth; the support is the same on both sides of the difference."""
     estimator, X, y, splits, values = parts(name)
