@@ -17,7 +17,7 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.follow import Faces
-from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
@@ -170,7 +170,7 @@ class GramMetric:
 
     def one(self, face):
         """Return the metric that stays on a face."""
-        return Submatrix(self.gram, self._mean, face)
+        return face_matrix(self.gram, self._mean, face)
 
     def product(self, direction):
         """Return the matrices, not their inverses, times a direction."""

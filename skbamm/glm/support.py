@@ -12,7 +12,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
 from skbamm.glm.follow import Faces
-from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.groups import face_matrix
 
 _MOST = 1000  # entries that may be free in any column
 
@@ -67,9 +67,8 @@ class SupportMetric:
         strength = (1 - self.mu) * self.problem.mean_strength(self.x)
         take = Entries(self._index, self.joint)
         assert self._gram is not None
-        return Columns(
-            Submatrix(self._gram, take(strength.expand_as(self.y)), face.map(take)), take
-        )
+        matrix = face_matrix(self._gram, take(strength.expand_as(self.y)), face.map(take))
+        return Columns(matrix, take)
 
     def _cover(self, face: Face) -> bool:
         """Make Gram matrices of all that is free, if that is not too much."""
@@ -200,7 +199,7 @@ class Columns:
     take : Entries
     """
 
-    def __init__(self, inner: Submatrix, take: Entries):
+    def __init__(self, inner: Any, take: Entries):
         self.inner, self.take = inner, take
 
     def on(self, face: Face) -> Columns:

@@ -10,6 +10,7 @@ from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
+from skbamm.models.multi_task import MultiTaskElasticNetTwin, MultiTaskLassoTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
@@ -21,6 +22,8 @@ _TWINS: dict[type, Twin] = {
         RidgeClassifierTwin(),
         LassoTwin(),
         ElasticNetTwin(),
+        MultiTaskLassoTwin(),
+        MultiTaskElasticNetTwin(),
         LogisticRegressionTwin(),
         PoissonTwin(),
         GammaTwin(),
