@@ -283,7 +283,7 @@ def model_problem(
     if bounds is not None:
         bounds = tuple(torch.tensor([end], dtype=torch.float64) for end in bounds)
     options = {"criterion": criterion, "bounds": bounds, "mean_loss": twin.mean_loss}
-    options["absolute"] = absolute
+    options |= {"absolute": absolute, "grouped": twin.grouped}
     if moments:
         return LeastSquaresProblem(rows, strength, starts, **options)
     return GLMProblem(rows, task.loss, strength, starts, **options)

@@ -110,6 +110,9 @@ class DenseRows(ChunkedRows):
         rows = slice(start, stop) if self._index is None else self._index[start:stop]
         return _Block(self.X[rows].to(self.dtype), self._right)
 
+    def _dense(self, start, stop):
+        return self._block(start, stop).X
+
 
 class _Block:
     """Some rows in the working precision."""

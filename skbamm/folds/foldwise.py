@@ -111,6 +111,14 @@ class FoldwiseRows:
         ]
         return torch.cat(parts, 1)
 
+    def joint_gram(self, coefficients, function, entries, known):
+        """See ``Rows.joint_gram``."""
+        parts = [
+            rows.joint_gram(coefficients[:, :, k : k + 1], function, entries, known)
+            for k, rows in enumerate(self.folds)
+        ]
+        return torch.cat(parts, 1)
+
     def diagonal(self, coefficients, function):
         """Return the diagonal of ``gram``."""
         parts = [

@@ -9,6 +9,7 @@ a chunk at a time, which costs next to nothing beside the products.
 from __future__ import annotations
 
 import copy
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -130,6 +131,28 @@ class Rows(Protocol):
         """
         ...
 
+    def joint_gram(
+        self, coefficients: Tensor, function: RowFunction, entries: Tensor, known: int
+    ) -> Tensor:
+        """Return rows and columns of the matrix ``sum_i H_i (x) x_i x_i'``: it couples outputs.
+
+        Parameters
+        ----------
+        coefficients : Tensor of shape (1, S, K, m, p)
+        function : callable
+            As in ``sweep``; what it returns first are the m columns of H, each (n, m, C).
+        entries : Tensor of int of shape (f,)
+            Which coefficients, by their place among the m p of a column; first those that are
+            known, then others, both in order.
+        known : int
+            So many columns are not needed.
+
+        Returns
+        -------
+        Tensor of shape (S, K, f, f - known), float64
+        """
+        ...
+
     def diagonal(self, coefficients: Tensor, function: RowFunction) -> Tensor:
         """Return the diagonals of ``gram`` without sharing or limit, (S, K, m, p)."""
         ...
@@ -209,6 +232,10 @@ class ChunkedRows:
         """Return the matrix of one chunk."""
         raise NotImplementedError
 
+    def _dense(self, start: int, stop: int) -> Tensor:
+        """Return the same as a dense matrix, (n, d)."""
+        raise NotImplementedError
+
     def sweep(self, coefficients, function, kept=None):
         """See ``Rows.sweep``."""
         shape = coefficients.shape
@@ -226,6 +253,39 @@ class ChunkedRows:
 
         ranges = self._ranges(len(slopes))
         return merge(over_chunks(ranges, self.device, work)).result(shape)
+
+    def joint_gram(self, coefficients, function, entries, known):
+        """See ``Rows.joint_gram``."""
+        _, S, K, m, p = shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+        f, feature = len(entries), entries % p
+        old, new = ((entries[part] // p).tolist() for part in (slice(known), slice(known, f)))
+        runs = [*_runs(old, m, 0), *_runs(new, m, known)]  # entries of the same output
+
+        def work(ranges):
+            total = torch.zeros(S * K, f, f - known, dtype=torch.float64, device=self.device)
+            for start, stop in ranges:
+                z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
+                columns = function(z, self._chunk(start, stop, S))[0]
+                X = self._dense(start, stop).T
+                if self.fit_intercept:
+                    X = torch.cat([X, X.new_ones(1, X.shape[1])])
+                X = X[feature]
+                left = torch.empty_like(X)
+                for output, begin, end in runs[m:]:
+                    # What lies below the diagonal is known once all columns are.
+                    for k, weights in enumerate(columns[output].permute(2, 1, 0)):
+                        for other, first, last in runs[: m + output + 1]:
+                            torch.mul(X[first:last], weights[other], out=left[first:last])
+                        part = left[:end] @ X[begin:end].T
+                        total[k, :end, begin - known : end - known] += part
+            return total
+
+        total = sum(over_chunks(self._ranges(len(slopes) + f), self.device, work))
+        for _, begin, end in runs[m:]:
+            above = total[:, known:begin, begin - known : end - known]
+            total[:, begin:end, : begin - known] = above.mT
+        return total.view(S, K, f, f - known)
 
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
@@ -270,3 +330,9 @@ class ChunkedRows:
             target, train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T, known,
             slice(start, stop), slice(0, self.weights.n_folds),
         )  # fmt: skip
+
+
+def _runs(outputs: list[int], m: int, first: int) -> list[tuple[int, int, int]]:
+    """Return each output and where its entries begin and end; the first is at ``first``."""
+    ends = [first + bisect_left(outputs, output) for output in range(m + 1)]
+    return list(zip(range(m), ends[:-1], ends[1:], strict=True))

@@ -105,6 +105,10 @@ class SparseRows(ChunkedRows):
             self._blocks[start] = _Block(self._tensor(rows), self._tensor(rows.T.tocsr()))
         return self._blocks[start]
 
+    def _dense(self, start, stop):
+        X = torch.as_tensor(self.X[start:stop].toarray())
+        return X.to(self.device, self.dtype)
+
     def _tensor(self, matrix):
         values = torch.as_tensor(matrix.data).to(self.dtype)
         parts = [np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices)]

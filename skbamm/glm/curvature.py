@@ -17,8 +17,8 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.follow import Faces
-from skbamm.glm.submatrix import Submatrix
-from skbamm.glm.support import SupportMetric
+from skbamm.glm.groups import face_matrix
+from skbamm.glm.support import JointSupport, SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
@@ -31,6 +31,50 @@ _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram ma
 
 def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric for ``problem`` (a GLMProblem) near ``(x, y)``."""
+    if problem.absolute is not None:
+        if problem.loss.couples_outputs:
+            return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
+        if problem.y_shape[-1] > _DENSE_LIMIT:
+            return SupportMetric(problem, x, y, mu, _weights(problem, mu), _dense_metric)
+    return _dense_metric(problem, x, y, mu)
+
+
+def _weights(problem, mu: float):
+    """Return the diagonal of the losses' Hessian, as ``Rows.gram`` takes it."""
+    loss, upper = problem.loss, problem.criterion.loss if mu else None
+
+    def weights(z, chunk):
+        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
+        if upper is not None:
+            above = upper.diagonal(upper.curvature(z[0], chunk.target))
+            out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
+        return [out], []
+
+    return weights
+
+
+def _columns(problem, mu: float):
+    """Return the columns of the losses' Hessian, as ``Rows.joint_gram`` takes them."""
+    loss, upper = problem.loss, problem.criterion.loss if mu else None
+
+    def columns(z, chunk):
+        W, V = chunk.train[:, None], chunk.validation[:, None]
+        found, curvature = [], loss.curvature(z[0], chunk.target)
+        for output in range(loss.n_outputs):
+            unit = torch.zeros_like(z[0])
+            unit[:, output] = 1
+            out = W * loss.hessian(curvature, unit)
+            if upper is not None:
+                above = upper.hessian(upper.curvature(z[0], chunk.target), unit)
+                out.mul_(1 - mu).add_(V * above, alpha=mu)
+            found.append(out)
+        return found, []
+
+    return columns
+
+
+def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
+    """Return a metric of all coefficients."""
     loss = problem.loss
     S, K, m, p = problem.y_shape
     n = problem.rows.n_rows
@@ -40,21 +84,12 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
-    upper = problem.criterion.loss if mu else None
-
-    def weights(z, chunk):
-        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
-        if upper is not None:
-            above = upper.diagonal(upper.curvature(z[0], chunk.target))
-            out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
-        return [out], []
+    weights = _weights(problem, mu)
 
     if p > _DENSE_LIMIT:
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
-        metric = _conjugate(problem, x, y, mu, inner, 1.0)
-        few = problem.absolute is not None and not loss.couples_outputs
-        return SupportMetric(problem, x, y, mu, weights, metric) if few else metric
+        return _conjugate(problem, x, y, mu, inner, 1.0)
     # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
     # few will do where conjugate gradients put right what they leave out.
     least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
@@ -135,7 +170,7 @@ class GramMetric:
 
     def one(self, face):
         """Return the metric that stays on a face."""
-        return Submatrix(self.gram, self._mean, face)
+        return face_matrix(self.gram, self._mean, face)
 
     def product(self, direction):
         """Return the matrices, not their inverses, times a direction."""

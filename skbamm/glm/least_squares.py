@@ -22,7 +22,7 @@ class LeastSquaresProblem(Penalty):
     Parameters
     ----------
     rows : Rows
-    strength, starts, criterion, bounds, mean_loss, absolute, limit
+    strength, starts, criterion, bounds, mean_loss, absolute, limit, grouped
         As for ``GLMProblem``.
     """
 
@@ -38,11 +38,12 @@ class LeastSquaresProblem(Penalty):
         mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
+        grouped: bool = False,
     ):
         self.moments = fold_moments(rows) if moments is None else moments
         self.train, self.validation, self._centre, self._target_centre = self.moments
         K, m, p = self.train.cross.shape
-        super().__init__(strength, rows, bounds, mean_loss, absolute, limit)
+        super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
         self.rows, self.criterion = rows, criterion
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
@@ -72,7 +73,7 @@ class LeastSquaresProblem(Penalty):
             upper=shares,
             lower=lower + self.value(x, y),
             grad_y=grad_y,
-            residual_v=hessian_v + strength * v - grad_upper,
+            residual_v=hessian_v + strength * v + self.bend(x, y, v, mu) - grad_upper,
             upper_lag=self.criterion.slopes(shares) * (v * slope).sum((2, 3)),
             grad_x=self.grad_x(x, y, v, mu, shares),
         )
@@ -98,6 +99,7 @@ class LeastSquaresProblem(Penalty):
             self.rows, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds, moments=self.moments,
             mean_loss=self.mean_loss, absolute=self.absolute, limit=self.limit,
+            grouped=self.grouped,
         )  # fmt: skip
 
     def coefficients(self, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The penalty of generalised linear models: squares and absolute values of the slopes."""
+"""The penalty of generalised linear models: squares and absolute values, or norms, of slopes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.faces import Face
+from skbamm.bilevel.faces import Face, sides, sizes
 from skbamm.folds import Rows
 
 Strength = Callable[[Tensor], Tensor]
@@ -43,6 +43,9 @@ class Penalty:
         Maps x to kappa, like ``strength``; zero where there is none.
     limit : callable, optional
         A further projection of x.
+    grouped : bool, default=False
+        Whether the norm of all outputs' coefficients of a feature stands in the place of their
+        absolute values.
     """
 
     second_order, hessian_jumps = True, False
@@ -57,7 +60,9 @@ class Penalty:
         mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
+        grouped: bool = False,
     ):
+        self.grouped = grouped
         # With absolute values, for so many coefficients may become free at a time.
         self._n_rows = rows.n_rows
         self.strength, self.absolute = strength, absolute
@@ -80,19 +85,28 @@ class Penalty:
         value = 0.5 * (self.mean_strength(x) * y * y).sum((2, 3))
         if self.absolute is None:
             return value
-        return value + (self.mean_absolute(x) * y.abs()).sum((2, 3))
+        return value + (self.mean_absolute(x) * sizes(y, self.grouped)).sum((2, 3))
 
     def slope(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Tensor:
         """Return phi's gradient where y is not zero, given that of what has no kinks."""
         if self.absolute is None:
             return gradient
-        return gradient + (1 - mu) * self.mean_absolute(x) * torch.sign(y)
+        return gradient + (1 - mu) * self.mean_absolute(x) * sides(y, self.grouped)
+
+    def bend(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Tensor | float:
+        """Return the Hessian of the norms, where they are not zero, times v."""
+        if self.absolute is None or not self.grouped:
+            return 0.0
+        size, side = sizes(y, True), sides(y, True)
+        across = torch.where(size > 0, (1 - mu) * self.mean_absolute(x) / size, 0.0)
+        return across * (v - side * (side * v).sum(-2, keepdim=True))
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
         """Return the coefficients that may move, and their signs."""
         if self.absolute is None:
             return None
-        return Face.at(y, gradient, (1 - mu) * self.mean_absolute(x), self._n_rows)
+        kink = (1 - mu) * self.mean_absolute(x)
+        return Face.at(y, gradient, kink, self._n_rows, self.grouped)
 
     def project(self, x: Tensor) -> Tensor:
         """Clip x to its bounds, and put it where its limit lets it be."""
@@ -108,7 +122,7 @@ class Penalty:
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares: only the penalty sees x, so no pass is needed."""
         y, v = y.double(), v.double()
-        factors = [y] if self.absolute is None else [y, torch.sign(y)]
+        factors = [y] if self.absolute is None else [y, sides(y, self.grouped)]
         maps = [self.strength] if self.absolute is None else [self.strength, self.absolute]
         slopes = self.criterion.slopes(upper)
         S, K = slopes.shape

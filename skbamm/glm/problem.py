@@ -45,7 +45,7 @@ class GLMProblem(Penalty):
         Lower and upper bounds of x, each of shape (h,).
     metric_rows : Rows, optional
         The same rows in the precision in which iterative metrics are good enough.
-    mean_loss, absolute, limit
+    mean_loss, absolute, limit, grouped
         As for ``Penalty``.
     """
 
@@ -62,8 +62,9 @@ class GLMProblem(Penalty):
         mean_loss: MeanLoss = False,
         absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
+        grouped: bool = False,
     ):
-        super().__init__(strength, rows, bounds, mean_loss, absolute, limit)
+        super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.hessian_jumps = getattr(loss, "hessian_jumps", False)
@@ -103,6 +104,7 @@ class GLMProblem(Penalty):
         shares = self.criterion.shares(average)
         strength = (1 - mu) * self.mean_strength(x)  # (S, K, 1 or m, p)
         grad_y, residual_v = products[0] + strength * y64, products[1] + strength * v64
+        residual_v = residual_v + self.bend(x, y64, v64, mu)
         slope = self.slope(x, y64, grad_y, mu)  # v is zero where y stays at zero
         return Directions(
             upper=shares,
@@ -169,5 +171,5 @@ class GLMProblem(Penalty):
             self.rows, self.loss, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds,
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,
-            absolute=self.absolute, limit=self.limit,
+            absolute=self.absolute, limit=self.limit, grouped=self.grouped,
         )  # fmt: skip

@@ -1,7 +1,9 @@
-"""The metric of many features of which few have coefficients."""
+"""The metric of many coefficients of which few are not zero."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,9 +12,9 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
 from skbamm.glm.follow import Faces
-from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.groups import face_matrix
 
-_MOST = 1000  # features that may be free in any column
+_MOST = 1000  # entries that may be free in any column
 
 
 class SupportMetric:
@@ -26,15 +28,27 @@ class SupportMetric:
     mu : float
     weights : callable
         What the Gram matrices are weighted by, as ``Rows.gram`` takes it.
-    dense : Curvature
-        The metric where more than some features are free.
+    dense : callable
+        Maps ``(problem, x, y, mu)`` to the metric where more than some features are free.
     """
 
-    def __init__(self, problem: Any, x: Tensor, y: Tensor, mu: float, weights, dense: Any):
+    joint = False  # whether a matrix is of all outputs together
+
+    def __init__(
+        self, problem: Any, x: Tensor, y: Tensor, mu: float, weights: Callable, dense: Callable
+    ):
         self.problem, self.x, self.y, self.mu = problem, x, y, mu
-        self.weights, self.dense = weights, dense
+        self.weights, self._make_dense = weights, dense
+        self._dense: Any = None
         self._index = torch.empty(0, dtype=torch.int64, device=y.device)
         self._gram: Tensor | None = None
+
+    @property
+    def dense(self):
+        """The metric where more than some features are free, made when it is needed first."""
+        if self._dense is None:
+            self._dense = self._make_dense(self.problem, self.x, self.y, self.mu)
+        return self._dense
 
     def within(self, face: Face) -> FaceMetric:
         """Return the metric of a face."""
@@ -50,23 +64,32 @@ class SupportMetric:
         """Return the metric that stays on a face; None if that is of too many features."""
         if not self._cover(face):
             return None
-        index, strength = self._index, (1 - self.mu) * self.problem.mean_strength(self.x)
+        strength = (1 - self.mu) * self.problem.mean_strength(self.x)
+        take = Entries(self._index, self.joint)
         assert self._gram is not None
-        return Columns(Submatrix(self._gram, strength[..., index], face.entries(index)), index)
+        matrix = face_matrix(self._gram, take(strength.expand_as(self.y)), face.map(take))
+        return Columns(matrix, take)
 
     def _cover(self, face: Face) -> bool:
         """Make Gram matrices of all that is free, if that is not too much."""
-        free = face.free.flatten(0, 2).any(0)
+        free = self._somewhere(face.free)
+        free[0] |= not bool(free.any())  # a matrix has one row at least
         if int(free.sum()) > _MOST:
             return False
         if not bool(torch.isin(torch.nonzero(free).flatten(), self._index).all()):
-            used = free | (self.y != 0).flatten(0, 2).any(0)
-            if self.problem.rows.fit_intercept:
-                used[-1] = True
-            self._index = torch.nonzero(used).flatten()
-            rows = self.problem.rows.features(self._index)
-            self._gram = rows.gram(self.y[None][..., self._index], self.weights, False, rows.n_rows)
+            self._grow(free | self._somewhere(self.y != 0))
         return True
+
+    def _somewhere(self, chosen: Tensor) -> Tensor:
+        """Return which entries are chosen in some column, in one dimension."""
+        return chosen.flatten(0, 2).any(0)
+
+    def _grow(self, used: Tensor) -> None:
+        """Make the matrices of what is used."""
+        self._index = torch.nonzero(used).flatten()
+        rows = self.problem.rows.features(self._index)
+        point = self.y[None][..., self._index]
+        self._gram = rows.gram(point, self.weights, False, rows.n_rows)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Apply the metric without a face."""
@@ -74,24 +97,25 @@ class SupportMetric:
 
     def select(self, starts):
         """Return the metric of these starts."""
-        y = self.y[starts]
-        problem = self.problem.select(starts)
-        chosen = SupportMetric(
-            problem, self.x[starts], y, self.mu, self.weights, self.dense.select(starts)
+        chosen = copy.copy(self)
+        chosen.problem, chosen.x, chosen.y = (
+            self.problem.select(starts),
+            self.x[starts],
+            self.y[starts],
         )
-        if self._gram is not None:
-            chosen._index, chosen._gram = self._index, self._gram[starts]
+        chosen._dense = self._dense and self._dense.select(starts)
+        chosen._gram = None if self._gram is None else self._gram[starts]
         return chosen
 
     def at(self, x, y):
         """Return the metric for another point; the Gram matrices stay until others are needed."""
-        problem, gram = self.problem, self._gram
-        if len(x) != problem.shape[0]:
-            problem = problem.select([0] * len(x))
-            gram = None if gram is None else gram[:1].expand(len(x), *gram.shape[1:])
-        y = y.to(problem.rows.dtype)
-        other = SupportMetric(problem, x, y, self.mu, self.weights, self.dense.at(x, y))
-        other._index, other._gram = self._index, gram
+        other = copy.copy(self)
+        if len(x) != self.problem.shape[0]:
+            other.problem = self.problem.select([0] * len(x))
+            if self._gram is not None:
+                other._gram = self._gram[:1].expand(len(x), *self._gram.shape[1:])
+        other.x, other.y = x, y.to(self.problem.rows.dtype)
+        other._dense = self._dense and self._dense.at(other.x, other.y)
         return other
 
     def outworn(self, slow):
@@ -99,31 +123,93 @@ class SupportMetric:
         return slow
 
 
+class JointSupport(SupportMetric):
+    """The same where the Hessian couples the outputs: its rows and columns that are free.
+
+    ``weights`` are the columns of the loss's Hessian, as ``Rows.joint_gram`` takes them.
+    """
+
+    joint = True
+
+    def _somewhere(self, chosen):
+        return chosen.flatten(2).flatten(0, 1).any(0)
+
+    def _grow(self, used):
+        p, known = self.y.shape[-1], len(self._index)
+        used[self._index] = False  # these have their columns
+        self._index = torch.cat([self._index, torch.nonzero(used).flatten()])
+        features, place = torch.unique(self._index % p, return_inverse=True)
+        rows, point = self.problem.rows.features(features), self.y[None][..., features]
+        entries = self._index // p * len(features) + place
+        new = rows.joint_gram(point, self.weights, entries, known)
+        if self._gram is None:
+            self._gram = new[:, :, None]
+            self._see_shifts(self._gram)
+            return
+        below = new[:, :, None, :known].mT
+        left = torch.cat([self._gram, below], -2)
+        self._index, order = torch.sort(self._index)
+        self._gram = torch.cat([left, new[:, :, None]], -1)[..., order, :][..., order]
+
+    def _see_shifts(self, gram: Tensor) -> None:
+        """Let the matrices see a common shift of the intercepts, which a softmax does not.
+
+        The intercepts are free: all of them are in the matrices from the beginning.
+        """
+        if self.problem.rows.fit_intercept:
+            p = self.y.shape[-1]
+            places = torch.nonzero(self._index % p == p - 1).flatten()
+            size = torch.diagonal(gram, dim1=-2, dim2=-1)[..., places].mean(-1)
+            gram[..., places[:, None], places] += size[..., None, None] / len(places)
+
+
+class Entries:
+    """Takes some entries of tensors of the shape of y, (S, K, m, p).
+
+    Parameters
+    ----------
+    index : Tensor of int
+        Of the last axis; or, if ``joint``, of the last two as one.
+    joint : bool
+    """
+
+    def __init__(self, index: Tensor, joint: bool):
+        self.index, self.joint = index, joint
+
+    def __call__(self, t: Tensor) -> Tensor:
+        """Return the entries, (..., m or 1, f)."""
+        return self._flat(t)[..., self.index]
+
+    def put(self, like: Tensor, values: Tensor) -> Tensor:
+        """Return a tensor like another one with these entries, and zero elsewhere."""
+        out = torch.zeros_like(like)
+        self._flat(out)[..., self.index] = values
+        return out
+
+    def _flat(self, t: Tensor) -> Tensor:
+        return t.flatten(-2)[..., None, :] if self.joint else t
+
+
 class Columns:
-    """A face's metric of some features only, outside of which nothing is free.
+    """A face's metric of some entries only, outside of which nothing is free.
 
     Parameters
     ----------
     inner : FaceMetric
-    index : Tensor of int
-        These features, and the intercept.
+    take : Entries
     """
 
-    def __init__(self, inner: Submatrix, index: Tensor):
-        self.inner, self.index = inner, index
+    def __init__(self, inner: Any, take: Entries):
+        self.inner, self.take = inner, take
 
     def on(self, face: Face) -> Columns:
         """Return the metric of another face with the same free entries."""
-        return Columns(self.inner.on(face.entries(self.index)), self.index)
+        return Columns(self.inner.on(face.map(self.take)), self.take)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients; zero for the others."""
-        out = torch.zeros_like(residuals)
-        out[..., self.index] = self.inner.solve(residuals[..., self.index])
-        return out
+        return self.take.put(residuals, self.inner.solve(self.take(residuals)))
 
     def step(self, y: Tensor) -> Tensor:
         """See ``Submatrix.step``."""
-        out = torch.zeros_like(y)
-        out[..., self.index] = self.inner.step(y[..., self.index])
-        return out
+        return self.take.put(y, self.inner.step(self.take(y)))

@@ -223,12 +223,16 @@ class LinearTwin(Twin):
     mean_loss : bool or "rows"
         Whether the penalty stands beside the weighted mean of the losses, and not beside their
         sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
+    grouped : bool
+        Whether norms of all outputs' coefficients of a feature stand in the place of their
+        absolute values.
     """
 
     family = "linear"
     hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
     inverse: bool = False
     mean_loss: MeanLoss = False
+    grouped: bool = False
 
     @abstractmethod
     def penalty(self, values: dict[str, Any]) -> Factors:

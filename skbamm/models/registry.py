@@ -13,7 +13,11 @@ from skbamm.models.feature_maps import FEATURE_MAPS
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
+<<<<<<< HEAD
 from skbamm.models.one_vs_rest import OneVsRestTwin
+=======
+from skbamm.models.multi_task import MultiTaskElasticNetTwin, MultiTaskLassoTwin
+>>>>>>> h1
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
 from skbamm.models.transformed_target import TransformedTargetTwin
@@ -26,6 +30,8 @@ _TWINS: dict[type, Twin] = {
         RidgeClassifierTwin(),
         LassoTwin(),
         ElasticNetTwin(),
+        MultiTaskLassoTwin(),
+        MultiTaskElasticNetTwin(),
         LogisticRegressionTwin(),
         PoissonTwin(),
         GammaTwin(),

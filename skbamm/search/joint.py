@@ -325,7 +325,8 @@ class JointSolver:
             problem = LeastSquaresProblem(
                 rows, self.penalties.strength(axes, rows), starts,
                 absolute=self.penalties.absolute(axes, rows),
-                moments=self._moments, mean_loss=self.twin.mean_loss, **options,
+                moments=self._moments, mean_loss=self.twin.mean_loss, grouped=self.twin.grouped,
+                **options,
             )  # fmt: skip
             self._moments = problem.moments
             return problem
@@ -338,7 +339,7 @@ class JointSolver:
         return GLMProblem(
             rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
             absolute=self.penalties.absolute(axes, rows, factor),
-            mean_loss=self.twin.mean_loss, **options,
+            mean_loss=self.twin.mean_loss, grouped=self.twin.grouped, **options,
         )  # fmt: skip
 
     def _weights(self, n, splits) -> FoldWeights:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from skbamm.glm import penalty_divisor
-from skbamm.models import LinearTwin, NotApplicable, Task
+from skbamm.models import LinearTwin, Task
 from skbamm.search.starts import EmptyLimit, empty_slopes
 
 
@@ -53,8 +53,6 @@ class Penalties:
         given = self._factors(axes, torch.zeros(1, len(axes), dtype=torch.float64))
         if given.absolutes is None:
             return None
-        if self.task.loss.couples_outputs:
-            raise NotApplicable("classes that share a softmax have no L1 penalty here")
         return self._part(axes, rows, factor, "absolutes")
 
     def _part(self, axes, rows, factor, part):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.bilevel.faces import sizes
 from skbamm.space import Axis
 
 _SECOND = 3  # points of every interval but the first
@@ -76,7 +77,7 @@ def empty_slopes(problem) -> Tensor:
     empty.absolute = lambda x: penalised * _HUGE
     free.absolute = None
     _, gradient = free.lower(x, solve_lower(empty, x, tol=1e-6).y)
-    return (gradient.double() * penalised).abs().amax((0, 2, 3))
+    return sizes(gradient.double() * penalised, problem.grouped).amax((0, 2, 3))
 
 
 class EmptyLimit:

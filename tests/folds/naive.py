@@ -59,6 +59,18 @@ def weight_function(z, chunk):
     return [(chunk.train + chunk.validation)[:, None] * torch.sigmoid(z[0])], []
 
 
+def columns_function(z, chunk):
+    """A row function that gives the columns of symmetric matrices that mix the outputs."""
+    weight = (chunk.train + 2 * chunk.validation)[:, None]
+    a = torch.sigmoid(z[0])
+    columns = []
+    for output in range(a.shape[1]):
+        column = -a * a[:, output : output + 1]
+        column[:, output] += 2 + a[:, output]
+        columns.append(weight * column)
+    return columns, []
+
+
 def sweep(X, target, weights, coefficients, function):
     """Return what ``Rows.sweep`` should."""
     back, sums = _apply(X, target, weights, coefficients, function)
@@ -75,6 +87,14 @@ def gram(X, target, weights, coefficients, function, share=False):
     if share:
         w = w.mean(3, keepdim=True)
     return torch.einsum("np,nmsk,nq->skmpq", X, w, X)
+
+
+def joint_gram(X, target, weights, coefficients, function):
+    """Return the whole matrix of which ``Rows.joint_gram`` gives a part."""
+    _, S, K, m, p = coefficients.shape
+    columns = torch.stack(_apply(X, target, weights, coefficients, function)[0])
+    columns = columns.view(m, -1, m, S, K)
+    return torch.einsum("np,cndsk,nq->skdpcq", X, columns, X).reshape(S, K, m * p, m * p)
 
 
 def _apply(X, target, weights, coefficients, function):

@@ -31,6 +31,8 @@ def test_every_fold_sees_its_own_matrix(make):
     y = coefficients(2, 3, 2, 2, D + 1)
     products, sums = rows.sweep(y, naive.row_function)
     gram = rows.gram(y[:1], naive.weight_function, False, N)
+    entries = torch.arange(2 * (D + 1))
+    joint = rows.joint_gram(y[:1], naive.columns_function, entries, 3)
     diagonal = rows.diagonal(y[:1], naive.weight_function)
     for k, part in enumerate(parts):
         own = y[:, :, k : k + 1]
@@ -40,6 +42,8 @@ def test_every_fold_sees_its_own_matrix(make):
             torch.testing.assert_close(got[:, k : k + 1], one)
         one = part.gram(own[:1], naive.weight_function, False, N)
         torch.testing.assert_close(gram[:, k : k + 1], one)
+        both = part.joint_gram(own[:1], naive.columns_function, entries, 3)
+        torch.testing.assert_close(joint[:, k : k + 1], both)
         torch.testing.assert_close(
             diagonal[:, k : k + 1], torch.diagonal(one, dim1=-2, dim2=-1), rtol=1e-10, atol=1e-12
         )

@@ -42,9 +42,21 @@ def check(X, target, splits, options, *, fit_intercept=True, S=2, m=3, rows=None
         got = rows.gram(y, naive.weight_function, share, len(target))
         expected = naive.gram(X, target, expected_weights, y, naive.weight_function, share)
         torch.testing.assert_close(got, expected, **close)
+    expected = naive.joint_gram(X, target, expected_weights, y, naive.columns_function)
+    check_joint(rows, y, expected, close)
     got = rows.diagonal(y, naive.weight_function)
     expected = naive.gram(X, target, expected_weights, y, naive.weight_function)
     torch.testing.assert_close(got, torch.diagonal(expected, dim1=-2, dim2=-1), **close)
+
+
+def check_joint(rows, y, expected, close):
+    """Compare columns of some entries with those of the whole matrix."""
+    size = expected.shape[-1]
+    known, new = torch.arange(0, size, 3), torch.arange(1, size, 3)
+    for first, other in ((known[:0], torch.arange(size)), (known, new), (new, known), (new, new)):
+        entries = torch.cat([first, other])
+        got = rows.joint_gram(y, naive.columns_function, entries, len(first))
+        torch.testing.assert_close(got, expected[..., entries, :][..., other], **close)
 
 
 def check_kept(rows):

@@ -12,6 +12,8 @@ from sklearn.linear_model import (
     ElasticNet,
     Lasso,
     LogisticRegression,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
     SGDClassifier,
     SGDRegressor,
 )
@@ -19,6 +21,7 @@ from sklearn.linear_model import (
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.faces import Face
 from skbamm.glm import curvature
+from skbamm.glm.groups import GroupMatrix
 from skbamm.glm.submatrix import Submatrix
 from skbamm.glm.support import SupportMetric
 
@@ -37,6 +40,7 @@ from ..problems import (
 from .conftest import three_folds
 
 X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_state=0)
+Y_WIDE_TWO = np.column_stack([Y_WIDE, X_WIDE[:, 3] * 50 - Y_WIDE[::-1]])
 TIGHT = {"tol": 1e-12, "max_iter": 1_000_000}
 SAGA = LogisticRegression(solver="saga", tol=1e-9, max_iter=20_000, random_state=0)
 MODELS = {
@@ -48,8 +52,20 @@ MODELS = {
     "wide, both": (ElasticNet(l1_ratio=0.6, **TIGHT), X_WIDE, Y_WIDE, (0.1, 2.0)),
     "logistic": (clone(SAGA).set_params(l1_ratio=1.0), X_BINARY, Y_BINARY, (0.03, 0.1)),
     "logistic, both": (clone(SAGA).set_params(l1_ratio=0.4), X_BINARY, Y_BINARY, (0.03, 0.3)),
-}
-SQUARED = [name for name in MODELS if "logistic" not in name]
+    "multi-task lasso": (MultiTaskLasso(**TIGHT), X_REG, Y_TWO, (0.5, 5.0, 20.0)),
+    "multi-task, both": (MultiTaskElasticNet(l1_ratio=0.7, **TIGHT), X_REG, Y_TWO, (0.1, 2.0)),
+    "multi-task, one": (MultiTaskElasticNet(**TIGHT), X_REG, Y_REG[:, None], (0.1, 2.0)),
+    "multi-task, wide": (MultiTaskLasso(**TIGHT), X_WIDE, Y_WIDE_TWO, (2.0, 20.0)),
+    "multi-task, no intercept": (
+        MultiTaskLasso(fit_intercept=False, **TIGHT), X_REG, Y_TWO, (1.0, 10.0),
+    ),
+    "multinomial": (clone(SAGA).set_params(l1_ratio=1.0), X_MULTI, Y_MULTI, (0.03, 0.3)),
+    "multinomial, both": (clone(SAGA).set_params(l1_ratio=0.4), X_MULTI, Y_MULTI, (0.03, 0.3)),
+    "multinomial, no intercept": (
+        clone(SAGA).set_params(l1_ratio=0.8, fit_intercept=False), X_MULTI, Y_MULTI, (0.1, 0.3),
+    ),
+}  # fmt: skip
+SQUARED = [name for name, model in MODELS.items() if not hasattr(model[0], "C")]
 
 
 def solved(problem, x, tol=1e-10):
@@ -106,8 +122,9 @@ def test_features_that_are_free_are_enough(name, sparse, monkeypatch):
     torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7 * float(expected.abs().max()))
 
 
-def test_where_too_many_are_free_conjugate_gradients_serve(monkeypatch):
-    estimator, X, y, splits, _ = parts("elastic net")
+@pytest.mark.parametrize("name", ["elastic net", "multinomial, both"])
+def test_where_too_many_are_free_conjugate_gradients_serve(name, monkeypatch):
+    estimator, X, y, splits, _ = parts(name)
     x = log_values(0.1, 1.0)
     expected = solved(model_problem(estimator, X, y, splits, starts=2), x)
     monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
@@ -116,19 +133,18 @@ def test_where_too_many_are_free_conjugate_gradients_serve(monkeypatch):
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("name", ["lasso", "elastic net"])
+@pytest.mark.parametrize(
+    "name", ["lasso", "elastic net", "multi-task, both", "multinomial", "multinomial, both"]
+)
 def test_weights_are_repeated_rows(name):
     estimator, X, y, splits, values = parts(name)
     times = np.random.default_rng(0).integers(1, 4, len(y))
     rows = np.repeat(np.arange(len(y)), times)
     place = [np.flatnonzero(np.isin(rows, train)) for train, _ in splits]
     x = log_values(*values)
-    weighted = model_problem(
-        estimator, X, y, splits, starts=len(values), sample_weight=times.astype(float), moments=True
-    )
-    repeated = model_problem(
-        estimator, X[rows], y[rows], [(p, p) for p in place], starts=len(values), moments=True
-    )
+    options = {"starts": len(values), "moments": name in SQUARED}
+    weighted = model_problem(estimator, X, y, splits, sample_weight=times.astype(float), **options)
+    repeated = model_problem(estimator, X[rows], y[rows], [(p, p) for p in place], **options)
     got, expected = solved(weighted, x), solved(repeated, x)
     torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()))
 
@@ -146,14 +162,20 @@ def upper_of_own(estimator, X, y, splits, **params):
     return total / len(splits)
 
 
-@pytest.mark.parametrize("name", ["lasso", "elastic net", "logistic, both", "wide"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lasso", "elastic net", "logistic, both", "wide", "multinomial, both",
+        "multinomial, no intercept", "multi-task lasso", "multi-task, both", "multi-task, one",
+    ],
+)  # fmt: skip
 def test_hypergradients_are_those_of_scikit_learns_solutions(name):
     """Inside a face F is smooth; the support is the same on both sides of the difference."""
     estimator, X, y, splits, values = parts(name)
     criterion = "squared_error" if name in SQUARED else "log_loss"
     problem = model_problem(estimator, X, y, splits, criterion=criterion, moments=name in SQUARED)
     value, h = values[-1] * 1.02, 1e-4
-    ratio = None if isinstance(estimator, Lasso) else estimator.l1_ratio
+    ratio = None if isinstance(estimator, Lasso | MultiTaskLasso) else estimator.l1_ratio
     x = log_values(value)
     if ratio is not None:
         x = torch.cat([x, torch.tensor([[ratio]], dtype=torch.float64)], 1)
@@ -252,6 +274,31 @@ def test_a_step_lowers_the_model_and_never_raises_it(problem):
     if size > 1e-6:
         assert gain > 0
     assert not bool(lift(step)[~face.free].any())
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 6))
+def test_a_step_of_groups_lowers_the_model_with_their_norms(seed, m, p):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(8, p))
+    gram = torch.as_tensor(A.T @ A / 8 + 0.1 * np.eye(p))
+    y = torch.as_tensor(rng.normal(size=(m, p)) * (rng.uniform(size=p) < 0.6))
+    smooth = torch.as_tensor(3 * rng.normal(size=(m, p)))
+    kink = torch.as_tensor(rng.uniform(0.1, 2, size=(1, p)) * (rng.uniform(size=p) < 0.8))
+    face = Face.at(y[None, None], smooth[None, None], kink[None, None], 100, grouped=True)
+    none = torch.zeros(1, 1, 1, p, dtype=torch.float64)
+    step = GroupMatrix(gram[None, None, None], none, face).step(y[None, None])[0, 0]
+
+    def model(u):
+        change = u - y
+        curved = 0.5 * (change * (change @ gram)).sum()
+        return (smooth * change).sum() + curved + (kink * u.norm(dim=0)).sum()
+
+    gain = float(model(y) - model(y - step))
+    assert gain >= -1e-9
+    if float(face.slope.abs().max()) > 1e-6:
+        assert gain > 0
+    assert not bool(step[~face.free[0, 0]].any())
 
 
 def test_what_a_step_puts_at_zero_is_there_exactly():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import (
     LogisticRegression,
+    MultiTaskElasticNet,
     Ridge,
     RidgeClassifier,
     SGDClassifier,
@@ -26,6 +27,7 @@ TARGETS = {
 # Every kind of estimator with every kind of target it takes.
 CASES = [
     *((Ridge, name) for name in ("vector", "column", "two outputs", "integers")),
+    *((MultiTaskElasticNet, name) for name in ("column", "two outputs")),
     *((RidgeClassifier, name) for name in ("binary", "three classes")),
     *((LogisticRegression, name) for name in ("binary", "three classes")),
     *((LinearSVC, name) for name in ("binary", "three classes")),

@@ -73,6 +73,7 @@ def test_every_reason_names_the_estimator():
 def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
+        "MultiTaskLasso (alpha), MultiTaskElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
         "TweedieRegressor (alpha), LinearSVC (C), LinearSVR (C), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
