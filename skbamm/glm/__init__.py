@@ -3,5 +3,19 @@
 from skbamm.glm.least_squares import LeastSquaresProblem
 from skbamm.glm.penalty import MeanLoss, penalty_divisor
 from skbamm.glm.problem import GLMProblem
+from skbamm.glm.profiled import ProfiledProblem
 
-__all__ = ["GLMProblem", "LeastSquaresProblem", "MeanLoss", "penalty_divisor"]
+__all__ = [
+    "GLMProblem",
+    "LeastSquaresProblem",
+    "MeanLoss",
+    "ProfiledProblem",
+    "glm_problem",
+    "penalty_divisor",
+]
+
+
+def glm_problem(rows, loss, *args, **options) -> GLMProblem:
+    """Return the problem of a loss; its parameters are those of ``GLMProblem``."""
+    kind = ProfiledProblem if hasattr(loss, "least_scale") else GLMProblem
+    return kind(rows, loss, *args, **options)

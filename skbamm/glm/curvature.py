@@ -40,16 +40,9 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
-    upper = problem.criterion.loss if mu else None
-
-    def weights(z, chunk):
-        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
-        if upper is not None:
-            above = upper.diagonal(upper.curvature(z[0], chunk.target))
-            out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
-        return [out], []
 
     if p > _DENSE_LIMIT:
+        weights = problem.hessian_weights(y, mu)
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
         metric = _conjugate(problem, x, y, mu, inner, 1.0)
@@ -60,6 +53,7 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
     limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
+    weights = problem.hessian_weights(y[chosen], mu)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
     metric = GramMetric(problem, gram, x, mu)
     if not conjugate:

@@ -2,7 +2,7 @@
 
 from skbamm.losses.absolute import PinballLoss
 from skbamm.losses.balanced import BalancedLoss
-from skbamm.losses.base import PointwiseLoss, UpperLoss
+from skbamm.losses.base import PointwiseLoss, ScaledLoss, UpperLoss
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
     ExpectedErrorLoss,
@@ -10,6 +10,7 @@ from skbamm.losses.bounded import (
     OutlierLoss,
 )
 from skbamm.losses.brier import BrierLoss
+from skbamm.losses.concomitant_huber import ConcomitantHuberLoss
 from skbamm.losses.huber import HuberLoss
 from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
@@ -26,6 +27,7 @@ __all__ = [
     "BalancedLoss",
     "BoundedSquaredLoss",
     "BrierLoss",
+    "ConcomitantHuberLoss",
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
     "HuberLoss",
@@ -39,6 +41,7 @@ __all__ = [
     "OutlierLoss",
     "PinballLoss",
     "PointwiseLoss",
+    "ScaledLoss",
     "SquaredEpsilonInsensitiveLoss",
     "SquaredHingeLoss",
     "TweedieLoss",

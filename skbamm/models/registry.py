@@ -7,6 +7,7 @@ from typing import Any
 
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.huber import HuberTwin
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
@@ -25,6 +26,7 @@ _TWINS: dict[type, Twin] = {
         PoissonTwin(),
         GammaTwin(),
         TweedieTwin(),
+        HuberTwin(),
         LinearSVCTwin(),
         LinearSVRTwin(),
         SGDClassifierTwin(),

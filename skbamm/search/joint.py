@@ -17,7 +17,7 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
-from skbamm.glm import GLMProblem, LeastSquaresProblem
+from skbamm.glm import LeastSquaresProblem, glm_problem
 from skbamm.losses import HalfSquaredLoss, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
@@ -27,6 +27,7 @@ from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.screening import screen, some_rows
 from skbamm.search.starts import paths, starting_points
+from skbamm.search.training_rows import training_rows
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -231,12 +232,14 @@ class JointSolver:
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         if self.row_weights is not None and self.task.class_weight is not None:
             adopt = False  # balanced classes are those of the weights, too
+        statistics = self.twin.statistics(self.task, partial(training_rows, self, k, coef))
         return Solution(
             self.twin,
             self.task.without_rows(),
             (
                 np.ascontiguousarray(coef[:, :own], dtype=matrix.dtype),
                 np.ascontiguousarray(coef[:, -1], dtype=matrix.dtype),
+                *statistics,
             ),
             features,
             bool(adopt),
@@ -329,7 +332,7 @@ class JointSolver:
         return self._glm(axes, self.rows(dtype), starts, **options)
 
     def _glm(self, axes, rows, starts, factor=1.0, **options):
-        return GLMProblem(
+        return glm_problem(
             rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
             absolute=self.penalties.absolute(axes, rows, factor),
             mean_loss=self.twin.mean_loss, **options,

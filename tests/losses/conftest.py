@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.losses import (
+    ConcomitantHuberLoss,
     HalfSquaredLoss,
     HuberLoss,
     LogisticLoss,
@@ -62,6 +63,14 @@ def _tweedie(power):
     return reference
 
 
+def _concomitant_huber(z, target):
+    """Half of what HuberRegressor sums, of epsilon 1.2 and a scale a column, in torch."""
+    scale = torch.linspace(0.5, 3, COLUMNS).to(z.dtype)
+    ratio = ((z[:, 0] - target[:, None]) / scale).abs()
+    huber = torch.where(ratio < 1.2, ratio**2, 2.4 * ratio - 1.44)
+    return scale * (1 + huber) / 2
+
+
 def _cases():
     yield "logistic", LogisticLoss(), torch_logistic, torch.arange(N) % 2
     yield "multinomial", MultinomialLoss(3), torch_multinomial, torch.arange(N) % 3
@@ -74,6 +83,8 @@ def _cases():
     yield "modified hubers", ModifiedHuberLoss(3), torch_modified_huber, torch.arange(N) % 3
     for epsilon in (0.5, 3.0):
         yield f"huber {epsilon}", HuberLoss(epsilon), torch_huber(epsilon), torch.linspace(-3, 3, N)
+    loss = ConcomitantHuberLoss(1.2).at(torch.linspace(0.5, 3, COLUMNS).double())
+    yield "huber with a scale", loss, _concomitant_huber, torch.linspace(-3, 3, N)
     for epsilon in (0.0, 1.0):
         loss = SquaredEpsilonInsensitiveLoss(epsilon)
         reference = torch_squared_epsilon_insensitive(epsilon)
