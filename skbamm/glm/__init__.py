@@ -1,6 +1,7 @@
 """Generalised linear models with closed-form derivatives, over all folds at once."""
 
 from skbamm.glm.least_squares import LeastSquaresProblem
+from skbamm.glm.narrowing import solve_narrowing
 from skbamm.glm.penalty import MeanLoss, penalty_divisor
 from skbamm.glm.problem import GLMProblem
 from skbamm.glm.profiled import ProfiledProblem
@@ -12,6 +13,7 @@ __all__ = [
     "ProfiledProblem",
     "glm_problem",
     "penalty_divisor",
+    "solve_narrowing",
 ]
 
 

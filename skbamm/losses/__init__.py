@@ -11,6 +11,8 @@ from skbamm.losses.bounded import (
 )
 from skbamm.losses.brier import BrierLoss
 from skbamm.losses.concomitant_huber import ConcomitantHuberLoss
+from skbamm.losses.epsilon_insensitive import EpsilonInsensitiveLoss
+from skbamm.losses.hinge import HingeLoss
 from skbamm.losses.huber import HuberLoss
 from skbamm.losses.log_link import LogLinkLoss
 from skbamm.losses.logistic import LogisticLoss
@@ -18,6 +20,7 @@ from skbamm.losses.modified_huber import ModifiedHuberLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
+from skbamm.losses.smoothed import Smoothed
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
 from skbamm.losses.squared_hinge import SquaredHingeLoss
@@ -28,8 +31,10 @@ __all__ = [
     "BoundedSquaredLoss",
     "BrierLoss",
     "ConcomitantHuberLoss",
+    "EpsilonInsensitiveLoss",
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
+    "HingeLoss",
     "HuberLoss",
     "LogLinkLoss",
     "LogisticLoss",
@@ -42,6 +47,7 @@ __all__ = [
     "PinballLoss",
     "PointwiseLoss",
     "ScaledLoss",
+    "Smoothed",
     "SquaredEpsilonInsensitiveLoss",
     "SquaredHingeLoss",
     "TweedieLoss",

@@ -17,8 +17,8 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
-from skbamm.glm import LeastSquaresProblem, glm_problem
-from skbamm.losses import HalfSquaredLoss, UpperLoss
+from skbamm.glm import LeastSquaresProblem, glm_problem, solve_narrowing
+from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
@@ -298,6 +298,9 @@ class JointSolver:
         brief = problem.hessian_jumps and self.rows(torch.float64).n_coefficients > _MOMENTS_LIMIT
         most = _MIXED_ITER if brief else _FINAL_ITER
         finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, max_iter=most)
+        if isinstance(self.task.loss, Smoothed):
+            # Which rows are near a kink, single precision cannot tell.
+            finish, single = partial(solve_narrowing, max_iter=most), False
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
             mixed = self._problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
