@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from skbamm.bilevel import AutogradProblem, solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
-from skbamm.glm import GLMProblem, LeastSquaresProblem
+from skbamm.glm import LeastSquaresProblem, glm_problem
 from skbamm.models import find_twin
 
 X_REG, Y_REG = load_diabetes(return_X_y=True)
@@ -262,7 +262,7 @@ def model_problem(
     """Return the lower level that stands for ``estimator``, in the log of what scales its penalty.
 
     Other hyperparameters are further entries of x, as they are; without them, the estimator's.
-    ``moments`` asks for LeastSquaresProblem in the place of GLMProblem. ``sample_weight`` goes
+    ``moments`` asks for LeastSquaresProblem in the place of ``glm_problem``. ``sample_weight`` goes
     to training and to validation.
     """
     twin, reason = find_twin(estimator)
@@ -286,7 +286,7 @@ def model_problem(
     options |= {"absolute": absolute, "grouped": twin.grouped}
     if moments:
         return LeastSquaresProblem(rows, strength, starts, **options)
-    return GLMProblem(rows, task.loss, strength, starts, **options)
+    return glm_problem(rows, task.loss, strength, starts, **options)
 
 
 def penalty_of(twin, estimator, rows, intercept_penalty):

@@ -14,6 +14,8 @@ from torch import Tensor
 from skbamm.bilevel.problem import Problem
 
 _FAR = 0.1  # slope against the step, relative to that at its beginning, that is too far
+_ROUNDS = 8  # of trials, at most
+_NEAR = 0.3  # slopes at both ends of a bracket, relative to the first, that end the trials
 _TRIALS, _RATIO = 6, 0.2  # lengths that are tried at a time, and what each is to the one before
 
 
@@ -104,14 +106,20 @@ def _least(problem, x, starts, begin, step, first, now) -> Tensor:
     order = torch.arange(1, _TRIALS + 1, dtype=torch.float64, device=begin.device)
     order = order.reshape(-1, *[1] * first.ndim)
     low, high, at_low, at_high = torch.zeros_like(first), torch.ones_like(first), first, now
-    for shares in (_RATIO ** order.flip(0), order / (_TRIALS + 1)):
+    shares = _RATIO ** order.flip(0)
+    for _ in range(_ROUNDS):
         lengths = low + shares * (high - low)
         lengths = torch.cat([low[None], lengths, high[None]])
         falls = torch.cat([at_low[None], fall(lengths[1:-1]), at_high[None]])
         left = ((falls > 0).sum(0, keepdim=True) - 1).clamp(0, _TRIALS)
         low, high = (lengths.gather(0, i)[0] for i in (left, left + 1))
         at_low, at_high = (falls.gather(0, i)[0] for i in (left, left + 1))
-    return low + at_low / (at_low - at_high) * (high - low)
+        if bool((torch.maximum(at_low, -at_high) <= _NEAR * first).all()):
+            break
+        shares = order / (_TRIALS + 1)
+    # Between slopes that are mostly rounding errors any place will do.
+    share = torch.where(at_low > at_high, at_low / (at_low - at_high), 0.5).clamp(0, 1)
+    return low + share * (high - low)
 
 
 def _behind(problem, x, begin, y, gradient) -> Tensor:

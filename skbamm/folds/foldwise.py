@@ -99,14 +99,15 @@ class FoldwiseRows:
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
         parts = [
-            rows.keep(coefficients[:, :, k : k + 1], function) for k, rows in enumerate(self.folds)
+            rows.keep(coefficients[:, :, k : k + 1], self._placed(k, function))
+            for k, rows in enumerate(self.folds)
         ]
         return [kept for part in parts for kept in part]
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; the folds cannot share a matrix, so ``share`` is not heeded."""
         parts = [
-            rows.gram(coefficients[:, :, k : k + 1], function, False, limit)
+            rows.gram(coefficients[:, :, k : k + 1], self._placed(k, function), False, limit)
             for k, rows in enumerate(self.folds)
         ]
         return torch.cat(parts, 1)
@@ -122,7 +123,7 @@ class FoldwiseRows:
     def diagonal(self, coefficients, function):
         """Return the diagonal of ``gram``."""
         parts = [
-            rows.diagonal(coefficients[:, :, k : k + 1], function)
+            rows.diagonal(coefficients[:, :, k : k + 1], self._placed(k, function))
             for k, rows in enumerate(self.folds)
         ]
         return torch.cat(parts, 1)

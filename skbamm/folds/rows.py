@@ -100,15 +100,14 @@ class Rows(Protocol):
         """
         ...
 
-    def keep(self, coefficients: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Kept:
+    def keep(self, coefficients: Tensor, function: Callable[[Tensor, Chunk], Tensor]) -> Kept:
         """Return a function of the predictors of all rows, for passes to come.
 
         Parameters
         ----------
         coefficients : Tensor of shape (1, S, K, m, p)
         function : callable
-            Maps predictors (n, m, C) and the target of the rows to a Tensor of the shape of the
-            predictors.
+            Maps predictors (n, m, C) and a Chunk to a Tensor of the shape of the predictors.
         """
         ...
 
@@ -297,8 +296,7 @@ class ChunkedRows:
         def work(ranges):
             for start, stop in ranges:
                 (z,) = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
-                target = self.target[start:stop].to(self.dtype)
-                kept[start:stop] = function(z, target).unflatten(2, (S, K))
+                kept[start:stop] = function(z, self._chunk(start, stop, S)).unflatten(2, (S, K))
 
         over_chunks(self._ranges(len(slopes)), self.device, work)
         return [kept]

@@ -2,14 +2,25 @@
 
 from skbamm.glm.feature_slope import feature_slope, multiplier
 from skbamm.glm.least_squares import LeastSquaresProblem
+from skbamm.glm.narrowing import solve_narrowing
 from skbamm.glm.penalty import MeanLoss, penalty_divisor
 from skbamm.glm.problem import GLMProblem
+from skbamm.glm.profiled import ProfiledProblem
 
 __all__ = [
     "GLMProblem",
     "LeastSquaresProblem",
     "MeanLoss",
+    "ProfiledProblem",
     "feature_slope",
+    "glm_problem",
     "multiplier",
     "penalty_divisor",
+    "solve_narrowing",
 ]
+
+
+def glm_problem(rows, loss, *args, **options) -> GLMProblem:
+    """Return the problem of a loss; its parameters are those of ``GLMProblem``."""
+    kind = ProfiledProblem if hasattr(loss, "least_scale") else GLMProblem
+    return kind(rows, loss, *args, **options)

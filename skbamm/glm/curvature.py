@@ -35,22 +35,8 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
         if problem.loss.couples_outputs:
             return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
         if problem.y_shape[-1] > _DENSE_LIMIT:
-            return SupportMetric(problem, x, y, mu, _weights(problem, mu), _dense_metric)
+            return SupportMetric(problem, x, y, mu, problem.hessian_weights(y, mu), _dense_metric)
     return _dense_metric(problem, x, y, mu)
-
-
-def _weights(problem, mu: float):
-    """Return the diagonal of the losses' Hessian, as ``Rows.gram`` takes it."""
-    loss, upper = problem.loss, problem.criterion.loss if mu else None
-
-    def weights(z, chunk):
-        out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
-        if upper is not None:
-            above = upper.diagonal(upper.curvature(z[0], chunk.target))
-            out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
-        return [out], []
-
-    return weights
 
 
 def _columns(problem, mu: float):
@@ -84,9 +70,9 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
-    weights = _weights(problem, mu)
 
     if p > _DENSE_LIMIT:
+        weights = problem.hessian_weights(y, mu)
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
         return _conjugate(problem, x, y, mu, inner, 1.0)
@@ -95,6 +81,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
     limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
+    weights = problem.hessian_weights(y[chosen], mu)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
     metric = GramMetric(problem, gram, x, mu)
     if not conjugate:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
-from skbamm.folds import Kept, Rows
+from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss
@@ -81,12 +81,12 @@ class GLMProblem(Penalty):
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
-        loss, upper = self.loss, self.criterion.loss
-        same = upper is loss
+        same = self.criterion.loss is self.loss
         judge = self.criterion.evaluator(self.rows, y)
 
         def function(z, chunk):
-            t, W, V = loss.targets(chunk.target), chunk.train[:, None], chunk.validation[:, None]
+            loss, W, V = self.row_loss(chunk), chunk.train[:, None], chunk.validation[:, None]
+            t = loss.targets(chunk.target)
             value, gradient, product = loss.evaluate(z[0], t, z[1])
             if same:
                 up, up_gradient, up_product = value, gradient, product
@@ -117,9 +117,9 @@ class GLMProblem(Penalty):
 
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
-        loss = self.loss
 
         def function(z, chunk):
+            loss = self.row_loss(chunk)
             value, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
             return [chunk.train[:, None] * gradient], [chunk.train * value]
 
@@ -135,10 +135,10 @@ class GLMProblem(Penalty):
 
         What ``keep_curvature`` kept at y saves a third of the work.
         """
-        loss = self.loss
         upper = self.criterion.loss if mu else None
 
         def function(z, chunk):
+            loss = self.row_loss(chunk)
             W, V = chunk.train[:, None], chunk.validation[:, None]
             if chunk.kept is not None:
                 return [W * loss.hessian(chunk.kept, direction) for direction in z], []
@@ -159,7 +159,27 @@ class GLMProblem(Penalty):
         """Return what products with the Hessian of f at y need, unless it takes much memory."""
         rows = self.metric_rows
         size = rows.n_rows * y[..., 0].numel() * rows.dtype.itemsize
-        return None if size > _KEEP else rows.keep(y[None], self.loss.curvature)
+        if size > _KEEP:
+            return None
+        return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
+
+    def hessian_weights(self, y: Tensor, mu: float):
+        """Return the row function of the weights in phi's Gram matrices, at y of any starts."""
+        upper = self.criterion.loss if mu else None
+
+        def weights(z, chunk):
+            loss = self.row_loss(chunk)
+            out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
+            if upper is not None:
+                above = upper.diagonal(upper.curvature(z[0], chunk.target))
+                out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
+            return [out], []
+
+        return weights
+
+    def row_loss(self, chunk: Chunk) -> PointwiseLoss:
+        """Return the loss of some rows."""
+        return self.loss
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return a metric near the Hessian; see ``hessian_metric``."""
@@ -167,7 +187,7 @@ class GLMProblem(Penalty):
 
     def select(self, starts: list[int]) -> GLMProblem:
         """Return the problem of fewer starts."""
-        return GLMProblem(
+        return type(self)(
             self.rows, self.loss, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds,
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,

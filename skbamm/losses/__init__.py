@@ -2,7 +2,7 @@
 
 from skbamm.losses.absolute import PinballLoss
 from skbamm.losses.balanced import BalancedLoss
-from skbamm.losses.base import PointwiseLoss, UpperLoss
+from skbamm.losses.base import PointwiseLoss, ScaledLoss, UpperLoss
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
     ExpectedErrorLoss,
@@ -10,6 +10,9 @@ from skbamm.losses.bounded import (
     OutlierLoss,
 )
 from skbamm.losses.brier import BrierLoss
+from skbamm.losses.concomitant_huber import ConcomitantHuberLoss
+from skbamm.losses.epsilon_insensitive import EpsilonInsensitiveLoss
+from skbamm.losses.hinge import HingeLoss
 from skbamm.losses.huber import HuberLoss
 from skbamm.losses.inverse import Inverse, InverseLoss, behind_inverse
 from skbamm.losses.log_link import LogLinkLoss
@@ -19,6 +22,7 @@ from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.normalised_logistic import NormalisedLogisticLoss
 from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
+from skbamm.losses.smoothed import Smoothed
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
 from skbamm.losses.squared_hinge import SquaredHingeLoss
@@ -28,8 +32,11 @@ __all__ = [
     "BalancedLoss",
     "BoundedSquaredLoss",
     "BrierLoss",
+    "ConcomitantHuberLoss",
+    "EpsilonInsensitiveLoss",
     "ExpectedErrorLoss",
     "HalfSquaredLoss",
+    "HingeLoss",
     "HuberLoss",
     "Inverse",
     "InverseLoss",
@@ -44,6 +51,8 @@ __all__ = [
     "OutlierLoss",
     "PinballLoss",
     "PointwiseLoss",
+    "ScaledLoss",
+    "Smoothed",
     "SquaredEpsilonInsensitiveLoss",
     "SquaredHingeLoss",
     "TweedieLoss",

@@ -8,7 +8,7 @@ that closed forms and automatic differentiation alike never see X.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Tensor
 
@@ -54,4 +54,20 @@ class PointwiseLoss(UpperLoss, Protocol):
         ...
 
 
-__all__ = ["PointwiseLoss", "UpperLoss"]
+class ScaledLoss(PointwiseLoss, Protocol):
+    """A loss with a scale of each column, which is fitted to the errors."""
+
+    def least_scale(self, errors: Tensor, weight: Tensor) -> Tensor:
+        """Return the scales (...) at which the weighted sum over errors (n, ...) is least."""
+        ...
+
+    def at(self, scale: Tensor) -> Self:
+        """Return the loss with these scales, (C,)."""
+        ...
+
+    def scale_slopes(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return derivatives in the scale: the gradient's (n, m, C), and the loss's second."""
+        ...
+
+
+__all__ = ["PointwiseLoss", "ScaledLoss", "UpperLoss"]

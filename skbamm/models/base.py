@@ -118,6 +118,8 @@ class Factors(NamedTuple):
     absolutes: Any = None
 
 
+TrainingRows = Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
 ALPHA, C = Hyperparameter("alpha"), Hyperparameter("C", positive=True)
 L1_RATIO = Hyperparameter("l1_ratio", high=1.0)
 
@@ -241,8 +243,17 @@ class LinearTwin(Twin):
         ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
         """
 
+    def statistics(self, task: Task, training_rows: TrainingRows) -> tuple[Any, ...]:
+        """Return what else the export takes, of a fold's training rows as its model sees them.
+
+        ``training_rows`` returns predictions (n, m), targets and weights, in the fold's order.
+        """
+        return ()
+
     @abstractmethod
-    def export(self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any) -> None:
+    def export(
+        self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any, *statistics: Any
+    ) -> None:
         """See ``Twin.export``; ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0."""
 
 

@@ -1,13 +1,22 @@
-"""LinearSVC and LinearSVR with squared losses, as liblinear solves them."""
+"""LinearSVC and LinearSVR, as liblinear solves them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from sklearn.svm import LinearSVC, LinearSVR
 
-from skbamm.criteria import ABSOLUTE, SQUARED, SQUARED_HINGE
-from skbamm.losses import SquaredEpsilonInsensitiveLoss, SquaredHingeLoss
+from skbamm.criteria import ABSOLUTE, OWN_LOSS, SQUARED, SQUARED_HINGE
+from skbamm.losses import (
+    EpsilonInsensitiveLoss,
+    HingeLoss,
+    PointwiseLoss,
+    SquaredEpsilonInsensitiveLoss,
+    SquaredHingeLoss,
+)
 from skbamm.models.base import (
     C,
     Factors,
@@ -19,9 +28,12 @@ from skbamm.models.base import (
     numeric_target,
 )
 
+_KINKS = ("hinge", "epsilon_insensitive")
+_WIDTH = 0.1  # of the target's mean absolute deviation, at the kinks while C is searched
+
 
 class LinearSVRTwin(LinearTwin):
-    """``sum of squared errors beyond epsilon + (||w||^2 + (b / s)^2) / (2 C)``.
+    """``sum of errors beyond epsilon, squared or not, + (||w||^2 + (b / s)^2) / (2 C)``.
 
     liblinear takes the intercept b for the coefficient of a feature that is s, the
     ``intercept_scaling``, in every row. The primal and the dual problem have the same solution.
@@ -30,19 +42,23 @@ class LinearSVRTwin(LinearTwin):
     estimator_type: type = LinearSVR
     hyperparameters = (C,)
     inverse = True
-    smooth_loss = "squared_epsilon_insensitive"
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        if estimator.loss != self.smooth_loss:
-            return f"loss={estimator.loss!r} has a kink; use loss={self.smooth_loss!r}"
+        if estimator.loss in _KINKS and not estimator.dual:
+            return f"dual=False is not solved for with loss={estimator.loss!r}; use dual='auto'"
         return ""
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
+        target = numeric_target(y, vector=True)
+        loss: Callable[[float], PointwiseLoss] = SquaredEpsilonInsensitiveLoss
+        if estimator.loss == "epsilon_insensitive":
+            spread = np.abs(target - np.median(target)).mean()
+            loss = partial(EpsilonInsensitiveLoss, width=_WIDTH * (float(spread) or 1.0))
         return Task(
-            target=numeric_target(y, vector=True),
-            loss=SquaredEpsilonInsensitiveLoss(estimator.epsilon),
+            target=target,
+            loss=loss(estimator.epsilon),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
             criteria=(*SQUARED, *ABSOLUTE),
@@ -63,10 +79,9 @@ class LinearSVRTwin(LinearTwin):
 
 
 class LinearSVCTwin(LinearSVRTwin):
-    """The same with squared hinges, one output a class if there are more than two."""
+    """The same with hinges, one output a class if there are more than two."""
 
     estimator_type = LinearSVC
-    smooth_loss = "squared_hinge"
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -88,12 +103,15 @@ class LinearSVCTwin(LinearSVRTwin):
             if given == "balanced":
                 raise NotApplicable("class_weight='balanced' with more than two classes")
             factor, class_weight = torch.as_tensor(class_weight(np.arange(len(index)))), None
+        squared = estimator.loss == "squared_hinge"
+        outputs = 1 if len(classes) == 2 else len(classes)
+        criteria = SQUARED_HINGE if squared else OWN_LOSS
         return Task(
             target=index.astype(np.float64),
-            loss=SquaredHingeLoss(1 if len(classes) == 2 else len(classes), factor),
+            loss=(SquaredHingeLoss if squared else HingeLoss)(outputs, factor),
             fit_intercept=estimator.fit_intercept,
-            criterion="squared_hinge",
-            criteria=SQUARED_HINGE,
+            criterion=criteria[0],
+            criteria=criteria,
             classes=classes,
             row_class=index,
             class_weight=class_weight,

@@ -10,14 +10,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.feature_maps import FEATURE_MAPS
+from skbamm.models.huber import HuberTwin
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
-<<<<<<< HEAD
-from skbamm.models.one_vs_rest import OneVsRestTwin
-=======
 from skbamm.models.multi_task import MultiTaskElasticNetTwin, MultiTaskLassoTwin
->>>>>>> h1
+from skbamm.models.one_vs_rest import OneVsRestTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
 from skbamm.models.transformed_target import TransformedTargetTwin
@@ -36,6 +34,7 @@ _TWINS: dict[type, Twin] = {
         PoissonTwin(),
         GammaTwin(),
         TweedieTwin(),
+        HuberTwin(),
         LinearSVCTwin(),
         LinearSVRTwin(),
         SGDClassifierTwin(),

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing, check_array
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
-from skbamm.models import NotApplicable, remember_features
+from skbamm.models import NotApplicable, Task, remember_features
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
@@ -170,3 +170,20 @@ def _well_scaled(matrix: Any) -> bool:
     near = (mean[seen] < _SINGLE_OFFSET * spread[seen]).all()
     constant = mean[~seen].max(initial=0) < _SINGLE_OFFSET * spread[seen].max()
     return bool(near and constant and spread.max() < _SINGLE_SPREAD * spread[seen].min())
+
+
+def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any) -> list[int]:
+    """Return the folds with training weight, and with some of it in every class."""
+    used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
+    if task.classes is None:
+        return used
+    n, count = weights.n_rows, len(task.classes)
+    heavy = np.ones(n) if fit_weight is None else np.asarray(fit_weight, float)
+
+    def every_class(train):
+        assert task.row_class is not None
+        rows = np.arange(n)[train]
+        mass = np.bincount(task.row_class[rows], heavy[rows], minlength=count)
+        return bool((mass > 0).all())
+
+    return [k for k in used if every_class(splits[k][0])]

@@ -16,17 +16,25 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
-from skbamm.glm import GLMProblem, LeastSquaresProblem
-from skbamm.losses import HalfSquaredLoss, UpperLoss
+from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narrowing
+from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.data import FoldData, choose_device, choose_dtype, make_rows, pad_features
+from skbamm.search.data import (
+    FoldData,
+    choose_device,
+    choose_dtype,
+    make_rows,
+    pad_features,
+    usable_folds,
+)
 from skbamm.search.path import follow_paths, path_order
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows
 from skbamm.search.starts import paths, starting_points
+from skbamm.search.training_rows import training_rows
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -85,7 +93,7 @@ class JointSolver:
         self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None
-        self.used = [] if weights is None else self._usable(n, splits, weights)
+        self.used = [] if weights is None else usable_folds(task, splits, weights, fit_weight)
         if weights is None or not self.used:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
@@ -236,12 +244,14 @@ class JointSolver:
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         if self.row_weights is not None and self.task.class_weight is not None:
             adopt = False  # balanced classes are those of the weights, too
+        statistics = self.twin.statistics(self.task, partial(training_rows, self, k, coef))
         return Solution(
             self.twin,
             self.task.without_rows(self.used[k]),
             (
                 np.ascontiguousarray(coef[:, :own], dtype=matrix.dtype),
                 np.ascontiguousarray(coef[:, -1], dtype=matrix.dtype),
+                *statistics,
             ),
             features,
             bool(adopt),
@@ -300,6 +310,9 @@ class JointSolver:
         brief = problem.hessian_jumps and self.rows(torch.float64).n_coefficients > _MOMENTS_LIMIT
         most = _MIXED_ITER if brief else _FINAL_ITER
         finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, max_iter=most)
+        if isinstance(self.task.loss, Smoothed):
+            # Which rows are near a kink, single precision cannot tell.
+            finish, single = partial(solve_narrowing, max_iter=most), False
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
             mixed = self._problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
@@ -336,7 +349,7 @@ class JointSolver:
 
     def glm(self, axes, rows, starts, factor=1.0, **options) -> GLMProblem:
         """Return the problem of some rows, whatever the loss."""
-        return GLMProblem(
+        return glm_problem(
             rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
             absolute=self.penalties.absolute(axes, rows, factor),
             mean_loss=self.twin.mean_loss, grouped=self.twin.grouped, **options,
@@ -349,22 +362,6 @@ class JointSolver:
             fit_weight=self.fit_weight, score_weight=self.score_weight,
             row_class=task.row_class, class_weight=task.class_weight, device=self.device,
         )  # fmt: skip
-
-    def _usable(self, n, splits, weights) -> list[int]:
-        """Folds with training weight, and with some of it in every class."""
-        used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
-        if self.task.classes is None:
-            return used
-        heavy = np.ones(n) if self.fit_weight is None else np.asarray(self.fit_weight, float)
-        count = len(self.task.classes)
-
-        def every_class(train):
-            assert self.task.row_class is not None
-            rows = np.arange(n)[train]
-            mass = np.bincount(self.task.row_class[rows], heavy[rows], minlength=count)
-            return bool((mass > 0).all())
-
-        return [k for k in used if every_class(splits[k][0])]
 
     def _make(self, matrix, target, weights, dtype):
         return make_rows(matrix, target, weights, self.task.fit_intercept, dtype)

@@ -62,7 +62,7 @@ def check_joint(rows, y, expected, close):
 def check_kept(rows):
     """What is kept of the predictors serves a pass as the predictors themselves do."""
     y = coefficients(2, 3, rows.n_folds, 2, rows.n_coefficients)
-    kept = rows.keep(y[:1], lambda z, target: torch.tanh(z))
+    kept = rows.keep(y[:1], lambda z, chunk: torch.tanh(z))
 
     def plain(z, chunk):
         return [chunk.train[:, None] * torch.tanh(z[0]) * z[1]], []

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from skbamm.losses import (
+    ConcomitantHuberLoss,
+    EpsilonInsensitiveLoss,
     HalfSquaredLoss,
+    HingeLoss,
     HuberLoss,
     LogisticLoss,
     ModifiedHuberLoss,
@@ -62,6 +65,31 @@ def _tweedie(power):
     return reference
 
 
+def _smoothed(excess):
+    """The hinge of an excess, a parabola over the first 0.7."""
+    return torch.where(excess < 0.7, torch.relu(excess) ** 2 / 1.4, excess - 0.35)
+
+
+def _hinge(z, target):
+    """The smoothed hinges of class labels, summed over the outputs."""
+    classes = torch.arange(1, 2) if z.shape[1] == 1 else torch.arange(z.shape[1])
+    signs = torch.where(target[:, None] == classes, 1.0, -1.0)[:, :, None].to(z.dtype)
+    return _smoothed(1 - signs * z).sum(1)
+
+
+def _epsilon_insensitive(epsilon):
+    """The smoothed error beyond a tolerance."""
+    return lambda z, target: _smoothed((z[:, 0] - target[:, None]).abs() - epsilon)
+
+
+def _concomitant_huber(z, target):
+    """Half of what HuberRegressor sums, of epsilon 1.2 and a scale a column, in torch."""
+    scale = torch.linspace(0.5, 3, COLUMNS).to(z.dtype)
+    ratio = ((z[:, 0] - target[:, None]) / scale).abs()
+    huber = torch.where(ratio < 1.2, ratio**2, 2.4 * ratio - 1.44)
+    return scale * (1 + huber) / 2
+
+
 def _cases():
     yield "logistic", LogisticLoss(), torch_logistic, torch.arange(N) % 2
     yield "multinomial", MultinomialLoss(3), torch_multinomial, torch.arange(N) % 3
@@ -70,10 +98,17 @@ def _cases():
     yield "squared hinges", SquaredHingeLoss(3), torch_squared_hinge, torch.arange(N) % 3
     yield "logistic, one a class", OneVsRestLogisticLoss(3), torch_one_vs_rest, torch.arange(N) % 3
     yield "logistic, signed", OneVsRestLogisticLoss(), torch_one_vs_rest, torch.arange(N) % 2
+    yield "hinge", HingeLoss(width=0.7), _hinge, torch.arange(N) % 2
+    yield "hinges", HingeLoss(3, width=0.7), _hinge, torch.arange(N) % 3
     yield "modified huber", ModifiedHuberLoss(), torch_modified_huber, torch.arange(N) % 2
     yield "modified hubers", ModifiedHuberLoss(3), torch_modified_huber, torch.arange(N) % 3
+    for epsilon in (0.0, 1.0):
+        loss, reference = EpsilonInsensitiveLoss(epsilon, 0.7), _epsilon_insensitive(epsilon)
+        yield f"beyond {epsilon}", loss, reference, torch.linspace(-3, 3, N)
     for epsilon in (0.5, 3.0):
         yield f"huber {epsilon}", HuberLoss(epsilon), torch_huber(epsilon), torch.linspace(-3, 3, N)
+    loss = ConcomitantHuberLoss(1.2).at(torch.linspace(0.5, 3, COLUMNS).double())
+    yield "huber with a scale", loss, _concomitant_huber, torch.linspace(-3, 3, N)
     for epsilon in (0.0, 1.0):
         loss = SquaredEpsilonInsensitiveLoss(epsilon)
         reference = torch_squared_epsilon_insensitive(epsilon)
@@ -91,7 +126,7 @@ def case(request):
     return Case(loss, reference, target.double())
 
 
-@pytest.fixture(params=list(_cases())[:9], ids=lambda case: case[0])
+@pytest.fixture(params=list(_cases())[:11], ids=lambda case: case[0])
 def classifier(request):
     """Every loss of class labels."""
     _, loss, reference, target = request.param

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import (
+    HuberRegressor,
     LogisticRegression,
     MultiTaskElasticNet,
     Ridge,
@@ -37,6 +38,7 @@ CASES = [
 ROUGH_CASES = [
     *((SGDClassifier, name) for name in ("binary", "three classes")),
     *((SGDRegressor, name) for name in ("vector", "integers")),
+    *((HuberRegressor, name) for name in ("vector", "integers")),
 ]
 # What of an estimator's parameters makes it one with a twin.
 SETTINGS = {

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skbamm.bilevel import solve_lower
 from skbamm.folds import FoldWeights
-from skbamm.glm import GLMProblem
+from skbamm.glm import glm_problem
 from skbamm.models import NotApplicable, find_twin, remember_features
 from skbamm.models.base import ALPHA, L1_RATIO
 
@@ -34,14 +34,16 @@ def exported(estimator, X, y, dtype=np.float64):
     )
     rows = rows_of(values, task.target, weights, task.fit_intercept)
     strength, absolute = penalty_of(twin, estimator, rows, task.intercept_penalty)
-    problem = GLMProblem(rows, task.loss, strength, 1, absolute=absolute, mean_loss=twin.mean_loss)
+    problem = glm_problem(rows, task.loss, strength, 1, absolute=absolute, mean_loss=twin.mean_loss)
     x = torch.tensor([[np.log(value)]], dtype=torch.float64)
     y_found = solve_lower(problem, x, tol=1e-12).y[0, 0].numpy()
     coef = np.ascontiguousarray(y_found[:, : values.shape[1]], dtype=dtype)
     intercept = np.ascontiguousarray(y_found[:, -1], dtype=dtype)
     model = clone(estimator)
     remember_features(model, X)
-    twin.export(model, task.without_rows(), coef, intercept)
+    predicted = values @ coef.T + (intercept if task.fit_intercept else 0.0)
+    statistics = twin.statistics(task, lambda: (predicted, task.target, np.ones(len(values))))
+    twin.export(model, task.without_rows(), coef, intercept, *statistics)
     return model
 
 

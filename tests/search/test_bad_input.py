@@ -61,9 +61,17 @@ def test_bounds_of_alpha(bounds, message, regression):
         (LogisticRegression(l1_ratio=0.5), "C", "solver='lbfgs' has no L1 penalty"),
         (Ridge(positive=True), "alpha", "positive=True"),
         (Ridge(), "tol", r"of Ridge as it is set only 'alpha' can be"),
-        (LinearSVC(loss="hinge"), "C", "loss='hinge' has a kink"),
+        (
+            LinearSVC(loss="hinge", dual=False),
+            "C",
+            "dual=False is not solved for",
+        ),
         (LogisticRegressionCV(), "tol", "LogisticRegressionCV has no differentiable twin"),
-        (make_pipeline(StandardScaler(), LinearSVC(loss="hinge")), "linearsvc__C", "loss='hinge'"),
+        (
+            make_pipeline(StandardScaler(), LinearSVC(dual=False, loss="hinge")),
+            "linearsvc__C",
+            "loss='hinge'",
+        ),
     ],
     ids=str,
 )

@@ -1,0 +1,73 @@
+"""The lower level of losses with kinks: smoothed less and less, until nothing is lost by it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import solve_lower
+from skbamm.bilevel.lower import LowerResult
+from skbamm.bilevel.problem import Curvature
+
+_RATIO = 0.1  # of a width to the one before
+_STAGES = 10  # at most
+_LOST = 1e-8  # duality gap relative to the objective
+
+
+def solve_narrowing(
+    problem: Any,
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    curvature: Curvature | None = None,
+) -> LowerResult:
+    """Minimise f(x, .) in every column with a loss that is smoothed, and end at the exact minimum.
+
+    Each width begins where the minima of the two before point to: between widths at which the
+    rows near a kink change, minima are smooth functions of the width (Madsen & Nielsen, "A finite
+    smoothing algorithm for linear l1 estimation", 1993).
+
+    Parameters
+    ----------
+    problem : GLMProblem
+        With a loss that is ``Smoothed``; its width is the first.
+    x, y, max_iter, curvature
+        As for ``solve_lower``.
+    tol : float
+        Bound on the decrement, of every width.
+
+    Returns
+    -------
+    LowerResult
+        Converged is a column that is solved and has next to no duality gap.
+    """
+    result = solve_lower(problem, x, y, tol=tol, max_iter=max_iter, curvature=curvature)
+    before: Tensor | None = None
+    for _ in range(_STAGES):
+        solved = result.converged & (_lost(problem, x, result.y) <= _LOST)
+        if bool(solved.all()) or not bool(result.converged.any()):
+            break
+        problem, last = copy.copy(problem), result.y
+        problem.loss = problem.loss.narrowed(_RATIO * problem.loss.width)
+        begin = last if before is None else last + _RATIO * (last - before)
+        result, before = solve_lower(problem, x, begin, tol=tol, max_iter=max_iter), last
+    return replace(result, converged=solved)
+
+
+def _lost(problem: Any, x: Tensor, y: Tensor) -> Tensor:
+    """Return the duality gap, relative to the objective, (S, K)."""
+    loss = problem.loss
+
+    def function(z, chunk):
+        gap = loss.gap(z[0], loss.targets(chunk.target))
+        return [torch.zeros_like(z[0])], [chunk.train * gap]
+
+    _, (gap,) = problem.rows.sweep(y[None], function)
+    value, _ = problem.lower(x, y)
+    return gap / value.clamp_min(torch.finfo(value.dtype).tiny)
