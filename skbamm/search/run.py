@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
+from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions, may_begin_at_solution, own_fit, warm_fit
@@ -26,6 +27,7 @@ from skbamm.search.starts import profile, starting_points
 from skbamm.space import Axis, Combination
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
+_NARROWED = 10_000  # rows from which lists of a loss with kinks are worth a joint solve
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class SearchRun:
         """Solve, and return the candidates and, for intervals, more columns of the results."""
         if not self.space.continuous:
             for group in _groups(self.space.combinations):
-                self._guard(partial(self._solve_grid, group))
+                self._try_grid(group)
             return [c.params for c in self.space.combinations], None
         params, stages = [], []
         for combination in self.space.combinations:
@@ -126,10 +128,18 @@ class SearchRun:
         """From now on a fit is the final one: the estimator's own, from where we are."""
         self.bank.refit = self._refit
 
+    def _try_grid(self, group: list[Combination]) -> None:
+        self._guard(partial(self._solve_grid, group))
+        for row in self.space.plan:
+            if self._reason and row["role"] == "joint grid":
+                row.update(role="enumerated", reason=self._reason)
+
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
         values = [_tuned_values(combination) for combination in group]
         joint = self.solver(target, group[0].params)
+        if isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < _NARROWED:
+            raise NotApplicable("a kinked loss of few rows is soonest fitted by liblinear")
         self.say(
             f"{len(values)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
             f"jointly on {joint.device}"
@@ -145,7 +155,7 @@ class SearchRun:
         axes = combination.all_axes
         if not axes:
             for group in _groups([combination]):
-                self._guard(partial(self._solve_grid, group))
+                self._try_grid(group)
             return [({}, "grid")]
         found: list[tuple[list[float], str]] = []  # x and stage; kept whatever happens after
         self._guard(lambda: self._search(combination, found))

@@ -11,6 +11,7 @@ from sklearn.svm import LinearSVC, LinearSVR
 from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.losses import HingeLoss
+from skbamm.search import run
 
 from ..problems import (
     X_BINARY,
@@ -127,7 +128,7 @@ def test_hypergradients_are_slopes_of_the_smoothed_problem(name, criterion):
 
 
 @pytest.mark.parametrize("name", ["two classes", "three classes", "numbers"])
-def test_searches(name):
+def test_searches(name, monkeypatch):
     estimator, X, y = DATA[name]
     labels = isinstance(estimator, LinearSVC)
     estimator = clone(estimator).set_params(tol=1e-5)
@@ -135,6 +136,10 @@ def test_searches(name):
     search = search_over(estimator, {"C": (1e-3, 10.0)}, X, y, **settings)
     assert_served(search, "searched")
     values = {"C": np.logspace(-3, 1, 20)}
+    few = search_over(estimator, {"C": [0.1, 1.0]}, X, y, refit=False, **settings)
+    (row,) = few.search_plan_
+    assert row["role"] == "enumerated" and "soonest fitted by liblinear" in row["reason"]
+    monkeypatch.setattr(run, "_NARROWED", 0)
     listed = search_over(estimator, values, X, y, refit=False, **settings)
     assert_served(listed, "joint grid")
     # Accuracy has no gradient: a row or two.
