@@ -18,20 +18,30 @@ from harness import Rival, in_turns, parser, ratio, verdict, write
 from noise import difference
 from real_data import Missing, diamonds, reuters_r8
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_linnerud,
+    load_wine,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
+    HuberRegressor,
     Lasso,
     LogisticRegression,
+    MultiTaskLasso,
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
     TweedieRegressor,
 )
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedShuffleSplit
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
@@ -111,13 +121,14 @@ def _text() -> tuple[Any, np.ndarray]:
 
 DATA: dict[str, Callable[[], tuple[Any, np.ndarray]]] = {
     "diabetes": partial(load_diabetes, return_X_y=True),
+    "linnerud": partial(load_linnerud, return_X_y=True),
     "diamonds": diamonds,
     "breast_cancer": partial(load_breast_cancer, return_X_y=True),
     "wine": partial(load_wine, return_X_y=True),
     "digits": partial(load_digits, return_X_y=True),
     "Reuters R8": _text,
 }
-REGRESSION = ("diabetes", "diamonds")
+REGRESSION = ("diabetes", "linnerud", "diamonds")
 MSE, LOG_LOSS = "neg_mean_squared_error", "neg_log_loss"
 _PENALTY, _C = {"alpha": (1e-4, 1e4)}, {"C": (1e-4, 1e4)}
 PAIRS = {
@@ -140,6 +151,14 @@ PAIRS = {
         {"C": (1e-5, 1e2)},
         "r2",
     ),
+    "huber": Pair("diabetes", HuberRegressor(max_iter=1000), _PENALTY, "neg_mean_absolute_error"),
+    "transformed": Pair(
+        "diamonds",
+        TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp),
+        {"regressor__alpha": (1e-3, 1e5)},
+        MSE,
+    ),
+    "multi_task": Pair("linnerud", MultiTaskLasso(), {"alpha": (1e-2, 1e2)}, MSE),
     "logistic": Pair("breast_cancer", LogisticRegression(max_iter=10_000), _C, LOG_LOSS),
     "logistic_wine": Pair("wine", LogisticRegression(max_iter=10_000), _C, LOG_LOSS),
     "logistic_digits": Pair("digits", LogisticRegression(max_iter=10_000), _C, LOG_LOSS),
@@ -150,10 +169,24 @@ PAIRS = {
         {"C": (1e-3, 1e2)},
         LOG_LOSS,
     ),
+    "liblinear": Pair("breast_cancer", LogisticRegression(solver="liblinear"), _C, LOG_LOSS),
+    "one_vs_rest": Pair(
+        "digits",
+        OneVsRestClassifier(LogisticRegression(max_iter=10_000)),
+        {"estimator__C": (1e-4, 1e4)},
+        LOG_LOSS,
+    ),
     "logistic_text": Pair(
         "Reuters R8", LogisticRegression(max_iter=1000), {"C": (1e-2, 1e4)}, LOG_LOSS, scale=False
     ),
     "svc": Pair("breast_cancer", LinearSVC(dual=False), {"C": (1e-5, 1e2)}, "accuracy", True),
+    "svc_hinge": Pair(
+        "breast_cancer",
+        LinearSVC(loss="hinge", max_iter=100_000),
+        {"C": (1e-5, 1e2)},
+        "accuracy",
+        True,
+    ),
     "ridge_classifier": Pair("digits", RidgeClassifier(), {"alpha": (1e-2, 1e5)}, "accuracy", True),
     "logistic_accuracy": Pair(
         "digits", LogisticRegression(max_iter=10_000), {"C": (1e-3, 1e2)}, "accuracy", True

@@ -68,17 +68,25 @@ class Penalty:
         self.strength, self.absolute = strength, absolute
         self.bounds, self.limit, self.mean_loss = bounds, limit, mean_loss
         self._per_fold = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
+        self._at_last: dict[Strength, tuple[Tensor, Tensor]] = {}  # at the last x
 
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""
-        with torch.no_grad():
-            return self.strength(x.double())[:, None] / self._per_fold
+        return self._mean(self.strength, x)
 
     def mean_absolute(self, x: Tensor) -> Tensor:
         """Return kappa / N_k; only of a penalty that has it."""
         assert self.absolute is not None
-        with torch.no_grad():
-            return self.absolute(x.double())[:, None] / self._per_fold
+        return self._mean(self.absolute, x)
+
+    def _mean(self, of_x: Strength, x: Tensor) -> Tensor:
+        """Return what stands in f of a map of x; an iteration asks for the same x many times."""
+        at, value = self._at_last.get(of_x, (None, None))
+        if at is None or value is None or not torch.equal(at, x):
+            with torch.no_grad():
+                value = of_x(x.double())[:, None] / self._per_fold
+            self._at_last[of_x] = x.clone(), value
+        return value
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the penalty itself, (S, K), of y in float64."""

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from skbamm.kernels.kernel import Kernel
-from skbamm.models.base import Factors, Twin
+from skbamm.models.base import Factors, Task, TrainingRows, Twin
 
+_SHARED = ("family", "hyperparameters", "path_parameters", "inverse", "mean_loss", "grouped")
 Find = Callable[[Any], "tuple[Any, str]"]
 
 
@@ -52,7 +53,7 @@ class MetaTwin(Twin):
         """See ``Twin.for_estimator``."""
         twin, (inner, _) = copy.copy(self), self.find(self.model(estimator))
         twin.inner, twin.inside = inner, self.prefix(estimator)
-        for name in ("family", "hyperparameters", "path_parameters", "inverse", "mean_loss"):
+        for name in _SHARED:
             if hasattr(inner, name):
                 setattr(twin, name, getattr(inner, name))
         return twin
@@ -68,6 +69,10 @@ class MetaTwin(Twin):
     def penalty(self, values: dict[str, Any]) -> Factors:
         """See ``LinearTwin.penalty``."""
         return self.inner.penalty(values)
+
+    def statistics(self, task: Task, training_rows: TrainingRows) -> tuple[Any, ...]:
+        """See ``LinearTwin.statistics``."""
+        return self.inner.statistics(task, training_rows)
 
     def kernel(self, estimator: Any) -> Kernel:
         """See ``KernelTwin.kernel``."""

@@ -50,6 +50,8 @@ class OneVsRestTwin(MetaTwin):
             return reason
         if not is_classifier(model) or isinstance(inner, MetaTwin):
             return f"{type(model).__name__} is not a linear classifier"
+        if getattr(model, "loss", "") == "hinge":
+            return "loss='hinge' has a kink"
         if model.class_weight is not None:
             return "class_weight weighs the two sides of every class anew"
         return ""

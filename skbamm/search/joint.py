@@ -222,8 +222,8 @@ class JointSolver:
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
         if self.row_weights is not None:
             weights = weights.reweighted(self._factor(self.row_weights.rows))
-        rows = self._make(self.matrix, self.task.target, weights, torch.float64)
-        problem = self.glm((), rows, 1)
+        make = partial(self._make, self.matrix, self.task.target, weights)
+        problem = self.glm((), make(torch.float64), 1, metric_rows=make(self.dtype))
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)

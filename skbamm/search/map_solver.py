@@ -21,6 +21,7 @@ from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import FoldwiseRows
 from skbamm.glm import feature_slope, multiplier
+from skbamm.models import NotApplicable
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.fold_maps import FoldMaps
 from skbamm.search.joint import JointSolver
@@ -51,6 +52,8 @@ class MapSolver:
         self._scan = scan_places(*axis.bounds(), _SCAN)
         first = self.at(self._scan[0])
         self.task, self.used = first.task, first.used
+        if hasattr(self.task.loss, "least_scale"):
+            raise NotApplicable("the scale of a HuberRegressor depends on the feature map, too")
         self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
 
     def at(self, place: float) -> JointSolver:

@@ -30,4 +30,4 @@ def training_rows(solver: Any, k: int, coef: np.ndarray):
     intercept = coef[:, -1] if task.fit_intercept else 0.0
     # Products of all rows take no copy of some.
     predicted = (X @ coef[:, : X.shape[1]].T)[rows] + intercept
-    return predicted, task.target[place], weight
+    return predicted, task.target_of(fold)[place], weight
