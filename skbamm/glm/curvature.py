@@ -162,7 +162,11 @@ class GramMetric:
     def product(self, direction):
         """Return the matrices, not their inverses, times a direction."""
         exact = direction.double()
-        product = (self.gram @ exact[..., None])[..., 0] + self._mean * exact
+        if self.gram.shape[2] == 1 and exact.shape[2] > 1:  # the outputs share each matrix
+            product = exact @ self.gram[:, :, 0]
+        else:
+            product = (self.gram @ exact[..., None])[..., 0]
+        product = product + self._mean * exact
         return product.to(direction.dtype)
 
     def select(self, starts):
