@@ -12,6 +12,7 @@ from skbamm.bilevel.problem import FaceMetric, dot
 
 _FACES = 30  # steps at most
 _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
+_FAR = 0.03  # slopes beside the kinks of groups from which other steps go first
 
 
 class Faces:
@@ -23,8 +24,9 @@ class Faces:
     Parameters
     ----------
     metrics : list
-        One a start: ``one`` maps a face to its metric, or to None where there is none, and
-        ``product`` a direction to the Hessian, penalty included, times the direction.
+        One a start: ``one`` maps a face to its metric, or to None where there is none,
+        ``product`` a direction to the Hessian, penalty included, times the direction, and
+        ``approach`` a face and y to a lower point of the model.
     first : list of FaceMetric
         Of the faces where the steps begin.
     face : Face
@@ -63,8 +65,14 @@ class Faces:
 
     def _follow(self, s: int, y: Tensor) -> Tensor:
         begin = self.face.select([s])
-        at, face, most = y, begin, None
+        at, face = y, begin
+        most: Tensor | None = None
         metric: FaceMetric | None = self.first[s]
+        if face.grouped and float(face.violation().max()) > _FAR:
+            at = self.metrics[s].approach(face, y)
+            most = dot(face.slope, y - at)
+            face = begin.moved(at, self.metrics[s].product(at - y))
+            metric = self.metrics[s].one(face)
         for _ in range(_FACES):
             if metric is None:
                 break

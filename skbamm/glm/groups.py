@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,9 +16,38 @@ _LENGTHS = 0.5 ** torch.arange(12, dtype=torch.float64)  # of a step, that are t
 _NOISE = 1e-14  # of the norms' share of f, in its model
 
 
-def face_matrix(gram: Tensor, strength: Tensor, face: Face) -> Submatrix | GroupMatrix:
+def face_matrix(gram: Tensor, strength: Tensor, face: Face) -> Submatrix | LaterMatrix:
     """Return the inverse of the rows and columns of a face; see ``Submatrix``."""
-    return GroupMatrix(gram, strength, face) if face.grouped else Submatrix(gram, strength, face)
+    return LaterMatrix(gram, strength, face) if face.grouped else Submatrix(gram, strength, face)
+
+
+class LaterMatrix:
+    """A ``GroupMatrix`` that is made when it is first used: steps may begin on another face.
+
+    Parameters
+    ----------
+    gram, strength, face
+        See ``GroupMatrix``.
+    """
+
+    def __init__(self, gram: Tensor, strength: Tensor, face: Face):
+        self._given, self.face = (gram, strength), face
+
+    @cached_property
+    def _made(self) -> GroupMatrix:
+        return GroupMatrix(*self._given, self.face)
+
+    def on(self, face: Face) -> LaterMatrix:
+        """Return the metric of another face."""
+        return LaterMatrix(*self._given, face)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """See ``GroupMatrix.solve``."""
+        return self._made.solve(residuals)
+
+    def step(self, y: Tensor) -> Tensor:
+        """See ``GroupMatrix.step``."""
+        return self._made.step(y)
 
 
 class GroupMatrix:
@@ -39,7 +69,6 @@ class GroupMatrix:
     """
 
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
-        self._given, self.face = (gram, strength), face
         # Each column's free groups.
         index, used = packing(face.free.any(2, keepdim=True))
         self._index, self._used = index.expand(-1, -1, face.free.shape[2], -1), used
@@ -66,10 +95,6 @@ class GroupMatrix:
         )
         curved = torch.where(kinked, part.across.double(), 0.0)[:, :, 0]
         self._inner = _Turned(NormedMatrix(self._gram, curved, side), self._turn, turned)
-
-    def on(self, face: Face) -> GroupMatrix:
-        """Return the metric of another face."""
-        return GroupMatrix(*self._given, face)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients, of residuals (r, S, K, m, p); zero for the others."""
