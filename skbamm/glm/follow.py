@@ -12,6 +12,9 @@ from skbamm.bilevel.problem import FaceMetric, dot
 
 _FACES = 30  # steps at most
 _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
+# With groups a metric is of one point, and a step on the same face soon the last: what is left
+# after it is for the next step of y.
+_GROUPS = 1e-9
 _FAR = 0.03  # slopes beside the kinks of groups from which other steps go first
 
 
@@ -79,7 +82,7 @@ class Faces:
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)
-            nothing = _NOTHING * dot(face.gradient.abs(), at.abs())
+            nothing = (_GROUPS if face.grouped else _NOTHING) * dot(face.gradient.abs(), at.abs())
             at = at - direction
             if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
                 break
