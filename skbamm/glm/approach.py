@@ -7,7 +7,7 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face, sizes
 
-_STEPS, _SAME = 60, 6  # at most, and so many in a row without a group that leaves zero or goes there
+_STEPS, _SAME = 60, 6  # at most; and so many in a row in which no group leaves or reaches zero
 _POWER, _MARGIN = 12, 1.1  # steps of power iterations, and what they may miss
 
 
