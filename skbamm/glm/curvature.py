@@ -16,6 +16,7 @@ from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
+from skbamm.glm.approach import Approach
 from skbamm.glm.follow import Faces
 from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
@@ -128,6 +129,7 @@ class GramMetric:
         self._mean = mean.expand(*gram.shape[:-1])
         self._factors: list[Cholesky] | None = None
         self._faces: Any = None
+        self._approach: Approach | None = None
 
     @property
     def factors(self) -> list[Cholesky]:
@@ -159,10 +161,20 @@ class GramMetric:
         """Return the metric that stays on a face."""
         return face_matrix(self.gram, self._mean, face)
 
+    def approach(self, face, y: Tensor) -> Tensor:
+        """Return a point nearer to the minimum of the model, if y's entries are groups."""
+        if self._approach is None:
+            self._approach = Approach(self.gram[:, :, 0].double(), self._mean[:, :, 0])
+        return self._approach(face, y)
+
     def product(self, direction):
         """Return the matrices, not their inverses, times a direction."""
         exact = direction.double()
-        product = (self.gram @ exact[..., None])[..., 0] + self._mean * exact
+        if self.gram.shape[2] == 1 and exact.shape[2] > 1:  # the outputs share each matrix
+            product = exact @ self.gram[:, :, 0]
+        else:
+            product = (self.gram @ exact[..., None])[..., 0]
+        product = product + self._mean * exact
         return product.to(direction.dtype)
 
     def select(self, starts):
@@ -171,6 +183,8 @@ class GramMetric:
         chosen.__dict__.update(self.__dict__)
         chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
         chosen._mean, chosen._faces = self._mean[starts], None
+        if len(starts) < len(self.gram):
+            chosen._approach = None
         if self._factors is not None:
             chosen._factors = [factor.select(starts) for factor in self._factors]
         return chosen

@@ -12,6 +12,10 @@ from skbamm.bilevel.problem import FaceMetric, dot
 
 _FACES = 30  # steps at most
 _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
+# With groups a metric is of one point, and a step on the same face soon the last: what is left
+# after it is for the next step of y.
+_GROUPS = 1e-9
+_FAR = 0.03  # slopes beside the kinks of groups from which other steps go first
 
 
 class Faces:
@@ -23,8 +27,9 @@ class Faces:
     Parameters
     ----------
     metrics : list
-        One a start: ``one`` maps a face to its metric, or to None where there is none, and
-        ``product`` a direction to the Hessian, penalty included, times the direction.
+        One a start: ``one`` maps a face to its metric, or to None where there is none,
+        ``product`` a direction to the Hessian, penalty included, times the direction, and
+        ``approach`` a face and y to a lower point of the model.
     first : list of FaceMetric
         Of the faces where the steps begin.
     face : Face
@@ -63,15 +68,21 @@ class Faces:
 
     def _follow(self, s: int, y: Tensor) -> Tensor:
         begin = self.face.select([s])
-        at, face, most = y, begin, None
+        at, face = y, begin
+        most: Tensor | None = None
         metric: FaceMetric | None = self.first[s]
+        if face.grouped and float(face.violation().max()) > _FAR:
+            at = self.metrics[s].approach(face, y)
+            most = dot(face.slope, y - at)
+            face = begin.moved(at, self.metrics[s].product(at - y))
+            metric = self.metrics[s].one(face)
         for _ in range(_FACES):
             if metric is None:
                 break
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)
-            nothing = _NOTHING * dot(face.gradient.abs(), at.abs())
+            nothing = (_GROUPS if face.grouped else _NOTHING) * dot(face.gradient.abs(), at.abs())
             at = at - direction
             if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
                 break

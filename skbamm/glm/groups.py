@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face, sizes
-from skbamm.glm.submatrix import Submatrix
+from skbamm.glm.normed_matrix import NormedMatrix
+from skbamm.glm.submatrix import Submatrix, packed, packing
 
 _LENGTHS = 0.5 ** torch.arange(12, dtype=torch.float64)  # of a step, that are tried
 _NOISE = 1e-14  # of the norms' share of f, in its model
 
 
-def face_matrix(gram: Tensor, strength: Tensor, face: Face) -> Submatrix | GroupMatrix:
+def face_matrix(gram: Tensor, strength: Tensor, face: Face) -> Submatrix | LaterMatrix:
     """Return the inverse of the rows and columns of a face; see ``Submatrix``."""
-    return GroupMatrix(gram, strength, face) if face.grouped else Submatrix(gram, strength, face)
+    return LaterMatrix(gram, strength, face) if face.grouped else Submatrix(gram, strength, face)
+
+
+class LaterMatrix:
+    """A ``GroupMatrix`` that is made when it is first used: steps may begin on another face.
+
+    Parameters
+    ----------
+    gram, strength, face
+        See ``GroupMatrix``.
+    """
+
+    def __init__(self, gram: Tensor, strength: Tensor, face: Face):
+        self._given, self.face = (gram, strength), face
+
+    @cached_property
+    def _made(self) -> GroupMatrix:
+        return GroupMatrix(*self._given, self.face)
+
+    def on(self, face: Face) -> LaterMatrix:
+        """Return the metric of another face."""
+        return LaterMatrix(*self._given, face)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """See ``GroupMatrix.solve``."""
+        return self._made.solve(residuals)
+
+    def step(self, y: Tensor) -> Tensor:
+        """See ``GroupMatrix.step``."""
+        return self._made.step(y)
 
 
 class GroupMatrix:
@@ -36,50 +69,39 @@ class GroupMatrix:
     """
 
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
-        self._given = gram, strength
-        self.face = face
-        somewhere = face.free.flatten(0, 2).any(0)
-        somewhere[0] |= not bool(somewhere.any())  # a matrix has one row at least
-        self.used = torch.nonzero(somewhere).flatten()
-        used = face.map(lambda t: t[..., self.used])
-        assert used.across is not None
-        self._part = used
-        S, K, _, p = used.free.shape
-        self._gram = gram[:, :, 0][..., self.used, :][..., self.used].expand(S, K, p, p)
-        self._strength = strength[:, :, :1, self.used].expand(S, K, 1, p).double()
+        # Each column's free groups.
+        index, used = packing(face.free.any(2, keepdim=True))
+        self._index, self._used = index.expand(-1, -1, face.free.shape[2], -1), used
+        self._part = part = face.map(self._pack)
+        assert part.across is not None
+        self._gram = packed(gram[:, :, :1], strength[:, :, :1], index, used)[:, :, 0].double()
         # The reflection that maps a side to plus or minus the first entry; that of no side, a
         # coefficient without a kink, is none.
-        side = used.side.double()
+        side = part.side.double()
         self._normal = side.clone()
         self._normal[:, :, 0] += torch.where(side[:, :, 0] < 0, -1.0, 1.0)
         square = (self._normal * self._normal).sum(2, keepdim=True)
         self._scale = torch.where((side != 0).any(2, keepdim=True), 2 / square, 0.0)
-        first = torch.zeros_like(used.free)
+        first = torch.zeros_like(part.free)
         first[:, :, 0] = True
-        kinked = used.kink > 0
-        curved = torch.where(kinked & ~first, used.across, 0.0).double()
+        kinked = (part.kink > 0) & used
         turned = Face(
-            free=used.free & (first | torch.isfinite(curved)),
+            free=part.free & (first | torch.isfinite(part.across) | ~kinked),
             side=torch.where(first, torch.sign(self._turn(side)), 0.0),
-            kink=torch.where(first, used.kink, 0.0),
-            gradient=self._turn(used.gradient.double()),
-            slope=self._turn(used.slope.double()),
-            most=used.most,
+            kink=torch.where(first, part.kink, 0.0),
+            gradient=self._turn(part.gradient.double()),
+            slope=self._turn(part.slope.double()),
+            most=part.most,
         )
-        curved = self._strength + torch.where(torch.isfinite(curved), curved, 0.0)
-        self.inner = Submatrix(self._matrix(), _flat(curved), turned.map(_flat))
-
-    def on(self, face: Face) -> GroupMatrix:
-        """Return the metric of another face."""
-        return GroupMatrix(*self._given, face)
+        curved = torch.where(kinked, part.across.double(), 0.0)[:, :, 0]
+        self._inner = _Turned(NormedMatrix(self._gram, curved, side), self._turn, turned)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients, of residuals (r, S, K, m, p); zero for the others."""
-        turned = self._turn(residuals[..., self.used].double())
-        solved = self.inner.solve(_flat(turned)).view(turned.shape)
-        out = torch.zeros_like(residuals)
-        out[..., self.used] = self._turn(solved).to(out.dtype)
-        return out
+        turned = [_flat(self._turn(self._pack(r).double())) for r in residuals]
+        solved = self._inner.solve(torch.stack(turned)).unflatten(-1, self._normal.shape[2:])
+        pairs = zip(residuals, solved[:, :, :, 0], strict=True)
+        return torch.stack([self._put(r, self._turn(s)) for r, s in pairs])
 
     def step(self, y: Tensor) -> Tensor:
         """Return the direction to a lower point, by f's model in this metric.
@@ -87,24 +109,29 @@ class GroupMatrix:
         Turned, the norms have been replaced by their own quadratic models; of some lengths of
         the step the one is taken at which the model with the norms themselves is least.
         """
-        at = y[..., self.used]
+        at = self._pack(y)
         turned = self._turn(at.double())
-        direction = self.inner.step(_flat(turned)).view(turned.shape)
+        direction = self._inner.step(_flat(turned)).view(turned.shape)
         ends = (direction == turned)[:, :, :1] & (sizes(at, True) > 0)
         ends = ends & (self._part.kink[:, :, :1] > 0)
         # So that a full step ends at zero exactly.
         direction = torch.where(ends, at.double(), self._turn(direction))
         direction = self._length(at.double(), direction) * direction
-        out = torch.zeros_like(y)
-        out[..., self.used] = torch.where(ends & (direction == at), at, direction.to(y.dtype))
-        return out
+        return self._put(y, torch.where(ends & (direction == at), at, direction.to(y.dtype)))
+
+    def _pack(self, t: Tensor) -> Tensor:
+        taken = torch.gather(t, -1, self._index)
+        return torch.where(self._used, taken, torch.zeros_like(taken))
+
+    def _put(self, like: Tensor, values: Tensor) -> Tensor:
+        values = torch.where(self._used, values, 0.0).to(like.dtype)
+        return torch.zeros_like(like).scatter_(-1, self._index, values)
 
     def _length(self, at: Tensor, direction: Tensor) -> Tensor:
         """Return the best length of a step of each column, (S, K, 1, 1)."""
         part = self._part
         falls = (part.gradient.double() * direction).sum((2, 3))
-        bend = direction @ self._gram.double() + self._strength * direction
-        bend = (direction * bend).sum((2, 3))
+        bend = (direction * (direction @ self._gram)).sum((2, 3))
         lengths = _LENGTHS.to(at.device)[:, None, None]
         before, after = (sizes(at - t * direction, True) for t in (0.0, lengths[..., None, None]))
         kink = part.kink[:, :, :1]
@@ -118,13 +145,38 @@ class GroupMatrix:
         """Turn the groups; twice is not at all."""
         return t - self._scale * self._normal * (self._normal * t).sum(-2, keepdim=True)
 
-    def _matrix(self) -> Tensor:
-        """Return the Gram matrix of all outputs, turned, (S, K, 1, m p, m p)."""
-        S, K, m, p = self._normal.shape
-        basis = torch.eye(m, dtype=torch.float64, device=self._normal.device)
-        basis = self._turn(basis[:, None, None, :, None].expand(m, S, K, m, p))
-        rows = basis.flatten(3).movedim(0, -1)  # of the reflections, for each coefficient
-        return (rows @ rows.mT * self._gram.double().repeat(1, 1, m, m))[:, :, None]
+
+class _Turned(Submatrix):
+    """Steps in a matrix of which only products and its inverse's are at hand.
+
+    Parameters
+    ----------
+    matrix : NormedMatrix
+    turn : callable
+        Turns the groups.
+    face : Face
+        Of turned tensors (S, K, m, p).
+    """
+
+    def __init__(self, matrix: NormedMatrix, turn: Callable[[Tensor], Tensor], face: Face):
+        self._shape, self._normed, self._turn = face.free.shape, matrix, turn
+        self.face, self.factor = face.map(_flat), self
+        self.used = self.face.free
+        self.index = torch.arange(self.used.shape[-1]).to(self.used.device).expand(self.used.shape)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """See ``Submatrix.solve``."""
+        return torch.stack([self._apply(self._normed.solve, r) for r in residuals])
+
+    def _times(self, direction: Tensor) -> Tensor:
+        return self._apply(self._normed.times, direction)
+
+    def _diagonal(self) -> Tensor:
+        return self._normed.diagonal[:, :, None].repeat(1, 1, 1, self._shape[2])
+
+    def _apply(self, linear: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+        turned = (t * self.used).double().view(self._shape)
+        return _flat(self._turn(linear(self._turn(turned)))) * self.used
 
 
 def _flat(t: Tensor) -> Tensor:

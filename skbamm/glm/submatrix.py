@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import Cholesky
 
-_UNSEEN = 1e-10  # of the diagonal, added to it
+UNSEEN = 1e-10  # of the diagonal, added to it
 
 
 class Submatrix:
@@ -28,21 +29,13 @@ class Submatrix:
     """
 
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
-        self.face, free = face, face.free
-        width = max(1, int(free.sum(-1).max()))
-        # The free ones first, in order; what is left to fill the width gets a row of the identity.
-        self.index = torch.argsort((~free).to(torch.uint8), dim=-1, stable=True)[..., :width]
-        self.used = torch.gather(free, -1, self.index)
-        lead, p = free.shape[:-1], free.shape[-1]
-        rows = self.index[..., None].expand(*lead, width, p)
-        some = torch.gather(gram.expand(*lead, p, p), -2, rows)
-        some = torch.gather(some, -1, self.index[..., None, :].expand(*lead, width, width))
-        some = some * (self.used[..., :, None] & self.used[..., None, :])
-        some.diagonal(dim1=-2, dim2=-1).add_(torch.where(self.used, self._pack(strength), 1.0))
-        self.matrix = some
+        self.face = face
+        self.index, self.used = packing(face.free)
+        self.matrix = packed(gram, strength, self.index, self.used)
         # More free coefficients than the rows can tell apart: along what they do not see, a step
         # goes as far as the kinks let it.
-        self.factor = Cholesky(some + _UNSEEN * torch.diag_embed(some.diagonal(dim1=-2, dim2=-1)))
+        unseen = UNSEEN * torch.diag_embed(self.matrix.diagonal(dim1=-2, dim2=-1))
+        self.factor: Any = Cholesky(self.matrix + unseen)
 
     def on(self, face: Face) -> Submatrix:
         """Return the metric of another face with the same free entries."""
@@ -82,8 +75,7 @@ class Submatrix:
     def _along(self, at: Tensor, slope: Tensor, direction: Tensor, kink: Tensor) -> Tensor:
         """Return the least point of the model along ``at - t direction``, t >= 0."""
         falls = (slope * direction).sum(-1, keepdim=True)
-        diagonal = torch.diagonal(self.matrix, dim1=-2, dim2=-1)
-        plain = slope * self.used / diagonal.clamp_min(torch.finfo(torch.float64).tiny)
+        plain = slope * self.used / self._diagonal().clamp_min(torch.finfo(torch.float64).tiny)
         direction = torch.where(falls > 0, direction, plain)
         falls = (slope * direction).sum(-1, keepdim=True)
         bend = (direction * self._times(direction)).sum(-1, keepdim=True).clamp_min(0)
@@ -106,8 +98,30 @@ class Submatrix:
         curved = smooth + 0.5 * self._times(change)
         return (curved * change + kink * ((at + change).abs() - at.abs())).sum(-1)
 
+    def _diagonal(self) -> Tensor:
+        return torch.diagonal(self.matrix, dim1=-2, dim2=-1)
+
     def _times(self, direction: Tensor) -> Tensor:
         return (self.matrix @ direction[..., None])[..., 0] * self.used
 
     def _pack(self, t: Tensor) -> Tensor:
         return torch.gather(t.expand(self.face.free.shape), -1, self.index) * self.used
+
+
+def packing(free: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where each column's free entries are, in order, and which of the places are used."""
+    width = max(1, int(free.sum(-1).max()))
+    index = torch.argsort((~free).to(torch.uint8), dim=-1, stable=True)[..., :width]
+    return index, torch.gather(free, -1, index)
+
+
+def packed(gram: Tensor, strength: Tensor, index: Tensor, used: Tensor) -> Tensor:
+    """Return rows and columns of Gram matrices plus a penalty; what fills the width is identity."""
+    (*lead, width), p = index.shape, gram.shape[-1]
+    rows = index[..., None].expand(*lead, width, p)
+    some = torch.gather(gram.expand(*lead, p, p), -2, rows)
+    some = torch.gather(some, -1, index[..., None, :].expand(*lead, width, width))
+    some = some * (used[..., :, None] & used[..., None, :])
+    diagonal = torch.gather(strength.expand(*lead, p), -1, index)
+    some.diagonal(dim1=-2, dim2=-1).add_(torch.where(used, diagonal, 1.0))
+    return some

@@ -60,6 +60,10 @@ class SupportMetric:
         point, direction = self.y.to(direction.dtype), direction[None]
         return self.problem.hessian_product(self.x, point, direction, self.mu)[0]
 
+    def approach(self, face: Face, y: Tensor) -> Tensor:
+        """Return y itself: of all features there is no matrix."""
+        return y
+
     def one(self, face: Face) -> Columns | None:
         """Return the metric that stays on a face; None if that is of too many features."""
         if not self._cover(face):

@@ -1,0 +1,69 @@
+"""Proximal gradients: which groups of a model are at zero, at the price of products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.faces import Face, sizes
+
+_STEPS, _SAME = 60, 6  # at most; and so many in a row in which no group leaves or reaches zero
+_POWER, _MARGIN = 12, 1.1  # steps of power iterations, and what they may miss
+
+
+class Approach:
+    """Accelerated proximal gradients of a quadratic model with groups' norms.
+
+    A face takes factors of its matrices, and from a point far away it takes many faces to the
+    minimum's. Steps of these cost a product each; so they go first, until the groups at zero
+    remain the same. They restart where the momentum points uphill (O'Donoghue & Candès,
+    "Adaptive restart for accelerated gradient schemes", 2015).
+
+    Parameters
+    ----------
+    gram : Tensor of shape (S, K or 1, p, p)
+        Of each output.
+    strength : Tensor of shape (S, K or 1, p)
+        Of the squares.
+    """
+
+    def __init__(self, gram: Tensor, strength: Tensor):
+        self._gram, self._strength = gram, strength[..., None, :]
+        diagonal = torch.diagonal(gram, dim1=-2, dim2=-1) + strength
+        step = 1 / diagonal.clamp_min(1e-12 * diagonal.amax(-1, keepdim=True))
+        # In the metric of the diagonal: features of different scales do no harm.
+        vector, largest = torch.ones_like(step)[..., None, :], step.new_ones(())
+        for _ in range(_POWER):
+            vector = step[..., None, :] * self._times(vector)
+            largest = vector.norm(dim=-1, keepdim=True)
+            vector = vector / largest
+        self._step = step[..., None, :] / (_MARGIN * largest)
+
+    def __call__(self, face: Face, y: Tensor) -> Tensor:
+        """Return a point nearer to the minimum of the model of a face at y."""
+        gradient, kink = face.gradient.double(), face.kink.double()
+        step, begin = self._step, y.double()
+        tiny = torch.finfo(torch.float64).tiny
+        at = ahead = begin
+        t = begin.new_ones(*begin.shape[:2], 1, 1)
+        known, same = sizes(at, True) > 0, 0
+        for _ in range(_STEPS):
+            new = ahead - step * (gradient + self._times(ahead - begin))
+            new = new * (1 - step * kink / sizes(new, True).clamp_min(tiny)).clamp_min(0)
+            uphill = ((ahead - new) * (new - at)).sum((2, 3), keepdim=True) > 0
+            t = torch.where(uphill, 1.0, t)
+            after = 0.5 + (0.25 + t * t).sqrt()
+            at, ahead, t = new, new + (t - 1) / after * (new - at), after
+            free = sizes(at, True) > 0
+            same = same + 1 if torch.equal(free, known) else 0
+            known = free
+            if same >= _SAME:
+                break
+        change = at - begin
+        curved = gradient + 0.5 * self._times(change)
+        rise = (curved * change).sum((2, 3), keepdim=True)
+        rise = rise + (kink * (sizes(at, True) - sizes(begin, True))).sum((2, 3), keepdim=True)
+        return torch.where(rise < 0, at.to(y.dtype), y)
+
+    def _times(self, direction: Tensor) -> Tensor:
+        return direction @ self._gram + self._strength * direction
