@@ -18,7 +18,7 @@ demo: $(READY)
 	$(PY) examples/demo.py
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(TEST_WORKERS) --maxprocesses=8 $(TEST_ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(TEST_WORKERS) --dist worksteal --maxprocesses=8 $(TEST_ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -83,7 +83,7 @@ def test_batches_are_taken_in_turns_and_claim_nothing(averaging):
         return ((y - x - 0.1 * batch) ** 2).sum() / 2
 
     result = minimize(
-        noisy, below, ZERO, ZERO, batches=list(noise), averaging=averaging, max_iter=3000
+        noisy, below, ZERO, ZERO, batches=list(noise), averaging=averaging, max_iter=1500
     )
     assert result.status is Status.MAX_ITER and not result.success
     torch.testing.assert_close(result.x, ZERO + 0.5, rtol=0, atol=0.05)

@@ -161,12 +161,6 @@ def test_merely_convex_ours():
     assert float((result.y - known.y).norm() / known.y.norm()) < 1e-4
 
 
-def test_merely_convex_published_schedule():
-    known = merely_convex_counter_example(5)
-    result = minimize(*functions(known), schedule="merely_convex", max_iter=5000)
-    assert known.error(result.x) < 1e-3
-
-
 # The loop they share
 
 

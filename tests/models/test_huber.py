@@ -110,7 +110,7 @@ def test_targets_that_are_left_to_scikit_learn(y):
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
-@pytest.mark.parametrize("epsilon", [1.05, 1.35, 3.0])
+@pytest.mark.parametrize("epsilon", [1.05, 2.0])
 def test_solutions_are_scikit_learns(epsilon, weight, form):
     rows = form(np.where(np.abs(X_REG) > 0.3, X_REG, 0.0))
     splits, values = list(FOLDS.split(rows)), [1e-3, 1.0, 100.0]

@@ -113,7 +113,7 @@ def test_r2(bounds, numbers):
     assert search.best_score_ >= best - 1e-4 * (1 - best)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_random_problems(seed):
     """Sizes, noise, units and intervals drawn at random, many with the optimum at an end."""
     rng = np.random.default_rng(seed)

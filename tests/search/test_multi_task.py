@@ -31,8 +31,10 @@ DATA = {"made up": made_up(), "linnerud": load_linnerud(return_X_y=True), "wide"
 X, Y = DATA["made up"]
 
 
-@pytest.mark.parametrize("scoring", [MSE, "r2", "neg_mean_absolute_error"])
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize(
+    ("name", "scoring"),
+    [("made up", "r2"), ("linnerud", MSE), ("linnerud", "neg_mean_absolute_error"), ("wide", MSE)],
+)
 def test_an_interval_is_as_good_as_a_grid(name, scoring):
     data, target = DATA[name]
     data, target = data / data.std(0), target / target.std(0)
