@@ -238,7 +238,7 @@ def check_finite(estimator, X, y, awkward, moments):
     x = log_values(1e-4, 1e4)
     lower = solve_lower(problem, x)
     assert bool(torch.isfinite(lower.y).all()) and bool(torch.isfinite(lower.decrement).all())
-    result = solve(problem, x / 2, max_iter=30)
+    result = solve(problem, x / 2)
     assert result.status is not Status.DIVERGED
     for part in (result.x, result.y, result.v):
         assert bool(torch.isfinite(part).all())
