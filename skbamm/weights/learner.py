@@ -21,7 +21,7 @@ _ROUNDS = 8  # of judging the rows by models that were trained with the last jud
 _SETTLED = 2e-3  # mean change of the weights in a round that ends them
 _LOWER_TOL, _ROUGH_TOL = 1e-2, 3e-2  # decrement of models that judge, all rows and some
 _FIRST = 4.0  # first step of the row that moves most
-_MOVES, _MOVES_MANY = 20, 10  # iterations of sl-BAMM; where some rows were judged before all
+_MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
@@ -130,13 +130,12 @@ def judged(
     w: Tensor | None = None,
     y: Tensor | None = None,
     quality: Quality | None = None,
-    rounds: int = _ROUNDS,
     tol: float = _LOWER_TOL,
 ):
     """Weigh rows by how likely their labels are right, until the weights settle.
 
     Begins with the weights w, models y and an earlier judgement, if there are any; ``tol`` is for
-    ``solve_lower``, and there are ``rounds`` of it at most.
+    ``solve_lower``.
 
     Returns
     -------
@@ -147,7 +146,7 @@ def judged(
     problem = model.problem(FreeWeights(model.trusted), x)
     w = torch.ones_like(model.share) if w is None else w
     metric = None
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         at = torch.cat([x, w])[None]
         if metric is not None and y is not None:
             metric = metric.at(at, y)  # weights change it less than it would cost anew
@@ -188,14 +187,14 @@ def learn(
     some : tuple of FoldModel and Tensor of int, optional
         The same of some rows, whose models are good enough to judge all, and to begin with.
     """
-    y, before, rounds, moves = None, None, _ROUNDS, _MOVES
+    y, before = None, None
     if some is not None:
         few, index = some
         before, begun = judged(few, x, None if begin is None else begin[index], tol=_ROUGH_TOL)
         y, before = begun.y, model.judge(begun.y, before)
-        begin, rounds, moves = before.right.clamp_min(FLOOR), 1, _MOVES_MANY
+        begin = before.right.clamp_min(FLOOR)
     if some is None or kind is not None:
-        quality, begun = judged(model, x, begin, y, before, rounds)
+        quality, begun = judged(model, x, begin, y, before)
     else:
         quality = before
     if kind is None:
@@ -213,7 +212,7 @@ def learn(
     step = SpectralStep(_FIRST) if kind == "free" else None
     schedule = adaptive(x0.shape[1], x_step=step)
     result = solve(
-        problem, x0, y0=begun.y, schedule=schedule, max_iter=moves, tol=tol, max_time=max_time,
+        problem, x0, y0=begun.y, schedule=schedule, max_iter=_MOVES, tol=tol, max_time=max_time,
         keep_path=kind != "free",
     )  # fmt: skip
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
