@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_linnerud
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -142,3 +142,16 @@ def test_of_a_pipeline_and_several_metrics():
     assert search.best_score_ == results["mean_test_accuracy"][search.best_index_]
     expected = standard_error(results, search.best_index_, "accuracy")
     assert search.best_score_standard_error_ == expected
+
+
+def test_values_that_are_no_numbers_have_no_range():
+    """One penalty for each target: what the joint solve cannot take, own fits can."""
+    X, Y = load_linnerud(return_X_y=True)
+    grid = {"alpha": [np.array([1.0, 2.0, 3.0]), np.array([1e3, 1e3, 1e3]), 1e2]}
+    ours = BAMMSearchCV(Ridge(), grid, cv=3).fit(X, Y)
+    own = GridSearchCV(Ridge(), grid, cv=3).fit(X, Y)
+    np.testing.assert_allclose(
+        ours.cv_results_["mean_test_score"], own.cv_results_["mean_test_score"]
+    )
+    assert ours.best_index_ == own.best_index_
+    assert ours.best_params_range_ == {}

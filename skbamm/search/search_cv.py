@@ -309,12 +309,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             tuned = row["role"] == "joint grid" or (row["role"] == "searched" and profile.any())
             if not tuned or name not in results["params"][top]:
                 continue
-            within = [
-                float(results["params"][i][name])
-                for i in differ_only_in(results, top, [name])
-                if i == top or mean[i] >= bar
-            ]
-            self.best_params_range_[name] = min(within), max(within)
+            rows = [i for i in differ_only_in(results, top, [name]) if i == top or mean[i] >= bar]
+            within = [results["params"][i][name] for i in rows]
+            if all(isinstance(value, Real) for value in within):  # not one value a target, nor None
+                self.best_params_range_[name] = float(min(within)), float(max(within))
         if not callable(self.refit):
             warn_at_edges(space, self.best_params_)
 
