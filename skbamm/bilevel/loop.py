@@ -34,7 +34,9 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
-_DOUBT = 0.02  # share of F that may still be the lag's doing for x to move
+# Share of F that may still be the lag's doing for x to move: and where kinks may be passed on the
+# way, so that the share is less sure.
+_DOUBT, _DOUBT_KINKS = 0.02, 1e-4
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
@@ -184,7 +186,8 @@ class _Run:
         scale = upper.abs().clamp(problem.upper_floor, 1.0)
         grad, noise = grad / scale[:, None], noise / scale
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
-        sure = doubt <= _DOUBT * upper.abs().clamp_min(self.tol * problem.upper_floor)
+        most = _DOUBT_KINKS if getattr(schedule.x_step, "kinks", False) else _DOUBT
+        sure = doubt <= most * upper.abs().clamp_min(self.tol * problem.upper_floor)
         trusted = finite & close & (error.amax(1) <= _FOLLOW) & sure
         kkt = self._kkt(d, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol

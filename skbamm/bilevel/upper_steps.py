@@ -7,6 +7,7 @@ stopped early, lead x astray.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import torch
@@ -138,10 +139,11 @@ class ScalarStep:
         Length of the first step downhill.
     kinks : bool, default=False
         Whether the slope of F may jump, as it does where the models' supports change. At a
-        minimum it then need not vanish, and a bracket as narrow as ``close`` is the solution.
+        minimum it then need not vanish: the solution is a bracket as narrow as ``close``, or one
+        whose slopes promise no more than ``level``, a share of F.
     """
 
-    longest, narrow, close = 4.0, 1e-4, 1e-3
+    longest, narrow, close, level = 4.0, 1e-4, 1e-3, 1e-5
 
     def __init__(self, first: float = 1.0, kinks: bool = False):
         self.first, self.kinks = first, kinks
@@ -196,7 +198,8 @@ class ScalarStep:
             left = max(falling, key=lambda p: p[0])
             right = min(rising, key=lambda p: p[0])
             width = right[0] - left[0]
-            if self.kinks and width <= self.close:
+            little = self.level * abs(here[1])
+            if self.kinks and (width <= self.close or _promise(left, right) <= little):
                 self.settled = True
                 return here[0]
             if width > self.narrow:
@@ -222,6 +225,15 @@ class ScalarStep:
         if bend > 0:  # the slope is flattening: the secant says where it vanishes
             step = min(max(1.1 * abs(here[2] / bend), 0.1 * step), self.longest)
         return here[0] + side * step
+
+
+def _promise(left: tuple, right: tuple) -> float:
+    """How much lower than both ends of a bracket a convex F may be: where its tangents meet."""
+    (a, fa, da), (b, fb, db) = left, right
+    if not da < 0 < db:
+        return math.inf
+    share = (fb - fa - db * (b - a)) / (da - db)
+    return min(fa, fb) - (fa + da * share)
 
 
 def _cubic_minimiser(left: tuple, right: tuple) -> float:

@@ -7,6 +7,7 @@ from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments
 from skbamm.folds.rows import Chunk, Kept, Rows
 from skbamm.folds.sparse import SparseRows
+from skbamm.folds.stacked import StackedRows
 from skbamm.folds.weights import FoldWeights
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Moments",
     "Rows",
     "SparseRows",
+    "StackedRows",
     "draw_rows",
     "fold_moments",
     "map_in_threads",

@@ -11,6 +11,7 @@ from torch import Tensor
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.sparse import SparseRows
+from skbamm.folds.stacked import StackedRows
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
     centre : Tensor of shape (K, d)
     target_centre : Tensor of shape (K, m)
     """
-    if isinstance(rows, FoldwiseRows):
+    if isinstance(rows, FoldwiseRows | StackedRows):
         parts = [fold_moments(fold) for fold in rows.folds]
         train, validation = (
             Moments(*(torch.cat([getattr(p[i], a) for p in parts]) for a in _FIELDS))

@@ -321,11 +321,11 @@ class ChunkedRows:
 
     def _chunk(self, start: int, stop: int, starts: int, kept: Kept | None = None) -> Chunk:
         """Return what a pass knows of some rows, for this number of starts."""
-        train, validation = self.weights.chunk(start, stop, self.dtype)
+        train, validation = self.weights.columns(start, stop, self.dtype, starts)
         target = self.target[start:stop].to(self.dtype)
         known = None if kept is None else kept[0][start:stop].flatten(2)
         return Chunk(
-            target, train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T, known,
+            target, train, validation, known,
             slice(start, stop), slice(0, self.weights.n_folds),
         )  # fmt: skip
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_KEPT = 1 << 16  # weights of all rows up to which a pass keeps them for the next
+
 
 class FoldWeights:
     """Training and validation weights of all rows in all folds.
@@ -55,6 +57,7 @@ class FoldWeights:
         self._score_weight = self._vector(score_weight)
         self._class, self._class_weight = None, None
         self._factor: Tensor | None = None  # of training weights, (n, 1 or K)
+        self._kept: dict[tuple, tuple[Tensor, Tensor]] = {}  # columns of few rows
         if class_weight is not None:
             columns = [class_weight(_indices(train, n_rows)) for train, _ in splits]
             table = np.stack(columns, 1)  # (classes, K)
@@ -74,6 +77,19 @@ class FoldWeights:
         return train / _divisor(self.train_total, dtype), validation / _divisor(
             self.validation_total, dtype
         )
+
+    def columns(
+        self, start: int, stop: int, dtype: torch.dtype, starts: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the same for several starts, (rows, starts K), the rows innermost in memory."""
+        key = start, stop, dtype, starts
+        if key in self._kept:
+            return self._kept[key]
+        train, validation = self.chunk(start, stop, dtype)
+        found = train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T
+        if self.n_rows * self.n_folds * starts <= _KEPT:  # of few rows, passes take no longer
+            self._kept[key] = found
+        return found
 
     def complementary(self) -> bool:
         """Whether the folds' test rows part all rows, and each fold trains on the others.
@@ -117,8 +133,7 @@ class FoldWeights:
 
     def fold(self, k: int) -> FoldWeights:
         """Return fold k alone."""
-        one = object.__new__(FoldWeights)
-        one.__dict__.update(self.__dict__, n_folds=1)
+        one = self._like(n_folds=1)
         for name in ("_train", "_validation", "_class_weight", "_factor"):
             value = getattr(self, name)
             wide = value is not None and value.shape[1] > 1
@@ -133,8 +148,7 @@ class FoldWeights:
 
         What they are divided by stays: they sum to one only if the factor is one in the mean.
         """
-        other = object.__new__(FoldWeights)
-        other.__dict__.update(self.__dict__)
+        other = self._like()
         factor = factor[:, None] if factor.ndim == 1 else factor
         other._factor = factor if self._factor is None else self._factor * factor
         return other
@@ -144,8 +158,7 @@ class FoldWeights:
 
         ``train_rows`` stays: it is what the penalty goes by.
         """
-        some = object.__new__(FoldWeights)
-        some.__dict__.update(self.__dict__, n_rows=len(rows))
+        some = self._like(n_rows=len(rows))
         index = torch.as_tensor(rows, device=self.device)
         parts = ("_train", "_validation", "_fit_weight", "_score_weight", "_class", "_factor")
         for name in parts:
@@ -153,6 +166,11 @@ class FoldWeights:
             setattr(some, name, None if value is None else value[index])
         some.train_total, some.validation_total = some._totals()
         return some
+
+    def _like(self, **changes) -> FoldWeights:
+        other = object.__new__(FoldWeights)
+        other.__dict__.update({**self.__dict__, "_kept": {}, **changes})
+        return other
 
     def _raw(self, start, stop, dtype):
         rows = slice(start, stop)

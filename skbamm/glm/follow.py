@@ -15,6 +15,7 @@ _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain
 # With groups a metric is of one point, and a step on the same face soon the last: what is left
 # after it is for the next step of y.
 _GROUPS = 1e-9
+_TOGETHER = 64  # coefficients up to which starts go together: the calls cost more than the numbers
 _FAR = 0.03  # slopes beside the kinks of groups from which other steps go first
 
 
@@ -22,12 +23,15 @@ class Faces:
     """A metric that steps from face to face, on the one where the step begins.
 
     So the coefficients that should leave zero, or go there, do so in one step of y. Starts go
-    their own ways: faces of weak penalties are large, and their number differs.
+    their own ways, unless they are small: faces of weak penalties are large, and their number
+    differs.
 
     Parameters
     ----------
+    parts : list of list of int
+        The starts that go together.
     metrics : list
-        One a start: ``one`` maps a face to its metric, or to None where there is none,
+        One a part: ``one`` maps a face to its metric, or to None where there is none,
         ``product`` a direction to the Hessian, penalty included, times the direction, and
         ``approach`` a face and y to a lower point of the model.
     first : list of FaceMetric
@@ -36,46 +40,48 @@ class Faces:
         Of all starts.
     """
 
-    def __init__(self, metrics: list[Any], first: list[Any], face: Face):
-        self.metrics, self.first, self.face = metrics, first, face
+    def __init__(self, parts: list[list[int]], metrics: list[Any], first: list[Any], face: Face):
+        self.parts, self.metrics, self.first, self.face = parts, metrics, first, face
 
     @classmethod
     def of(cls, metric: Any, face: Face) -> Faces | None:
         """Return the metric on a face; None where one of the starts has none."""
-        metrics = [metric.select([s]) for s in range(len(face.free))]
+        starts = list(range(len(face.free)))
+        parts = [starts] if face.free.shape[-1] <= _TOGETHER else [[s] for s in starts]
+        metrics = [metric.select(part) for part in parts]
         first = []
-        for s, one in enumerate(metrics):
-            found = one.one(face.select([s]))
+        for part, one in zip(parts, metrics, strict=True):
+            found = one.one(face.select(part))
             if found is None:
                 return None
             first.append(found)
-        return cls(metrics, first, face)
+        return cls(parts, metrics, first, face)
 
     def on(self, face: Face) -> Faces:
         """Return the same on another face with the same free entries."""
-        first = [one.on(face.select([s])) for s, one in enumerate(self.first)]
-        return Faces(self.metrics, first, face)
+        pairs = zip(self.parts, self.first, strict=True)
+        first = [one.on(face.select(part)) for part, one in pairs]
+        return Faces(self.parts, self.metrics, first, face)
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve for the free coefficients."""
-        parts = zip(self.first, residuals.split(1, 1), strict=True)
-        return torch.cat([one.solve(right) for one, right in parts], 1)
+        pairs = zip(self.parts, self.first, strict=True)
+        return torch.cat([one.solve(residuals[:, part]) for part, one in pairs], 1)
 
     def step(self, y: Tensor) -> Tensor:
         """Return the direction to where the steps end, by f's model in the metric."""
-        parts = [self._follow(s, at) for s, at in enumerate(y.split(1))]
-        return torch.cat(parts)
+        return torch.cat([self._follow(i, y[part]) for i, part in enumerate(self.parts)])
 
-    def _follow(self, s: int, y: Tensor) -> Tensor:
-        begin = self.face.select([s])
+    def _follow(self, i: int, y: Tensor) -> Tensor:
+        begin = self.face.select(self.parts[i])
         at, face = y, begin
         most: Tensor | None = None
-        metric: FaceMetric | None = self.first[s]
+        metric: FaceMetric | None = self.first[i]
         if face.grouped and float(face.violation().max()) > _FAR:
-            at = self.metrics[s].approach(face, y)
+            at = self.metrics[i].approach(face, y)
             most = dot(face.slope, y - at)
-            face = begin.moved(at, self.metrics[s].product(at - y))
-            metric = self.metrics[s].one(face)
+            face = begin.moved(at, self.metrics[i].product(at - y))
+            metric = self.metrics[i].one(face)
         for _ in range(_FACES):
             if metric is None:
                 break
@@ -86,6 +92,6 @@ class Faces:
             at = at - direction
             if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
                 break
-            face = begin.moved(at, self.metrics[s].product(at - y))
-            metric = self.metrics[s].one(face)
+            face = begin.moved(at, self.metrics[i].product(at - y))
+            metric = self.metrics[i].one(face)
         return y - at

@@ -15,7 +15,7 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import FoldWeights, FoldwiseRows
+from skbamm.folds import FoldWeights
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
@@ -25,9 +25,9 @@ from skbamm.search.data import (
     choose_device,
     choose_dtype,
     make_rows,
-    pad_features,
     usable_folds,
 )
+from skbamm.search.fold_rows import fold_rows
 from skbamm.search.path import follow_paths, path_order
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
@@ -264,11 +264,7 @@ class JointSolver:
             if self.folds is None:
                 rows = self._make(self.matrix, self.task.target, self.weights, dtype)
             else:
-                width = max(self.folds[k].matrix.shape[1] for k in self.used)
-                rows = FoldwiseRows(
-                    [self._fold_rows(k, width, dtype) for k in self.used],
-                    [torch.as_tensor(self._place(k), device=self.device) for k in self.used],
-                )
+                rows = fold_rows(self, dtype)
             self._rows[dtype] = rows
         return self._rows[dtype]
 
@@ -366,33 +362,5 @@ class JointSolver:
     def _make(self, matrix, target, weights, dtype):
         return make_rows(matrix, target, weights, self.task.fit_intercept, dtype)
 
-    def _place(self, k: int) -> np.ndarray:
-        """Where fold k's own rows stand in the user's data."""
-        assert self.folds is not None
-        return np.concatenate([self.folds[k].train, self.folds[k].test])
-
     def _factor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=self.device)
-
-    def _fold_rows(self, k: int, width: int, dtype):
-        assert self.folds is not None
-        data, place = self.folds[k], self._place(k)
-        n_train, n_test = len(data.train), len(data.test)
-
-        def pick(values):
-            return None if values is None else np.asarray(values)[place]
-
-        class_weight = self.task.class_weight
-        weights = FoldWeights(
-            n_train + n_test,
-            [(np.arange(n_train), np.arange(n_train, n_train + n_test))],
-            fit_weight=pick(self.fit_weight),
-            score_weight=pick(self.score_weight),
-            row_class=pick(self.task.row_class),
-            class_weight=None if class_weight is None else lambda rows: class_weight(place[rows]),
-            device=self.device,
-        )
-        if self.row_weights is not None:
-            weights = weights.reweighted(self._factor(self.row_weights.folds[place, k]))
-        matrix = pad_features(data.matrix, width)
-        return self._make(matrix, self.task.target_of(k)[place], weights, dtype)

@@ -24,6 +24,7 @@ _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a 
 # several minima, closer to each other than the points of a path.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL = 1e-3  # decrement of the models
+_SMALL = 64  # coefficients up to which all points of a path are sooner solved together
 
 
 @dataclass
@@ -46,19 +47,39 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         Seconds after which no further points are tried.
     """
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+    small = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
     best, around = None, paths[0][:0]
     count = _AROUND if problem.rows.n_rows < _FEW_ROWS else _AROUND_MANY
     for points in paths:
-        path = follow(problem, points, None, best, deadline)
+        if small:
+            path = together(problem, points, None)
+        else:
+            path = follow(problem, points, None, best, deadline)
         least = min(range(len(path)), key=lambda i: path[i].upper)
         if best is None or path[least].upper < best.upper:
             best, before = path[least], path[max(least - 1, 0)]
             share = torch.linspace(0, 1, count, dtype=points.dtype, device=points.device)
             after = path[min(least + 1, len(path) - 1)]
             around = torch.lerp(before.x, after.x, share[:, None])
+        if time.perf_counter() > deadline:
+            break
     assert best is not None
-    point = min([best, *follow(problem, around, before.y, None, deadline)], key=lambda p: p.upper)
+    if small:
+        nearby = together(problem, around, best.y)
+    else:
+        nearby = follow(problem, around, before.y, None, deadline)
+    point = min([best, *nearby], key=lambda p: p.upper)
     return Beginning(point.x, point.y, None, point.x)
+
+
+def together(problem: Any, points: Tensor, y: Tensor | None) -> list[_Point]:
+    """Solve for all points, each from the same y."""
+    count = len(points)
+    many = problem.select([0] * count)
+    begin = None if y is None else y.expand(count, *y.shape[1:])
+    y = solve_lower(many, points, begin, tol=_TOL).y
+    upper = many.directions(points, y, torch.zeros_like(y), 0.0).upper.sum(1).nan_to_num(torch.inf)
+    return [_Point(points[[i]], value, y[[i]]) for i, value in enumerate(upper.tolist())]
 
 
 def follow(

@@ -22,7 +22,13 @@ X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_sta
 
 
 @pytest.fixture
-def solved(monkeypatch):
+def one_by_one(monkeypatch):
+    """Paths as of many features."""
+    monkeypatch.setattr(path, "_SMALL", 0)
+
+
+@pytest.fixture
+def solved(monkeypatch, one_by_one):
     """The x of every model that a path solved, and the supports' sizes."""
     seen = []
 
@@ -76,6 +82,24 @@ def test_other_hyperparameters_get_paths_of_their_own(solved):
     assert len(set(ratios)) == 3 and ratios[0] == 10.0  # the sparsest models first
 
 
+@pytest.mark.parametrize("features", [30, 8])
+def test_points_of_few_features_are_solved_together_and_are_the_same(features, monkeypatch):
+    grid = {"alpha": (1e-2, 1e2)}
+
+    def searched():
+        return search_over(Lasso(**TIGHT), grid, X[:, :features], Y, scoring=MSE, cv=CV)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(path, "follow", None)
+        together = searched()
+    with monkeypatch.context() as patch:
+        patch.setattr(path, "_SMALL", 0)
+        patch.setattr(path, "together", None)
+        apart = searched()
+    assert together.best_params_["alpha"] == pytest.approx(apart.best_params_["alpha"], rel=1e-2)
+    assert together.best_score_ == pytest.approx(apart.best_score_, rel=1e-5)
+
+
 def test_time_that_is_up_ends_the_paths(monkeypatch):
     monkeypatch.setattr(path.time, "perf_counter", iter(np.arange(0.0, 1e6, 100.0)).__next__)
     problem = Stub()
@@ -83,8 +107,9 @@ def test_time_that_is_up_ends_the_paths(monkeypatch):
     assert len(problem.asked) < 5 and float(begin.x) in problem.asked
 
 
-def test_values_that_are_not_finite_are_never_the_best():
-    problem = Stub(lambda x: float("nan") if x < 2 else 1.0 + x)
+@pytest.mark.parametrize("features", [10, 1000])
+def test_values_that_are_not_finite_are_never_the_best(features):
+    problem = Stub(lambda x: float("nan") if x < 2 else 1.0 + x, features)
     begin = path.follow_paths(problem, [torch.arange(6.0)[:, None]], None)
     assert float(begin.x) == 2
 
@@ -92,17 +117,21 @@ def test_values_that_are_not_finite_are_never_the_best():
 class Stub:
     """A problem whose models are found at once."""
 
-    shape, second_order, upper_floor = (1, 1), True, 1.0
+    second_order, upper_floor = True, 1.0
     rows = SimpleNamespace(n_rows=1000)
 
-    def __init__(self, upper=lambda x: (x - 2) ** 2):
-        self.upper, self.asked = upper, []
+    def __init__(self, upper=lambda x: (x - 2) ** 2, features=1000, starts=1):
+        self.upper, self.asked, self.shape = upper, [], (starts, 1)
+        self.y_shape = (starts, 1, 1, features)
+
+    def select(self, starts):
+        return Stub(self.upper, self.y_shape[-1], len(starts))
 
     def start(self, x):
-        return torch.zeros(1, 1, 1, dtype=torch.float64)
+        return torch.zeros(len(x), 1, 1, 1, dtype=torch.float64)
 
     def lower(self, x, y):
-        return torch.zeros(1, 1), torch.zeros_like(y)
+        return torch.zeros(len(x), 1), torch.zeros_like(y)
 
     def curvature(self, x, y, mu):
         return self
@@ -117,8 +146,10 @@ class Stub:
         return None
 
     def directions(self, x, y, v, mu):
-        self.asked.append(float(x))
-        return SimpleNamespace(upper=torch.tensor([[self.upper(float(x))]]))
+        self.asked += x.flatten().tolist()
+        return SimpleNamespace(
+            upper=torch.tensor([[self.upper(at)] for at in x.flatten().tolist()])
+        )
 
 
 @pytest.mark.parametrize(

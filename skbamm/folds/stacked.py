@@ -1,0 +1,114 @@
+"""Rows that differ between the folds and are few: all folds in one batch of products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from skbamm.folds.dense import DenseRows
+from skbamm.folds.passes import blocks, join, split_columns
+from skbamm.folds.rows import ChunkedRows
+
+
+class StackedRows(ChunkedRows):
+    """A dense matrix a fold, stacked: where there are few rows, calls cost more than numbers.
+
+    All folds have their rows in the user's order, so that target and weights are as for rows
+    that the folds share; rows that a fold has not, weigh nothing there.
+
+    Parameters
+    ----------
+    X : Tensor of shape (K, n, d)
+    target : Tensor of shape (n, ...)
+    weights : FoldWeights
+        Of all folds.
+    fit_intercept : bool
+    dtype : torch.dtype
+        Working precision.
+    """
+
+    def __init__(self, X, target, weights, fit_intercept, dtype):
+        self.X, self.target, self.weights = X.to(dtype), target, weights
+        self.fit_intercept, self.dtype = fit_intercept, dtype
+        self.n_folds, self.n_rows, self.n_features = X.shape
+        self.device = X.device
+        self.n_coefficients = self.n_features + int(fit_intercept)
+        self.train_total = weights.train_total
+
+    @property
+    def folds(self) -> list[DenseRows]:
+        """Each fold's rows alone."""
+        return [
+            DenseRows(X, self.target, self.weights.fold(k), self.fit_intercept, self.dtype)
+            for k, X in enumerate(self.X)
+        ]
+
+    def take(self, rows):
+        """See ``Rows.take``."""
+        index = torch.as_tensor(rows, device=self.device)
+        return self._like(self.X[:, index], self.target[index], self.weights.take(rows))
+
+    def features(self, index):
+        """See ``Rows.features``."""
+        some = self.X[..., index[: len(index) - int(self.fit_intercept)]]
+        return self._like(some, self.target, self.weights)
+
+    def gram(self, coefficients, function, share, limit):
+        """See ``Rows.gram``; the folds cannot share a matrix, and the rows are few."""
+        _, S, K, m, p = shape = coefficients.shape
+        slopes, intercepts = split_columns(coefficients, self)
+        z = blocks(self._block(0, self.n_rows).predict(slopes, intercepts), shape)
+        weights = function(z, self._chunk(0, self.n_rows, S))[0][0]
+        weights = join([weights]).view(m, S, K, 1, -1)
+        d, X = self.n_features, self.X
+        total = torch.empty(m, S, K, p, p, dtype=torch.float64, device=self.device)
+        for part, w in zip(total.flatten(0, 1), weights.flatten(0, 1), strict=True):
+            part[..., :d, :d] = (X.mT * w) @ X
+        if self.fit_intercept:
+            total[..., d, :d] = total[..., :d, d] = (weights @ X)[..., 0, :]
+            total[..., d, d] = weights.sum(-1, dtype=torch.float64)[..., 0]
+        return total.permute(1, 2, 0, 3, 4)
+
+    def joint_gram(self, coefficients, function, entries, known):
+        """See ``Rows.joint_gram``."""
+        parts = [
+            rows.joint_gram(coefficients[:, :, k : k + 1], function, entries, known)
+            for k, rows in enumerate(self.folds)
+        ]
+        return torch.cat(parts, 1)
+
+    def diagonal(self, coefficients, function):
+        """Return the diagonal of ``gram``."""
+        gram = self.gram(coefficients, function, False, self.n_rows)
+        return gram.diagonal(dim1=-2, dim2=-1)
+
+    def _like(self, X: Tensor, target: Tensor, weights) -> StackedRows:
+        some = StackedRows(X, target, weights, self.fit_intercept, self.dtype)
+        some.train_total = self.train_total
+        return some
+
+    def _ranges(self, columns):
+        return [(0, self.n_rows)]
+
+    def _block(self, start, stop):
+        return _Block(self.X)
+
+
+class _Block:
+    """The rows of all folds."""
+
+    def __init__(self, X: Tensor):
+        self.X = X
+
+    def predict(self, slopes, intercepts):
+        """See ``rows.Block.predict``."""
+        z = (self._by_fold(slopes) @ self.X.mT).transpose(0, 1).reshape(len(slopes), -1)
+        return z if intercepts is None else z.add_(intercepts)
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        return (self._by_fold(flat) @ self.X).transpose(0, 1).reshape(len(flat), -1)
+
+    def _by_fold(self, flat: Tensor) -> Tensor:
+        """Return columns (r m S K, ...) as (K, r m S, ...)."""
+        return flat.view(-1, len(self.X), flat.shape[1]).transpose(0, 1)
