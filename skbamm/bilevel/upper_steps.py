@@ -143,7 +143,7 @@ class ScalarStep:
         whose slopes promise no more than ``level``, a share of F.
     """
 
-    longest, narrow, close, level = 4.0, 1e-4, 1e-3, 1e-5
+    longest, narrow, close, level = 4.0, 1e-4, 1e-3, 5e-5
 
     def __init__(self, first: float = 1.0, kinks: bool = False):
         self.first, self.kinks = first, kinks
@@ -228,12 +228,15 @@ class ScalarStep:
 
 
 def _promise(left: tuple, right: tuple) -> float:
-    """How much lower than both ends of a bracket a convex F may be: where its tangents meet."""
+    """How much lower than both ends of a bracket a convex F may be: where its tangents meet.
+
+    Infinite where F cannot be convex.
+    """
     (a, fa, da), (b, fb, db) = left, right
     if not da < 0 < db:
         return math.inf
-    share = (fb - fa - db * (b - a)) / (da - db)
-    return min(fa, fb) - (fa + da * share)
+    step = (fb - fa - db * (b - a)) / (da - db)
+    return min(fa, fb) - (fa + da * step) if 0 <= step <= b - a else math.inf
 
 
 def _cubic_minimiser(left: tuple, right: tuple) -> float:

@@ -117,3 +117,14 @@ def test_the_users_weights_are_not_changed():
     weights = FoldWeights(N, SPLITS["kfold"], fit_weight=given, score_weight=given)
     weights.chunk(0, N, torch.float64)
     np.testing.assert_array_equal(given, before)
+
+
+def test_columns_repeat_the_weights_of_a_chunk_once_a_start_and_are_kept():
+    weights = FoldWeights(N, SPLITS["kfold"])
+    got = weights.columns(2, 20, torch.float64, 3)
+    for one, chunk in zip(got, weights.chunk(2, 20, torch.float64), strict=True):
+        torch.testing.assert_close(one, chunk.repeat(1, 3))
+        assert one.stride() == (1, 18)
+    assert weights.columns(2, 20, torch.float64, 3)[0] is got[0]
+    doubled = weights.reweighted(torch.full((N,), 2.0, dtype=torch.float64))
+    torch.testing.assert_close(doubled.columns(2, 20, torch.float64, 3)[0], 2 * got[0])
