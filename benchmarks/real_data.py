@@ -46,6 +46,29 @@ def _pip(what: str, pattern: str, requirement: str, *options: str) -> Path:
     return _fetch(what, pattern, [*command, requirement])
 
 
+def _debian(what: str, name: str) -> Path:
+    """The folder that a Debian package was unpacked to."""
+    folder = SCRATCH / name
+    if not folder.exists():
+        package = _fetch(what, f"{name}_*.deb", ["apt-get", "download", name])
+        try:
+            subprocess.run(["dpkg-deb", "-x", package.name, name], cwd=SCRATCH, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Missing(f"{what} is skipped: {package.name} can't be unpacked") from error
+    return folder
+
+
+def golub() -> tuple[np.ndarray, np.ndarray]:
+    """Golub's leukaemias, from Debian's r-bioc-multtest: 38 patients, 3,051 genes; y is 0 or 1."""
+    try:
+        import pyreadr
+    except ImportError as error:
+        raise Missing("golub is skipped: pyreadr is not installed") from error
+    folder = _debian("golub", "r-bioc-multtest")
+    found = pyreadr.read_r(str(next(folder.glob("**/golub.RData"))))
+    return found["golub"].to_numpy().T, found["golub.cl"].to_numpy().ravel().astype(int)
+
+
 def fashion_mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Fashion-MNIST, from Debian's package: training X and y, test X and y; pixels in [0, 1].
 
@@ -54,14 +77,7 @@ def fashion_mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     X_train, y_train, X_test, y_test : arrays
         60,000 and 10,000 rows of 784 float32.
     """
-    name = "dataset-fashion-mnist"
-    folder = SCRATCH / name
-    if not folder.exists():
-        package = _fetch("Fashion-MNIST", f"{name}_*.deb", ["apt-get", "download", name])
-        try:
-            subprocess.run(["dpkg-deb", "-x", package.name, name], cwd=SCRATCH, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise Missing(f"Fashion-MNIST is skipped: {package.name} can't be unpacked") from error
+    folder = _debian("Fashion-MNIST", "dataset-fashion-mnist")
 
     def read(part: str, offset: int) -> np.ndarray:
         path = next(folder.glob(f"**/{part}-ubyte.gz"))
