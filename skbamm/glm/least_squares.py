@@ -57,8 +57,8 @@ class LeastSquaresProblem(Penalty):
         train, upper = self.train, self.validation
         scale = self.criterion.output_scale
         scale = 1.0 if scale is None else scale[None, :, :, None]
-        fit, fit_v = y @ train.gram, v @ train.gram
-        check, check_v = y @ upper.gram, v @ upper.gram
+        fit, fit_v = _times(y, train.gram), _times(v, train.gram)
+        check, check_v = _times(y, upper.gram), _times(v, upper.gram)
         grad_upper = scale * (check - upper.cross)
         average = 0.5 * (scale * _quadratic(y, check, upper)).sum((2, 3))
         shares = self.criterion.shares(average)
@@ -80,7 +80,7 @@ class LeastSquaresProblem(Penalty):
 
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
-        fit = y @ self.train.gram
+        fit = _times(y, self.train.gram)
         value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3)) + self.value(x, y)
         return value, fit - self.train.cross + self.mean_strength(x) * y
 
@@ -109,6 +109,12 @@ class LeastSquaresProblem(Penalty):
         slopes = y[..., :-1]
         shift = self._target_centre - (slopes * self._centre[:, None]).sum(-1)
         return torch.cat([slopes, (y[..., -1] + shift)[..., None]], -1)
+
+
+def _times(y: Tensor, gram: Tensor) -> Tensor:
+    """Return y (S, K, m, p) times each fold's matrix: all starts' rows in one product a fold."""
+    S, _, m, _ = y.shape
+    return (y.transpose(0, 1).flatten(1, 2) @ gram).unflatten(1, (S, m)).transpose(0, 1)
 
 
 def _quadratic(y: Tensor, product: Tensor, moments: Moments) -> Tensor:

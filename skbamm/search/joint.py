@@ -28,6 +28,7 @@ from skbamm.search.data import (
     usable_folds,
 )
 from skbamm.search.fold_rows import fold_rows
+from skbamm.search.homotopy import begin_on_paths
 from skbamm.search.path import follow_paths, path_order
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
@@ -176,7 +177,10 @@ class JointSolver:
             step = _NEAR if len(first.x) == 1 else 1.0
         else:
             problem = self._problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
-            first = follow_paths(problem, paths(axes, limit), max_time)
+            exact = None
+            if len(axes) == 1:
+                exact = begin_on_paths(problem, axes[0], self.twin.inverse, max_time)
+            first = exact or follow_paths(problem, paths(axes, limit), max_time)
             step = _NEXT
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, first.start[0].tolist()

@@ -23,8 +23,9 @@ X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_sta
 
 @pytest.fixture
 def one_by_one(monkeypatch):
-    """Paths as of many features."""
+    """Paths as of many features and any loss."""
     monkeypatch.setattr(path, "_SMALL", 0)
+    monkeypatch.setattr(joint, "begin_on_paths", lambda *args: None)
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_points_of_few_features_are_solved_together_and_are_the_same(features, m
     def searched():
         return search_over(Lasso(**TIGHT), grid, X[:, :features], Y, scoring=MSE, cv=CV)
 
+    monkeypatch.setattr(joint, "begin_on_paths", lambda *args: None)
     with monkeypatch.context() as patch:
         patch.setattr(path, "follow", None)
         together = searched()
