@@ -44,6 +44,7 @@ class Task:
         Maps the training rows of a fold, with repeats, to a weight for each class.
     intercept_penalty : float
         What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
+        Its root is what that of ``|b|`` is to that of the sum of ``|w|``.
     solver : str
         The solver that the estimator's own fit would name.
     criterion : str
