@@ -137,7 +137,7 @@ class JointSolver:
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
         begin: list[float] | None = None,
-        near: Tensor | None = None,
+        near: Beginning | None = None,
         rough: bool = False,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
         """Search intervals by sl-BAMM.
@@ -169,7 +169,7 @@ class JointSolver:
             axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
         )
         if near is not None:
-            first, step = Beginning(near[None], None, None, near[None]), _NEAR
+            first, step = near, _NEAR
         elif limit is None or begin is not None:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)

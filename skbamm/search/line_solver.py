@@ -23,6 +23,7 @@ from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.joint import JointSolver
 from skbamm.search.line_search import Point, next_place, scan_places
 from skbamm.search.lines import Line
+from skbamm.search.screening import Beginning
 from skbamm.space import Axis
 
 _SCAN, _MORE = 5, 12  # points to begin with, and more at most
@@ -182,7 +183,12 @@ class _Search:
     def _searched(self, place) -> Point:
         joint = self.solver.at(place)
         known = [p for p in self.points if p.value < torch.inf]
-        near = min(known, key=lambda p: abs(p.place - place)).found.x if known else None
+        near = None
+        if known:
+            found = min(known, key=lambda p: abs(p.place - place)).found
+            x, models = found.x[None], self.solver.line.same_features
+            y, v = (t[None] if models else None for t in (found.y, found.v))
+            near = Beginning(x, y, v, x)
         left = None
         if self._deadline < torch.inf:
             left = max(self._deadline - time.perf_counter(), 0.0)

@@ -20,7 +20,15 @@ from skbamm.search.joint import JointSolver
 
 
 class Line(Protocol):
-    """Models along the values of one parameter."""
+    """Models along the values of one parameter.
+
+    Attributes
+    ----------
+    same_features : bool
+        Whether models of one value are near those of another.
+    """
+
+    same_features: bool
 
     def at(self, value: float) -> JointSolver:
         """Return the solver for a value of the parameter."""
@@ -55,6 +63,8 @@ class FeatureLine:
         Maps the folds' data to a JointSolver.
     """
 
+    same_features = False
+
     def __init__(self, maps: FoldMaps, make: Callable[[list[FoldData]], JointSolver]):
         self.maps, self._make = maps, make
 
@@ -80,6 +90,8 @@ class LossLine:
     joint : JointSolver
         Its task's loss is a ``ParametricLoss``.
     """
+
+    same_features = True
 
     def __init__(self, joint: JointSolver):
         self._joint = joint
