@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
+from skbamm.bilevel import BilevelResult, adaptive, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
@@ -20,6 +20,7 @@ from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narro
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
+from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
     FoldData,
     choose_device,
@@ -182,11 +183,9 @@ class JointSolver:
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
-        problem = self._problem(axes, len(first.x), self.dtype, chosen, limit=limit)
-        result = solve(
-            problem, first.x, y0=first.y, v0=first.v,
-            schedule=self._schedule(axes, problem, step),
-            max_iter=max_iter, tol=tol, max_time=max_time,
+        result = solve_basins(
+            lambda starts: self._problem(axes, starts, self.dtype, chosen, limit=limit), first,
+            partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 0,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.
