@@ -22,6 +22,7 @@ from skbamm.search.screening import Beginning
 _GAIN = 1e-4  # what another minimum must promise, and hold where it is looked for, of F
 _TOL = 1e-4  # decrement of the models there
 _STEP = 0.3  # first step from there
+_NEXT = 0.1  # distance from an end that is no other basin's
 
 
 def solve_basins(
@@ -64,11 +65,12 @@ def solve_basins(
     more = max_iter - result.nit
     if not result.success or more <= 0 or (left is not None and left <= 0):
         return result
-    place = other_basin(result.screened, result)
+    one = problem(1)
+    place = other_basin(result.screened, result, one.bounds, first.x)
     if place is None:
         return result
-    one, x = problem(1), place[None]
-    y = solve_lower(one, x, tol=_TOL).y
+    x = place[None]
+    y = solve_lower(one, x, result.y[None], tol=_TOL).y
     upper = float(one.directions(x, y, torch.zeros_like(y), 0.0).upper.sum())
     if not upper < result.fun * (1 - _GAIN):
         return result
@@ -82,24 +84,38 @@ def solve_basins(
     return replace(other, start=nearest, nit=result.nit + other.nit, history=history)
 
 
-def other_basin(screened: list[tuple[Tensor, float, Tensor]], found: Any) -> Tensor | None:
+def other_basin(
+    screened: list[tuple[Tensor, float, Tensor]],
+    found: Any,
+    bounds: tuple[Tensor, Tensor],
+    starts: Tensor,
+) -> Tensor | None:
     """Return the x (1,) of the least minimum that starting points promise; None if none does.
 
     It is that of a cubic with the values and slopes of two neighbours, on neither side of which
-    the result lies.
+    the result lies. Where that is beyond all of them, it is the end of the interval there: F fell
+    on the way to it, and nothing is known of what lies behind.
 
     Parameters
     ----------
     screened : list of (x, F, slope)
         Of ``BilevelResult``.
     found : BilevelResult
+    bounds : tuple of Tensor of shape (1,)
+        Ends of the interval.
+    starts : Tensor of shape (S, 1)
+        All starting points; not every one was followed for so long that its slope is known.
     """
     if not screened or len(screened[0][0]) != 1:
         return None
     points = sorted((float(x), value, float(slope)) for x, value, slope in screened)
+    here, (low, high) = float(found.x), (end.to(found.x) for end in bounds)
+    if not float(starts.min()) <= here <= float(starts.max()):
+        end = low if here < float(starts.min()) else high
+        return None if abs(here - float(end)) <= _NEXT else end
     best, at = found.fun * (1 - _GAIN), None
     for left, right in pairwise(points):
-        if left[0] <= float(found.x) <= right[0]:
+        if left[0] <= here <= right[0]:
             continue
         place, value = _least(left, right)
         if value < best:

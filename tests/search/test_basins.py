@@ -19,6 +19,10 @@ X, Y = load_diabetes(return_X_y=True)
 CV = KFold(5, shuffle=True, random_state=0)
 
 
+STARTS = torch.tensor([[-3.0], [0.0], [2.0]])
+ENDS = torch.tensor([-5.0]).double(), torch.tensor([4.0]).double()
+
+
 def screened(function, slope, places):
     return [(torch.tensor([t]), function(t), torch.tensor([slope(t)])) for t in places]
 
@@ -44,7 +48,7 @@ def two_slope(t):
 def test_another_minimum_is_promised(function, slope, found, expected):
     points = screened(function, slope, (-3.0, -1.4, -0.8, 0.6, 2.0))
     result = SimpleNamespace(x=torch.tensor([found]), fun=function(found))
-    place = basins.other_basin(points[::-1], result)
+    place = basins.other_basin(points[::-1], result, ENDS, STARTS)
     if expected is None:
         assert place is None
     else:
@@ -54,8 +58,16 @@ def test_another_minimum_is_promised(function, slope, found, expected):
 def test_several_hyperparameters_are_left_alone():
     point = (torch.zeros(2), 1.0, torch.zeros(2))
     result = SimpleNamespace(x=torch.zeros(2), fun=2.0)
-    assert basins.other_basin([point, point], result) is None
-    assert basins.other_basin([], result) is None
+    assert basins.other_basin([point, point], result, ENDS, STARTS) is None
+    assert basins.other_basin([], result, ENDS, STARTS) is None
+
+
+@pytest.mark.parametrize(("found", "end"), [(-4.0, -5.0), (3.8, 4.0), (3.96, None), (-5.0, None)])
+def test_beyond_all_points_the_end_is_looked_at(found, end):
+    points = screened(two, two_slope, (-3.0, 0.0, 2.0))
+    found = torch.tensor([found], dtype=torch.float64)
+    place = basins.other_basin(points, SimpleNamespace(x=found, fun=0.9), ENDS, STARTS)
+    assert place is None if end is None else float(place) == end
 
 
 def test_the_lower_minimum_is_found():
