@@ -292,9 +292,9 @@ def model_problem(
 def penalty_of(twin, estimator, rows, intercept_penalty):
     """Return the penalty's maps of x, as ``Penalty`` takes them."""
     first, *rest = [one.name for one in twin.tunes(estimator)]
-    mask = torch.ones(rows.n_coefficients, dtype=torch.float64)
+    shares = torch.ones(rows.n_coefficients, dtype=torch.float64)
     if rows.fit_intercept:
-        mask[-1] = intercept_penalty
+        shares[-1] = intercept_penalty
 
     def factors(x):
         values = {first: torch.exp(x[:, 0])}
@@ -303,6 +303,7 @@ def penalty_of(twin, estimator, rows, intercept_penalty):
         return twin.penalty(values)
 
     def part(name):
+        mask = shares if name == "squares" else shares.sqrt()
         return lambda x: getattr(factors(x), name)[:, None, None] * mask
 
     kinks = factors(torch.zeros(1, 1, dtype=torch.float64)).absolutes is not None

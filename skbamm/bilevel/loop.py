@@ -154,7 +154,7 @@ class _Run:
         self.least = torch.inf  # squared decrement then
         self.lost_at: Tensor | None = None  # where they did not
         self.good: tuple[Tensor, Tensor, Tensor] | None = None
-        self.screened: list[tuple[Tensor, float]] = []
+        self.screened: list[tuple[Tensor, float, Tensor]] = []
         self.nit = 0
 
     def iterate(self, k: int) -> Status | None:
@@ -210,7 +210,7 @@ class _Run:
             self.curvature = self.curvature.at(x, y)
         self.x, self.y, self.v = x, y, v
         if screening and self._screened(k, upper, trusted):
-            self._choose(upper, trusted)
+            self._choose(upper, trusted, grad * scale[:, None])
         elif not screening:
             self._average_less(trusted, kkt)
         if not bool(finite.any()) and k + 1 >= _SCREEN:
@@ -356,12 +356,13 @@ class _Run:
             return True
         return k + 1 >= _SCREEN // 3 and bool(trusted[upper.nan_to_num(torch.inf).argmin()])
 
-    def _choose(self, upper: Tensor, trusted: Tensor) -> None:
+    def _choose(self, upper: Tensor, trusted: Tensor, slope: Tensor) -> None:
         """End the screening: keep the best start, and use what the others saw."""
         value = torch.where(trusted, upper, torch.inf)
         self.screened = [
-            (self.x[s].clone(), float(value[s])) for s in range(len(self.starts)) if trusted[s]
-        ]
+            (self.x[s].clone(), float(value[s]), slope[s].clone())
+            for s in range(len(self.starts)) if trusted[s]
+        ]  # fmt: skip
         if not self.screened:
             value = torch.where(torch.isfinite(upper), upper, torch.inf)
         s = int(value.argmin())

@@ -45,7 +45,7 @@ class BilevelResult:
     history : dict of list
         One entry an iteration: ``seconds``, ``upper`` (F of the leading start),
         ``kkt_residual`` (the largest of the triple) and ``x`` (its upper-level variable).
-    screened : list of (x, F)
+    screened : list of (x, F, hypergradient)
         The starting points that were followed until their hypergradients could be trusted,
         each as it stood then.
     curvature : Curvature or None
@@ -61,7 +61,7 @@ class BilevelResult:
     status: Status
     nit: int
     history: dict[str, list] = field(default_factory=dict)
-    screened: list[tuple[Tensor, float]] = field(default_factory=list)
+    screened: list[tuple[Tensor, float, Tensor]] = field(default_factory=list)
     curvature: Curvature | None = None
 
     @property

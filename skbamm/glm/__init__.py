@@ -1,6 +1,6 @@
 """Generalised linear models with closed-form derivatives, over all folds at once."""
 
-from skbamm.glm.feature_slope import feature_slope, multiplier
+from skbamm.glm.feature_slope import feature_slope, multiplier, parameter_slope
 from skbamm.glm.least_squares import LeastSquaresProblem
 from skbamm.glm.narrowing import solve_narrowing
 from skbamm.glm.penalty import MeanLoss, penalty_divisor
@@ -15,6 +15,7 @@ __all__ = [
     "feature_slope",
     "glm_problem",
     "multiplier",
+    "parameter_slope",
     "penalty_divisor",
     "solve_narrowing",
 ]

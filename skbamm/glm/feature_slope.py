@@ -1,10 +1,10 @@
-"""The hypergradient in what the features depend on, by the chain rule.
+"""The hypergradient in what the features, or the loss, depend on: by the chain rule.
 
 With the multiplier v of ``GLMProblem`` and features ``X(g)``, at the solution y::
 
     dF/dg = d/dg [ F(y, X(g)) - sum_k phi_k' v_k' grad_y f_k(y, X(g)) ]
 
-since y solves the lower level whatever g is. The penalty does not see the features.
+since y solves the lower level whatever g is. The penalty does not see the features, nor F the loss.
 """
 
 from __future__ import annotations
@@ -73,6 +73,15 @@ def feature_slope(problem: GLMProblem, both: Rows, y: Tensor, v: Tensor, upper: 
 
     both.visit(torch.stack([at, along, *moved]), collect)
     return float(sum(parts[key] for key in sorted(parts)))
+
+
+def parameter_slope(problem: GLMProblem, y: Tensor, v: Tensor, upper: Tensor) -> float:
+    """Return ``dF/dg`` for the parameter g of the problem's loss, a ``ParametricLoss``.
+
+    ``y``, ``v`` and ``upper`` are as for ``feature_slope``.
+    """
+    share = (v.double() * problem.parameter_slope(y)).sum((2, 3))
+    return -float((problem.criterion.slopes(upper) * share).sum())
 
 
 def _of_both(t: Tensor, d: int, slopes: bool) -> Tensor:

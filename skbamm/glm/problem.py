@@ -13,6 +13,7 @@ strengths say otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -127,6 +128,17 @@ class GLMProblem(Penalty):
         y64 = y.double()
         gradient = products[0] + self.mean_strength(x) * y64
         return value + self.value(x, y64), gradient.to(y.dtype)
+
+    def parameter_slope(self, y: Tensor) -> Tensor:
+        """Return the derivative of f's gradient in the loss's parameter, (S, K, m, p)."""
+
+        def function(z, chunk):
+            loss: Any = self.row_loss(chunk)
+            slope, _ = loss.parameter_slopes(z[0], loss.targets(chunk.target))
+            return [chunk.train[:, None] * slope], []
+
+        products, _ = self.rows.sweep(y[None], function)
+        return products[0]
 
     def hessian_product(
         self, x: Tensor, y: Tensor, p: Tensor, mu: float, kept: Kept | None = None

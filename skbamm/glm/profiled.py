@@ -6,12 +6,14 @@ gradient is that of g at the least s, and its Hessian is::
 
     g_yy - g_ys g_sy / g_ss
 
+In the same way the gradient moves with a parameter of the loss, by ``g_yp - g_ys g_sp / g_ss``.
 So there is no constraint s > 0, and all that works on coefficients works as it does elsewhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,6 +47,10 @@ class ProfiledProblem(GLMProblem):
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """See ``GLMProblem.lower``."""
         return self.at_scale(y).lower(x, y)
+
+    def parameter_slope(self, y: Tensor) -> Tensor:
+        """See ``GLMProblem.parameter_slope``; the scale moves with the parameter, too."""
+        return self.at_scale(y).parameter_slope(y)
 
     def hessian_product(self, x, y, p, mu, kept=None):
         """See ``GLMProblem.hessian_product``."""
@@ -109,6 +115,18 @@ class _AtScale(GLMProblem):
             products, (own,) = self.rows.sweep(y[None], function)
             self._coupling = products[0], own.clamp_min(torch.finfo(own.dtype).tiny)
         return self._coupling
+
+    def parameter_slope(self, y: Tensor) -> Tensor:
+        """See ``GLMProblem.parameter_slope``."""
+
+        def function(z, chunk):
+            loss: Any = self.row_loss(chunk)
+            slope, of_scale = loss.parameter_slopes(z[0], loss.targets(chunk.target))
+            return [chunk.train[:, None] * slope], [chunk.train * of_scale]
+
+        products, (of_scale,) = self.rows.sweep(y[None], function)
+        cross, own = self.coupling(y)
+        return products[0] - cross * (of_scale / own)[..., None, None]
 
     def coupled(self, y: Tensor, p: Tensor) -> Tensor:
         """Return ``g_ys g_sy p / g_ss`` for directions p (..., S, K, m, p)."""

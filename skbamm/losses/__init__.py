@@ -2,7 +2,7 @@
 
 from skbamm.losses.absolute import PinballLoss
 from skbamm.losses.balanced import BalancedLoss
-from skbamm.losses.base import PointwiseLoss, ScaledLoss, UpperLoss
+from skbamm.losses.base import ParametricLoss, PointwiseLoss, ScaledLoss, UpperLoss
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
     ExpectedErrorLoss,
@@ -49,6 +49,7 @@ __all__ = [
     "OneVsRest",
     "OneVsRestLogisticLoss",
     "OutlierLoss",
+    "ParametricLoss",
     "PinballLoss",
     "PointwiseLoss",
     "ScaledLoss",

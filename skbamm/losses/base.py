@@ -70,4 +70,19 @@ class ScaledLoss(PointwiseLoss, Protocol):
         ...
 
 
-__all__ = ["PointwiseLoss", "ScaledLoss", "UpperLoss"]
+class ParametricLoss(PointwiseLoss, Protocol):
+    """A loss with a parameter that it can be differentiated in."""
+
+    def with_parameter(self, value: float) -> Self:
+        """Return the loss with another value of it."""
+        ...
+
+    def parameter_slopes(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return derivatives in the parameter, at fixed scales.
+
+        Those of the gradient (n, m, C) and, of a ``ScaledLoss``, of its slope in the scale (n, C).
+        """
+        ...
+
+
+__all__ = ["ParametricLoss", "PointwiseLoss", "ScaledLoss", "UpperLoss"]

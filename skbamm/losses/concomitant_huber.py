@@ -94,6 +94,16 @@ class ConcomitantHuberLoss(ToleranceLoss):
         share = torch.where(error.abs() <= self.epsilon * scale, error / scale, 0.0)
         return -share / scale, (share * share / scale)[:, 0]
 
+    def with_parameter(self, value):
+        """Return the loss with another epsilon."""
+        return type(self)(value)
+
+    def parameter_slopes(self, z, target):
+        """Return the derivatives in epsilon of the gradient, and of the slope in the scale."""
+        error = z - target
+        side = torch.where(error.abs() > self.epsilon * self.scale.to(z.dtype), error.sign(), 0.0)
+        return side, -self.epsilon * side.abs()[:, 0]
+
     def _curvature(self, error):
         scale = self.scale.to(error.dtype)
         return (error.abs() <= self.epsilon * scale) / scale

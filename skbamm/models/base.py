@@ -44,6 +44,7 @@ class Task:
         Maps the training rows of a fold, with repeats, to a weight for each class.
     intercept_penalty : float
         What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
+        Its root is what that of ``|b|`` is to that of the sum of ``|w|``.
     solver : str
         The solver that the estimator's own fit would name.
     criterion : str
@@ -86,17 +87,20 @@ class Hyperparameter:
     ----------
     name : str
     positive : bool
-        Whether it must be above zero.
+        Whether it must be above ``low``.
     high : float
         Largest value; a parameter that has one is searched in linear units by default.
     optional : bool
         Whether None is a value, too, which the solvers get as one that is not a number.
+    low : float
+        Least value.
     """
 
     name: str
     positive: bool = False
     high: float = inf
     optional: bool = False
+    low: float = 0.0
 
     def valid(self, value: Any) -> bool:
         """Whether the solvers can take this value."""
@@ -105,7 +109,7 @@ class Hyperparameter:
         number = isinstance(value, (int, float, np.integer, np.floating))
         if not number or isinstance(value, bool) or not np.isfinite(value):
             return False
-        return 0 <= value <= self.high if self.high < inf else value > 0
+        return self.low <= value <= self.high if self.high < inf else value > self.low
 
 
 class Factors(NamedTuple):
@@ -148,6 +152,9 @@ class Twin(ABC):
         meta-estimator around the model.
     transforms_target : bool
         Whether the model's target is not the user's; then ``transformed`` returns it.
+    loss_parameter : Hyperparameter or None
+        What else an interval can be searched for, which the loss depends on and the penalty does
+        not; the task's loss is a ``ParametricLoss`` then. Lists of its values are enumerated.
     """
 
     estimator_type: type
@@ -158,6 +165,7 @@ class Twin(ABC):
     judges_labels: bool = False
     inside: str = ""
     transforms_target: bool = False
+    loss_parameter: Hyperparameter | None = None
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import numpy as np
 import torch
 from sklearn.linear_model import HuberRegressor
 
 from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import ConcomitantHuberLoss
-from skbamm.models.base import Factors, LinearTwin, Task, numeric_target
+from skbamm.models.base import Factors, Hyperparameter, LinearTwin, Task, numeric_target
 
 
 class HuberTwin(LinearTwin):
@@ -20,10 +18,11 @@ class HuberTwin(LinearTwin):
     """
 
     estimator_type = HuberRegressor
+    loss_parameter = Hyperparameter("epsilon", positive=True, low=1.0)
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        if not 1 < estimator.epsilon < inf:
+        if not self.loss_parameter.valid(estimator.epsilon):
             return f"epsilon={estimator.epsilon!r} leaves no scale to be found; it must be above 1"
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -79,17 +80,27 @@ class LinearSVRTwin(LinearTwin):
 
 
 class LinearSVCTwin(LinearSVRTwin):
-    """The same with hinges, one output a class if there are more than two."""
+    """The same with hinges, one output a class if there are more than two.
+
+    With ``penalty="l1"`` the sum of ``|w|`` and ``|b / s|`` over C stands beside them.
+    """
 
     estimator_type = LinearSVC
+    absolutes = False  # in place of the squares
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if estimator.multi_class != "ovr":
             return f"multi_class={estimator.multi_class!r} couples the classes"
-        if estimator.penalty != "l2":
-            return f"penalty={estimator.penalty!r} is not an L2 penalty"
+        if estimator.penalty == "l1" and (estimator.loss in _KINKS or estimator.dual is True):
+            return "penalty='l1' goes with loss='squared_hinge' and dual=False"
         return super().mismatch(estimator)
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``."""
+        twin = copy.copy(self)
+        twin.absolutes = estimator.penalty == "l1"
+        return twin
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -117,6 +128,11 @@ class LinearSVCTwin(LinearSVRTwin):
             class_weight=class_weight,
             intercept_penalty=estimator.intercept_scaling**-2,
         )
+
+    def penalty(self, values):
+        """See ``LinearTwin.penalty``."""
+        squares = super().penalty(values).squares
+        return Factors(0 * squares, squares) if self.absolutes else Factors(squares)
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""

@@ -28,7 +28,8 @@ class LogisticRegressionTwin(LinearTwin):
     """``sum of log losses + ((1 - r) ||w||^2 / 2 + r sum |w|) / C``; the intercept is free.
 
     r is ``l1_ratio``. ``solver="liblinear"`` takes the intercept b for the coefficient of a feature
-    that is s, the ``intercept_scaling``, in every row: with r = 0 it adds ``(b / s)^2 / (2 C)``.
+    that is s, the ``intercept_scaling``, in every row: it adds ``(b / s)^2 / (2 C)`` with r = 0 and
+    ``|b / s| / C`` with r = 1, and has no other r.
     """
 
     estimator_type = LogisticRegression
@@ -36,6 +37,7 @@ class LogisticRegressionTwin(LinearTwin):
     inverse = True
     warm_starts = True
     judges_labels = True
+    ratio = 0.0  # where it is not tuned
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -45,9 +47,11 @@ class LogisticRegressionTwin(LinearTwin):
             return f"penalty={estimator.penalty!r} is deprecated; leave it out and use l1_ratio"
         if not L1_RATIO.valid(estimator.l1_ratio):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
-        if estimator.l1_ratio != 0 and estimator.solver == "liblinear":
-            return "solver='liblinear' penalises the intercept's absolute value; use solver='saga'"
-        if estimator.l1_ratio != 0 and estimator.solver != "saga":
+        if estimator.solver == "liblinear" and estimator.l1_ratio not in (0, 1):
+            return f"solver='liblinear' has no l1_ratio={estimator.l1_ratio!r}; use solver='saga'"
+        if estimator.solver == "liblinear" and estimator.l1_ratio == 1 and estimator.dual:
+            return "dual=True has no L1 penalty; use dual=False"
+        if estimator.l1_ratio != 0 and estimator.solver not in ("liblinear", "saga"):
             return f"solver={estimator.solver!r} has no L1 penalty; use solver='saga'"
         if estimator.n_jobs is not None:
             return "n_jobs is deprecated"
@@ -59,6 +63,7 @@ class LogisticRegressionTwin(LinearTwin):
             return self
         twin = copy.copy(self)
         twin.warm_starts = False  # liblinear begins at zero whatever warm_start says
+        twin.ratio = float(estimator.l1_ratio)
         return twin
 
     def task(self, estimator, y, weight, sparse):
@@ -94,7 +99,7 @@ class LogisticRegressionTwin(LinearTwin):
 
     def penalty(self, values):
         """See ``LinearTwin.penalty``."""
-        value, ratio = values["C"], values.get("l1_ratio", 0.0)
+        value, ratio = values["C"], values.get("l1_ratio", self.ratio)
         if isinstance(ratio, float) and ratio == 0:
             return Factors(1 / value)
         return Factors((1 - ratio) / value, ratio / value)

@@ -77,13 +77,19 @@ def supported() -> str:
     """Name every supported estimator and the parameters that are tuned, for error messages."""
     named = []
     for kind, twin in _TWINS.items():
-        names = ", ".join(one.name for one in twin.hyperparameters)
+        names = ", ".join(one.name for one in _searched(twin))
         named.append(f"{kind.__name__} ({names})")
     around = " and ".join(kind.__name__ for kind in _META)
     maps = " and ".join(kind.__name__ for kind in FEATURE_MAPS)
     return (
         f"{', '.join(named)}, {around} around such a model, and gamma of {maps} before a linear one"
     )
+
+
+def _searched(twin: Twin) -> tuple[Hyperparameter, ...]:
+    """Return what an interval may be searched for."""
+    own = twin.loss_parameter
+    return tuple(twin.hyperparameters) if own is None else (*twin.hyperparameters, own)
 
 
 def register_model(twin: Twin, *, replace: bool = False) -> None:
@@ -160,13 +166,17 @@ def _check(twin: Any) -> None:
         )
     if not tuned:
         raise ValueError("twin.hyperparameters must not be empty.")
-    names = [one.name for one in tuned]
-    own = _constructor_parameters(kind)
-    for name in names:
+    own_loss = twin.loss_parameter
+    if own_loss is not None and not isinstance(own_loss, Hyperparameter):
+        raise TypeError(
+            f"twin.loss_parameter must be a skbamm.models.Hyperparameter or None, got {own_loss!r}."
+        )
+    names, own = [one.name for one in _searched(twin)], _constructor_parameters(kind)
+    for i, name in enumerate(names):
         if name not in own:
+            where = "hyperparameters has" if i < len(tuned) else "loss_parameter is"
             raise ValueError(
-                f"twin.hyperparameters has {name!r}, which is no parameter of "
-                f"{kind.__name__}; those are {own}."
+                f"twin.{where} {name!r}, which is no parameter of {kind.__name__}; those are {own}."
             )
     if len(set(names)) < len(names):
         raise ValueError(f"twin.hyperparameters has a name twice: {names}.")

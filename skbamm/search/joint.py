@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
+from skbamm.bilevel import BilevelResult, adaptive, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
@@ -20,6 +20,7 @@ from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narro
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
+from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
     FoldData,
     choose_device,
@@ -138,7 +139,7 @@ class JointSolver:
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
         begin: list[float] | None = None,
-        near: Tensor | None = None,
+        near: Beginning | None = None,
         rough: bool = False,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
         """Search intervals by sl-BAMM.
@@ -170,7 +171,7 @@ class JointSolver:
             axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
         )
         if near is not None:
-            first, step = Beginning(near[None], None, None, near[None]), _NEAR
+            first, step = near, _NEAR
         elif limit is None or begin is not None:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
@@ -186,11 +187,9 @@ class JointSolver:
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
-        problem = self._problem(axes, len(first.x), self.dtype, chosen, limit=limit)
-        result = solve(
-            problem, first.x, y0=first.y, v0=first.v,
-            schedule=self._schedule(axes, problem, step),
-            max_iter=max_iter, tol=tol, max_time=max_time,
+        result = solve_basins(
+            lambda starts: self._problem(axes, starts, self.dtype, chosen, limit=limit), first,
+            partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 0,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.

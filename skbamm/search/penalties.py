@@ -45,21 +45,24 @@ class Penalties:
         return tuple(low_high) or None
 
     def strength(self, axes, rows, factor=1.0):
-        """Return the map of x to the factors (N, 1, p) of the squares; none on the intercept."""
-        return self._part(axes, rows, factor, "squares")
+        """Return the map of x to the factors (N, 1, p) of the squares."""
+        return self._part(axes, factor * self._shares(rows, 1.0), "squares")
 
     def absolute(self, axes, rows, factor=1.0):
         """Return the same for the absolute values, or None if the penalty has none."""
         given = self._factors(axes, torch.zeros(1, len(axes), dtype=torch.float64))
         if given.absolutes is None:
             return None
-        return self._part(axes, rows, factor, "absolutes")
+        return self._part(axes, factor * self._shares(rows, 0.5), "absolutes")
 
-    def _part(self, axes, rows, factor, part):
-        mask = torch.full((rows.n_coefficients,), factor, dtype=torch.float64, device=self.device)
+    def _shares(self, rows, power):
+        """Return what the factors (p,) of the coefficients are to those of the slopes."""
+        shares = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
         if rows.fit_intercept:
-            mask[-1] *= self.task.intercept_penalty
+            shares[-1] = self.task.intercept_penalty**power
+        return shares
 
+    def _part(self, axes, mask, part):
         def of_x(x):
             value = torch.as_tensor(getattr(self._factors(axes, x), part), dtype=torch.float64)
             return value.to(self.device).expand(len(x))[:, None, None] * mask
@@ -82,4 +85,5 @@ class Penalties:
         if absolute is None or not scales:
             return None
         per_fold = penalty_divisor(rows, self.twin.mean_loss)[:, None, None]
-        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, empty_slopes(problem()))
+        slopes = empty_slopes(problem(), self._shares(rows, 0.5))
+        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, slopes)

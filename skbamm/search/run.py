@@ -168,7 +168,7 @@ class SearchRun:
 
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
         axes, target, s = combination.all_axes, combination.target, self.settings
-        joint = self.solver(target, combination.params, combination.map_axis)
+        joint = self.solver(target, combination.params, combination.line_axis)
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
@@ -207,12 +207,12 @@ class SearchRun:
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def solver(self, target, params, map_axis=None) -> Any:
+    def solver(self, target, params, line_axis=None) -> Any:
         """Return the joint solver of a combination, or raise NotApplicable."""
-        if map_axis is None:
+        if line_axis is None:
             joint = self.maker.make(target, params)
         else:
-            joint = self.maker.make_map(target, params, map_axis)
+            joint = self.maker.make_line(target, params, line_axis)
         self.outcome.device = str(joint.device)
         return joint
 

@@ -10,7 +10,8 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.models import NotApplicable, TransformedTarget, last_step
 from skbamm.search.data import FoldData, as_matrix, feature_memory, split_fold, transform_fold
 from skbamm.search.fold_maps import FoldMaps
-from skbamm.search.map_solver import MapSolver
+from skbamm.search.line_solver import LineSolver
+from skbamm.search.lines import FeatureLine, LossLine
 from skbamm.search.solvers import solver_of
 from skbamm.search.stand_in import candidate_key
 from skbamm.space import Axis
@@ -65,8 +66,10 @@ class SolverMaker:
             self.settings.device, self.settings.dtype, self.row_weights,
         )  # fmt: skip
 
-    def make_map(self, target: Any, params: dict[str, Any], axis: Axis) -> MapSolver:
-        """Return the solver of a combination with a parameter of its feature map."""
+    def make_line(self, target: Any, params: dict[str, Any], axis: Axis) -> LineSolver:
+        """Return the solver of a combination with a parameter of its feature map or its loss."""
+        if axis.name == target.loss_name:
+            return LineSolver(axis, LossLine(self.make(target, params)))
         last = last_step(target.estimator)
         _check_parameters(target.pipeline.steps[-2][1])
         if self.y is None:
@@ -76,7 +79,7 @@ class SolverMaker:
             y = target.twin.transformed(last, self.y, self.splits)
             seen = [y.of_split(k) for k in range(len(self.splits))]
         maps = FoldMaps(target, self.X, seen, self.splits)
-        return MapSolver(axis, maps, lambda value, folds: self.make(target, params, folds))
+        return LineSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
 
     def _data(self, target, params, y):
         """Return the shared matrix, or each fold's rows, as its transformers make them."""

@@ -62,22 +62,26 @@ def profile(axes: tuple[Axis, ...], best: list[float]) -> list[list[float]]:
     return points
 
 
-def empty_slopes(problem) -> Tensor:
+def empty_slopes(problem, shares: Tensor) -> Tensor:
     """Return the largest slope of the loss at each fold's model without coefficients, (K,).
 
-    ``problem`` has one start and no hyperparameters. With a larger factor of the absolute values
-    the fold's model is empty.
+    With a larger factor of the absolute values the fold's model is empty.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of one start and no hyperparameters.
+    shares : Tensor of shape (p,)
+        What the factors of the coefficients are to that of a slope: 0 for an intercept that is
+        free, and so no part of what is empty.
     """
     x = torch.empty(1, 0, dtype=torch.float64, device=problem.rows.device)
-    penalised = torch.ones(1, 1, problem.rows.n_coefficients, dtype=torch.float64)
-    penalised = penalised.to(problem.rows.device)
-    if problem.rows.fit_intercept:
-        penalised[..., -1] = 0.0
     empty, free = copy.copy(problem), copy.copy(problem)
-    empty.absolute = lambda x: penalised * _HUGE
+    empty.absolute = lambda x: shares[None, None] * _HUGE
     free.absolute = None
     _, gradient = free.lower(x, solve_lower(empty, x, tol=1e-6).y)
-    return sizes(gradient.double() * penalised, problem.grouped).amax((0, 2, 3))
+    relative = torch.where(shares > 0, gradient.double() / shares, 0.0)
+    return sizes(relative, problem.grouped).amax((0, 2, 3))
 
 
 class EmptyLimit:
@@ -106,7 +110,7 @@ class EmptyLimit:
     def __call__(self, x: Tensor) -> Tensor:
         """Project x of shape (S, h)."""
         with torch.no_grad():
-            factor = (self.absolute(x.double())[:, None] / self.per_fold).amax((2, 3))
+            factor = (self.absolute(x.double())[:, None] / self.per_fold)[..., 0, 0]  # of a slope
         room = (_BELOW * self.slopes / factor).amax(1)  # what the penalty may be multiplied by
         too_far = (room < 1) & (room > 0)
         value = self.axis.value(x[:, 0].double())

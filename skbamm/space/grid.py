@@ -64,6 +64,13 @@ class Target:
         return f"{inside}{outer}{step}__{self.feature_map.hyperparameter.name}"
 
     @property
+    def loss_name(self) -> str:
+        """Name of the loss's parameter in the grid; "" if none can be searched."""
+        if self.twin is None or self.twin.loss_parameter is None:
+            return ""
+        return self.prefix + self.twin.loss_parameter.name
+
+    @property
     def fit_prefix(self) -> str:
         """What names of fit parameters that reach the model begin with."""
         return step_prefix(self.estimator) + step_prefix(self._wrapped)
@@ -74,10 +81,13 @@ class Target:
 
     @property
     def searchable(self) -> dict[str, Hyperparameter]:
-        """What an interval can be searched for: what is tuned, and what the map has."""
+        """What an interval can be searched for: what is tuned, and what map and loss have."""
+        found = self.tuned
+        if self.twin is not None and self.twin.loss_parameter is not None:
+            found = {self.loss_name: self.twin.loss_parameter, **found}
         if self.feature_map is None or self.why_no_map():
-            return self.tuned
-        return {self.map_name: self.feature_map.hyperparameter, **self.tuned}
+            return found
+        return {self.map_name: self.feature_map.hyperparameter, **found}
 
     def why_no_map(self) -> str:
         """Why the map's parameter cannot be searched; "" if it can."""
@@ -110,19 +120,19 @@ class Combination:
     target : Target
     axes : tuple of Axis
         In the order of the twin's hyperparameters; empty if nothing is searched.
-    map_axis : Axis or None
-        Of the parameter of a feature map.
+    line_axis : Axis or None
+        Of what the penalty does not see: the parameter of a feature map, or of the loss.
     """
 
     params: dict[str, Any]
     target: Target
     axes: tuple[Axis, ...] = ()
-    map_axis: Axis | None = None
+    line_axis: Axis | None = None
 
     @property
     def all_axes(self) -> tuple[Axis, ...]:
-        """Those of the model, after that of a feature map."""
-        return self.axes if self.map_axis is None else (self.map_axis, *self.axes)
+        """Those of the penalty, after that of the features or the loss."""
+        return self.axes if self.line_axis is None else (self.line_axis, *self.axes)
 
 
 @dataclass
@@ -195,8 +205,13 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
             if name not in found:
                 raise ValueError(_cannot_search(name, target))
         axes = {n: make_axis(n, intervals[n], one) for n, one in found.items() if n in intervals}
-        map_axis = axes.pop(target.map_name, None)
-        yield Combination(params, target, tuple(axes.values()), map_axis)
+        lines = [axes.pop(n) for n in (target.map_name, target.loss_name) if n in axes]
+        if len(lines) > 1:
+            raise ValueError(
+                f"Parameters {lines[0].name!r} and {lines[1].name!r} cannot both be searched over "
+                "intervals. Use a list of values for one of them."
+            )
+        yield Combination(params, target, tuple(axes.values()), *lines)
 
 
 def _may_tune(target: Target, name: str) -> bool:
@@ -204,7 +219,7 @@ def _may_tune(target: Target, name: str) -> bool:
     if target.twin is None:
         return False
     names = [target.prefix + one.name for one in target.twin.hyperparameters]
-    return name in [*names, target.map_name]
+    return name in [*names, target.loss_name, target.map_name]
 
 
 def _cannot_search(name: str, target: Target) -> str:

@@ -162,8 +162,9 @@ def make_axis(name: str, interval: Interval, hyperparameter: Hyperparameter) -> 
             f"The interval for {where} must have low < high, got ({low!r}, {high!r}); "
             "use a list for a grid of values."
         )
-    if low < 0 or (hyperparameter.positive and low == 0):
-        bound = "above 0" if hyperparameter.positive else "0 or more"
+    least = hyperparameter.low
+    if low < least or (hyperparameter.positive and low == least):
+        bound = f"above {least:g}" if hyperparameter.positive else f"{least:g} or more"
         raise ValueError(f"The interval for {where} must begin at {bound}, got low={low!r}.")
     if high > hyperparameter.high:
         raise ValueError(

@@ -343,7 +343,7 @@ def test_shapes_and_no_graph():
     assert result.y.shape == result.v.shape == (3, 3, d + 1)
     assert 0 <= result.start < len(STARTS)
     assert isinstance(result.fun, float)
-    parts = [result.x, result.y, result.v, *result.history["x"], *(x for x, _ in result.screened)]
+    parts = [result.x, result.y, result.v, *result.history["x"], *(x for x, *_ in result.screened)]
     assert not any(part.requires_grad for part in parts)
 
 
@@ -358,7 +358,7 @@ def test_screened_starts_carry_their_true_values():
     problem = model("logistic")
     result = solve(problem, log_values(*STARTS))
     assert result.screened
-    for x, upper in result.screened:
+    for x, upper, _ in result.screened:
         exact = float(exact_upper(model("logistic", starts=1), x[None]))
         assert upper == pytest.approx(exact, rel=5e-3)
 

@@ -51,6 +51,25 @@ def test_a_perfect_fit_has_the_least_scale_there_is():
     assert 0 < float(loss.least_scale(errors, torch.ones(10))) < 1e-14
 
 
+def test_slopes_in_epsilon():
+    rng = np.random.default_rng(0)
+    z, target = torch.as_tensor(rng.normal(size=(9, 1, 2))), torch.zeros(9, 1, 1).double()
+    scale, step = torch.tensor([0.3, 0.8]).double(), 1e-6
+    loss = ConcomitantHuberLoss(1.3)
+    up, down = (loss.with_parameter(1.3 + d).at(scale) for d in (step, -step))
+    gradient, of_scale = loss.at(scale).parameter_slopes(z, target)
+    change = up.evaluate(z, target)[1] - down.evaluate(z, target)[1]
+    torch.testing.assert_close(change / (2 * step), gradient, rtol=1e-6, atol=1e-8)
+
+    def in_scale(one):
+        values = [one.at(scale + d).evaluate(z, target)[0] for d in (1e-4, -1e-4)]
+        return (values[0] - values[1]) / 2e-4
+
+    change = (in_scale(up.with_parameter(1.31)) - in_scale(up.with_parameter(1.29))) / 0.02
+    torch.testing.assert_close(change, of_scale, rtol=1e-3, atol=1e-6)
+    assert 0 < int((gradient != 0).sum()) < gradient.numel()
+
+
 def test_slopes_in_the_scale():
     rng = np.random.default_rng(0)
     z, target = torch.as_tensor(rng.normal(size=(9, 1, 2))), torch.zeros(9, 1, 1).double()

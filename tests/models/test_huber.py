@@ -91,8 +91,8 @@ def test_without_room_for_a_scale_there_is_no_twin():
 
 
 def test_what_cannot_be_searched_is_named():
-    with pytest.raises(ValueError, match=r"'epsilon' cannot be searched .*only 'alpha' can be"):
-        search_over(huber(), {"epsilon": Interval(1.1, 2.0)}, X, TARGETS["vector"], cv=3)
+    with pytest.raises(ValueError, match=r"'tol' cannot .*only 'epsilon', 'alpha' can be"):
+        search_over(huber(), {"tol": Interval(1e-5, 1e-3)}, X, TARGETS["vector"], cv=3)
     with pytest.raises(ValueError, match="'epsilon' parameter of HuberRegressor must be"):
         search_over(
             huber(epsilon=0.5), {"alpha": [0.1]}, X, TARGETS["vector"], cv=3, error_score="raise"

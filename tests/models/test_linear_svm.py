@@ -63,7 +63,6 @@ def svr(**params):
             LinearSVC(loss="hinge", dual=False),
             "dual=False is not solved for with loss='hinge'; use dual='auto'",
         ),
-        (LinearSVC(penalty="l1", dual=False), "penalty='l1' is not an L2 penalty"),
         (
             LinearSVC(multi_class="crammer_singer"),
             "multi_class='crammer_singer' couples the classes",

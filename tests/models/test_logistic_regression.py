@@ -14,8 +14,8 @@ from .conftest import TARGETS
     ("params", "reason"),
     [
         (
-            {"solver": "liblinear", "l1_ratio": 1},
-            "solver='liblinear' penalises the intercept's absolute value; use solver='saga'",
+            {"solver": "liblinear", "l1_ratio": 0.5},
+            "solver='liblinear' has no l1_ratio=0.5; use solver='saga'",
         ),
         (
             {"solver": "other"},

@@ -137,6 +137,16 @@ class NoFit:
             "twin.hyperparameters has a name twice: ['alpha', 'alpha'].",
         ),
         (
+            with_(loss_parameter="epsilon"),
+            TypeError,
+            "twin.loss_parameter must be a skbamm.models.Hyperparameter or None, got 'epsilon'.",
+        ),
+        (
+            with_(loss_parameter=Hyperparameter("epsilon")),
+            ValueError,
+            "twin.loss_parameter is 'epsilon', which is no parameter of Mine; those are ['alpha',",
+        ),
+        (
             with_(warm_starts=True),
             ValueError,
             "twin.warm_starts is True, but Mine has not both of the parameters 'warm_start' and",

@@ -57,7 +57,7 @@ def test_bounds_of_alpha(bounds, message, regression):
 @pytest.mark.parametrize(
     "estimator, name, why",
     [
-        (LogisticRegression(solver="liblinear", l1_ratio=1), "C", "liblinear"),
+        (LogisticRegression(solver="liblinear", l1_ratio=0.5), "C", "has no l1_ratio=0.5"),
         (LogisticRegression(l1_ratio=0.5), "C", "solver='lbfgs' has no L1 penalty"),
         (Ridge(positive=True), "alpha", "positive=True"),
         (Ridge(), "tol", r"of Ridge as it is set only 'alpha' can be"),

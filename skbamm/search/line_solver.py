@@ -1,17 +1,16 @@
-"""Searches a parameter of a feature map together with the penalty of the model behind it.
+"""Searches a parameter of a feature map, or of the loss, together with the model's penalty.
 
-For each value of the map's parameter g the features are others, so the penalty is searched by
-``JointSolver`` on these features; the least F of that is a function of g alone. Since F is
+For each value of that parameter g the features, or the losses, are others, so the penalty is
+searched by a ``JointSolver`` of its own; the least F of that is a function of g alone. Since F is
 stationary in the penalty where that search ended, the slope of this function is F's own in g (the
 envelope theorem), through the features and through the models, by one multiplier and one pass. So
 a search along a line is enough. One loop over both variables would transform the rows as often as
-it takes steps, and that is most of the work.
+it takes steps, and that is most of the work of a feature map.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,50 +18,44 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import FoldwiseRows
-from skbamm.glm import feature_slope, multiplier
-from skbamm.models import NotApplicable
+from skbamm.glm import multiplier
 from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.fold_maps import FoldMaps
 from skbamm.search.joint import JointSolver
 from skbamm.search.line_search import Point, next_place, scan_places
+from skbamm.search.lines import Line
+from skbamm.search.screening import Beginning
 from skbamm.space import Axis
 
 _SCAN, _MORE = 5, 12  # points to begin with, and more at most
-_KEPT = 3  # values whose features are kept
+_KEPT = 3  # values whose solvers are kept, and with them their features
 _TOL = 1e-6  # decrement of the models that slopes are taken of
 
 
-class MapSolver:
-    """One combination's model over all folds, for all values of the map's parameter.
+class LineSolver:
+    """One combination's model over all folds, for all values of a parameter.
 
     Parameters
     ----------
     axis : Axis
-        The map's.
-    maps : FoldMaps
-    make : callable
-        Maps a value and the folds' data to a JointSolver.
+        The parameter's.
+    line : Line
     """
 
-    def __init__(self, axis: Axis, maps: FoldMaps, make: Callable[[float, list], JointSolver]):
-        self.axis, self.maps, self._make = axis, maps, make
+    def __init__(self, axis: Axis, line: Line):
+        self.axis, self.line = axis, line
         self._joints: dict[float, JointSolver] = {}
         self._polished: list[JointSolver] = []  # of each row that ``polish`` returned so far
         self._scan = scan_places(*axis.bounds(), _SCAN)
         first = self.at(self._scan[0])
         self.task, self.used = first.task, first.used
-        if hasattr(self.task.loss, "least_scale"):
-            raise NotApplicable("the scale of a HuberRegressor depends on the feature map, too")
         self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
 
     def at(self, place: float) -> JointSolver:
-        """Return the solver for a place on the map's axis."""
+        """Return the solver for a place on the axis."""
         if place not in self._joints:
             for old in list(self._joints)[: 1 - _KEPT]:
                 del self._joints[old]
-            value = self.axis.number(place)
-            self._joints[place] = self._make(value, self.maps.at(value))
+            self._joints[place] = self.line.at(self.axis.number(place))
         return self._joints[place]
 
     def search(
@@ -76,12 +69,12 @@ class MapSolver:
         upper_loss: Any = None,
         begin: Any = None,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
-        """Search intervals, the map's first; see ``JointSolver.search``.
+        """Search intervals, the line's first; see ``JointSolver.search``.
 
-        There are no learned weights here, so ``upper_loss`` and ``begin`` are None.
+        Where weights close to the present ones led to, ``begin``, is not asked.
         """
         deadline = torch.inf if max_time is None else time.perf_counter() + max_time
-        line = _Line(self, axes[1:], criterion, max_iter, tol, deadline)
+        line = _Search(self, axes[1:], criterion, upper_loss, max_iter, tol, deadline)
         status = Status.MAX_ITER
         for place in self._scan:
             line.add(place)
@@ -116,28 +109,25 @@ class MapSolver:
         return self._polished[s].solution(solutions, s, k, features)
 
     def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
-        """Return the slope of F along the map's axis, at a penalty x."""
+        """Return the slope of F along the axis, at a penalty x."""
         joint = self.at(place)
-        assert joint.folds is not None
         problem = joint.glm(axes, joint.rows(torch.float64), 1, criterion=criterion)
         at = torch.tensor([x], dtype=torch.float64, device=joint.device)
         y = solve_lower(problem, at, tol=_TOL).y
         v = multiplier(problem, at, y)
         upper = problem.directions(at, y, v, 0.0).upper
-        value = self.axis.number(place)
-        both = self._make(value, self.maps.with_slopes(joint.folds)).rows(torch.float64)
-        # Chunks are told apart by where they lie in their own fold.
-        slope = feature_slope(problem, FoldwiseRows(both.folds), y, v, upper)
+        slope = self.line.slope(joint, problem, y, v, upper)
         moving = torch.tensor(place, dtype=torch.float64, requires_grad=True)
         (unit,) = torch.autograd.grad(self.axis.value(moving), moving)
         return slope * float(unit)
 
 
-class _Line:
-    """The least F over the penalty, as a function of the place on the map's axis."""
+class _Search:
+    """The least F over the penalty, as a function of the place on the axis."""
 
-    def __init__(self, solver: MapSolver, axes, criterion, max_iter, tol, deadline):
-        self.solver, self.axes, self._choice = solver, axes, criterion
+    def __init__(self, solver: LineSolver, axes, criterion, upper_loss, max_iter, tol, deadline):
+        self.solver, self.axes = solver, axes
+        self._choice, self._upper_loss = criterion, upper_loss
         self._options, self._deadline = {"max_iter": max_iter, "tol": tol}, deadline
         self.points: list[Point] = []
         self.criterion: Any = None
@@ -193,19 +183,25 @@ class _Line:
     def _searched(self, place) -> Point:
         joint = self.solver.at(place)
         known = [p for p in self.points if p.value < torch.inf]
-        near = min(known, key=lambda p: abs(p.place - place)).found.x if known else None
+        near = None
+        if known:
+            found = min(known, key=lambda p: abs(p.place - place)).found
+            x, models = found.x[None], self.solver.line.same_features
+            y, v = (t[None] if models else None for t in (found.y, found.v))
+            near = Beginning(x, y, v, x)
         left = None
         if self._deadline < torch.inf:
             left = max(self._deadline - time.perf_counter(), 0.0)
         found, self.criterion, _ = joint.search(
-            self.axes, self._choice, max_time=left, near=near, **self._options
-        )
+            self.axes, self._choice, upper_loss=self._upper_loss, max_time=left, near=near,
+            **self._options,
+        )  # fmt: skip
         return Point(place, _finite(found.fun), None, found)
 
     def _valued(self, place) -> Point:
         """Return F for the estimator's own penalty."""
         joint = self.solver.at(place)
-        self.criterion = joint.criterion(self._choice)
+        self.criterion = joint.criterion(self._choice, self._upper_loss)
         problem = joint.glm((), joint.rows(torch.float64), 1, criterion=self.criterion)
         x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
         y = solve_lower(problem, x, tol=_TOL).y
