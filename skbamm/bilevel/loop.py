@@ -34,9 +34,7 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
-# Share of F that may still be the lag's doing for x to move: and where kinks may be passed on the
-# way, so that the share is less sure.
-_DOUBT, _DOUBT_KINKS = 0.02, 1e-4
+_DOUBT, _DOUBT_KINKS = 0.02, 1e-4  # share of F that may be the lag's doing for x to move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
