@@ -48,20 +48,29 @@ def solve_narrowing(
         Converged is a column that is solved and has next to no duality gap.
     """
     result = solve_lower(problem, x, y, tol=tol, max_iter=max_iter, curvature=curvature)
+    kinks, found = problem.absolute is not None, result.y
+    solved = torch.zeros_like(result.converged)
     before: Tensor | None = None
     for _ in range(_STAGES):
-        solved = result.converged & (_lost(problem, x, result.y) <= _LOST)
+        lost, value = _lost(problem, x, result.y)
+        # With kinks in the penalty, too, what is lost counts what the last step has left.
+        ended = (lost <= _LOST * value) & (result.converged | kinks)
+        found = torch.where((solved & ~ended)[..., None, None], found, result.y)
+        solved = solved | ended
         if bool(solved.all()) or not bool(result.converged.any()):
             break
         problem, last = copy.copy(problem), result.y
         problem.loss = problem.loss.narrowed(_RATIO * problem.loss.width)
+        if kinks:  # decrements are relative to 1 + f
+            least = float(value.min())
+            tol = max(tol, (0.1 * _LOST * least / (1 + least)) ** 0.5)
         begin = last if before is None else last + _RATIO * (last - before)
         result, before = solve_lower(problem, x, begin, tol=tol, max_iter=max_iter), last
-    return replace(result, converged=solved)
+    return replace(result, y=found, converged=solved)
 
 
-def _lost(problem: Any, x: Tensor, y: Tensor) -> Tensor:
-    """Return the duality gap, relative to the objective, (S, K)."""
+def _lost(problem: Any, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the duality gap and the objective, (S, K)."""
     loss = problem.loss
 
     def function(z, chunk):
@@ -69,5 +78,8 @@ def _lost(problem: Any, x: Tensor, y: Tensor) -> Tensor:
         return [torch.zeros_like(z[0])], [chunk.train * gap]
 
     _, (gap,) = problem.rows.sweep(y[None], function)
-    value, _ = problem.lower(x, y)
-    return gap / value.clamp_min(torch.finfo(value.dtype).tiny)
+    value, gradient = problem.lower(x, y)
+    face = problem.face(x, y, gradient)
+    if face is not None:
+        gap = gap + face.gap(y)
+    return gap, value

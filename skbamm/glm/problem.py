@@ -24,6 +24,7 @@ from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss
 
+_LEAST = 0.02  # share of that parabola's curvature
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
@@ -169,13 +170,27 @@ class GLMProblem(Penalty):
 
         def weights(z, chunk):
             loss = self.row_loss(chunk)
-            out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
+            diagonal = self._seen(loss, z[0], chunk, loss.diagonal(loss.curvature(z[0], chunk.target)))
+            out = chunk.train[:, None] * diagonal
             if upper is not None:
                 above = upper.diagonal(upper.curvature(z[0], chunk.target))
                 out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
             return [out], []
 
         return weights
+
+    def _seen(self, loss: PointwiseLoss, z: Tensor, chunk: Chunk, curvature: Tensor) -> Tensor:
+        """Return curvatures that see whatever has a loss, if f might have none there.
+
+        The Hessian of a loss with kinks, or straight ends, may vanish, and absolute values add
+        nothing to it: then a step would have no length. A parabola that touches zero and the loss
+        has at least the right size.
+        """
+        if not self.hessian_jumps or self.absolute is None:
+            return curvature
+        value, slope, _ = loss.evaluate(z, loss.targets(chunk.target))
+        tiny = torch.finfo(value.dtype).tiny
+        return torch.maximum(curvature, _LEAST / 2 * slope**2 / value[:, None].clamp_min(tiny))
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows."""

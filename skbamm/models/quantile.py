@@ -1,0 +1,47 @@
+"""QuantileRegressor."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import QuantileRegressor
+
+from skbamm.criteria import ABSOLUTE, SQUARED
+from skbamm.losses import QuantileLoss
+from skbamm.models.base import Factors, LinearTwin, Task, numeric_target
+
+_WIDTH = 0.1  # of the target's mean absolute deviation, at the kink while alpha is searched
+
+
+class QuantileTwin(LinearTwin):
+    """``weighted mean of pinball losses + alpha sum |w|``; the intercept is free."""
+
+    estimator_type = QuantileRegressor
+    mean_loss = True
+    path_parameters = ("solver", "solver_options")
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        return ""
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        target = numeric_target(y, vector=True)
+        spread = float(np.abs(target - np.median(target)).mean()) or 1.0
+        return Task(
+            target=target,
+            loss=QuantileLoss(estimator.quantile, _WIDTH * spread),
+            fit_intercept=estimator.fit_intercept,
+            criterion="r2",
+            criteria=(*ABSOLUTE, *SQUARED),
+        )
+
+    def penalty(self, values):
+        """See ``LinearTwin.penalty``."""
+        alpha = values["alpha"]
+        return Factors(0 * alpha, alpha)
+
+    def export(self, estimator, task, coef, intercept):
+        """See ``LinearTwin.export``."""
+        estimator.coef_ = coef[0].astype(np.float64)
+        estimator.intercept_ = np.float64(intercept[0]) if task.fit_intercept else 0.0
+        estimator.n_iter_ = 0
