@@ -22,7 +22,7 @@ from skbamm.criteria import Criterion
 from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
-from skbamm.losses import PointwiseLoss
+from skbamm.losses import PointwiseLoss, Smoothed
 
 _LEAST = 0.02  # share of that parabola's curvature
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
@@ -69,6 +69,8 @@ class GLMProblem(Penalty):
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.hessian_jumps = getattr(loss, "hessian_jumps", False)
+        # Whether there may be directions in which neither loss nor penalty has any curvature.
+        self.may_vanish = isinstance(loss, Smoothed) or (self.hessian_jumps and absolute is not None)
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
@@ -186,7 +188,7 @@ class GLMProblem(Penalty):
         nothing to it: then a step would have no length. A parabola that touches zero and the loss
         has at least the right size.
         """
-        if not self.hessian_jumps or self.absolute is None:
+        if not self.may_vanish:
             return curvature
         value, slope, _ = loss.evaluate(z, loss.targets(chunk.target))
         tiny = torch.finfo(value.dtype).tiny

@@ -10,7 +10,10 @@ from typing import Any
 from skbamm.kernels.kernel import Kernel
 from skbamm.models.base import Factors, Task, TrainingRows, Twin
 
-_SHARED = ("family", "hyperparameters", "path_parameters", "inverse", "mean_loss", "grouped")
+_SHARED = (
+    "family", "hyperparameters", "path_parameters", "own_lists_below", "own_scores_below",
+    "inverse", "mean_loss", "grouped",
+)  # fmt: skip
 Find = Callable[[Any], "tuple[Any, str]"]
 
 

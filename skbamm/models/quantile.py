@@ -7,9 +7,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import QuantileLoss
-from skbamm.models.base import Factors, LinearTwin, Task, numeric_target
-
-_WIDTH = 0.1  # of the target's mean absolute deviation, at the kink while alpha is searched
+from skbamm.models.base import Factors, LinearTwin, Task, kink_width, numeric_target
 
 
 class QuantileTwin(LinearTwin):
@@ -18,6 +16,7 @@ class QuantileTwin(LinearTwin):
     estimator_type = QuantileRegressor
     mean_loss = True
     path_parameters = ("solver", "solver_options")
+    own_lists_below = own_scores_below = 1000
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -26,10 +25,9 @@ class QuantileTwin(LinearTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         target = numeric_target(y, vector=True)
-        spread = float(np.abs(target - np.median(target)).mean()) or 1.0
         return Task(
             target=target,
-            loss=QuantileLoss(estimator.quantile, _WIDTH * spread),
+            loss=QuantileLoss(estimator.quantile, kink_width(target)),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
             criteria=(*ABSOLUTE, *SQUARED),
