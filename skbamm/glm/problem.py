@@ -24,7 +24,7 @@ from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss, Smoothed
 
-_LEAST = 0.02  # share of that parabola's curvature
+_LEAST = 0.005  # share of that parabola's curvature
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
@@ -190,7 +190,10 @@ class GLMProblem(Penalty):
         """
         if not self.may_vanish:
             return curvature
-        value, slope, _ = loss.evaluate(z, loss.targets(chunk.target))
+        target = loss.targets(chunk.target)
+        if isinstance(loss, Smoothed):
+            return torch.maximum(curvature, _LEAST * loss.majorant(z, target))
+        value, slope, _ = loss.evaluate(z, target)
         tiny = torch.finfo(value.dtype).tiny
         return torch.maximum(curvature, _LEAST / 2 * slope**2 / value[:, None].clamp_min(tiny))
 

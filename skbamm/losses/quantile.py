@@ -31,6 +31,10 @@ class QuantileLoss(Smoothed, ToleranceLoss):
         product = None if u is None else self._curvature(error) * u
         return (slope * (error - 0.5 * self.width * slope))[:, 0], slope, product
 
+    def majorant(self, z, target):
+        """See ``Smoothed``."""
+        return 0.5 / (z - target).abs().clamp_min(self.width)
+
     def gap(self, z, target):
         """See ``Smoothed``; the conjugate of the loss of errors is zero."""
         error = z - target

@@ -33,6 +33,14 @@ class Smoothed:
         """Return the rows' shares of the duality gap, (n, C)."""
         raise NotImplementedError
 
+    def majorant(self, z: Tensor, target: Tensor) -> Tensor:
+        """Return the curvature of parabolas that touch the loss at z and are nowhere below it.
+
+        They see a kink that is ahead, which the second derivative does not (Hunter & Lange,
+        "Quantile regression via an MM algorithm", 2000); (n, m, C).
+        """
+        raise NotImplementedError
+
     def narrowed(self, width: float) -> Self:
         """Return the same loss with another width."""
         other = copy.copy(self)

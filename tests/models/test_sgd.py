@@ -141,7 +141,8 @@ def test_no_own_fit_is_better_and_they_come_near(name, penalty, ratio, weighted)
     own = [objective(own_fit(estimator, X, y, weight, seed), X, y, weight) for seed in range(2)]
     assert least <= min(own) + 1e-12
     # Their L1 penalty, by truncated gradients, is less exact than the rest.
-    assert min(own) == pytest.approx(least, rel=5e-3 if penalty == "l2" else 3e-2)
+    spread = 3e-2 if penalty != "l2" else 1e-2 if "hinge" in name else 5e-3
+    assert min(own) == pytest.approx(least, rel=spread)
 
 
 @pytest.mark.parametrize("name", ["log loss, 3 classes", "modified huber", "squared hinge"])
