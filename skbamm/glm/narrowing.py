@@ -13,7 +13,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import Curvature
 
-_RATIO = 0.1  # of a width to the one before, at least
+_RATIO = 0.1  # of a width to the one before, unless a little less is enough
 _SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
 _STAGES = 10  # at most
 _LOST = 1e-8  # duality gap relative to the objective
@@ -63,12 +63,13 @@ def solve_narrowing(
         problem, last = copy.copy(problem), result.y
         # The gap falls with the width: no narrower than it has to be, for the sake of rounding.
         needed = 0.5 * _LOST / float((lost / value)[~solved].max())
-        ratio = min(max(needed, _SETTLED if result.nit <= _FEW else _RATIO), 0.5)
+        least = _SETTLED if result.nit <= _FEW else _RATIO
+        ratio = min(needed if needed > 0.3 * least else least, 0.5)
         width, wider = problem.loss.width, width
         problem.loss = problem.loss.narrowed(ratio * width)
         if kinks:  # decrements are relative to 1 + f
             least = float(value.min())
-            tol = max(tol, (0.1 * _LOST * least / (1 + least)) ** 0.5)
+            tol = max(tol, (0.3 * _LOST * least / (1 + least)) ** 0.5)
         begin = last
         if before is not None:
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)

@@ -13,6 +13,7 @@ strengths say otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss, Smoothed
 
-_LEAST = 0.005  # share of that parabola's curvature
+_LEAST = 0.005  # share of a parabola that is above the loss in what steps are made with
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
@@ -69,8 +70,6 @@ class GLMProblem(Penalty):
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.hessian_jumps = getattr(loss, "hessian_jumps", False)
-        # Whether there may be directions in which neither loss nor penalty has any curvature.
-        self.may_vanish = isinstance(loss, Smoothed) or (self.hessian_jumps and absolute is not None)
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
@@ -166,13 +165,20 @@ class GLMProblem(Penalty):
             return None
         return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
 
-    def hessian_weights(self, y: Tensor, mu: float):
-        """Return the row function of the weights in phi's Gram matrices, at y of any starts."""
+    def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
+        """Return the row function of the weights in phi's Gram matrices, at y of any starts.
+
+        A Hessian that jumps may vanish, and where a penalty has no squares nothing else is curved:
+        then a step would have no length. So the matrices see a little of what is ahead.
+        """
         upper = self.criterion.loss if mu else None
+        may_vanish = self.hessian_jumps and not bool(self.mean_strength(x).all())
 
         def weights(z, chunk):
             loss = self.row_loss(chunk)
-            diagonal = self._seen(loss, z[0], chunk, loss.diagonal(loss.curvature(z[0], chunk.target)))
+            diagonal = loss.diagonal(loss.curvature(z[0], chunk.target))
+            if may_vanish:
+                diagonal = torch.maximum(diagonal, _LEAST * _majorant(loss, z[0], chunk))
             out = chunk.train[:, None] * diagonal
             if upper is not None:
                 above = upper.diagonal(upper.curvature(z[0], chunk.target))
@@ -180,22 +186,6 @@ class GLMProblem(Penalty):
             return [out], []
 
         return weights
-
-    def _seen(self, loss: PointwiseLoss, z: Tensor, chunk: Chunk, curvature: Tensor) -> Tensor:
-        """Return curvatures that see whatever has a loss, if f might have none there.
-
-        The Hessian of a loss with kinks, or straight ends, may vanish, and absolute values add
-        nothing to it: then a step would have no length. A parabola that touches zero and the loss
-        has at least the right size.
-        """
-        if not self.may_vanish:
-            return curvature
-        target = loss.targets(chunk.target)
-        if isinstance(loss, Smoothed):
-            return torch.maximum(curvature, _LEAST * loss.majorant(z, target))
-        value, slope, _ = loss.evaluate(z, target)
-        tiny = torch.finfo(value.dtype).tiny
-        return torch.maximum(curvature, _LEAST / 2 * slope**2 / value[:, None].clamp_min(tiny))
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows."""
@@ -213,3 +203,12 @@ class GLMProblem(Penalty):
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,
             absolute=self.absolute, limit=self.limit, grouped=self.grouped,
         )  # fmt: skip
+
+
+def _majorant(loss: Any, z: Tensor, chunk: Chunk) -> Tensor:
+    """Return curvatures of parabolas that are not below the loss, or near it, (n, m, C)."""
+    target = loss.targets(chunk.target)
+    if isinstance(loss, Smoothed):
+        return loss.majorant(z, target)
+    value, slope, _ = loss.evaluate(z, target)  # where all that jumps has a loss
+    return 0.5 * slope**2 / value[:, None].clamp_min(torch.finfo(value.dtype).tiny)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import QuantileRegressor
 
-from skbamm.criteria import ABSOLUTE, SQUARED
+from skbamm.criteria import ABSOLUTE, OWN_LOSS, SQUARED
 from skbamm.losses import QuantileLoss
 from skbamm.models.base import Factors, LinearTwin, Task, kink_width, numeric_target
 
@@ -30,7 +30,7 @@ class QuantileTwin(LinearTwin):
             loss=QuantileLoss(estimator.quantile, kink_width(target)),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
-            criteria=(*ABSOLUTE, *SQUARED),
+            criteria=(*ABSOLUTE, *SQUARED, *OWN_LOSS),
         )
 
     def penalty(self, values):

@@ -138,7 +138,9 @@ class SearchRun:
         values = [_tuned_values(combination) for combination in group]
         joint = self.solver(target, group[0].params)
         if _few_rows(joint, joint.twin.own_lists_below):
-            raise NotApplicable("a loss with kinks is soonest solved by own fits where rows are few")
+            raise NotApplicable(
+                "a loss with kinks is soonest solved by own fits where rows are few"
+            )
         self.say(
             f"{len(values)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
             f"jointly on {joint.device}"
@@ -296,8 +298,7 @@ class SearchRun:
 
 def _few_rows(joint, enough: int) -> bool:
     """Whether a loss that has kinks has so few rows."""
-    task = getattr(joint, "task", None)
-    return isinstance(getattr(task, "loss", None), Smoothed) and len(task.target) < enough
+    return isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < enough
 
 
 def _nothing():

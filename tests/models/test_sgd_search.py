@@ -22,7 +22,9 @@ FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 
 
 def test_what_has_no_twin_is_enumerated():
-    search = search_over(SGDClassifier("perceptron"), {"alpha": [0.01, 0.1]}, X, TARGETS["binary"], cv=3)
+    search = search_over(
+        SGDClassifier("perceptron"), {"alpha": [0.01, 0.1]}, X, TARGETS["binary"], cv=3
+    )
     assert roles(search) == {"alpha": "enumerated"}
     assert "loss='perceptron' is least" in search.search_plan_[0]["reason"]
 
