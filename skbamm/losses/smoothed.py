@@ -34,10 +34,10 @@ class Smoothed:
         raise NotImplementedError
 
     def majorant(self, z: Tensor, target: Tensor) -> Tensor:
-        """Return the curvature of parabolas that touch the loss at z and are nowhere below it.
+        """Return the curvature (n, m, C) of parabolas that see the nearest kink.
 
-        They see a kink that is ahead, which the second derivative does not (Hunter & Lange,
-        "Quantile regression via an MM algorithm", 2000); (n, m, C).
+        They touch the exact loss at z and around that kink are nowhere below it, where the second
+        derivative is zero (Hunter & Lange, "Quantile regression via an MM algorithm", 2000).
         """
         raise NotImplementedError
 

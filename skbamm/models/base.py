@@ -21,7 +21,6 @@ from skbamm.glm import MeanLoss
 from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
-
 _WIDTH = 0.1  # of the target's mean absolute deviation, at kinks while a penalty is searched
 
 

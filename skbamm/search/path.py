@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.losses import Smoothed
 from skbamm.search.screening import Beginning
 
 _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
 # Points tried from the neighbour on one side of the best to that on the other: F of few rows has
 # several minima, closer to each other than the points of a path.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
-_TOL = 1e-3  # decrement of the models
+_TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
 
 
 @dataclass
@@ -71,10 +72,11 @@ def follow(
     """
     path: list[_Point] = []
     curvature, least, worse = None, torch.inf, 0
+    tol = _KINKED_TOL if isinstance(getattr(problem, "loss", None), Smoothed) else _TOL
     for x in points[:, None]:
         if curvature is not None and y is not None:
             curvature = curvature.at(x, y)
-        solved = solve_lower(problem, x, y, tol=_TOL, curvature=curvature)
+        solved = solve_lower(problem, x, y, tol=tol, curvature=curvature)
         y, curvature = solved.y, solved.curvature
         upper = float(problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum())
         path.append(_Point(x, upper if upper == upper else torch.inf, y))
