@@ -172,7 +172,8 @@ class GLMProblem(Penalty):
         then a step would have no length. So the matrices see a little of what is ahead.
         """
         upper = self.criterion.loss if mu else None
-        may_vanish = self.hessian_jumps and not bool(self.mean_strength(x).all())
+        kinks = isinstance(self.loss, Smoothed) or self.absolute is not None
+        may_vanish = self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
 
         def weights(z, chunk):
             loss = self.row_loss(chunk)
