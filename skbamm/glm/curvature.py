@@ -36,7 +36,9 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
         if problem.loss.couples_outputs:
             return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
         if problem.y_shape[-1] > _DENSE_LIMIT:
-            return SupportMetric(problem, x, y, mu, problem.hessian_weights(y, mu), _dense_metric)
+            return SupportMetric(
+                problem, x, y, mu, problem.hessian_weights(x, y, mu), _dense_metric
+            )
     return _dense_metric(problem, x, y, mu)
 
 
@@ -73,7 +75,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     strength = (1 - mu) * problem.mean_strength(x)
 
     if p > _DENSE_LIMIT:
-        weights = problem.hessian_weights(y, mu)
+        weights = problem.hessian_weights(x, y, mu)
         diagonal = rows.diagonal(y[None], weights) + strength
         inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
         return _conjugate(problem, x, y, mu, inner, 1.0)
@@ -82,7 +84,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
     limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
-    weights = problem.hessian_weights(y[chosen], mu)
+    weights = problem.hessian_weights(x, y[chosen], mu)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
     metric = GramMetric(problem, gram, x, mu)
     if not conjugate:

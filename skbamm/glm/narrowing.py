@@ -13,7 +13,8 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import Curvature
 
-_RATIO = 0.1  # of a width to the one before
+_RATIO = 0.1  # of a width to the one before, unless a little less is enough
+_SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
 _STAGES = 10  # at most
 _LOST = 1e-8  # duality gap relative to the objective
 
@@ -48,20 +49,36 @@ def solve_narrowing(
         Converged is a column that is solved and has next to no duality gap.
     """
     result = solve_lower(problem, x, y, tol=tol, max_iter=max_iter, curvature=curvature)
-    before: Tensor | None = None
+    kinks, found = problem.absolute is not None, result.y
+    solved = torch.zeros_like(result.converged)
+    before, width = None, torch.inf
     for _ in range(_STAGES):
-        solved = result.converged & (_lost(problem, x, result.y) <= _LOST)
+        lost, value = _lost(problem, x, result.y)
+        # With kinks in the penalty, too, what is lost counts what the last step has left.
+        ended = (lost <= _LOST * value) & (result.converged | kinks)
+        found = torch.where((solved & ~ended)[..., None, None], found, result.y)
+        solved = solved | ended
         if bool(solved.all()) or not bool(result.converged.any()):
             break
         problem, last = copy.copy(problem), result.y
-        problem.loss = problem.loss.narrowed(_RATIO * problem.loss.width)
-        begin = last if before is None else last + _RATIO * (last - before)
+        # The gap falls with the width: no narrower than it has to be, for the sake of rounding.
+        needed = 0.5 * _LOST / float((lost / value)[~solved].max())
+        least = _SETTLED if result.nit <= _FEW else _RATIO
+        ratio = min(needed if needed > 0.3 * least else least, 0.5)
+        width, wider = problem.loss.width, width
+        problem.loss = problem.loss.narrowed(ratio * width)
+        if kinks:  # decrements are relative to 1 + f
+            least = float(value.min())
+            tol = max(tol, (0.3 * _LOST * least / (1 + least)) ** 0.5)
+        begin = last
+        if before is not None:
+            begin = last + (1 - ratio) * width / (wider - width) * (last - before)
         result, before = solve_lower(problem, x, begin, tol=tol, max_iter=max_iter), last
-    return replace(result, converged=solved)
+    return replace(result, y=found, converged=solved)
 
 
-def _lost(problem: Any, x: Tensor, y: Tensor) -> Tensor:
-    """Return the duality gap, relative to the objective, (S, K)."""
+def _lost(problem: Any, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the duality gap and the objective, (S, K)."""
     loss = problem.loss
 
     def function(z, chunk):
@@ -69,5 +86,10 @@ def _lost(problem: Any, x: Tensor, y: Tensor) -> Tensor:
         return [torch.zeros_like(z[0])], [chunk.train * gap]
 
     _, (gap,) = problem.rows.sweep(y[None], function)
-    value, _ = problem.lower(x, y)
-    return gap / value.clamp_min(torch.finfo(value.dtype).tiny)
+    value, gradient = problem.lower(x, y)
+    face = problem.face(x, y, gradient)
+    if face is not None:
+        size, slope = y.double().abs(), face.slope.double().abs()
+        leaving = torch.where(size > 0, 0.0, slope).flatten(2).amax(-1)
+        gap = gap + (slope * size).sum((2, 3)) + leaving * size.sum((2, 3))
+    return gap, value

@@ -23,8 +23,9 @@ from skbamm.criteria import Criterion
 from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
-from skbamm.losses import PointwiseLoss
+from skbamm.losses import PointwiseLoss, Smoothed
 
+_LEAST = 0.005  # share of a parabola that is above the loss in what steps are made with
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
@@ -175,13 +176,22 @@ class GLMProblem(Penalty):
             return None
         return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
 
-    def hessian_weights(self, y: Tensor, mu: float):
-        """Return the row function of the weights in phi's Gram matrices, at y of any starts."""
+    def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
+        """Return the row function of the weights in phi's Gram matrices, at y of any starts.
+
+        A Hessian that jumps may vanish, and where a penalty has no squares nothing else is curved:
+        then a step would have no length. So the matrices see a little of what is ahead.
+        """
         upper = self.criterion.loss if mu else None
+        kinks = isinstance(self.loss, Smoothed) or self.absolute is not None
+        may_vanish = self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
 
         def weights(z, chunk):
             loss = self.row_loss(chunk)
-            out = chunk.train[:, None] * loss.diagonal(loss.curvature(z[0], chunk.target))
+            diagonal = loss.diagonal(loss.curvature(z[0], chunk.target))
+            if may_vanish:
+                diagonal = torch.maximum(diagonal, _LEAST * _majorant(loss, z[0], chunk))
+            out = chunk.train[:, None] * diagonal
             if upper is not None:
                 above = upper.diagonal(upper.curvature(z[0], chunk.target))
                 out.mul_(1 - mu).add_(chunk.validation[:, None] * above, alpha=mu)
@@ -205,3 +215,12 @@ class GLMProblem(Penalty):
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,
             absolute=self.absolute, limit=self.limit, grouped=self.grouped,
         )  # fmt: skip
+
+
+def _majorant(loss: Any, z: Tensor, chunk: Chunk) -> Tensor:
+    """Return curvatures of parabolas that are not below the loss, or near it, (n, m, C)."""
+    target = loss.targets(chunk.target)
+    if isinstance(loss, Smoothed):
+        return loss.majorant(z, target)
+    value, slope, _ = loss.evaluate(z, target)  # where all that jumps has a loss
+    return 0.5 * slope**2 / value[:, None].clamp_min(torch.finfo(value.dtype).tiny)

@@ -57,9 +57,9 @@ class ProfiledProblem(GLMProblem):
         at = self.at_scale(y)
         return at.hessian_product(x, y, p, mu, kept) - (1 - mu) * at.coupled(y, p)
 
-    def hessian_weights(self, y: Tensor, mu: float):
+    def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
         """See ``GLMProblem.hessian_weights``; what the scale takes away is left out."""
-        return self.at_scale(y).hessian_weights(y, mu)
+        return self.at_scale(y).hessian_weights(x, y, mu)
 
     def keep_curvature(self, y: Tensor) -> Kept | None:
         """See ``GLMProblem.keep_curvature``."""

@@ -22,6 +22,7 @@ from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.normalised_logistic import NormalisedLogisticLoss
 from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
 from skbamm.losses.pairwise import pairwise_logistic
+from skbamm.losses.quantile import QuantileLoss
 from skbamm.losses.smoothed import Smoothed
 from skbamm.losses.squared import HalfSquaredLoss
 from skbamm.losses.squared_epsilon_insensitive import SquaredEpsilonInsensitiveLoss
@@ -52,6 +53,7 @@ __all__ = [
     "ParametricLoss",
     "PinballLoss",
     "PointwiseLoss",
+    "QuantileLoss",
     "ScaledLoss",
     "Smoothed",
     "SquaredEpsilonInsensitiveLoss",

@@ -29,6 +29,11 @@ class EpsilonInsensitiveLoss(Smoothed, ToleranceLoss):
         product = None if u is None else self._curvature(error) * u
         return (above + below)[:, 0], up - down, product
 
+    def majorant(self, z, target):
+        """See ``Smoothed``."""
+        beyond = (z - target).abs() - self.epsilon
+        return 0.5 / beyond.abs().clamp_min(self.width)
+
     def gap(self, z, target):
         """See ``Smoothed``."""
         error = z - target

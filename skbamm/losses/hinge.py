@@ -35,6 +35,10 @@ class HingeLoss(Smoothed, OneVsRest):
         signs = self.targets(target)
         return self._factor(signs) * envelope(1 - signs * z, self.width)[2]
 
+    def majorant(self, z, target):
+        """See ``Smoothed``."""
+        return self._factor(target) / (2 * (1 - target * z).abs().clamp_min(self.width))
+
     def gap(self, z, target):
         """See ``Smoothed``."""
         return (self._factor(target) * hinge_gap(1 - target * z, self.width)).sum(1)

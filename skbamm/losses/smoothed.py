@@ -33,6 +33,14 @@ class Smoothed:
         """Return the rows' shares of the duality gap, (n, C)."""
         raise NotImplementedError
 
+    def majorant(self, z: Tensor, target: Tensor) -> Tensor:
+        """Return the curvature (n, m, C) of parabolas that see the nearest kink.
+
+        They touch the exact loss at z and around that kink are nowhere below it, where the second
+        derivative is zero (Hunter & Lange, "Quantile regression via an MM algorithm", 2000).
+        """
+        raise NotImplementedError
+
     def narrowed(self, width: float) -> Self:
         """Return the same loss with another width."""
         other = copy.copy(self)

@@ -21,6 +21,8 @@ from skbamm.glm import MeanLoss
 from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
+_WIDTH = 0.1  # of the target's mean absolute deviation, at kinks while a penalty is searched
+
 
 class NotApplicable(Exception):
     """The data do not meet a twin's preconditions: scikit-learn's own fits, and errors, serve."""
@@ -150,6 +152,9 @@ class Twin(ABC):
     inside : str
         What names of its parameters begin with in the estimator: "" unless that is a
         meta-estimator around the model.
+    own_lists_below, own_scores_below : int
+        Of a loss with kinks, rows below which the estimator's own fits of a list's values, and of
+        what an interval's search has found, are over sooner than exact joint ones.
     transforms_target : bool
         Whether the model's target is not the user's; then ``transformed`` returns it.
     loss_parameter : Hyperparameter or None
@@ -164,6 +169,8 @@ class Twin(ABC):
     path_parameters: tuple[str, ...] = ()
     judges_labels: bool = False
     inside: str = ""
+    own_lists_below: int = 0
+    own_scores_below: int = 0
     transforms_target: bool = False
     loss_parameter: Hyperparameter | None = None
 
@@ -326,3 +333,8 @@ def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:
     if not np.isfinite(target).all():
         raise NotApplicable("the target is not finite")
     return target.astype(np.float64)
+
+
+def kink_width(target: np.ndarray) -> float:
+    """Return the width of the kinks of errors while hyperparameters are searched."""
+    return _WIDTH * (float(np.abs(target - np.median(target)).mean()) or 1.0)

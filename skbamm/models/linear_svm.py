@@ -26,11 +26,11 @@ from skbamm.models.base import (
     Task,
     balanced_or_given,
     class_indices,
+    kink_width,
     numeric_target,
 )
 
 _KINKS = ("hinge", "epsilon_insensitive")
-_WIDTH = 0.1  # of the target's mean absolute deviation, at the kinks while C is searched
 
 
 class LinearSVRTwin(LinearTwin):
@@ -43,6 +43,7 @@ class LinearSVRTwin(LinearTwin):
     estimator_type: type = LinearSVR
     hyperparameters = (C,)
     inverse = True
+    own_lists_below = own_scores_below = 10_000  # liblinear is quick
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -55,8 +56,7 @@ class LinearSVRTwin(LinearTwin):
         target = numeric_target(y, vector=True)
         loss: Callable[[float], PointwiseLoss] = SquaredEpsilonInsensitiveLoss
         if estimator.loss == "epsilon_insensitive":
-            spread = np.abs(target - np.median(target)).mean()
-            loss = partial(EpsilonInsensitiveLoss, width=_WIDTH * (float(spread) or 1.0))
+            loss = partial(EpsilonInsensitiveLoss, width=kink_width(target))
         return Task(
             target=target,
             loss=loss(estimator.epsilon),

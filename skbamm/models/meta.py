@@ -11,8 +11,8 @@ from skbamm.kernels.kernel import Kernel
 from skbamm.models.base import Factors, Task, TrainingRows, Twin
 
 _SHARED = (
-    "family", "hyperparameters", "path_parameters", "loss_parameter", "inverse", "mean_loss",
-    "grouped",
+    "family", "hyperparameters", "path_parameters", "own_lists_below", "own_scores_below",
+    "loss_parameter", "inverse", "mean_loss", "grouped",
 )  # fmt: skip
 Find = Callable[[Any], "tuple[Any, str]"]
 

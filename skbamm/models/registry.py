@@ -16,6 +16,7 @@ from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
 from skbamm.models.multi_task import MultiTaskElasticNetTwin, MultiTaskLassoTwin
 from skbamm.models.one_vs_rest import OneVsRestTwin
+from skbamm.models.quantile import QuantileTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
 from skbamm.models.transformed_target import TransformedTargetTwin
@@ -35,6 +36,7 @@ _TWINS: dict[type, Twin] = {
         GammaTwin(),
         TweedieTwin(),
         HuberTwin(),
+        QuantileTwin(),
         LinearSVCTwin(),
         LinearSVRTwin(),
         SGDClassifierTwin(),

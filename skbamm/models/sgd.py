@@ -16,7 +16,9 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skbamm.criteria import ABSOLUTE, LOG_LOSS, OWN_LOSS, PAIRWISE, SQUARED, SQUARED_HINGE
 from skbamm.losses import (
+    EpsilonInsensitiveLoss,
     HalfSquaredLoss,
+    HingeLoss,
     HuberLoss,
     LogisticLoss,
     ModifiedHuberLoss,
@@ -34,6 +36,7 @@ from skbamm.models.base import (
     Task,
     balanced_or_given,
     class_indices,
+    kink_width,
     numeric_target,
 )
 
@@ -59,25 +62,23 @@ class SGDRegressorTwin(LinearTwin):
         "random_state", "average", "warm_start",
     )  # fmt: skip
     penalty_kind = "l2"
-    smooth_losses: tuple[str, ...] = ("squared_error", "huber", "squared_epsilon_insensitive")
-    smoothed = {"epsilon_insensitive": "squared_epsilon_insensitive"}
+    losses: tuple[str, ...] = (
+        "squared_error", "huber", "squared_epsilon_insensitive", "epsilon_insensitive",
+    )  # fmt: skip
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         loss, penalty = estimator.loss, estimator.penalty
-        if loss in self.smoothed:
-            return f"loss={loss!r} has a kink; use loss={self.smoothed[loss]!r}"
-        if loss not in self.smooth_losses:
-            return f"loss={loss!r} is not one of {list(self.smooth_losses)}"
+        if loss == "perceptron":
+            return "loss='perceptron' is least without any coefficients; use loss='hinge'"
+        if loss not in self.losses:
+            return f"loss={loss!r} is not one of {list(self.losses)}"
         if penalty is None:
             return "penalty=None leaves nothing to tune"
         if penalty not in _PENALTIES:
             return f"penalty={penalty!r} is not one of {list(_PENALTIES)}"
         if penalty == "elasticnet" and not L1_RATIO.valid(estimator.l1_ratio):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
-        if loss == "huber" and penalty != "l2":
-            # Where all errors are large neither the loss nor such a penalty has any curvature.
-            return f"penalty={penalty!r} is not solved for with loss='huber'; use penalty='l2'"
         if estimator.early_stopping:
             return "early_stopping=True trains on some of the rows, and not to the minimum"
         if estimator.tol is None:
@@ -94,13 +95,17 @@ class SGDRegressorTwin(LinearTwin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
+        target = numeric_target(y, vector=True)
         losses: dict[str, Callable[[], PointwiseLoss]] = {
             "squared_error": HalfSquaredLoss,
             "huber": lambda: HuberLoss(estimator.epsilon),
             "squared_epsilon_insensitive": lambda: SquaredEpsilonInsensitiveLoss(estimator.epsilon),
+            "epsilon_insensitive": lambda: EpsilonInsensitiveLoss(
+                estimator.epsilon, kink_width(target)
+            ),
         }
         return Task(
-            target=numeric_target(y, vector=True),
+            target=target,
             loss=losses[estimator.loss](),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
@@ -149,8 +154,7 @@ class SGDClassifierTwin(SGDRegressorTwin):
     """The same for class labels, one output a class against the others if there are several."""
 
     estimator_type = SGDClassifier
-    smooth_losses = ("log_loss", "squared_hinge", "modified_huber")
-    smoothed = {"hinge": "squared_hinge", "perceptron": "squared_hinge"}
+    losses = ("log_loss", "hinge", "squared_hinge", "modified_huber")
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -193,6 +197,8 @@ def _loss_of_labels(name, n_classes, factor):
     outputs = 1 if n_classes == 2 else n_classes
     if name == "squared_hinge":
         return SquaredHingeLoss(outputs, factor), SQUARED_HINGE
+    if name == "hinge":
+        return HingeLoss(outputs, factor), OWN_LOSS
     if name == "modified_huber":
         return ModifiedHuberLoss(outputs, factor), OWN_LOSS
     if outputs == 1:

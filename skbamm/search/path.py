@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.losses import Smoothed
 from skbamm.search.screening import Beginning
 
 _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
 # Points tried from the neighbour on one side of the best to that on the other: F of few rows has
 # several minima, closer to each other than the points of a path.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
-_TOL = 1e-3  # decrement of the models
+_TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
 _SMALL = 64  # coefficients up to which all points of a path are sooner solved together
 
 
@@ -47,7 +48,9 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         Seconds after which no further points are tried.
     """
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
-    small = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
+    few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
+    # Models of losses with kinks are found from those of a like penalty only.
+    small = few and not _kinked(problem)
     best, around = None, paths[0][:0]
     count = _AROUND if problem.rows.n_rows < _FEW_ROWS else _AROUND_MANY
     for points in paths:
@@ -92,10 +95,11 @@ def follow(
     """
     path: list[_Point] = []
     curvature, least, worse = None, torch.inf, 0
+    tol = _KINKED_TOL if _kinked(problem) else _TOL
     for x in points[:, None]:
         if curvature is not None and y is not None:
             curvature = curvature.at(x, y)
-        solved = solve_lower(problem, x, y, tol=_TOL, curvature=curvature)
+        solved = solve_lower(problem, x, y, tol=tol, curvature=curvature)
         y, curvature = solved.y, solved.curvature
         upper = float(problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum())
         path.append(_Point(x, upper if upper == upper else torch.inf, y))
@@ -106,6 +110,10 @@ def follow(
         if worse >= _AGAIN or time.perf_counter() > deadline:
             break
     return path
+
+
+def _kinked(problem: Any) -> bool:
+    return isinstance(getattr(problem, "loss", None), Smoothed)
 
 
 def _between(x: Tensor, a: Tensor, b: Tensor) -> bool:

@@ -27,7 +27,6 @@ from skbamm.search.starts import profile, starting_points
 from skbamm.space import Axis, Combination
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
-_NARROWED = 10_000  # rows from which lists of a loss with kinks are worth a joint solve
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,10 @@ class SearchRun:
         target = group[0].target
         values = [_tuned_values(combination) for combination in group]
         joint = self.solver(target, group[0].params)
-        if isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < _NARROWED:
-            raise NotApplicable("a kinked loss of few rows is soonest fitted by liblinear")
+        if _few_rows(joint, joint.twin.own_lists_below):
+            raise NotApplicable(
+                "a loss with kinks is soonest solved by own fits where rows are few"
+            )
         self.say(
             f"{len(values)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
             f"jointly on {joint.device}"
@@ -194,13 +195,16 @@ class SearchRun:
         best = _numbers(axes, found[0][0])
         if _numbers(axes, start) != best and self.row_weights is None:
             found.append((start, "start"))
-        solutions = joint.polish(axes, [x for x, _ in found], result.y)
+        near, around = [x for x, _ in found], []
         if rule_of(self.refit)[0] is one_standard_error:
             around = profile(axes, found[0][0])
             found += [(x, "profile") for x in around]
-            solutions = FoldSolutions.join([solutions, joint.polish(axes, around, None)])
-        params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
-        self._keep(joint, solutions, [candidate_key(p) for p in params], target)
+        if not _few_rows(joint, joint.twin.own_scores_below):
+            solutions = joint.polish(axes, near, result.y)
+            if around:
+                solutions = FoldSolutions.join([solutions, joint.polish(axes, around, None)])
+            params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
+            self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
             f"{', '.join(f'{n}={value:.6g}' for n, value in best.items())}, {told} "
             f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
@@ -290,6 +294,11 @@ class SearchRun:
         """Tell the user, from verbose=1 on."""
         if self.settings.verbose > 0:
             print(f"[BAMM] {message}")
+
+
+def _few_rows(joint, enough: int) -> bool:
+    """Whether a loss that has kinks has so few rows."""
+    return isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < enough
 
 
 def _nothing():

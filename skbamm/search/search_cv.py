@@ -46,7 +46,7 @@ class BAMMSearchCV(BaseSearchCV):
         Supported: Ridge, RidgeClassifier, Lasso, PoissonRegressor, GammaRegressor,
         TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
         (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
-        with squared losses (``C``), SGDClassifier and SGDRegressor with losses that have no kinks
+        (``C``), QuantileRegressor (``alpha``), SGDClassifier and SGDRegressor with their own losses
         (``alpha``, ``l1_ratio``), KernelRidge with kernels "rbf", "laplacian" and "poly"
         (``alpha``, ``gamma``) and "linear" (``alpha``), and what :func:`skbamm.register_model`
         adds, alone, in a OneVsRestClassifier (linear classifiers) or TransformedTargetRegressor,

@@ -17,6 +17,7 @@ from skbamm.losses import (
     ModifiedHuberLoss,
     MultinomialLoss,
     OneVsRestLogisticLoss,
+    QuantileLoss,
     SquaredEpsilonInsensitiveLoss,
     SquaredHingeLoss,
     TweedieLoss,
@@ -82,6 +83,19 @@ def _epsilon_insensitive(epsilon):
     return lambda z, target: _smoothed((z[:, 0] - target[:, None]).abs() - epsilon)
 
 
+def _quantile(level):
+    """The envelope of the pinball loss of a width of 0.7."""
+
+    def reference(z, target):
+        r = z[:, 0] - target[:, None]
+        above = (1 - level) * (r - 0.35 * (1 - level))
+        below = level * (-r - 0.35 * level)
+        end = torch.where(r > 0, above, below)
+        return torch.where((r > -0.7 * level) & (r < 0.7 * (1 - level)), r**2 / 1.4, end)
+
+    return reference
+
+
 def _concomitant_huber(z, target):
     """Half of what HuberRegressor sums, of epsilon 1.2 and a scale a column, in torch."""
     scale = torch.linspace(0.5, 3, COLUMNS).to(z.dtype)
@@ -105,6 +119,9 @@ def _cases():
     for epsilon in (0.0, 1.0):
         loss, reference = EpsilonInsensitiveLoss(epsilon, 0.7), _epsilon_insensitive(epsilon)
         yield f"beyond {epsilon}", loss, reference, torch.linspace(-3, 3, N)
+    for level in (0.5, 0.9):
+        loss, reference = QuantileLoss(level, 0.7), _quantile(level)
+        yield f"quantile {level}", loss, reference, torch.linspace(-3, 3, N)
     for epsilon in (0.5, 3.0):
         yield f"huber {epsilon}", HuberLoss(epsilon), torch_huber(epsilon), torch.linspace(-3, 3, N)
     loss = ConcomitantHuberLoss(1.2).at(torch.linspace(0.5, 3, COLUMNS).double())

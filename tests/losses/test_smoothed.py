@@ -3,15 +3,17 @@
 import pytest
 import torch
 
-from skbamm.losses import EpsilonInsensitiveLoss, HingeLoss
+from skbamm.losses import EpsilonInsensitiveLoss, HingeLoss, QuantileLoss
 
-LOSSES = [HingeLoss(width=0.5), EpsilonInsensitiveLoss(0.4, 0.5)]
+LOSSES = [HingeLoss(width=0.5), EpsilonInsensitiveLoss(0.4, 0.5), QuantileLoss(0.8, 0.5)]
 
 
 def exact(loss, z, target):
     """Return the loss without smoothing, (n, C)."""
     if isinstance(loss, HingeLoss):
         return (1 - target * z).clamp_min(0)[:, 0]
+    if isinstance(loss, QuantileLoss):
+        return ((z - target).clamp_min(0) - loss.level * (z - target))[:, 0]
     return ((z - target).abs() - loss.epsilon).clamp_min(0)[:, 0]
 
 
@@ -40,3 +42,15 @@ def test_the_gap_is_that_of_the_tangent(loss):
     got = loss.gap(z, target)[:, 0]
     torch.testing.assert_close(got, expected, atol=1e-3, rtol=0)
     assert float(got.min()) > -1e-15 and float(got.max()) <= loss.width / 4 + 1e-12
+
+
+@pytest.mark.parametrize("loss", [HingeLoss(), QuantileLoss(0.5, 0.5), QuantileLoss(0.8, 0.5)])
+def test_the_majorant_touches_the_exact_loss_and_is_nowhere_below(loss):
+    loss = loss.narrowed(1e-9)
+    z = torch.linspace(-3, 3, 60).double()[:, None, None]  # of no kink
+    target = loss.targets(torch.ones(60).double())
+    value, slope, _ = loss.evaluate(z, target)
+    step = torch.linspace(-9, 9, 181).double()
+    above = value[..., None] + slope * step + 0.5 * loss.majorant(z, target) * step**2
+    other, _, _ = loss.evaluate((z + step).reshape(-1, 1, 1), target[:1])
+    assert float((above[:, 0] - other.view(60, 181)).min()) > -1e-8

@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC, LinearSVR
 from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.losses import HingeLoss
-from skbamm.search import run
+from skbamm.models import find_twin
 
 from ..problems import (
     X_BINARY,
@@ -138,8 +138,8 @@ def test_searches(name, monkeypatch):
     values = {"C": np.logspace(-3, 1, 20)}
     few = search_over(estimator, {"C": [0.1, 1.0]}, X, y, refit=False, **settings)
     (row,) = few.search_plan_
-    assert row["role"] == "enumerated" and "soonest fitted by liblinear" in row["reason"]
-    monkeypatch.setattr(run, "_NARROWED", 0)
+    assert row["role"] == "enumerated" and "soonest solved by own fits" in row["reason"]
+    monkeypatch.setattr(type(find_twin(estimator)[0]), "own_lists_below", 0)
     listed = search_over(estimator, values, X, y, refit=False, **settings)
     assert_served(listed, "joint grid")
     # Accuracy has no gradient: a row or two.

@@ -10,6 +10,7 @@ from sklearn.linear_model import (
     LassoLars,
     LogisticRegression,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
     RidgeClassifier,
     SGDClassifier,
@@ -32,6 +33,7 @@ KINDS = [
     PoissonRegressor,
     GammaRegressor,
     TweedieRegressor,
+    QuantileRegressor,
     LinearSVC,
     LinearSVR,
     SGDClassifier,
@@ -75,7 +77,8 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
         "MultiTaskLasso (alpha), MultiTaskElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
-        "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), LinearSVC (C), LinearSVR (C), "
+        "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), QuantileRegressor (alpha), "
+        "LinearSVC (C), LinearSVR (C), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
         "KernelRidge (alpha, gamma), OneVsRestClassifier and TransformedTargetRegressor around "
         "such a model, and gamma of Nystroem and RBFSampler before a linear one"

@@ -19,6 +19,8 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from skbamm import BAMMSearchCV, Interval
 from skbamm.bilevel import solve_lower
+from skbamm.glm import solve_narrowing
+from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, find_twin
 
 from ..problems import (
@@ -41,19 +43,17 @@ MODELS = {
     "log loss, 3 classes": (SGDClassifier("log_loss"), *THREE),
     "squared hinge": (SGDClassifier("squared_hinge"), *BINARY),
     "squared hinge, 3 classes": (SGDClassifier("squared_hinge"), *THREE),
+    "hinge": (SGDClassifier("hinge"), *BINARY),
+    "hinge, 3 classes": (SGDClassifier("hinge"), *THREE),
     "modified huber": (SGDClassifier("modified_huber"), *BINARY),
     "modified huber, 3 classes": (SGDClassifier("modified_huber"), *THREE),
     "squared error": (SGDRegressor("squared_error"), *NUMBERS),
     "huber": (SGDRegressor("huber", epsilon=0.5), *NUMBERS),
     "beyond epsilon": (SGDRegressor("squared_epsilon_insensitive", epsilon=0.3), *NUMBERS),
+    "linear beyond epsilon": (SGDRegressor("epsilon_insensitive", epsilon=0.3), *NUMBERS),
 }
 PENALTIES = [("l2", None), ("l1", None), ("elasticnet", 0.4), ("elasticnet", 0.0)]
-CASES = [
-    (name, penalty, ratio)
-    for name in MODELS
-    for penalty, ratio in PENALTIES
-    if name != "huber" or penalty == "l2"
-]
+CASES = [(name, penalty, ratio) for name in MODELS for penalty, ratio in PENALTIES]
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 
 
@@ -73,6 +73,7 @@ def objective(model, X, y, weight=None):
             factor = np.where(hot, [given.get(label, 1.0) for label in classes], 1.0)
         losses = {
             "log_loss": np.logaddexp(0, -q),
+            "hinge": np.maximum(0, 1 - q),
             "squared_hinge": np.maximum(0, 1 - q) ** 2,
             "modified_huber": np.where(q >= -1, np.maximum(0, 1 - q) ** 2, -4 * q),
         }
@@ -82,6 +83,7 @@ def objective(model, X, y, weight=None):
         losses = {
             "squared_error": r**2 / 2,
             "huber": np.where(r <= e, r**2 / 2, e * r - e**2 / 2),
+            "epsilon_insensitive": np.maximum(0, r - e),
             "squared_epsilon_insensitive": np.maximum(0, r - e) ** 2,
         }
         loss = losses[model.loss]
@@ -96,7 +98,10 @@ def solve(estimator, X, y, weight=None, splits=None, values=None):
     splits = [(np.arange(len(y)), np.arange(0))] if splits is None else splits
     problem = model_problem(estimator, X, y, splits, sample_weight=weight)
     values = [estimator.alpha] if values is None else values
-    result = solve_lower(problem, log_values(*values), tol=1e-10)
+    if isinstance(problem.loss, Smoothed):
+        result = solve_narrowing(problem, log_values(*values))
+    else:
+        result = solve_lower(problem, log_values(*values), tol=1e-10)
     assert bool(result.converged.all())
     return problem.coefficients(result.y).numpy()
 
@@ -136,7 +141,8 @@ def test_no_own_fit_is_better_and_they_come_near(name, penalty, ratio, weighted)
     own = [objective(own_fit(estimator, X, y, weight, seed), X, y, weight) for seed in range(2)]
     assert least <= min(own) + 1e-12
     # Their L1 penalty, by truncated gradients, is less exact than the rest.
-    assert min(own) == pytest.approx(least, rel=5e-3 if penalty == "l2" else 3e-2)
+    spread = 3e-2 if penalty != "l2" else 1e-2 if "hinge" in name else 5e-3
+    assert min(own) == pytest.approx(least, rel=spread)
 
 
 @pytest.mark.parametrize("name", ["log loss, 3 classes", "modified huber", "squared hinge"])
@@ -203,8 +209,7 @@ def test_squared_errors_are_those_of_ridge_and_elastic_net(weighted):
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 def test_sparse_data_have_the_solutions_of_dense_ones(name, penalty):
     estimator, X, y = MODELS[name]
-    penalty = "l2" if name == "huber" else penalty
-    estimator = clone(estimator).set_params(penalty=penalty, alpha=0.01)
+    estimator = clone(estimator).set_params(penalty=penalty, alpha=0.02)
     X = np.where(np.abs(X) > 0.5, X, 0.0)
     dense, sparse = solve(estimator, X, y), solve(estimator, sp.csr_array(X), y)
     np.testing.assert_allclose(sparse, dense, rtol=1e-5, atol=1e-6)
@@ -233,7 +238,10 @@ def test_folds_are_solved_as_if_alone():
         np.testing.assert_allclose(fold, alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "penalty", "ratio"), CASES)
+@pytest.mark.parametrize(
+    ("name", "penalty", "ratio"),
+    [case for case in CASES if case[0] != "hinge, 3 classes" or case[1] == "l2"],
+)
 def test_hypergradients_are_slopes_of_the_criterion(name, penalty, ratio):
     estimator, X, y = MODELS[name]
     estimator = clone(estimator).set_params(penalty=penalty, l1_ratio=ratio)
@@ -278,21 +286,15 @@ def multiplier_on_support(problem, x, y):
 @pytest.mark.parametrize(
     ("estimator", "reason"),
     [
-        (SGDClassifier(), "loss='hinge' has a kink; use loss='squared_hinge'"),
-        (SGDClassifier("perceptron"), "loss='perceptron' has a kink; use loss='squared_hinge'"),
+        (
+            SGDClassifier("perceptron"),
+            "loss='perceptron' is least without any coefficients; use loss='hinge'",
+        ),
         (
             SGDClassifier("huber"),
-            "loss='huber' is not one of ['log_loss', 'squared_hinge', 'modified_huber']",
-        ),
-        (
-            SGDRegressor("epsilon_insensitive"),
-            "loss='epsilon_insensitive' has a kink; use loss='squared_epsilon_insensitive'",
+            "loss='huber' is not one of ['log_loss', 'hinge', 'squared_hinge', 'modified_huber']",
         ),
         (SGDRegressor(penalty=None), "penalty=None leaves nothing to tune"),
-        (
-            SGDRegressor("huber", penalty="l1"),
-            "penalty='l1' is not solved for with loss='huber'; use penalty='l2'",
-        ),
         (
             SGDRegressor(penalty="elasticnet", l1_ratio=2.0),
             "l1_ratio=2.0 is not a number from 0 to 1",
