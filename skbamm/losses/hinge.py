@@ -19,7 +19,7 @@ class HingeLoss(Smoothed, OneVsRest):
         In units of the predictor.
     """
 
-    def __init__(self, n_outputs: int = 1, positive_factor=None, width: float = 0.1):
+    def __init__(self, n_outputs: int = 1, positive_factor=None, width: float = 0.2):
         super().__init__(n_outputs, positive_factor)
         self.width = width
 
