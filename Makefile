@@ -39,6 +39,7 @@ bench: $(READY)
 	$(PY) benchmarks/iteration_cost.py
 	$(PY) benchmarks/kernel_ridge.py
 	$(PIP) -e ".[bench]"
+	$(PY) benchmarks/lasso_path.py
 	$(PY) benchmarks/label_noise.py
 	$(PY) benchmarks/label_noise_large.py
 	$(PY) benchmarks/label_noise_trees.py

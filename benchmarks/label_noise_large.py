@@ -1,10 +1,11 @@
 """Wrong labels in Fashion-MNIST: seconds at 60,000 x 784, and accuracy at 5,000 rows, half wrong.
 
 60,000 rows, 40 % wrong: cleanlab and ours once each, in one process, on equal threads, 5 folds.
-cleanlab gets C=1, ours learns C as well. scikit-learn's own max_iter=100 stops a fit of this size
-long before it converges, with a warning, so cleanlab is timed twice: with that, and with
-max_iter=1000, where every fit converges. The bar is on the second, which ours is given too; the
-first is in the table.
+Ours learns C as well. cleanlab gets C=1 or, as in the tables of fewer rows, C by cross-validation
+beforehand, here of 5 values. scikit-learn's own max_iter=100 stops a fit of this size long before
+it converges, with a warning, so C=1 is timed twice: with that, and with max_iter=1000, where every
+fit converges. Ours is given max_iter=1000. The bar is the time of cleanlab where it does as much,
+C by cross-validation, at max_iter=100, which is the sooner one; all are in the table.
 5,000 rows, 50 % wrong: the rows of `label_noise.py`, a few seeds, judged on the 10,000 test images.
 """
 
@@ -13,17 +14,19 @@ from typing import Any
 
 import noise
 import numpy as np
-from harness import parser, write
+from harness import equal_threads, parser, write
 from noise import Found, Problem, difference, problem, run, symmetric
 from real_data import Missing, fashion_mnist
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 
 SEEDS = 3
 RATE_LARGE, RATE_SMALL = 0.4, 0.5
 ROWS = 5000
 MINUTES = 5
+FEW_C = np.geomspace(noise.LOW, noise.HIGH, 5)
+TUNED = "cleanlab, C by CV, max_iter=100"
 SMALL = ("plain", "plain_cv", "cleanlab_1", "cleanlab_cv", "cleanlab_again", "oracle", "ours")
 CLEANLAB = tuple(name for name in SMALL if name.startswith("cleanlab"))
 
@@ -48,9 +51,16 @@ def large(images: tuple, methods: list[str], threads: int) -> dict[str, dict[str
     def cleanlab(problem: Problem) -> Found:
         return noise.clean_learning(problem, problem.estimator, n_jobs=threads)
 
+    def cleanlab_cv(problem: Problem) -> Found:
+        search = GridSearchCV(problem.estimator, {"C": FEW_C}, scoring="accuracy", cv=noise.CV)
+        with equal_threads(threads, None):
+            best = search.fit(problem.X, problem.y).best_estimator_
+        return noise.clean_learning(problem, best, n_jobs=threads)
+
     tried = {
-        "cleanlab, max_iter=100": ("cleanlab_1", cleanlab, 100),
-        "cleanlab, max_iter=1000": ("cleanlab_1", cleanlab, 1000),
+        "cleanlab, C=1, max_iter=100": ("cleanlab_1", cleanlab, 100),
+        "cleanlab, C=1, max_iter=1000": ("cleanlab_1", cleanlab, 1000),
+        TUNED: ("cleanlab_cv", cleanlab_cv, 100),
         "ours": ("ours", noise.ours, 1000),
     }
     found = {}
@@ -63,7 +73,7 @@ def large(images: tuple, methods: list[str], threads: int) -> dict[str, dict[str
             run(method, given(np.arange(500), max_iter), threads)  # libraries and thread pools
             found[name] = run(method, given(slice(None), max_iter), threads)
         said = ", ".join(f"{what} {value:.4f}" for what, value in found[name].items())
-        print(f"  {name:24} {said}", flush=True)
+        print(f"  {name:32} {said}", flush=True)
     return found
 
 
@@ -123,8 +133,8 @@ def main() -> int:
 
     if "large" in (options.parts or ["large"]):
         found = large(images, options.methods, options.threads)
-        if complete := {"ours", "cleanlab, max_iter=1000"} <= set(found):
-            value, rival = found["ours"]["seconds"], found["cleanlab, max_iter=1000"]["seconds"]
+        if complete := {"ours", TUNED} <= set(found):
+            value, rival = found["ours"]["seconds"], found[TUNED]["seconds"]
             bars = [
                 {"statement": "seconds", "value": value, "bar": bar, "passes": value <= bar}
                 for bar in (60 * MINUTES, rival)
