@@ -47,7 +47,7 @@ class LineSolver:
         self._polished: list[JointSolver] = []  # of each row that ``polish`` returned so far
         self._scan = scan_places(*axis.bounds(), _SCAN)
         first = self.at(self._scan[0])
-        self.task, self.used = first.task, first.used
+        self.twin, self.task, self.used = first.twin, first.task, first.used
         self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
 
     def at(self, place: float) -> JointSolver:
