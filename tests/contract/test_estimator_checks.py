@@ -49,8 +49,8 @@ def searches():
     ):
         for values in ([0.1, 1.0], (1e-2, 1e2)):
             yield BAMMSearchCV(model, {name: values}, **common)
-            pipeline = make_pipeline(StandardScaler(), model)
-            yield BAMMSearchCV(pipeline, {step + name: values}, **common)
+        pipeline = make_pipeline(StandardScaler(), model)
+        yield BAMMSearchCV(pipeline, {step + name: (1e-2, 1e2)}, **common)
 
 
 def name_of(check):

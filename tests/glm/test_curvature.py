@@ -15,8 +15,10 @@ from skbamm.models import find_twin
 from ..problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 from .conftest import three_folds
 
+METRICS = ["own factors", "shared factors", "conjugate gradients"]
 
-@pytest.fixture(params=["own factors", "shared factors", "conjugate gradients"])
+
+@pytest.fixture(params=METRICS)
 def metric(request, monkeypatch):
     """Every kind of metric, forced on problems of any size."""
     limits = {
@@ -215,9 +217,11 @@ def separable(X, y):
 
 
 AWKWARD = [scales, constant, twins, short, separable]
+# Two of the metrics for each; all for each metric somewhere.
+PAIRS = [(data, METRICS[(i + j) % 3]) for i, data in enumerate(AWKWARD) for j in range(2)]
 
 
-@pytest.mark.parametrize("awkward", AWKWARD)
+@pytest.mark.parametrize(("awkward", "metric"), PAIRS, indirect=["metric"])
 def test_awkward_data_give_finite_results(single, awkward, metric):
     check_finite(*single[:3], awkward, False)
 
