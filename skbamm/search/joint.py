@@ -35,7 +35,7 @@ from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows
-from skbamm.search.starts import paths, starting_points
+from skbamm.search.starts import KINKED_SPACING, paths, starting_points
 from skbamm.search.training_rows import training_rows
 from skbamm.space import Axis
 
@@ -181,7 +181,9 @@ class JointSolver:
             exact = None
             if len(axes) == 1:
                 exact = begin_on_paths(problem, axes[0], self.twin.inverse, max_time)
-            first = exact or follow_paths(problem, paths(axes, limit), max_time)
+            kinked = isinstance(self.task.loss, Smoothed)
+            points = paths(axes, limit, *[KINKED_SPACING] * kinked)
+            first = exact or follow_paths(problem, points, max_time)
             step = _NEXT
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, first.start[0].tolist()

@@ -14,7 +14,8 @@ from skbamm.bilevel.faces import sizes
 from skbamm.space import Axis
 
 _SECOND = 3  # points of every interval but the first
-_SPACING, _FEWEST, _MOST = 0.6, 6, 24  # of the points of a path, and how many there are
+_SPACING, KINKED_SPACING = 0.6, 1.2  # of the points of a path; where losses have kinks
+_FEWEST, _MOST = 6, 24  # points of a path
 # Distances of a profile's points from the best: about 10 % of the value at first, then further.
 _AWAY = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2, 1.6, 2.1, 2.8, 3.7, 5.0, 7.0, 10.0)
 _HUGE = 1e30
@@ -29,7 +30,7 @@ def starting_points(axes: tuple[Axis, ...], count: int) -> list[list[float]]:
     return [[float(x), *map(float, others)] for others in product(*rest) for x in first]
 
 
-def paths(axes: tuple[Axis, ...], limit: EmptyLimit) -> list[Tensor]:
+def paths(axes: tuple[Axis, ...], limit: EmptyLimit, spacing: float = _SPACING) -> list[Tensor]:
     """Return points (T, h) from the strongest penalty to the weakest, a few of such paths.
 
     They begin where the last coefficient vanishes, or at the end of the interval; the first of
@@ -40,7 +41,7 @@ def paths(axes: tuple[Axis, ...], limit: EmptyLimit) -> list[Tensor]:
     for others in product(*rest):
         ends = torch.tensor([[end, *others] for end in axes[0].bounds()], dtype=torch.float64)
         low, high = limit(ends.to(limit.slopes.device))[:, 0].tolist()
-        count = min(max(int((high - low) / _SPACING) + 2, _FEWEST), _MOST)
+        count = min(max(int((high - low) / spacing) + 2, _FEWEST), _MOST)
         first = np.linspace(low, high, count)
         points = [[x, *others] for x in (first if limit.inverse else first[::-1])]
         found.append(torch.tensor(points, dtype=torch.float64, device=limit.slopes.device))
