@@ -71,9 +71,9 @@ def begin_on_paths(
         around = scale[max(best - 1, 0)], scale[min(best + 1, len(scale) - 1)]
         scale = np.geomspace(*around, _AROUND)
         upper = paths.upper(scale)
-    best = scale[[int(upper.argmin())]]
-    x = paths.x(best)
-    return Beginning(x, paths.models(best), None, x)
+    least = scale[[int(upper.argmin())]]
+    x = paths.x(least)
+    return Beginning(x, paths.models(least), None, x)
 
 
 def _units(problem: Any, axis: Axis, value: float) -> np.ndarray | None:
@@ -146,8 +146,8 @@ def _folds(problem: Any) -> list | None:
     if isinstance(problem, LeastSquaresProblem):
         moments, d = problem.train, rows.n_features
         return [
-            _OfMoments(*(t.cpu().numpy() for t in pair), d, rows.fit_intercept)
-            for pair in zip(moments.gram, moments.cross[:, 0], strict=True)
+            _OfMoments(gram.numpy(), cross.numpy(), d, rows.fit_intercept)
+            for gram, cross in zip(moments.gram.cpu(), moments.cross[:, 0].cpu(), strict=True)
         ]
     each = getattr(rows, "folds", None) or [rows] * rows.n_folds
     dense = all(isinstance(one, DenseRows) for one in each)

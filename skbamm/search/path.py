@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.glm import LeastSquaresProblem
 from skbamm.losses import Smoothed
 from skbamm.search.screening import Beginning
 
@@ -54,8 +55,8 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         problem = copy.copy(problem)
         problem.loss = problem.loss.narrowed(_WIDER * problem.loss.width)
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
-    # Models of losses with kinks are found from those of a like penalty only.
-    small = few and not _kinked(problem)
+    # Models of other losses are found sooner from those of a like penalty.
+    small = few and isinstance(problem, LeastSquaresProblem)
     best, around = None, paths[0][:0]
     count = _AROUND if problem.rows.n_rows < _FEW_ROWS else _AROUND_MANY
     for points in paths:
