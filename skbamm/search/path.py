@@ -9,7 +9,6 @@ and no further than they get better.
 
 from __future__ import annotations
 
-import copy
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,6 @@ _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a 
 # several minima, closer to each other than the points of a path.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
-_WIDER = 3.0  # kinks than those of the search
 _SMALL = 64  # coefficients up to which all points of a path are sooner solved together
 
 
@@ -51,9 +49,6 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         Seconds after which no further points are tried.
     """
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
-    if _kinked(problem):  # F is about as high where the kinks are wider, and soon found
-        problem = copy.copy(problem)
-        problem.loss = problem.loss.narrowed(_WIDER * problem.loss.width)
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
     # Models of other losses are found sooner from those of a like penalty.
     small = few and isinstance(problem, LeastSquaresProblem)

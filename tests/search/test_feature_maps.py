@@ -49,7 +49,6 @@ def logistic():
 
 CASES = {
     "nystroem, ridge": (nystroem(), Ridge(tol=1e-10), {"ridge__alpha": ALPHA}, Y, MSE),
-    "sampler, ridge": (sampler(), Ridge(tol=1e-10), {"ridge__alpha": ALPHA}, Y, None),
     "laplacian, one penalty": (nystroem(kernel="laplacian"), Ridge(tol=1e-10), {}, Y, MSE),
     "nystroem, logistic": (nystroem(), logistic(), {"logisticregression__C": C}, LABELS, LOSS),
     "sampler, three classes": (
