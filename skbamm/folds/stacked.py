@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from skbamm.folds.dense import DenseRows
+from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.passes import blocks, join, split_columns
 from skbamm.folds.rows import ChunkedRows
 
@@ -71,11 +72,7 @@ class StackedRows(ChunkedRows):
 
     def joint_gram(self, coefficients, function, entries, known):
         """See ``Rows.joint_gram``."""
-        parts = [
-            rows.joint_gram(coefficients[:, :, k : k + 1], function, entries, known)
-            for k, rows in enumerate(self.folds)
-        ]
-        return torch.cat(parts, 1)
+        return FoldwiseRows(self.folds).joint_gram(coefficients, function, entries, known)
 
     def diagonal(self, coefficients, function):
         """Return the diagonal of ``gram``."""
