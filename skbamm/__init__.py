@@ -6,7 +6,7 @@ from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV, EdgeWarning
-from skbamm.space import Interval
+from skbamm.space import Interval, PerFeature, PerGroup
 
 __version__ = "0.1.0"
 
@@ -16,6 +16,8 @@ __all__ = [
     "FeaturePenalty",
     "Interval",
     "LabelIssuesDisplay",
+    "PerFeature",
+    "PerGroup",
     "SampleWeights",
     "__version__",
     "most_regularised",

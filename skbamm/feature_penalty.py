@@ -19,6 +19,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skbamm.blocks import transformer_blocks
+
 _NORMS = ("auto", "l1", "l2")
 # Estimators by the norm that their penalty is; where a parameter decides, see `_norm_of`.
 _L2 = {
@@ -54,8 +56,8 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         Factors, positive; infinity drops a feature, 1 leaves it as it is. A mapping has factors
         of some columns: its keys are column numbers, column names, or tuples of them. If
         ``estimator`` is a pipeline, the features are those that its last step gets, and a key
-        may also be the name of a transformer of a ``ColumnTransformer`` in the step before.
-        None stands for ones.
+        may also be the name of a transformer of a ``ColumnTransformer`` or ``FeatureUnion`` before
+        it, if later steps keep the columns as they are. None stands for ones.
     norm : {"auto", "l1", "l2"}, default="auto"
         What the factors multiply. "auto" knows scikit-learn's models.
 
@@ -112,8 +114,8 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         """
         pipeline = self.estimator if isinstance(self.estimator, Pipeline) else None
         model = clone(self.estimator if pipeline is None else pipeline.steps[-1][1])
-        norm = self._norm(model)
-        groups: dict[str, slice] = {}
+        norm = self.norm_of(model)
+        groups: dict[str, np.ndarray] = {}
         if pipeline is None:
             names = getattr(X, "columns", None)
             X = validate_data(
@@ -124,15 +126,17 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         else:
             before = clone(pipeline[:-1])
             features = before.fit_transform(X, y)
-            names, groups = _names_and_groups(before, features)
+            names, groups = getattr(features, "columns", None), transformer_blocks(before, X)
             features = check_array(
                 features, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32]
             )
-        factor = self._resolve(features.shape[1], names, groups)
+        factor = factor_of_features(self.penalty_factor, features.shape[1], names, groups)
         scale = 1 / (np.sqrt(factor) if norm == "l2" else factor)
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
         if options and not has_fit_parameter(model, "sample_weight"):
             raise TypeError(f"{type(model).__name__}.fit takes no sample_weight.")
+        if getattr(model, "warm_start", False) and hasattr(self, "estimator_"):
+            _begin_at(model, self._fitted_model(), scale)
         model.fit(_scaled(features, scale), y, **options)
         if not hasattr(model, "coef_"):
             raise ValueError(
@@ -209,7 +213,14 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return self.estimator_
 
-    def _norm(self, model) -> str:
+    def norm_of(self, model) -> str:
+        """Return what the factors multiply, "l1" or "l2", if ``model`` is what is fitted.
+
+        Raises
+        ------
+        ValueError
+            If ``norm`` is no name, or if "auto" does not know the model's penalty.
+        """
         if self.norm not in _NORMS:
             raise ValueError(f"norm must be one of {_NORMS}, got {self.norm!r}.")
         found = _norm_of(model) if self.norm == "auto" else self.norm
@@ -220,28 +231,59 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
             )
         return found
 
-    def _resolve(self, n_features, names, groups) -> np.ndarray:
-        """Return one factor a feature."""
-        given = self.penalty_factor
-        if given is None:
-            return np.ones(n_features)
-        if isinstance(given, Mapping):
-            factor = np.ones(n_features)
-            for key, value in given.items():
-                if not isinstance(value, Real):
-                    raise ValueError(f"penalty_factor[{key!r}] must be a number, got {value!r}.")
-                factor[_columns(key, n_features, names, groups)] = value
-        else:
-            factor = np.asarray(given, dtype=float)
-            if factor.shape != (n_features,):
-                raise ValueError(
-                    f"penalty_factor must have one entry for each of the {n_features} features, "
-                    f"got shape {factor.shape}."
-                )
-        if not (factor > 0).all():
-            worst = factor[~(factor > 0)][0]
-            raise ValueError(f"penalty_factor must be positive, got {worst}.")
-        return factor
+
+def factor_of_features(
+    given: Any, n_features: int, names: Any = None, groups: Mapping[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """Return one factor a feature.
+
+    Parameters
+    ----------
+    given : array-like, mapping or None
+        ``penalty_factor``.
+    n_features : int
+    names : sequence of str, optional
+        Of the features.
+    groups : mapping, optional
+        Columns by the name of the transformer that made them.
+
+    Raises
+    ------
+    ValueError
+        As ``FeaturePenalty.fit`` does.
+    """
+    if given is None:
+        return np.ones(n_features)
+    if isinstance(given, Mapping):
+        factor = np.ones(n_features)
+        for key, value in given.items():
+            if not isinstance(value, Real):
+                raise ValueError(f"penalty_factor[{key!r}] must be a number, got {value!r}.")
+            factor[_columns(key, n_features, names, groups or {})] = value
+    else:
+        factor = np.asarray(given, dtype=float)
+        if factor.shape != (n_features,):
+            raise ValueError(
+                f"penalty_factor must have one entry for each of the {n_features} features, "
+                f"got shape {factor.shape}."
+            )
+    if not (factor > 0).all():
+        worst = factor[~(factor > 0)][0]
+        raise ValueError(f"penalty_factor must be positive, got {worst}.")
+    return factor
+
+
+def _begin_at(model: Any, before: Any, scale: np.ndarray) -> None:
+    """Let a model's fit begin where an earlier one, in the units of X, ended."""
+    coef = getattr(before, "coef_", None)
+    if type(before) is not type(model) or np.shape(coef)[-1:] != scale.shape:
+        return
+    known = {k: v for k, v in vars(before).items() if k.endswith("_") and not k.startswith("_")}
+    vars(model).update(known)
+    # Features that are dropped have no scale, and no coefficient.
+    model.coef_ = np.ascontiguousarray(
+        np.divide(coef, scale.astype(coef.dtype), out=np.zeros_like(coef), where=scale > 0)
+    )
 
 
 def _norm_of(model: Any) -> str | None:
@@ -263,7 +305,7 @@ def _columns(key, n_features, names, groups) -> list[int]:
     if isinstance(key, tuple):
         return [column for part in key for column in _columns(part, n_features, names, groups)]
     if isinstance(key, str) and key in groups:
-        return list(range(n_features)[groups[key]])
+        return groups[key].tolist()
     known = [] if names is None else list(names)
     if key in known:
         return [i for i, name in enumerate(known) if name == key]
@@ -273,13 +315,6 @@ def _columns(key, n_features, names, groups) -> list[int]:
         f"penalty_factor has {key!r}, which is no column of the {n_features}"
         + (f" and no transformer of {sorted(groups)}." if groups else ".")
     )
-
-
-def _names_and_groups(transformers: Pipeline, features) -> tuple[Any, dict[str, slice]]:
-    """Return the names of transformed columns, and those of transformers with their columns."""
-    names = getattr(features, "columns", None)
-    last = transformers.steps[-1][1] if transformers.steps else None
-    return names, dict(getattr(last, "output_indices_", {}))
 
 
 def _scaled(X, scale):

@@ -297,14 +297,14 @@ def penalty_of(twin, estimator, rows, intercept_penalty):
         shares[-1] = intercept_penalty
 
     def factors(x):
-        values = {first: torch.exp(x[:, 0])}
+        values = {first: torch.exp(x[..., 0])}
         for i, name in enumerate(rest, 1):
-            values[name] = x[:, i] if x.shape[1] > 1 else float(getattr(estimator, name))
+            values[name] = x[..., i] if x.shape[-1] > 1 else float(getattr(estimator, name))
         return twin.penalty(values)
 
     def part(name):
         mask = shares if name == "squares" else shares.sqrt()
-        return lambda x: getattr(factors(x), name)[:, None, None] * mask
+        return lambda x: getattr(factors(x), name)[..., None, None] * mask
 
     kinks = factors(torch.zeros(1, 1, dtype=torch.float64)).absolutes is not None
     return part("squares"), part("absolutes") if kinks else None

@@ -33,7 +33,7 @@ class Penalty:
     Parameters
     ----------
     strength : callable
-        Maps x of shape (N, h) to lambda, (N, 1 or m, p), by torch operations.
+        Maps x of shape (S, 1 or K, h) to lambda, (S, 1 or K, 1 or m, p), by torch operations.
     rows : Rows
     bounds : tuple of Tensor or None
         The box that x lives in.
@@ -67,7 +67,7 @@ class Penalty:
         self._n_rows = rows.n_rows
         self.strength, self.absolute = strength, absolute
         self.bounds, self.limit, self.mean_loss = bounds, limit, mean_loss
-        self._per_fold = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
+        self.divisor = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
         self._at_last: dict[Strength, tuple[Tensor, Tensor]] = {}  # at the last x
 
     def mean_strength(self, x: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Penalty:
         at, value = self._at_last.get(of_x, (None, None))
         if at is None or value is None or not torch.equal(at, x):
             with torch.no_grad():
-                value = of_x(x.double())[:, None] / self._per_fold
+                value = of_x(x.double()[:, None]) / self.divisor
             self._at_last[of_x] = x.clone(), value
         return value
 
@@ -134,14 +134,13 @@ class Penalty:
         maps = [self.strength] if self.absolute is None else [self.strength, self.absolute]
         slopes = self.criterion.slopes(upper)
         S, K = slopes.shape
-        scale = (mu - 1) * slopes[..., None, None] / self._per_fold
-        at = x.double().repeat_interleave(K, 0).requires_grad_()
+        scale = (mu - 1) * slopes[..., None, None] / self.divisor
+        at = x.double()[:, None].repeat(1, K, 1).requires_grad_()
         total = x.new_zeros((), dtype=torch.float64)
         with torch.enable_grad():
             for of_x, factor in zip(maps, factors, strict=True):
-                pulled = (scale * factor * v).flatten(0, 1)
-                total = total + (of_x(at) * pulled).sum()
-        grad = torch.zeros_like(at)
-        if total.requires_grad:  # a penalty that is given does not depend on x
-            (grad,) = torch.autograd.grad(total, at, materialize_grads=True)
-        return grad.view(S, K, x.shape[1])
+                total = total + (of_x(at) * (scale * factor * v)).sum()
+        if not total.requires_grad:  # a penalty that is given does not depend on x
+            return torch.zeros_like(at)
+        (grad,) = torch.autograd.grad(total, at, materialize_grads=True)
+        return grad

@@ -37,8 +37,9 @@ class GLMProblem(Penalty):
     rows : Rows
     loss : PointwiseLoss
     strength : callable
-        Maps x of shape (N, h) to the penalty's strengths of shape (N, 1 or m, p), by torch
-        operations; those of the intercept, if there is one, are last.
+        Maps x of shape (S, 1 or K, h) to the penalty's strengths of shape
+        (S, 1 or K, 1 or m, p), by torch operations; those of the intercept, if there is one, are
+        last.
     starts : int
         S.
     criterion : Criterion, optional

@@ -189,6 +189,10 @@ class Twin(ABC):
         """Return what has the parameters that are tuned: the estimator, or the model inside."""
         return estimator
 
+    def fitted(self, estimator: Any) -> Any:
+        """Return what its export gave a solution to: the estimator, or the model inside."""
+        return estimator
+
     def wrapped(self, estimator: Any) -> Any:
         """Return what a meta-estimator fits, if that may be a pipeline around the model."""
         return None
@@ -257,6 +261,10 @@ class LinearTwin(Twin):
 
         ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
         """
+
+    def feature_penalty(self, estimator: Any) -> Any:
+        """Return the ``FeaturePenalty`` that is around the model, or None."""
+        return None
 
     def statistics(self, task: Task, training_rows: TrainingRows) -> tuple[Any, ...]:
         """Return what else the export takes, of a fold's training rows as its model sees them.

@@ -41,21 +41,25 @@ class MetaTwin(Twin):
         self.find = find
 
     @abstractmethod
+    def held(self, estimator: Any) -> Any:
+        """Return what the estimator fits clones of: the model, or what is around it in turn."""
+
     def model(self, estimator: Any) -> Any:
         """See ``Twin.model``."""
+        return self.inner.model(self.held(estimator))
 
     @abstractmethod
     def prefix(self, estimator: Any) -> str:
-        """Return what names of the model's parameters begin with in the estimator."""
+        """Return what names of the parameters of what it holds begin with in the estimator."""
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        return self.find(self.model(estimator))[1]
+        return self.find(self.held(estimator))[1]
 
     def for_estimator(self, estimator):
         """See ``Twin.for_estimator``."""
-        twin, (inner, _) = copy.copy(self), self.find(self.model(estimator))
-        twin.inner, twin.inside = inner, self.prefix(estimator)
+        twin, (inner, _) = copy.copy(self), self.find(self.held(estimator))
+        twin.inner, twin.inside = inner, self.prefix(estimator) + inner.inside
         for name in _SHARED:
             if hasattr(inner, name):
                 setattr(twin, name, getattr(inner, name))
@@ -63,7 +67,7 @@ class MetaTwin(Twin):
 
     def tunes(self, estimator):
         """See ``Twin.tunes``."""
-        return self.inner.tunes(self.model(estimator))
+        return self.inner.tunes(self.held(estimator))
 
     def enables(self, name):
         """See ``Twin.enables``."""
@@ -79,4 +83,8 @@ class MetaTwin(Twin):
 
     def kernel(self, estimator: Any) -> Kernel:
         """See ``KernelTwin.kernel``."""
-        return self.inner.kernel(self.model(estimator))
+        return self.inner.kernel(self.held(estimator))
+
+    def feature_penalty(self, estimator: Any) -> Any:
+        """See ``LinearTwin.feature_penalty``."""
+        return self.inner.feature_penalty(self.held(estimator))

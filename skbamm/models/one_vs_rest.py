@@ -34,8 +34,8 @@ class OneVsRestTwin(MetaTwin):
 
     estimator_type = OneVsRestClassifier
 
-    def model(self, estimator):
-        """See ``Twin.model``."""
+    def held(self, estimator):
+        """See ``MetaTwin.held``."""
         return estimator.estimator
 
     def prefix(self, estimator):
@@ -61,7 +61,7 @@ class OneVsRestTwin(MetaTwin):
         if weight is not None:
             raise NotApplicable("OneVsRestClassifier.fit takes no sample_weight")
         classes, index = class_indices(y)
-        inner = self.inner.task(self.model(estimator), (index == 1).astype(int), None, sparse)
+        inner = self.inner.task(self.held(estimator), (index == 1).astype(int), None, sparse)
         if len(classes) == 2:
             return replace(inner, classes=classes, row_class=index)
         several, criteria = _SEVERAL[type(inner.loss)]

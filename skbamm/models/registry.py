@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.feature_maps import FEATURE_MAPS
+from skbamm.models.feature_penalty import FeaturePenaltyTwin
 from skbamm.models.huber import HuberTwin
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
@@ -63,7 +64,9 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
 
 _META: dict[type, Twin] = {
     twin.estimator_type: twin
-    for twin in (OneVsRestTwin(find_twin), TransformedTargetTwin(find_twin))
+    for twin in (
+        FeaturePenaltyTwin(find_twin), OneVsRestTwin(find_twin), TransformedTargetTwin(find_twin)
+    )
 }
 
 # What is asked for, and cannot be.

@@ -76,8 +76,8 @@ class TransformedTargetTwin(MetaTwin):
     estimator_type = TransformedTargetRegressor
     transforms_target = True
 
-    def model(self, estimator):
-        """See ``Twin.model``."""
+    def held(self, estimator):
+        """See ``MetaTwin.held``."""
         return last_step(estimator.regressor)
 
     def mismatch(self, estimator):
@@ -106,7 +106,7 @@ class TransformedTargetTwin(MetaTwin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``; y is a TransformedTarget."""
-        tasks = [self.inner.task(self.model(estimator), t, weight, sparse) for t in y.values]
+        tasks = [self.inner.task(self.held(estimator), t, weight, sparse) for t in y.values]
         criteria = tuple(name for name in _ERRORS if name in tasks[0].criteria)
         if tasks[0].criterion != "r2":
             criteria = (*SQUARED, *ABSOLUTE)

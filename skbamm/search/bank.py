@@ -76,6 +76,8 @@ class Bank:
         Set once all candidates are scored: what is fitted then is the final model.
     row_weights : RowWeights or None
         Learned weights that every fit gets.
+    holders : dict of str -> Holder
+        What puts vectors into estimators, by the parameter's name.
     """
 
     y: Any = None
@@ -85,6 +87,7 @@ class Bank:
     scoring_only: bool = False
     refit: Any = None
     row_weights: Any = None
+    holders: dict[str, Any] = field(default_factory=dict)
     _fold_of_rows: dict = field(default_factory=dict)
     _solutions: dict = field(default_factory=dict)
 
@@ -95,7 +98,7 @@ class Bank:
 
     def __reduce__(self):
         # Workers get the solutions and never the data, which scikit-learn sends them anyway.
-        return _restore, (self._fold_of_rows, self._solutions, self.row_weights)
+        return _restore, (self._fold_of_rows, self._solutions, self.row_weights, self.holders)
 
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
@@ -145,8 +148,10 @@ class Bank:
         return _safe_indexing(self.X, train), _safe_indexing(self.y, train), params
 
 
-def _restore(fold_of_rows, solutions, row_weights):
-    return Bank(_fold_of_rows=fold_of_rows, _solutions=solutions, row_weights=row_weights)
+def _restore(fold_of_rows, solutions, row_weights, holders):
+    return Bank(
+        _fold_of_rows=fold_of_rows, _solutions=solutions, row_weights=row_weights, holders=holders
+    )
 
 
 def _digest(rows) -> bytes:
@@ -179,16 +184,17 @@ def may_begin_at_solution(twin: Any, last: Any) -> bool:
 
 def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
     """Run the estimator's own fit from the solution; its ``warm_start`` is given back."""
-    last = last_step(estimator)
-    if not may_begin_at_solution(solution.twin, last):
+    last, twin = last_step(estimator), solution.twin
+    model = twin.model(last)
+    if not may_begin_at_solution(twin, model):
         own_fit(estimator, X, y, fit_params)
         return
     _export(last, solution)
-    before, last.warm_start = last.warm_start, True
+    before, model.warm_start = model.warm_start, True
     try:
         own_fit(estimator, X, y, fit_params)
     finally:
-        last.warm_start = before
+        model.warm_start = twin.fitted(last).warm_start = before
 
 
 def _export(last, solution: Solution) -> None:

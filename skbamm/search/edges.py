@@ -22,7 +22,7 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
     for name, value in best.items():
         for combination in space.combinations:
             axis = next((axis for axis in combination.all_axes if axis.name == name), None)
-            if axis is None or any(best.get(n, v) is not v for n, v in combination.params.items()):
+            if not isinstance(axis, Axis) or any(best.get(n, v) is not v for n, v in combination.params.items()):
                 continue
             if message := _message(axis, float(value), combination.target.searchable[name]):
                 warnings.warn(message, EdgeWarning, stacklevel=4)

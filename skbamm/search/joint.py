@@ -88,7 +88,7 @@ class JointSolver:
         self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
-        self.gradient_tol = estimator.tol if twin.warm_starts else np.inf
+        self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
         sample = matrix if folds is None else folds[0].matrix
         dense = isinstance(sample, np.ndarray)
         self.device = choose_device(device, sample.size if dense else 0)
@@ -168,7 +168,7 @@ class JointSolver:
 
         few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
         limit = self.penalties.limit(
-            axes, self.rows(self.dtype), lambda: self._problem((), 1, self.dtype)
+            axes, self.rows(self.dtype), lambda: self.problem((), 1, self.dtype)
         )
         if near is not None:
             first, step = near, _NEAR
@@ -177,7 +177,7 @@ class JointSolver:
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
         else:
-            problem = self._problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
+            problem = self.problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             exact = None
             if len(axes) == 1:
                 exact = begin_on_paths(problem, axes[0], self.twin.inverse, max_time)
@@ -190,7 +190,7 @@ class JointSolver:
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
         result = solve_basins(
-            lambda starts: self._problem(axes, starts, self.dtype, chosen, limit=limit), first,
+            lambda starts: self.problem(axes, starts, self.dtype, chosen, limit=limit), first,
             partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             finish=3 if few is None else 0,  # of many rows, a pass costs more than it can gain
         )  # fmt: skip
@@ -277,7 +277,7 @@ class JointSolver:
         rows = self.rows(torch.float64)
         absolute = self.penalties.absolute(axes, rows)
         if absolute is not None and y is None:
-            return self._solve_path(axes, x, absolute(x).amax((1, 2)))
+            return self._solve_path(axes, x, absolute(x[:, None]).amax((1, 2, 3)))
         size = max(1, _COLUMNS // (rows.n_folds * self.task.loss.n_outputs))
         parts = [
             self._solve_block(axes, x[a : a + size], None if y is None else y[a : a + size])
@@ -298,13 +298,13 @@ class JointSolver:
     def _solve_block(self, axes, x, y) -> FoldSolutions:
         metric, single = self._metric, self.dtype is torch.float32 and not self.least_squares
         if y is None and single:
-            rough = self._problem(axes, len(x), torch.float32)
+            rough = self.problem(axes, len(x), torch.float32)
             few = self._some_rows()
             if few is not None:
                 y = solve_lower(self.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
             first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
             y = first.y.double()
-        problem = self._problem(axes, len(x), torch.float64)
+        problem = self.problem(axes, len(x), torch.float64)
         if metric is not None:
             metric = metric.at(x, problem.start(x) if y is None else y)
         # Of many features, what is not soon solved is sooner fitted by liblinear.
@@ -316,7 +316,7 @@ class JointSolver:
             finish, single = partial(solve_narrowing, max_iter=most), False
         if single:
             # Directions from single precision do, unless the problem is very ill-conditioned.
-            mixed = self._problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
+            mixed = self.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
             result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
             y, metric = result.y, None
         if not single or not (brief or bool(result.converged.all())):
@@ -328,7 +328,8 @@ class JointSolver:
             norm = torch.where(result.converged, norm, torch.nan)
         return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
 
-    def _problem(self, axes, starts, dtype, criterion=None, metric_dtype=None, limit=None):
+    def problem(self, axes, starts, dtype, criterion=None, metric_dtype=None, limit=None):
+        """Return the problem of all used folds in a working precision."""
         options: dict[str, Any] = {
             "criterion": criterion, "bounds": self.penalties.bounds(axes), "limit": limit,
         }  # fmt: skip

@@ -24,7 +24,8 @@ from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import profile, starting_points
-from skbamm.space import Axis, Combination
+from skbamm.search.vector_solver import VectorSolver
+from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
 
@@ -54,12 +55,18 @@ class Outcome:
         Iterations of the longest run.
     converged : bool
     device : str
+    shrinkage : dict
+        Of a vector, what ``shrinkage_`` publishes.
+    notes : list of str
+        What the user is to be warned of once all is done.
     """
 
     history: dict[str, list] = field(default_factory=dict)
     n_iter: int = 1
     converged: bool = True
     device: str = "cpu"
+    shrinkage: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class SearchRun:
@@ -97,6 +104,7 @@ class SearchRun:
         self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
+        self._axes: dict[int, tuple] = {}  # of combinations, with the entries of vectors
         self._stopped: list[str] = []  # searches that did not end by themselves
         self.adoptable = True  # False: every model is fitted by its own fit, from its solution
 
@@ -136,7 +144,7 @@ class SearchRun:
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
         values = [_tuned_values(combination) for combination in group]
-        joint = self.solver(target, group[0].params)
+        joint = self.solver(group[0])
         if _few_rows(joint, joint.twin.own_lists_below):
             raise NotApplicable(
                 "a loss with kinks is soonest solved by own fits where rows are few"
@@ -164,12 +172,24 @@ class SearchRun:
             for row in self.space.plan:
                 if row["parameter"] in [axis.name for axis in axes]:
                     row["reason"] = self._reason
-            found = [(x, "start") for x in starting_points(axes, _OWN_FITS)]
-        return [(_numbers(axes, x), stage) for x, stage in found]
+            alone = tuple(a.one() if isinstance(a, VectorAxis) else a for a in axes)
+            if alone != axes:
+                name = next(axis.name for axis in axes if isinstance(axis, VectorAxis))
+                self.outcome.notes.append(
+                    f"The values of {name!r} were not searched apart, one serves all: "
+                    f"{self._reason}."
+                )
+            return [
+                (named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)
+            ]
+        known = self._axes.get(id(combination), axes)
+        return [(named_values(known, x), stage) for x, stage in found]
 
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
-        axes, target, s = combination.all_axes, combination.target, self.settings
-        joint = self.solver(target, combination.params, combination.line_axis)
+        target, s = combination.target, self.settings
+        joint = self.solver(combination)
+        axes = joint.axes if combination.holder else combination.all_axes
+        self._axes[id(combination)] = axes
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
@@ -191,34 +211,56 @@ class SearchRun:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axes, spent)
         found.append((result.x.tolist(), "refined"))
+        best = named_values(axes, found[0][0])
         # Weights were learned for what the search finds, not for where it began.
-        best = _numbers(axes, found[0][0])
-        if _numbers(axes, start) != best and self.row_weights is None:
+        if _differ(named_values(axes, start), best) and self.row_weights is None:
             found.append((start, "start"))
+        if combination.holder:
+            self._take_vector(combination.holder, joint, criterion)
         near, around = [x for x, _ in found], []
         if rule_of(self.refit)[0] is one_standard_error:
-            around = profile(axes, found[0][0])
+            around = [] if combination.holder else profile(axes, found[0][0])
             found += [(x, "profile") for x in around]
         if not _few_rows(joint, joint.twin.own_scores_below):
             solutions = joint.polish(axes, near, result.y)
             if around:
                 solutions = FoldSolutions.join([solutions, joint.polish(axes, around, None)])
-            params = [{**combination.params, **_numbers(axes, x)} for x, _ in found]
+            params = [{**combination.params, **named_values(axes, x)} for x, _ in found]
             self._keep(joint, solutions, [candidate_key(p) for p in params], target)
         self.say(
-            f"{', '.join(f'{n}={value:.6g}' for n, value in best.items())}, {told} "
+            f"{', '.join(f'{n}={_told(value)}' for n, value in best.items())}, {told} "
             f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def solver(self, target, params, line_axis=None) -> Any:
-        """Return the joint solver of a combination, or raise NotApplicable."""
-        if line_axis is None:
-            joint = self.maker.make(target, params)
+    def solver(self, combination: Combination) -> Any:
+        """Return the solver of a combination, or raise NotApplicable."""
+        target, params = combination.target, combination.params
+        if combination.holder is not None:
+            joint = self.maker.make_vector(target, params, combination.axes)
+        elif combination.line_axis is not None:
+            joint = self.maker.make_line(target, params, combination.line_axis)
         else:
-            joint = self.maker.make_line(target, params, line_axis)
+            joint = self.maker.make(target, params)
         self.outcome.device = str(joint.device)
         return joint
+
+    def _take_vector(self, holder, joint, criterion) -> None:
+        """Let estimators have the vector, and note how much its values were drawn together."""
+        axis = joint.vector
+        self.bank.holders[axis.name] = holder.of(axis)
+        path = joint.shrinkage
+        names = {"parameter": axis.name, "names": np.array(axis.names)}
+        if path is not None and not self.outcome.shrinkage:
+            names |= {
+                "spread": np.array(path.spread),
+                "freedom": np.array(path.freedom),
+                "criterion": np.array(path.criterion) * criterion.null,
+                "score": np.array(path.score),
+                "values": np.array([axis.numbers(x.tolist()) for x in path.x]),
+                "chosen": path.chosen,
+            }
+        self.outcome.shrinkage = self.outcome.shrinkage or names
 
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None
@@ -232,7 +274,8 @@ class SearchRun:
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions = self.bank.solutions(key)
         last = last_step(estimator)
-        if not solutions or not may_begin_at_solution(solutions[0].twin, last):
+        model = solutions[0].twin.model(last) if solutions else None
+        if not solutions or not may_begin_at_solution(solutions[0].twin, model):
             own_fit(estimator, X, y, fit_params)
             return
         coefs, intercepts = zip(*(solution.parameters for solution in solutions), strict=True)
@@ -241,8 +284,8 @@ class SearchRun:
             return
         begin, coef, intercept = solutions[0], np.mean(coefs, 0), np.mean(intercepts, 0)
         joint = self._solvers[key]
-        if isinstance(joint, JointSolver) and joint.folds is None:
-            tol, dtype = last.tol, coef.dtype
+        if isinstance(joint, JointSolver | VectorSolver) and joint.folds is None:
+            tol, dtype = model.tol, coef.dtype
             full = coef.astype(float)
             if joint.task.fit_intercept:
                 full = np.concatenate([full, intercept[:, None].astype(float)], 1)
@@ -261,9 +304,11 @@ class SearchRun:
             ("seconds", [offset + t for t in result.history["seconds"]]),
             ("criterion", [value * criterion.null for value in result.history["upper"]]),
             ("kkt_residual", result.history["kkt_residual"]),
-            *((a.name, [a.number(float(x[i])) for x in path]) for i, a in enumerate(axes)),
         ):
             history.setdefault(name, []).extend(values)
+        for x in path:
+            for name, value in named_values(axes, x.tolist()).items():
+                history.setdefault(name, []).append(value)
         out.n_iter = max(out.n_iter, result.nit)
         out.converged = out.converged and result.success
         if result.status in (Status.MAX_ITER, Status.INTERRUPTED):
@@ -276,7 +321,7 @@ class SearchRun:
         try:
             with threads_for_rows():
                 solve()
-        except UnfitCriterion:
+        except (UnfitCriterion, UnfitVector):
             raise
         except NotApplicable as error:
             self._reason = str(error)
@@ -326,6 +371,13 @@ def _tuned_values(combination: Combination) -> list[Any]:
     return [params[name] for name in combination.target.tuned]
 
 
-def _numbers(axes: tuple[Axis, ...], x: list[float]) -> dict[str, float]:
-    """Return the values that x means, by name."""
-    return {axis.name: axis.number(at) for axis, at in zip(axes, x, strict=True)}
+def _differ(some: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether values by name, or vectors of them, are not the same."""
+    return any(not np.array_equal(some[name], other[name]) for name in some)
+
+
+def _told(value: Any) -> str:
+    """Return a value, or the range of a vector."""
+    if np.ndim(value) == 0:
+        return f"{value:.6g}"
+    return f"{len(value)} values from {value.min():.6g} to {value.max():.6g}"

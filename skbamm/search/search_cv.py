@@ -22,6 +22,7 @@ from skbamm.search.bank import Bank
 from skbamm.search.edges import warn_at_edges
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
+from skbamm.search.vector_found import check_vectors, publish_vector, refuse_weights
 from skbamm.search.weighing import Weigher
 from skbamm.space import read_grid
 
@@ -58,7 +59,9 @@ class BAMMSearchCV(BaseSearchCV):
         - a list or array: these values;
         - a tuple of two numbers, on a parameter that is differentiable, or an
           :class:`skbamm.Interval`: the interval between them;
-        - a frozen continuous scipy distribution of finite support: its support.
+        - a frozen continuous scipy distribution of finite support: its support;
+        - of what scales the penalty of a linear model (``alpha``, ``C``), :class:`skbamm.PerFeature`
+          or :class:`skbamm.PerGroup`: a value for each feature, or group of features.
 
         Lists beside an interval: the interval is searched for each combination of the lists.
     sample_weights : SampleWeights, default=None
@@ -130,6 +133,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     search_plan_ : list of dict
         One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
         "low", "high", "scale" and "reason" (why it is enumerated).
+    shrinkage_ : dict
+        Of a vector: "parameter", "names" of its entries and, one entry for each amount of shrinkage
+        that was tried, from one value for all to hardly any, "spread" and "freedom" (the factors
+        of the two terms that are added, see :doc:`/many_penalties`), "values" (n_points, n_entries),
+        "criterion" of the splits, "score": the criterion on rows that had no part in finding the
+        values, (n_points, n_outer), and "chosen", the number of the point that was taken.
+    dropped_ : list of str
+        Names of the entries of a vector whose penalty is at the strong end of its interval: the
+        features or groups that the model does without.
     history_ : dict of ndarray
         One entry an iteration: "seconds", "criterion", "kkt_residual" and each searched
         parameter in its own units. Empty for lists.
@@ -259,6 +271,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self._run, self._outcome, self._found = None, Outcome(), None
         weigh = self.sample_weights is not None
         if weigh:
+            refuse_weights(self._space)
             self._weigher = Weigher.for_search(self, self._space)
             params = self._weigher.take_groups(X, y, self.cv, params)
         user_estimator, user_n_jobs = self.estimator, self.n_jobs
@@ -280,6 +293,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.device_ = outcome.device
         if found is not None:
             found.publish(self)
+        publish_vector(self, space, outcome)
         self._say_how_sure(space)
         return self
 
@@ -324,6 +338,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """Draw the splits, once, and take up the data: ``_run_search`` gets none."""
         if not issubclass(type(self.estimator), StandIn):
             return
+        check_vectors(self._space, X)
         cv, n_rows = self._checked_cv_orig, _num_samples(X)
         splits = [tuple(map(_as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)

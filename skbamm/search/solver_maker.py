@@ -14,6 +14,7 @@ from skbamm.search.line_solver import LineSolver
 from skbamm.search.lines import FeatureLine, LossLine
 from skbamm.search.solvers import solver_of
 from skbamm.search.stand_in import candidate_key
+from skbamm.search.vector_solver import VectorSolver
 from skbamm.space import Axis
 
 
@@ -38,6 +39,17 @@ class SolverMaker:
         self.row_weights = row_weights
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
         self._matrix: Any = None
+
+    def for_splits(self, splits: list) -> SolverMaker:
+        """Return a maker of solvers for other splits of the same rows."""
+        if splits is self.splits:
+            return self
+        made = SolverMaker(
+            self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
+            self.row_weights,
+        )  # fmt: skip
+        made._matrix = self._matrix
+        return made
 
     def make(self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None) -> Any:
         """Return the joint solver of a combination, or raise NotApplicable.
@@ -81,6 +93,14 @@ class SolverMaker:
         maps = FoldMaps(target, self.X, seen, self.splits)
         return LineSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
 
+    def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
+        """Return the solver of a combination with a vector of penalties among its axes."""
+
+        def make(splits):
+            return self.for_splits(splits).make(target, params)
+
+        return VectorSolver(make, axes, self.X, self.splits)
+
     def _data(self, target, params, y):
         """Return the shared matrix, or each fold's rows, as its transformers make them."""
         own_targets = isinstance(y, TransformedTarget) and not y.shared
@@ -93,14 +113,14 @@ class SolverMaker:
             return None, [
                 split_fold(self._matrix, train, test, memory) for train, test in self.splits
             ]
-        inside = target.pipeline is not target.estimator
+        own = isinstance(y, TransformedTarget) and target.pipeline is not target.estimator
         setting = candidate_key(
             {name: v for name, v in params.items() if not name.startswith(target.prefix)}
         )
         if setting not in self._folds:
             self._folds[setting] = [
                 transform_fold(
-                    target.pipeline[:-1], self.X, y.of_split(k) if inside else self.y, *split
+                    target.pipeline[:-1], self.X, y.of_split(k) if own else self.y, *split
                 )
                 for k, split in enumerate(self.splits)
             ]

@@ -63,7 +63,11 @@ class StandIn:
 
     def set_params(self, **params):
         """Set them, and remember which candidate this is."""
-        self.estimator.set_params(**params)
+        holders = self.bank.holders
+        vectors = {n: v for n, v in params.items() if n in holders and np.ndim(v) == 1}
+        self.estimator.set_params(**{n: v for n, v in params.items() if n not in vectors})
+        for name, values in vectors.items():
+            self.estimator = holders[name].hold(self.estimator, values)
         self.params = params
         return self
 

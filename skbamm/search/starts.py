@@ -78,7 +78,7 @@ def empty_slopes(problem, shares: Tensor) -> Tensor:
     """
     x = torch.empty(1, 0, dtype=torch.float64, device=problem.rows.device)
     empty, free = copy.copy(problem), copy.copy(problem)
-    empty.absolute = lambda x: shares[None, None] * _HUGE
+    empty.absolute = lambda x: shares[None, None, None] * _HUGE
     free.absolute = None
     _, gradient = free.lower(x, solve_lower(empty, x, tol=1e-6).y)
     relative = torch.where(shares > 0, gradient.double() / shares, 0.0)
@@ -97,7 +97,7 @@ class EmptyLimit:
     inverse : bool
         Whether the penalty falls with it.
     absolute : callable
-        Maps x to the factors of the absolute values, (N, 1, p).
+        Maps x to the factors of the absolute values, (S, 1, 1, p).
     per_fold : Tensor of shape (K, 1, 1)
         What they are divided by in f.
     slopes : Tensor of shape (K,)
@@ -111,7 +111,7 @@ class EmptyLimit:
     def __call__(self, x: Tensor) -> Tensor:
         """Project x of shape (S, h)."""
         with torch.no_grad():
-            factor = (self.absolute(x.double())[:, None] / self.per_fold)[..., 0, 0]  # of a slope
+            factor = (self.absolute(x.double()[:, None]) / self.per_fold)[..., 0, 0]  # of a slope
         room = (_BELOW * self.slopes / factor).amax(1)  # what the penalty may be multiplied by
         too_far = (room < 1) & (room > 0)
         value = self.axis.value(x[:, 0].double())

@@ -315,7 +315,7 @@ class Weigher:
             self.space, replace(self.settings, verbose=0), Bank(), self.X, self.y, splits,
             fit_params, {}, None, False, row_weights,
         )  # fmt: skip
-        return run.solver(target, self.combination.params)
+        return run.maker.make(target, self.combination.params)
 
     def _model(self, joint, only, drawn=slice(None)) -> FoldModel:
         """Return the model of the rows ``only``, or of those drawn of them."""

@@ -1,6 +1,29 @@
 """What is searched: reads ``param_grid`` and maps it to and from the solver's variables."""
 
 from skbamm.space.grid import Combination, Space, Target, read_grid
+from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, Interval
+from skbamm.space.vectors import (
+    PerFeature,
+    PerGroup,
+    UnfitVector,
+    VectorAxis,
+    group_columns,
+    named_values,
+)
 
-__all__ = ["Axis", "Combination", "Interval", "Space", "Target", "read_grid"]
+__all__ = [
+    "Axis",
+    "Combination",
+    "Holder",
+    "Interval",
+    "PerFeature",
+    "PerGroup",
+    "Space",
+    "Target",
+    "UnfitVector",
+    "VectorAxis",
+    "group_columns",
+    "named_values",
+    "read_grid",
+]

@@ -20,7 +20,9 @@ from skbamm.models import (
     step_prefix,
     supported,
 )
+from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, as_interval, make_axis
+from skbamm.space.vectors import Vector, VectorAxis, make_vector_axis
 
 
 @dataclass(frozen=True)
@@ -118,19 +120,22 @@ class Combination:
     params : dict
         Values of the listed parameters, tuned ones included if they are listed.
     target : Target
-    axes : tuple of Axis
+    axes : tuple of Axis or VectorAxis
         In the order of the twin's hyperparameters; empty if nothing is searched.
     line_axis : Axis or None
         Of what the penalty does not see: the parameter of a feature map, or of the loss.
+    holder : Holder or None
+        Puts the values of a VectorAxis, if there is one, into estimators.
     """
 
     params: dict[str, Any]
     target: Target
-    axes: tuple[Axis, ...] = ()
+    axes: tuple[Axis | VectorAxis, ...] = ()
     line_axis: Axis | None = None
+    holder: Holder | None = None
 
     @property
-    def all_axes(self) -> tuple[Axis, ...]:
+    def all_axes(self) -> tuple[Axis | VectorAxis, ...]:
         """Those of the penalty, after that of the features or the loss."""
         return self.axes if self.line_axis is None else (self.line_axis, *self.axes)
 
@@ -181,13 +186,18 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     explicit: dict[str, Any] = {}
     tuples: dict[str, Any] = {}
     listed: dict[str, Any] = {}
+    vectors = {name: value for name, value in grid.items() if isinstance(value, Vector)}
+    if len(vectors) > 1:
+        raise ValueError(f"Only one parameter may be a vector, got {list(vectors)}.")
     for name, value in grid.items():
         interval = as_interval(name, value)
-        if interval is None:
+        if name in vectors:
+            pass
+        elif interval is None:
             listed[name] = value
         else:
             (tuples if isinstance(value, tuple) else explicit)[name] = interval
-    if not explicit and not tuples:
+    if not explicit and not tuples and not vectors:
         ParameterGrid(grid)
         for params in ParameterGrid(grid):
             yield Combination(params, _target(estimator, params, _varied(grid)))
@@ -197,21 +207,53 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     for name in [n for n in tuples if not _may_tune(base, n)]:
         listed[name] = grid[name]
         del tuples[name]
-    intervals = {**explicit, **tuples}
+    intervals = {**explicit, **tuples, **vectors}
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
         found = target.searchable
         for name in intervals:
             if name not in found:
                 raise ValueError(_cannot_search(name, target))
-        axes = {n: make_axis(n, intervals[n], one) for n, one in found.items() if n in intervals}
+        axes: dict[str, Any] = {}
+        for name, one in found.items():
+            if name in vectors:
+                axes[name] = make_vector_axis(name, vectors[name], one)
+            elif name in intervals:
+                axes[name] = make_axis(name, intervals[name], one)
         lines = [axes.pop(n) for n in (target.map_name, target.loss_name) if n in axes]
         if len(lines) > 1:
             raise ValueError(
                 f"Parameters {lines[0].name!r} and {lines[1].name!r} cannot both be searched over "
                 "intervals. Use a list of values for one of them."
             )
-        yield Combination(params, target, tuple(axes.values()), *lines)
+        if vectors and lines:
+            raise ValueError(
+                f"Parameter {lines[0].name!r} cannot be searched over an interval beside a vector. "
+                "Use a list of values."
+            )
+        holder = None
+        for axis in axes.values():
+            if isinstance(axis, VectorAxis):
+                target, holder = _held(target, axis)
+        yield Combination(params, target, tuple(axes.values()), *(lines or [None]), holder)
+
+
+def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:
+    """Return the target with an estimator that can have vectors, and what gives it some."""
+    twin: Any = target.twin
+    if twin.family != "linear" or axis.parameter != twin.hyperparameters[0].name:
+        first = twin.hyperparameters[0].name
+        raise ValueError(
+            f"Parameter {axis.name!r} cannot be a vector: "
+            + ("the model is not linear." if twin.family != "linear" else f"only {first!r} can be.")
+        )
+    holder = Holder(axis, target.prefix, twin.inverse)
+    holder.check(target.estimator)
+    estimator = holder.hold(target.estimator)
+    twin, reason = find_twin(last_step(estimator))
+    if twin is None:
+        raise ValueError(f"Parameter {axis.name!r} cannot be a vector: {reason}.")
+    return Target(estimator, target.prefix, twin, ""), holder
 
 
 def _may_tune(target: Target, name: str) -> bool:

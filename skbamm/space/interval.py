@@ -72,6 +72,8 @@ class Axis:
     high: float
     scale: str
 
+    size = 1  # entries of x
+
     @property
     def parameter(self) -> str:
         """Name of the parameter, without the steps of a pipeline."""

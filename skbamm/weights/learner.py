@@ -36,7 +36,7 @@ class FoldModel:
     rows : Rows
     loss : PointwiseLoss
     strength : callable
-        Maps x (N, 1) to the penalty's strengths.
+        Maps x, (S, 1 or K, 1), to the penalty's strengths.
     mean_loss : bool
     criterion : Criterion
         Bounded, unless all validation rows are trusted.

@@ -48,7 +48,7 @@ class WeightedGLMProblem(GLMProblem):
                  share, mean_loss=False):  # fmt: skip
         low, high = (torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
         super().__init__(
-            rows, loss, lambda x: strength(x[:, :1]), 1,
+            rows, loss, lambda x: strength(x[..., :1]), 1,
             criterion=criterion, bounds=(low, high), mean_loss=mean_loss,
         )  # fmt: skip
         self.plain, self.weighting, self.share = rows, weighting, share

@@ -74,7 +74,7 @@ class Explicit:
         def strength(x):
             # A vector penalty: each hyperparameter scales other features.
             groups = torch.arange(self.p) % 2
-            return torch.exp(x)[:, groups][:, None] * mask
+            return torch.exp(x)[..., groups][..., None, :] * mask
 
         self.strength = strength
         self.criterion = make_criterion(criterion, self.loss, self.target, weights)

@@ -148,7 +148,7 @@ def test_below_its_least_value_of_c_a_model_is_empty(name, scaling):
     shares = torch.ones(problem.rows.n_coefficients, dtype=torch.float64)
     if scaling is not None:
         shares[-1] = 1 / scaling
-    problem.strength = lambda x: torch.zeros(len(x), 1, len(shares), dtype=torch.float64)
+    problem.strength = lambda x: torch.zeros(*x.shape[:-1], 1, len(shares), dtype=torch.float64)
     slopes = empty_slopes(problem, shares).numpy()
     for slope, (train, _) in zip(slopes, splits, strict=True):
         expected = l1_min_c(

@@ -131,7 +131,7 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(C):
     maker = SolverMaker(settings, *THREE, folds, {}, {}, None)
     joint = maker.make(combination.target, combination.params)
     chosen = task_criterion("log_loss", joint.task, joint.weights, joint.used)
-    problem = joint._problem(combination.axes, 1, torch.float64, chosen)
+    problem = joint.problem(combination.axes, 1, torch.float64, chosen)
     x = torch.tensor([[np.log(C)]], dtype=torch.float64)
     y = solve_lower(problem, x, tol=1e-12).y
     found = problem.directions(x, y, exact_multiplier(problem, x, y), 0.0)

@@ -1,0 +1,342 @@
+"""Follows a path of ever less shrinkage, and finds out how much of it serves other rows.
+
+For each of some outer splits its test rows are taken out of all other splits, out of training and
+test rows alike; the path is followed on what is left, and scored on those test rows. (With them
+left in the training parts of the other splits, their noise is in the values, and the score favours
+little shrinkage: on targets of noise alone that cost .02 of R2.) What is returned are the
+geometric means of the values that were found with each outer split left out, and with none.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import KFold
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
+from skbamm.bilevel.limited_memory import LimitedMemoryStep
+from skbamm.models import NotApplicable
+from skbamm.search.joint import JointSolver
+from skbamm.search.screening import Beginning
+from skbamm.search.shrinkage import (
+    PATH,
+    SHORT_PATH,
+    SHORTEST_PATH,
+    Charge,
+    ShrunkProblem,
+    curvature_of_entries,
+    noise_price,
+    sizes_of_entries,
+)
+from skbamm.search.vector_entries import known_axis
+from skbamm.space import VectorAxis
+
+# Numbers in X from which the path is short, and has hardly any points.
+_LARGE, _HUGE = 1e6, 3e7
+_OUTER = 5  # outer splits at most
+_INNER = 5  # parts of the training rows where a split leaves none of the others
+_WITHIN = 0.5  # standard errors of the best score that a stronger shrinkage may be behind
+_ITERATIONS = 4  # for each move of x, at most
+_TOL = 1e-6  # decrement of the models that are scored
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How far a search goes.
+
+    Attributes
+    ----------
+    path : tuple of (spread, freedom)
+    moves : int
+        Steps of x at each point: that they are few is part of the shrinkage.
+    outer : int
+        Outer splits.
+    """
+
+    path: tuple[tuple[float, float], ...]
+    moves: int
+    outer: int
+
+    @classmethod
+    def for_size(cls, numbers: int, kinks: bool) -> Effort:
+        """Return what X of so many numbers allows; where penalties have kinks there is no price."""
+        if numbers > _HUGE:
+            found = cls(SHORTEST_PATH, 6, 1)
+        elif numbers > _LARGE:
+            found = cls(SHORT_PATH, 8, 2)
+        else:
+            found = cls(PATH, 12, _OUTER)
+        if kinks:
+            found = replace(found, path=tuple(point for point in found.path if not point[1]))
+        return found
+
+
+@dataclass
+class Shrinkage:
+    """The points of a path, the first of which is one value for all.
+
+    Attributes
+    ----------
+    spread, freedom : list of float
+        The factors a and b of shrinkage.py; a is infinite for one value.
+    criterion : list of float
+        F of all splits, relative to that of the best constant.
+    score : list of ndarray
+        The criterion on each outer split's test rows.
+    x : list of Tensor of shape (q,)
+    chosen : int
+    """
+
+    spread: list[float] = field(default_factory=list)
+    freedom: list[float] = field(default_factory=list)
+    criterion: list[float] = field(default_factory=list)
+    score: list[np.ndarray] = field(default_factory=list)
+    x: list[Tensor] = field(default_factory=list)
+    chosen: int = 0
+
+    def choose(self) -> None:
+        """Choose the strongest shrinkage whose score is close to the best one's."""
+        score = np.array(self.score)
+        best = int(score.mean(1).argmin())
+        behind, outer = score - score[best], score.shape[1]
+        error = behind.std(1, ddof=1) / math.sqrt(outer) if outer > 1 else np.zeros(len(score))
+        self.chosen = int(np.flatnonzero(behind.mean(1) <= _WITHIN * error)[0])
+
+
+class Part:
+    """Some splits, and where the path on them has come to.
+
+    Parameters
+    ----------
+    joint : JointSolver
+    axis : VectorAxis
+        With the entries of these splits' features.
+    criterion : Criterion
+    found : BilevelResult
+        Of the search of one value for all.
+    x : Tensor of shape (q,)
+        That value.
+    n_rows : int
+        Rows that are tested on.
+    """
+
+    def __init__(self, joint: JointSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
+        self.joint, self.axis, self.n_rows = joint, axis, n_rows
+        self.problem = joint.problem((axis,), 1, joint.dtype, criterion)
+        self.x = x.to(joint.device)[None]
+        self.y, self.v = found.y[None], found.v[None]
+        self.upper, self.moves = found.fun, 0
+
+    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left: float):
+        """Take steps of x; ``charge`` is what is added to F."""
+        problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
+        step = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
+        result = solve(
+            problem, self.x, y0=self.y, v0=self.v,
+            schedule=adaptive(self.axis.size, x_step=step),
+            max_iter=max_iter, tol=tol, finish=0,
+            max_time=None if left == math.inf else max(left, 0.0),
+            callback=lambda *_: step.moves > moves,
+        )  # fmt: skip
+        if result.status is Status.INTERRUPTED and step.moves > moves:
+            result.status = Status.MAX_ITER
+        if result.status is not Status.DIVERGED:
+            self.x, self.y, self.v = result.x[None], result.y[None], result.v[None]
+        return result
+
+
+@dataclass
+class Check:
+    """Rows that had no part in a path, and models of the others."""
+
+    joint: JointSolver
+    axis: VectorAxis
+    criterion: Any
+
+    def score(self, x: Tensor) -> float:
+        """Return the criterion at x, (1, q)."""
+        upper, _ = evaluate(self.joint, self.axis, self.criterion, x, None)
+        return upper * self.criterion.null
+
+
+def evaluate(joint: JointSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
+    """Return F at x, (1, q), with exact models, and those."""
+    problem = joint.problem((axis,), 1, torch.float64, criterion)
+    solved = solve_lower(problem, x, None if y is None else y.double(), tol=_TOL).y
+    return float(problem.directions(x, solved, torch.zeros_like(solved), 0.0).upper.sum()), solved
+
+
+class PathSearch:
+    """One search of a vector.
+
+    Parameters
+    ----------
+    make : callable
+        Maps splits to the JointSolver of their rows.
+    X : array-like
+        The user's.
+    splits : list of (train, test)
+    full : Part
+        Of all splits.
+    choice : str or Choice
+        The criterion's.
+    criterion : Criterion
+        For all splits.
+    tol : float
+    deadline : float
+        By ``time.perf_counter``.
+    """
+
+    def __init__(self, make, X, splits, full: Part, choice, criterion, tol, deadline):
+        self.make, self.X, self.splits, self.full = make, X, splits, full
+        self.choice, self.criterion = choice, criterion
+        self.tol, self.deadline = tol, deadline
+        self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
+        self.status = Status.CONVERGED
+        self._began = time.perf_counter()
+
+    @property
+    def late(self) -> bool:
+        """Whether the user's time or patience has ended."""
+        if time.perf_counter() > self.deadline:
+            self.status = Status.MAX_TIME
+        return self.status in (Status.INTERRUPTED, Status.MAX_TIME)
+
+    def without_shrinkage(self, max_iter: int) -> None:
+        """Find the least F."""
+        result = self._move(self.full, None, max_iter, max_iter)
+        self.status = result.status
+
+    def follow(self) -> Shrinkage:
+        """Follow the path as far as time allows; return it, with a point of it chosen."""
+        joint = self.full.joint
+        kinks = self.full.problem.absolute is not None
+        effort = Effort.for_size(_numbers(joint), kinks)
+        charge = self._charge()
+        outer = [self._outer(group) for group in _outer_groups(len(self.splits), effort.outer)]
+        pairs = [pair for pair in outer if pair is not None]
+        if not pairs:
+            raise NotApplicable("no rows can be left out to tell how much shrinkage is right")
+        path = Shrinkage()
+        self._add(path, math.inf, 0.0, pairs)
+        for spread, freedom in effort.path:
+            for part in (self.full, *(part for part, _ in pairs)):
+                own = replace(
+                    charge, unit=charge.unit / part.n_rows, spread=spread, freedom=freedom,
+                    problem=part.problem, columns=_columns(part),
+                )  # fmt: skip
+                self._move(part, own, effort.moves, _ITERATIONS * effort.moves)
+                if self.late:
+                    break
+            if self.late:
+                break
+            self._add(path, spread, freedom, pairs)
+        path.choose()
+        return path
+
+    def _move(self, part: Part, charge: Charge | None, moves: int, max_iter: int):
+        result = part.move(
+            charge, moves, max_iter, self.tol, self.deadline - time.perf_counter()
+        )
+        if result.status is Status.INTERRUPTED:
+            self.status = Status.INTERRUPTED
+        if part is self.full:
+            x = torch.stack(result.history["x"]).double()
+            extra = torch.zeros(len(x)) if charge is None else charge(x).cpu()
+            upper = torch.tensor(result.history["upper"]) - extra
+            now = time.perf_counter() - self._began - result.history["seconds"][-1]
+            self.history["seconds"] += [now + t for t in result.history["seconds"]]
+            self.history["upper"] += upper.tolist()
+            self.history["kkt_residual"] += result.history["kkt_residual"]
+            self.history["x"] += list(x.cpu())
+        return result
+
+    def _charge(self) -> Charge:
+        """Return the charge of all splits, but for the rows' number."""
+        full = self.full
+        return Charge(
+            unit=noise_price(self.criterion, full.upper),
+            spread=0.0,
+            freedom=0.0,
+            problem=full.problem,
+            columns=_columns(full),
+            curvature=curvature_of_entries(full.problem, full.x, full.y, full.axis),
+            size=sizes_of_entries(full.axis, full.problem.rows).to(full.x.device),
+        )
+
+    def _outer(self, group: list[int]) -> tuple[Part, Check] | None:
+        """Return what is left without the test rows of some splits, and these rows' check."""
+        n = len(self.full.joint.task.target)
+        out = np.unique(np.concatenate([self.splits[k][1] for k in group]))
+        train = self.splits[group[0]][0]
+        train = np.setdiff1d(train if len(group) == 1 else np.arange(n), out)
+        inner = []
+        for k, (fit, test) in enumerate(self.splits):
+            left = fit[~np.isin(fit, out)], test[~np.isin(test, out)]
+            if k not in group and len(left[0]) and len(left[1]):
+                inner.append(left)
+        if len(inner) < 2 and len(train) >= _INNER:
+            parts = KFold(_INNER, shuffle=True, random_state=0).split(train)
+            inner = [(train[a], train[b]) for a, b in parts]
+        if len(inner) < 2 or not len(out):
+            return None
+        axis = self.full.axis
+        try:
+            joint, check = self.make(inner), self.make([(train, out)])
+        except NotApplicable:
+            return None
+        x = self.full.x[:, :1]
+        joint.penalties.values.update(self.full.joint.penalties.values)
+        check.penalties.values.update(self.full.joint.penalties.values)
+        found, criterion, _ = joint.search(
+            (axis.one(),), self.choice, max_iter=100, tol=self.tol,
+            max_time=None, near=Beginning(x, None, None, x),
+        )  # fmt: skip
+        if found.status is Status.DIVERGED:
+            return None
+        rows = len(np.unique(np.concatenate([test for _, test in inner])))
+        start = found.x.double().expand(axis.size).clone()
+        own = known_axis(axis, self.X, joint.folds, joint.used)
+        part = Part(joint, own, criterion, found, start, rows)
+        seen = known_axis(axis, self.X, check.folds, check.used)
+        return part, Check(check, seen, check.criterion(self.choice))
+
+    def _add(self, path: Shrinkage, spread: float, freedom: float, pairs: list) -> None:
+        """Note a point that all parts have come to."""
+        path.spread.append(spread)
+        path.freedom.append(freedom)
+        path.score.append(np.array([check.score(part.x) for part, check in pairs]))
+        found = [self.full.x[0], *(part.x[0] for part, _ in pairs)]
+        x = torch.stack(found).double().mean(0)
+        upper, self.full_y = evaluate(
+            self.full.joint, self.full.axis, self.criterion, x[None], self.full.y
+        )
+        path.criterion.append(upper)
+        path.x.append(x)
+
+
+def _columns(part: Part) -> Tensor:
+    if part.axis.columns is None:
+        return torch.empty(0, dtype=torch.int64, device=part.x.device)
+    return torch.as_tensor(part.axis.columns, device=part.x.device)
+
+
+def _numbers(joint: JointSolver) -> int:
+    """Return how many numbers X has."""
+    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
+    return int(sample.size)
+
+
+def _outer_groups(n_splits: int, count: int) -> list[list[int]]:
+    """Return the splits whose test rows are left out together."""
+    if count == 1 and n_splits > 1:
+        return [[0]]
+    if count < n_splits <= _OUTER:
+        return [[k] for k in range(count)]
+    return [part.tolist() for part in np.array_split(np.arange(n_splits), min(count, n_splits))]

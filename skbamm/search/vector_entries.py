@@ -1,0 +1,78 @@
+"""Which features of each fold belong to which entry of a vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skbamm.blocks import transformer_blocks
+from skbamm.space import UnfitVector, VectorAxis, group_columns
+
+
+def known_axis(axis: VectorAxis, X: Any, folds: list | None, used: list[int]) -> VectorAxis:
+    """Return the axis with its entries.
+
+    Parameters
+    ----------
+    axis : VectorAxis
+    X : array-like
+        The user's.
+    folds : list of FoldData, or None
+        What the transformers made of it; None if there are none.
+    used : list of int
+        The folds that are used.
+
+    Raises
+    ------
+    ValueError
+        If the features do not fit the groups, or if they differ between the folds and the groups
+        are not those of transformers.
+    """
+    if folds is None:
+        return group_columns(axis, int(np.shape(X)[1]), getattr(X, "columns", None))
+    seen = [folds[k] for k in used]
+    if axis.of_transformers:
+        return _of_transformers(axis, X, seen)
+    widths = [fold.matrix.shape[1] for fold in seen]
+    if len(set(widths)) > 1:
+        raise UnfitVector(
+            f"Parameter {axis.name!r} has a value for each feature or group of features, but the "
+            f"transformers make from {min(widths)} to {max(widths)} of them: other ones in each "
+            "fold. Use PerGroup(..., groups='transformers')."
+        )
+    return group_columns(axis, widths[0], _names(seen[0]))
+
+
+def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
+    blocks = [
+        transformer_blocks(fold.transformers, _safe_indexing(X, fold.train[:1])) for fold in folds
+    ]
+    names = list(dict.fromkeys(name for found in blocks for name in found))
+    if not any(len(found.get("remainder", ())) for found in blocks):
+        names = [name for name in names if name != "remainder"]  # there is none
+    width = max(fold.matrix.shape[1] for fold in folds)
+    columns = np.full((len(folds), width), len(names))
+    for k, found in enumerate(blocks):
+        for i, name in enumerate(names):
+            own = found.get(name, ())
+            if not len(own):
+                raise UnfitVector(
+                    f"groups='transformers' for parameter {axis.name!r}: transformer {name!r} has "
+                    f"no columns in fold {k}."
+                )
+            columns[k, own] = i
+    same = (columns == columns[0]).all()
+    return axis.known(names, columns[:1] if same else columns)
+
+
+def _names(fold: Any) -> Any:
+    """Return the names of a fold's features, or None."""
+    if "feature_names_in_" in fold.features:
+        return fold.features["feature_names_in_"]
+    try:
+        names = fold.transformers.get_feature_names_out()
+    except Exception:  # whatever a transformer of the user's may raise
+        return None
+    return names if len(names) == fold.matrix.shape[1] else None
