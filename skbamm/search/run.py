@@ -308,6 +308,7 @@ class SearchRun:
             history.setdefault(name, []).extend(values)
         for x in path:
             for name, value in named_values(axes, x.tolist()).items():
+                value = list(value.values()) if isinstance(value, dict) else value
                 history.setdefault(name, []).append(value)
         out.n_iter = max(out.n_iter, result.nit)
         out.converged = out.converged and result.success
@@ -378,6 +379,8 @@ def _differ(some: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _told(value: Any) -> str:
     """Return a value, or the range of a vector."""
+    if isinstance(value, dict):
+        value = np.array(list(value.values()))
     if np.ndim(value) == 0:
         return f"{value:.6g}"
     return f"{len(value)} values from {value.min():.6g} to {value.max():.6g}"

@@ -37,6 +37,7 @@ from skbamm.search.shrinkage import (
 )
 from skbamm.search.vector_entries import known_axis
 from skbamm.space import VectorAxis
+from skbamm.weights.problem import ClassWeightedProblem
 
 # Numbers in X from which the path is short, and has hardly any points.
 _LARGE, _HUGE = 1e6, 3e7
@@ -145,7 +146,7 @@ class Part:
 
     def __init__(self, joint: JointSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
         self.joint, self.axis, self.n_rows = joint, axis, n_rows
-        self.problem = joint.problem((axis,), 1, joint.dtype, criterion)
+        self.problem = problem_of(joint, axis, joint.dtype, criterion)
         self.x = x.to(joint.device)[None]
         self.y, self.v = found.y[None], found.v[None]
         self.upper, self.moves = found.fun, 0
@@ -186,9 +187,33 @@ class Check:
         return upper * self.criterion.null
 
 
+def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
+    """Return the problem of one start whose x is the vector."""
+    if not axis.weighs_rows:
+        return joint.problem((axis,), 1, dtype, criterion)
+    rows, penalties = joint.rows(dtype), joint.penalties
+    return ClassWeightedProblem(
+        rows, joint.task.loss, penalties.strength((), rows),
+        torch.as_tensor(joint.task.row_class, device=joint.device),
+        criterion=criterion, bounds=penalties.bounds((axis,)),
+        absolute=penalties.absolute((), rows), mean_loss=joint.twin.mean_loss,
+    )  # fmt: skip
+
+
+def as_set(joint: JointSolver, axis: VectorAxis, criterion) -> BilevelResult:
+    """Return F and the models where no penalty is searched, and all classes weigh the same."""
+    x = torch.zeros(1, axis.size, dtype=torch.float64, device=joint.device)
+    upper, y = evaluate(joint, axis, criterion, x, None)
+    y = y[0].to(joint.dtype)
+    return BilevelResult(
+        torch.empty(0, dtype=torch.float64), y, torch.zeros_like(y), upper, 0, (0.0, 0.0, 0.0),
+        Status.CONVERGED, 1, {"seconds": [], "upper": [], "kkt_residual": [], "x": []},
+    )  # fmt: skip
+
+
 def evaluate(joint: JointSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
     """Return F at x, (1, q), with exact models, and those."""
-    problem = joint.problem((axis,), 1, torch.float64, criterion)
+    problem = problem_of(joint, axis, torch.float64, criterion)
     solved = solve_lower(problem, x, None if y is None else y.double(), tol=_TOL).y
     return float(problem.directions(x, solved, torch.zeros_like(solved), 0.0).upper.sum()), solved
 
@@ -220,6 +245,7 @@ class PathSearch:
         self.tol, self.deadline = tol, deadline
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.status = Status.CONVERGED
+        self._begin, self._one = full.x[0].clone(), full.x[:, :1].clone()
         self._began = time.perf_counter()
 
     @property
@@ -237,7 +263,8 @@ class PathSearch:
     def follow(self) -> Shrinkage:
         """Follow the path as far as time allows; return it, with a point of it chosen."""
         joint = self.full.joint
-        kinks = self.full.problem.absolute is not None
+        # A price on freedom is for penalties that are alone.
+        kinks = self.full.problem.absolute is not None or self.full.axis.weighs_rows
         effort = Effort.for_size(_numbers(joint), kinks)
         charge = self._charge()
         outer = [self._outer(group) for group in _outer_groups(len(self.splits), effort.outer)]
@@ -287,7 +314,9 @@ class PathSearch:
             freedom=0.0,
             problem=full.problem,
             columns=_columns(full),
-            curvature=curvature_of_entries(full.problem, full.x, full.y, full.axis),
+            curvature=torch.ones(full.axis.size, dtype=torch.float64)
+            if full.axis.weighs_rows
+            else curvature_of_entries(full.problem, full.x, full.y, full.axis),
             size=sizes_of_entries(full.axis, full.problem.rows).to(full.x.device),
         )
 
@@ -312,20 +341,24 @@ class PathSearch:
             joint, check = self.make(inner), self.make([(train, out)])
         except NotApplicable:
             return None
-        x = self.full.x[:, :1]
+        x = self._one
         joint.penalties.values.update(self.full.joint.penalties.values)
         check.penalties.values.update(self.full.joint.penalties.values)
-        found, criterion, _ = joint.search(
-            (axis.one(),), self.choice, max_iter=100, tol=self.tol,
-            max_time=None, near=Beginning(x, None, None, x),
-        )  # fmt: skip
-        if found.status is Status.DIVERGED:
-            return None
-        rows = len(np.unique(np.concatenate([test for _, test in inner])))
-        start = found.x.double().expand(axis.size).clone()
+        criterion = joint.criterion(self.choice)
         own = known_axis(axis, self.X, joint.folds, joint.used, joint.task)
-        part = Part(joint, own, criterion, found, start, rows)
         seen = known_axis(axis, self.X, check.folds, check.used, check.task)
+        if axis.weighs_rows:
+            found, start = as_set(joint, axis, criterion), self._begin
+        else:
+            found, criterion, _ = joint.search(
+                (axis.one(),), self.choice, max_iter=100, tol=self.tol,
+                max_time=None, near=Beginning(x, None, None, x),
+            )  # fmt: skip
+            if found.status is Status.DIVERGED:
+                return None
+            start = found.x.double().expand(axis.size).clone()
+        rows = len(np.unique(np.concatenate([test for _, test in inner])))
+        part = Part(joint, own, criterion, found, start, rows)
         return part, Check(check, seen, check.criterion(self.choice))
 
     def _add(self, path: Shrinkage, spread: float, freedom: float, pairs: list) -> None:

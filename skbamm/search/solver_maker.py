@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
 from skbamm.models import NotApplicable, TransformedTarget, last_step
@@ -96,8 +98,11 @@ class SolverMaker:
     def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
         """Return the solver of a combination with a vector of penalties among its axes."""
 
-        def make(splits):
-            return self.for_splits(splits).make(target, params)
+        def make(splits, **more):
+            held = target
+            if more:
+                held = replace(target, estimator=clone(target.estimator).set_params(**more))
+            return self.for_splits(splits).make(held, {**params, **more})
 
         return VectorSolver(make, axes, self.X, self.splits)
 

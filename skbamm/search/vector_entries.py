@@ -34,6 +34,8 @@ def known_axis(
         If the features do not fit the groups, or if they differ between the folds and the groups
         are not those of transformers.
     """
+    if axis.weighs_rows:
+        return axis.known(task.classes, None)
     if axis.by_output:
         if task.loss.n_outputs < len(task.classes):
             raise UnfitVector(

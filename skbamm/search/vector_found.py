@@ -15,7 +15,7 @@ def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
     for combination in space.combinations:
         for axis in combination.axes:
-            features = isinstance(axis, VectorAxis) and not axis.by_output
+            features = isinstance(axis, VectorAxis) and axis.kind != "class"
             if features and combination.target.pipeline is None:
                 if np.ndim(X) == 2 or hasattr(X, "shape"):
                     known_axis(axis, X, None, [])
@@ -42,6 +42,6 @@ def publish_vector(search: Any, space: Space, outcome: Any) -> None:
     search.shrinkage_ = outcome.shrinkage
     name, best = outcome.shrinkage["parameter"], getattr(search, "best_params_", {})
     holder = next(c.holder for c in space.combinations if c.holder and c.holder.axis.name == name)
-    if np.ndim(best.get(name, 0.0)) == 1:
+    if np.ndim(best.get(name, 0.0)) == 1 and not holder.axis.weighs_rows:
         end = holder.axis.low if holder.inverse else holder.axis.high
         search.dropped_ = outcome.shrinkage["names"][best[name] == end].tolist()

@@ -1,4 +1,4 @@
-"""Solves a linear model's folds with a vector of penalties: one a feature, or group of them."""
+"""Solves a linear model's folds with a vector of values: one a feature, a group or a class."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.criteria import Choice, Criterion
+from skbamm.search.bank import FoldSolutions
 from skbamm.search.joint import JointSolver
-from skbamm.search.shrinkage_path import Part, PathSearch, Shrinkage, evaluate
+from skbamm.search.shrinkage_path import Part, PathSearch, Shrinkage, as_set, evaluate
 from skbamm.search.vector_entries import known_axis
 from skbamm.space import VectorAxis
 
@@ -20,13 +21,13 @@ from skbamm.space import VectorAxis
 class VectorSolver:
     """One combination's linear model over all folds.
 
-    All entries begin at the best single value; see shrinkage_path.py for what follows. Other
-    parameters are searched together with that single value, and kept.
+    All entries begin at the best single value, weights of classes at one; see shrinkage_path.py
+    for what follows. Other parameters are searched together with that single value, and kept.
 
     Parameters
     ----------
     make : callable
-        Maps splits to the JointSolver of their rows.
+        Maps splits, and perhaps parameters of the estimator, to the JointSolver of their rows.
     axes : tuple of Axis or VectorAxis
         One of them a vector.
     X : array-like
@@ -47,6 +48,7 @@ class VectorSolver:
             for axis in axes
         )
         self.shrinkage: Shrinkage | None = None
+        self._polished: list[JointSolver] = []  # of each row of a polish with weights of classes
 
     @property
     def vector(self) -> VectorAxis:
@@ -67,25 +69,33 @@ class VectorSolver:
         """Search; see ``JointSolver.search``. Where it began is one value for all."""
         began = time.perf_counter()
         joint, axis = self.joint, self.vector
-        scalars = tuple(a.one() if isinstance(a, VectorAxis) else a for a in self.axes)
-        one, chosen, _ = joint.search(
-            scalars, criterion, max_iter=max_iter, tol=tol, max_time=max_time
+        scalars = tuple(
+            axis.one() if other is axis else other
+            for other in self.axes
+            if other is not axis or not axis.weighs_rows
         )
-        place = self.axes.index(axis)
-        start = one.x[place].double().expand(axis.size).clone()
-        begin = self._whole(one.x, start).tolist()
+        chosen = joint.criterion(criterion)
+        if scalars:
+            one, chosen, _ = joint.search(
+                scalars, criterion, max_iter=max_iter, tol=tol, max_time=max_time
+            )
+        else:
+            one = as_set(joint, axis, chosen)
+        known = dict(zip([a.name for a in scalars], one.x.double().tolist(), strict=True))
+        start = torch.full((axis.size,), known.get(axis.name, 0.0), dtype=torch.float64)
+        start = start.clamp(*axis.bounds())
+        begin = self._whole(known, start).tolist()
         if one.status is Status.DIVERGED:
             return one, chosen, begin
-        for i, other in enumerate(scalars):
-            if i != place:
-                joint.penalties.values[other.parameter] = other.number(float(one.x[i]))
+        for other in scalars:
+            if other.name != axis.name:
+                joint.penalties.values[other.parameter] = other.number(known[other.name])
         rows = len(set().union(*(test.tolist() for _, test in joint.splits)))
         full = Part(joint, axis, chosen, one, start, rows)
         deadline = math.inf if max_time is None else began + max_time
         search = PathSearch(
             self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline
         )
-        vector = start
         if axis.shrinkage:
             self.shrinkage = search.follow()
             vector = self.shrinkage.x[self.shrinkage.chosen]
@@ -93,45 +103,61 @@ class VectorSolver:
             search.without_shrinkage(max_iter)
             vector = full.x[0]
         upper, y = evaluate(joint, axis, chosen, vector[None], full.y)
-        history = self._history(one, search.history)
         late = search.status is not Status.CONVERGED
         result = BilevelResult(
-            self._whole(one.x, vector.cpu()), y[0], torch.zeros_like(y[0]), upper, 0,
+            self._whole(known, vector.cpu()), y[0], torch.zeros_like(y[0]), upper, 0,
             one.kkt_residual, search.status if late else one.status,
-            one.nit + len(search.history["upper"]), history,
+            one.nit + len(search.history["upper"]),
+            self._history(one, scalars, known, search.history),
         )  # fmt: skip
         return result, chosen, begin
 
-    def polish(self, axes: Any, x: list[list[float]], y: Tensor | None):
+    def polish(self, axes: Any, x: list[list[float]], y: Tensor | None) -> FoldSolutions:
         """Solve these x in all folds; see ``JointSolver.polish``."""
-        return self.joint.polish(self.axes, x, y)
+        axis = self.vector
+        if not axis.weighs_rows:
+            return self.joint.polish(self.axes, x, y)
+        place = self.axes.index(axis)
+        others = tuple(other for other in self.axes if other is not axis)
+        parts = []
+        for point in x:
+            weights = axis.values(point[place : place + axis.size])
+            joint = self.make(self.splits, **{axis.name: weights})
+            rest = point[:place] + point[place + axis.size :]
+            parts.append(joint.polish(others, [rest], None))
+            self._polished.append(joint)
+        return FoldSolutions.join(parts)
 
     def solution(self, solutions, s: int, k: int, features: Any):
         """See ``JointSolver.solution``."""
-        return self.joint.solution(solutions, s, k, features)
+        joint = self._polished[s] if self._polished else self.joint
+        return joint.solution(solutions, s, k, features)
 
     def all_rows(self, *arguments):
         """See ``JointSolver.all_rows``."""
-        return self.joint.all_rows(*arguments)
+        joint = self._polished[0] if self._polished else self.joint
+        return joint.all_rows(*arguments)
 
-    def _whole(self, one: Tensor, vector: Tensor) -> Tensor:
-        """Return x of all axes, given that of one value for all, and the vector."""
-        one = one.double().cpu()
+    def _whole(self, known: dict[str, float], vector: Tensor) -> Tensor:
+        """Return x of all axes, given what is known of the others, and the vector."""
         parts = [
-            vector.cpu() if isinstance(axis, VectorAxis) else one[i : i + 1]
-            for i, axis in enumerate(self.axes)
-        ]
+            vector.double() if isinstance(axis, VectorAxis)
+            else torch.tensor([known[axis.name]], dtype=torch.float64)
+            for axis in self.axes
+        ]  # fmt: skip
         return torch.cat(parts)
 
-    def _history(self, one: BilevelResult, more: dict[str, list]) -> dict[str, list]:
+    def _history(self, one: BilevelResult, scalars, found, more: dict[str, list]):
         """Join the history of one value for all with that of the vector."""
-        place, size = self.axes.index(self.vector), self.vector.size
-        first = [self._whole(x, x[place].double().expand(size)) for x in one.history["x"]]
-        then = [self._whole(one.x, x) for x in more["x"]]
-        offset = one.history["seconds"][-1]
+        first, axis = [], self.vector
+        for x in one.history["x"]:
+            known = dict(zip([a.name for a in scalars], x.double().tolist(), strict=True))
+            vector = torch.full((axis.size,), known.get(axis.name, 0.0), dtype=torch.float64)
+            first.append(self._whole(known, vector.clamp(*axis.bounds())))
+        offset = one.history["seconds"][-1] if one.history["seconds"] else 0.0
         return {
             "seconds": one.history["seconds"] + [offset + t for t in more["seconds"]],
             "upper": one.history["upper"] + more["upper"],
             "kkt_residual": one.history["kkt_residual"] + more["kkt_residual"],
-            "x": first + then,
+            "x": first + [self._whole(found, x) for x in more["x"]],
         }

@@ -22,7 +22,7 @@ from skbamm.models import (
 )
 from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, as_interval, make_axis
-from skbamm.space.vectors import Vector, VectorAxis, make_vector_axis
+from skbamm.space.vectors import CLASS_WEIGHT, Vector, VectorAxis, make_vector_axis
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
         found = target.searchable
+        if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
+            found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
         for name in intervals:
             if name not in found:
                 raise ValueError(_cannot_search(name, target))
@@ -241,7 +243,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
 def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:
     """Return the target with an estimator that can have vectors, and what gives it some."""
     twin: Any = target.twin
-    if twin.family != "linear" or axis.parameter != twin.hyperparameters[0].name:
+    scales = axis.weighs_rows or axis.parameter == twin.hyperparameters[0].name
+    if twin.family != "linear" or not scales:
         first = twin.hyperparameters[0].name
         raise ValueError(
             f"Parameter {axis.name!r} cannot be a vector: "

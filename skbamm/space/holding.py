@@ -47,8 +47,11 @@ class Holder:
     def hold(self, estimator: Any, values: np.ndarray | None = None) -> Any:
         """Return the estimator with these values; it may itself be changed.
 
-        Without values, one that can have some.
+        Without values, one that can have some. Weights of classes need no holding: the estimator
+        knows a dict.
         """
+        if self.axis.weighs_rows:
+            return estimator.set_params(**{self.axis.name: None})
         factor: Any = None
         by_class = self.axis.by_output
         if by_class and isinstance(_part(estimator, self.prefix), RidgeClassifier):
@@ -77,6 +80,9 @@ class Holder:
 
     def check(self, estimator: Any) -> None:
         """Raise UnfitVector if the estimator has no such groups, or classes."""
+        if self.axis.weighs_rows and not is_classifier(_part(estimator, self.prefix)):
+            name = type(_part(estimator, self.prefix)).__name__
+            raise UnfitVector(f"Parameter {self.axis.name!r}: {name} is no classifier.")
         if self.axis.by_output:
             self._check_classes(estimator)
         if not self.axis.of_transformers:

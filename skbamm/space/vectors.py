@@ -15,6 +15,9 @@ from skbamm.models import Hyperparameter
 from skbamm.space.interval import Axis, Interval, make_axis
 
 
+CLASS_WEIGHT = "class_weight"
+
+
 class UnfitVector(ValueError):
     """A vector of values does not go with the model, the data, or itself."""
 
@@ -122,22 +125,27 @@ class PerGroup(Vector):
 
 
 class PerClass(Vector):
-    """A penalty of its own for each class of a model that has one against the rest for each.
+    """A value for each class: penalties of one-vs-rest models, or ``class_weight``.
+
+    Of ``class_weight`` it is the weight of the rows of each class in training that is searched:
+    which weights make the validation rows come out best, by a scorer in which classes may count
+    otherwise than they are frequent.
 
     Parameters
     ----------
     low, high : float
         Ends of the interval for each value, in the units of the estimator's parameter; positive.
-        The order of values is that of ``classes_``.
+        The order of values is that of ``classes_``; of ``class_weight`` they are a dict.
     shrinkage : bool, default=True
         Whether the values are drawn together, as :class:`PerFeature` tells.
 
     Raises
     ------
     ValueError
-        By the search's ``fit``, if the ends are not positive, finite and in order; if there are
-        fewer than three classes; or if the model is no RidgeClassifier, LinearSVC, SGDClassifier
-        or OneVsRestClassifier. A multinomial model has no penalties of its own for the classes.
+        By the search's ``fit``, if the ends are not positive, finite and in order; or, of
+        penalties, if there are fewer than three classes or the model is no RidgeClassifier,
+        LinearSVC, SGDClassifier or OneVsRestClassifier. A multinomial model has no penalties of
+        its own for the classes.
 
     See Also
     --------
@@ -172,6 +180,8 @@ class VectorAxis:
     shrinkage : bool
     names : tuple of str
         Of the entries, once they are known.
+    labels : ndarray or None
+        Of classes, as the target has them.
     columns : ndarray of int of shape (1 or K, d), or None
         The entry of each feature, in each fold if they differ, and ``size`` where a fold has no
         such feature; None if entries are of outputs.
@@ -185,6 +195,7 @@ class VectorAxis:
     shrinkage: bool = True
     names: tuple = ()
     columns: np.ndarray | None = field(default=None, repr=False)
+    labels: np.ndarray | None = None
 
     scale = "log"
 
@@ -200,8 +211,13 @@ class VectorAxis:
 
     @property
     def by_output(self) -> bool:
-        """Whether entries are of the model's outputs, and not of its features."""
-        return self.kind == "class"
+        """Whether entries are penalties of the model's outputs, and not of its features."""
+        return self.kind == "class" and not self.weighs_rows
+
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether entries are weights of classes."""
+        return self.kind == "class" and self.parameter == CLASS_WEIGHT
 
     @property
     def of_transformers(self) -> bool:
@@ -219,6 +235,14 @@ class VectorAxis:
     def value(self, x: Tensor) -> Tensor:
         """Map x to the parameter's values."""
         return torch.exp(x)
+
+    def values(self, x: list[float]) -> Any:
+        """Map x to what the estimator's parameter is set to."""
+        numbers = self.numbers(x)
+        if not self.weighs_rows:
+            return numbers
+        assert self.labels is not None
+        return dict(zip(self.labels.tolist(), numbers.tolist(), strict=True))
 
     def numbers(self, x: list[float]) -> np.ndarray:
         """Map x to values inside the interval, also after rounding."""
@@ -239,16 +263,17 @@ class VectorAxis:
 
     def known(self, names, columns: np.ndarray | None) -> VectorAxis:
         """Return the axis with its entries."""
-        return replace(self, names=tuple(map(str, names)), columns=columns)
+        labels = np.asarray(names) if self.kind == "class" else None
+        return replace(self, names=tuple(map(str, names)), columns=columns, labels=labels)
 
 
 def named_values(axes: tuple[Axis | VectorAxis, ...], x: list[float]) -> dict[str, Any]:
-    """Return the values that x means, by name: numbers, and arrays of vectors."""
+    """Return the values that x means, by name: numbers, and arrays or dicts of vectors."""
     found, begin = {}, 0
     for axis in axes:
         part = x[begin : begin + axis.size]
         begin += axis.size
-        found[axis.name] = axis.numbers(part) if isinstance(axis, VectorAxis) else axis.number(*part)
+        found[axis.name] = axis.values(part) if isinstance(axis, VectorAxis) else axis.number(*part)
     return found
 
 

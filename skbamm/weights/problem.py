@@ -15,6 +15,7 @@ that all rows be kept::
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,64 @@ from skbamm.glm import GLMProblem
 from skbamm.weights.weightings import Weighting
 
 
-class WeightedGLMProblem(GLMProblem):
+class RowWeightedProblem(GLMProblem):
+    """A generalised linear model of one start whose training rows have weights that x decides.
+
+    Subclasses say what the rows' training weights are multiplied by, and add to ``grad_x``.
+    """
+
+    plain: Any  # the rows as they are
+    _x: Tensor | None = None
+
+    def factors(self, x: Tensor) -> Tensor:
+        """Return what the rows' weights are multiplied by, (n,), for x of shape (1, h)."""
+        raise NotImplementedError
+
+    def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
+        """See ``GLMProblem.directions``."""
+        self.weigh(x)
+        return super().directions(x, y, v, mu)
+
+    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``GLMProblem.lower``."""
+        self.weigh(x)
+        return super().lower(x, y)
+
+    def hessian_product(self, x, y, p, mu, kept=None):
+        """See ``GLMProblem.hessian_product``."""
+        self.weigh(x)
+        return super().hessian_product(x, y, p, mu, kept)
+
+    def curvature(self, x: Tensor, y: Tensor, mu: float):
+        """See ``GLMProblem.curvature``."""
+        self.weigh(x)
+        return super().curvature(x, y, mu)
+
+    def select(self, starts: list[int]) -> RowWeightedProblem:
+        """There is one start only."""
+        return self
+
+    def weigh(self, x: Tensor) -> None:
+        """Weigh the rows as x says."""
+        if self._x is None or not torch.equal(self._x, x):
+            self.rows = self.metric_rows = self.plain.reweighted(self.factors(x))
+            self._x = x.clone()
+
+    def row_shares(self, y: Tensor, v: Tensor, s: Tensor) -> Tensor:
+        """Return each fold's derivatives of F in the factors s, (K, n)."""
+        loss, factor = self.loss, self.criterion.factor
+        out = torch.zeros(len(factor), len(s), dtype=torch.float64, device=s.device)
+
+        def keep(z, chunk):
+            _, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
+            product = chunk.train * (gradient * z[1]).sum(1)
+            out[chunk.folds, chunk.rows] -= product.T.double()
+
+        self.rows.visit(torch.stack([y, v]), keep)
+        return out * factor[:, None] / s
+
+
+class WeightedGLMProblem(RowWeightedProblem):
     """A generalised linear model over K folds whose training rows have weights to be learned.
 
     Parameters
@@ -53,7 +111,6 @@ class WeightedGLMProblem(GLMProblem):
         )  # fmt: skip
         self.plain, self.weighting, self.share = rows, weighting, share
         self.prior = prior / criterion.null
-        self._x: Tensor | None = None
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the weights (n,) in [0, 1] for x of shape (1, h)."""
@@ -61,58 +118,54 @@ class WeightedGLMProblem(GLMProblem):
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """See ``GLMProblem.directions``; F is with the prior."""
-        w = self._at(x)
+        w = self.weights(x)
         d = super().directions(x, y, v, mu)
         return replace(d, upper=d.upper + self.prior * (1 - self.share @ w) / d.upper.shape[1])
 
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares; those of the weights take half a pass."""
-        w, t = self._at(x), x[0, 1:].double()
+        self.weigh(x)
+        w, t = self.weights(x), x[0, 1:].double()
         mean = self.share @ w
         s = w / mean
-        q = (1 - mu) * self._row_shares(y, v, s)
+        q = (1 - mu) * self.row_shares(y, v, s)
         # s is w over its mean: a row that gains weight takes some from all others.
         gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
         shares = super().grad_x(x, y, v, mu, upper)
         shares[0, :, 1:] += self.weighting.pull(t, gradient)
         return shares
 
-    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``GLMProblem.lower``."""
-        self._at(x)
-        return super().lower(x, y)
-
-    def hessian_product(self, x, y, p, mu, kept=None):
-        """See ``GLMProblem.hessian_product``."""
-        self._at(x)
-        return super().hessian_product(x, y, p, mu, kept)
-
-    def curvature(self, x: Tensor, y: Tensor, mu: float):
-        """See ``GLMProblem.curvature``."""
-        self._at(x)
-        return super().curvature(x, y, mu)
-
-    def select(self, starts: list[int]) -> WeightedGLMProblem:
-        """There is one start only."""
-        return self
-
-    def _at(self, x: Tensor) -> Tensor:
-        """Weigh the rows as x says, and return the weights."""
+    def factors(self, x: Tensor) -> Tensor:
+        """See ``RowWeightedProblem.factors``; their mean over the shares is one."""
         w = self.weights(x)
-        if self._x is None or not torch.equal(self._x, x):
-            self.rows = self.metric_rows = self.plain.reweighted(w / (self.share @ w))
-            self._x = x.clone()
-        return w
+        return w / (self.share @ w)
 
-    def _row_shares(self, y: Tensor, v: Tensor, s: Tensor) -> Tensor:
-        """Return each fold's derivatives of F in s, (K, n)."""
-        loss, factor = self.loss, self.criterion.factor
-        out = torch.zeros(len(factor), len(s), dtype=torch.float64, device=s.device)
 
-        def keep(z, chunk):
-            _, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
-            product = chunk.train * (gradient * z[1]).sum(1)
-            out[chunk.folds, chunk.rows] -= product.T.double()
+class ClassWeightedProblem(RowWeightedProblem):
+    """A linear classifier over K folds whose classes have weights to be learned.
 
-        self.rows.visit(torch.stack([y, v]), keep)
-        return out * factor[:, None] / s
+    As in scikit-learn they multiply the rows' weights, and nothing else: all twice as large, and
+    the penalty is half of what it was beside the losses.
+
+    Parameters
+    ----------
+    rows, loss, strength, criterion, bounds, mean_loss, absolute
+        As for ``GLMProblem``; x has the logarithm of each class's weight, and of nothing else.
+    row_class : Tensor of int of shape (n,)
+    """
+
+    def __init__(self, rows, loss, strength, row_class: Tensor, **options):
+        super().__init__(rows, loss, strength, 1, **options)
+        self.plain, self.row_class = rows, row_class
+
+    def factors(self, x: Tensor) -> Tensor:
+        """See ``RowWeightedProblem.factors``."""
+        return torch.exp(x[0].double())[self.row_class]
+
+    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
+        """Return the hypergradient's shares, (1, K, classes)."""
+        self.weigh(x)
+        s = self.factors(x)
+        pulled = (1 - mu) * self.row_shares(y, v, s) * s
+        out = pulled.new_zeros(len(pulled), x.shape[1])
+        return out.index_add_(1, self.row_class, pulled)[None]
