@@ -47,8 +47,12 @@ class FeaturePenaltyTwin(MetaTwin):
         given = estimator.penalty_factor
         if isinstance(given, Mapping):
             return "penalty_factor is by names, which its own fit looks up"
-        if given is not None and not np.isfinite(np.asarray(given, dtype=float)).all():
-            return "penalty_factor drops features"
+        if given is not None:
+            factor = np.asarray(given, dtype=float)
+            if not (factor > 0).all():
+                return "penalty_factor is not positive"
+            if np.isinf(factor).any():
+                return "penalty_factor drops features"
         return ""
 
     def for_estimator(self, estimator):

@@ -88,7 +88,9 @@ class TransformedTargetTwin(MetaTwin):
 
     def wrapped(self, estimator):
         """See ``Twin.wrapped``."""
-        return estimator.regressor
+        regressor = estimator.regressor
+        inside = None if has_transformers(regressor) else self.inner.wrapped(last_step(regressor))
+        return regressor if inside is None else inside  # that of a FeaturePenalty
 
     def prefix(self, estimator):
         """See ``MetaTwin.prefix``."""
@@ -122,8 +124,9 @@ class TransformedTargetTwin(MetaTwin):
     def remember(self, estimator, features, transformers):
         """See ``Twin.remember``."""
         fitted = estimator.regressor_
-        self.inner.remember(last_step(fitted), features, None)
-        if has_transformers(fitted):
+        outside = has_transformers(fitted)
+        self.inner.remember(last_step(fitted), features, None if outside else transformers)
+        if outside:
             fitted.steps[:-1] = transformers.steps
         if hasattr(fitted, "feature_names_in_"):
             estimator.feature_names_in_ = fitted.feature_names_in_

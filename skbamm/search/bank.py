@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
-from skbamm.models import has_transformers, last_step
+from skbamm.feature_penalty import FeaturePenalty
+from skbamm.models import has_transformers, last_step, step_prefix
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Bank:
     row_weights : RowWeights or None
         Learned weights that every fit gets.
     holders : dict of str -> Holder
-        What puts vectors into estimators, by the parameter's name.
+        What puts the vectors of candidates into estimators, by the candidate.
     """
 
     y: Any = None
@@ -160,10 +161,21 @@ def _digest(rows) -> bytes:
 
 def own_fit(estimator, X, y, fit_params) -> None:
     """Fit as scikit-learn's search does."""
+    fit_params = _as_taken(estimator, fit_params)
     if y is None:
         estimator.fit(X, **fit_params)
     else:
         estimator.fit(X, y, **fit_params)
+
+
+def _as_taken(estimator, fit_params):
+    """Return parameters of a pipeline's last step as a FeaturePenalty around it takes them."""
+    last = last_step(estimator)
+    around = getattr(last, "regressor", last)
+    if not isinstance(around, FeaturePenalty):
+        return fit_params
+    prefix = step_prefix(around.estimator)
+    return {name.removeprefix(prefix): value for name, value in fit_params.items()}
 
 
 def adopt(estimator, solution: Solution) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
 from skbamm.space import Axis, Space
@@ -22,7 +23,8 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
     for name, value in best.items():
         for combination in space.combinations:
             axis = next((axis for axis in combination.all_axes if axis.name == name), None)
-            if not isinstance(axis, Axis) or any(best.get(n, v) is not v for n, v in combination.params.items()):
+            other = any(best.get(n, v) is not v for n, v in combination.params.items())
+            if other or not isinstance(axis, Axis) or np.ndim(value):
                 continue
             if message := _message(axis, float(value), combination.target.searchable[name]):
                 warnings.warn(message, EdgeWarning, stacklevel=4)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from skbamm.glm import penalty_divisor
-from skbamm.models import LinearTwin, Task
+from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.starts import EmptyLimit, empty_slopes
 from skbamm.space import VectorAxis
 
@@ -76,6 +76,8 @@ class Penalties:
         squared = part == "squares" and self.norm == "l1"  # see FeaturePenalty
         fixed = self._pad(torch.ones(1, dtype=torch.float64), rows)
         if self.factor is not None:
+            if self.factor.shape != (rows.n_features,):
+                raise NotApplicable("penalty_factor has not one entry for each feature")
             fixed = self._pad(torch.as_tensor(self.factor, device=self.device), rows)
         if squared:
             fixed = fixed**2

@@ -55,8 +55,8 @@ class Outcome:
         Iterations of the longest run.
     converged : bool
     device : str
-    shrinkage : dict
-        Of a vector, what ``shrinkage_`` publishes.
+    shrinkage : dict of str -> dict
+        Of vectors, what ``shrinkage_`` publishes, by the candidate.
     notes : list of str
         What the user is to be warned of once all is done.
     """
@@ -216,7 +216,7 @@ class SearchRun:
         if _differ(named_values(axes, start), best) and self.row_weights is None:
             found.append((start, "start"))
         if combination.holder:
-            self._take_vector(combination.holder, joint, criterion)
+            self._take_vector(combination, joint, criterion, [x for x, _ in found])
         near, around = [x for x, _ in found], []
         if rule_of(self.refit)[0] is one_standard_error:
             around = [] if combination.holder else profile(axes, found[0][0])
@@ -245,13 +245,11 @@ class SearchRun:
         self.outcome.device = str(joint.device)
         return joint
 
-    def _take_vector(self, holder, joint, criterion) -> None:
-        """Let estimators have the vector, and note how much its values were drawn together."""
-        axis = joint.vector
-        self.bank.holders[axis.name] = holder.of(axis)
-        path = joint.shrinkage
+    def _take_vector(self, combination, joint, criterion, found) -> None:
+        """Let estimators have the vectors, and note how much their values were drawn together."""
+        axis, path = joint.vector, joint.shrinkage
         names = {"parameter": axis.name, "names": np.array(axis.names)}
-        if path is not None and not self.outcome.shrinkage:
+        if path is not None:
             names |= {
                 "spread": np.array(path.spread),
                 "freedom": np.array(path.freedom),
@@ -260,7 +258,10 @@ class SearchRun:
                 "values": np.array([axis.numbers(x.tolist()) for x in path.x]),
                 "chosen": path.chosen,
             }
-        self.outcome.shrinkage = self.outcome.shrinkage or names
+        for x in found:
+            key = candidate_key({**combination.params, **named_values(joint.axes, x)})
+            self.bank.holders[key] = combination.holder.of(axis)
+            self.outcome.shrinkage[key] = names
 
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None

@@ -22,7 +22,12 @@ from skbamm.search.bank import Bank
 from skbamm.search.edges import warn_at_edges
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
-from skbamm.search.vector_found import check_vectors, publish_vector, refuse_weights
+from skbamm.search.vector_found import (
+    check_vectors,
+    history_column,
+    publish_vector,
+    refuse_weights,
+)
 from skbamm.search.weighing import Weigher
 from skbamm.space import read_grid
 
@@ -288,7 +293,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             for name in _FIT_ONLY:
                 self.__dict__.pop(name, None)
         self.search_plan_ = space.plan
-        self.history_ = {name: np.asarray(values) for name, values in outcome.history.items()}
+        self.history_ = {name: history_column(v) for name, v in outcome.history.items()}
         self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
         self.device_ = outcome.device
         if found is not None:

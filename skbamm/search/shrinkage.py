@@ -173,15 +173,16 @@ def curvature_of_entries(problem: Any, x: Tensor, y: Tensor, axis: VectorAxis) -
 
     The intercept makes up for what all of a feature's values have in common.
     """
-    if isinstance(problem, LeastSquaresProblem):  # centred already
-        diagonal = problem.train.gram.diagonal(dim1=-2, dim2=-1)[None, :, None]
+    if isinstance(problem, LeastSquaresProblem):
+        gram = problem.train.gram[None, :, None]
+        diagonal, pulled = gram.diagonal(dim1=-2, dim2=-1), gram[..., -1, :]
     else:
         weights = problem.hessian_weights(x, y, 0.0)
         diagonal = problem.rows.diagonal(y[None], weights).double()
-        if problem.rows.fit_intercept:
-            pulled = problem.rows.sweep(y[None], weights)[0][0].double()
-            total = pulled[..., -1:].clamp_min(torch.finfo(torch.float64).tiny)
-            diagonal = (diagonal - pulled**2 / total).clamp_min(0)
+        pulled = problem.rows.sweep(y[None], weights)[0][0].double()
+    if problem.rows.fit_intercept:
+        total = pulled[..., -1:].clamp_min(torch.finfo(torch.float64).tiny)
+        diagonal = (diagonal - pulled**2 / total).clamp_min(0)
     d = problem.rows.n_features
     if axis.columns is None:
         return diagonal[..., :d].mean((0, 1, 3)).expand(axis.size)

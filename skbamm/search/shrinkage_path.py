@@ -36,7 +36,7 @@ from skbamm.search.shrinkage import (
     sizes_of_entries,
 )
 from skbamm.search.vector_entries import known_axis
-from skbamm.space import VectorAxis
+from skbamm.space import UnfitVector, VectorAxis
 from skbamm.weights.problem import ClassWeightedProblem
 
 # Numbers in X from which the path is short, and has hardly any points.
@@ -151,7 +151,7 @@ class Part:
         self.y, self.v = found.y[None], found.v[None]
         self.upper, self.moves = found.fun, 0
 
-    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left: float):
+    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left):
         """Take steps of x; ``charge`` is what is added to F."""
         problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
         step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
@@ -163,7 +163,7 @@ class Part:
             problem, self.x, y0=self.y, v0=self.v,
             schedule=adaptive(self.axis.size, x_step=made),
             max_iter=max_iter, tol=tol, finish=0,
-            max_time=None if left == math.inf else max(left, 0.0),
+            max_time=left,
             callback=lambda *_: made.moves > moves,
         )  # fmt: skip
         if result.status is Status.INTERRUPTED and made.moves > moves:
@@ -255,6 +255,13 @@ class PathSearch:
             self.status = Status.MAX_TIME
         return self.status in (Status.INTERRUPTED, Status.MAX_TIME)
 
+    @property
+    def _left(self) -> float | None:
+        """Seconds that are left, None if there is no limit."""
+        if self.deadline == math.inf:
+            return None
+        return max(self.deadline - time.perf_counter(), 0.0)
+
     def without_shrinkage(self, max_iter: int) -> None:
         """Find the least F."""
         result = self._move(self.full, None, max_iter, _ITERATIONS * max_iter)
@@ -289,9 +296,7 @@ class PathSearch:
         return path
 
     def _move(self, part: Part, charge: Charge | None, moves: int, max_iter: int):
-        result = part.move(
-            charge, moves, max_iter, self.tol, self.deadline - time.perf_counter()
-        )
+        result = part.move(charge, moves, max_iter, self.tol, self._left)
         if result.status is Status.INTERRUPTED:
             self.status = Status.INTERRUPTED
         if part is self.full:
@@ -322,10 +327,8 @@ class PathSearch:
 
     def _outer(self, group: list[int]) -> tuple[Part, Check] | None:
         """Return what is left without the test rows of some splits, and these rows' check."""
-        n = len(self.full.joint.task.target)
         out = np.unique(np.concatenate([self.splits[k][1] for k in group]))
-        train = self.splits[group[0]][0]
-        train = np.setdiff1d(train if len(group) == 1 else np.arange(n), out)
+        train = np.setdiff1d(np.concatenate([self.splits[k][0] for k in group]), out)
         inner = []
         for k, (fit, test) in enumerate(self.splits):
             left = fit[~np.isin(fit, out)], test[~np.isin(test, out)]
@@ -339,20 +342,21 @@ class PathSearch:
         axis = self.full.axis
         try:
             joint, check = self.make(inner), self.make([(train, out)])
-        except NotApplicable:
+            own = known_axis(axis, self.X, joint.folds, joint.used, joint.task)
+            seen = known_axis(axis, self.X, check.folds, check.used, check.task)
+        except (NotApplicable, UnfitVector):
             return None
-        x = self._one
+        if not own.names == seen.names == axis.names:
+            return None  # of fewer rows, transformers make other features
         joint.penalties.values.update(self.full.joint.penalties.values)
         check.penalties.values.update(self.full.joint.penalties.values)
         criterion = joint.criterion(self.choice)
-        own = known_axis(axis, self.X, joint.folds, joint.used, joint.task)
-        seen = known_axis(axis, self.X, check.folds, check.used, check.task)
         if axis.weighs_rows:
             found, start = as_set(joint, axis, criterion), self._begin
         else:
             found, criterion, _ = joint.search(
                 (axis.one(),), self.choice, max_iter=100, tol=self.tol,
-                max_time=None, near=Beginning(x, None, None, x),
+                max_time=self._left, near=Beginning(self._one, None, None, self._one),
             )  # fmt: skip
             if found.status is Status.DIVERGED:
                 return None

@@ -63,11 +63,11 @@ class StandIn:
 
     def set_params(self, **params):
         """Set them, and remember which candidate this is."""
-        holders = self.bank.holders
-        vectors = {n: v for n, v in params.items() if n in holders and np.ndim(v) == 1}
-        self.estimator.set_params(**{n: v for n, v in params.items() if n not in vectors})
-        for name, values in vectors.items():
-            self.estimator = holders[name].hold(self.estimator, values)
+        holder = self.bank.holders.get(candidate_key(params)) if self.bank.holders else None
+        vector = "" if holder is None else holder.axis.name
+        self.estimator.set_params(**{n: v for n, v in params.items() if n != vector})
+        if holder is not None:
+            self.estimator = holder.hold(self.estimator, params[vector])
         self.params = params
         return self
 

@@ -48,23 +48,25 @@ def known_axis(
     seen = [folds[k] for k in used]
     if axis.of_transformers:
         return _of_transformers(axis, X, seen)
-    widths = [fold.matrix.shape[1] for fold in seen]
-    if len(set(widths)) > 1:
+    widths, names = [fold.matrix.shape[1] for fold in seen], [_names(fold) for fold in seen]
+    told = f"from {min(widths)} to {max(widths)} of them: other ones in each fold"
+    if len(set(widths)) == 1:  # as many may still be others: those that a fold has selected
+        others = [n for n in names if names[0] is not None and list(n) != list(names[0])]
+        told = f"{_differing(names[0], others[0])}, others in each fold" if others else ""
+    if told:
         raise UnfitVector(
             f"Parameter {axis.name!r} has a value for each feature or group of features, but the "
-            f"transformers make from {min(widths)} to {max(widths)} of them: other ones in each "
-            "fold. Use PerGroup(..., groups='transformers')."
+            f"transformers make {told}. Use PerGroup(..., groups='transformers')."
         )
-    return group_columns(axis, widths[0], _names(seen[0]))
+    return group_columns(axis, widths[0], names[0])
 
 
 def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
     blocks = [
         transformer_blocks(fold.transformers, _safe_indexing(X, fold.train[:1])) for fold in folds
     ]
-    names = list(dict.fromkeys(name for found in blocks for name in found))
-    if not any(len(found.get("remainder", ())) for found in blocks):
-        names = [name for name in names if name != "remainder"]  # there is none
+    # Those that are dropped, and a remainder of no columns, have no columns in any fold.
+    names = list(dict.fromkeys(n for found in blocks for n, own in found.items() if len(own)))
     width = max(fold.matrix.shape[1] for fold in folds)
     columns = np.full((len(folds), width), len(names))
     for k, found in enumerate(blocks):
@@ -78,6 +80,12 @@ def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
             columns[k, own] = i
     same = (columns == columns[0]).all()
     return axis.known(names, columns[:1] if same else columns)
+
+
+def _differing(some: Any, other: Any) -> str:
+    """Return the first names that differ."""
+    one, two = next((a, b) for a, b in zip(some, other, strict=True) if a != b)
+    return f"{one!r} in one and {two!r} in another"
 
 
 def _names(fold: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.search.stand_in import candidate_key
 from skbamm.search.vector_entries import known_axis
 from skbamm.space import Space, UnfitVector, VectorAxis
 
@@ -17,7 +18,7 @@ def check_vectors(space: Space, X: Any) -> None:
         for axis in combination.axes:
             features = isinstance(axis, VectorAxis) and axis.kind != "class"
             if features and combination.target.pipeline is None:
-                if np.ndim(X) == 2 or hasattr(X, "shape"):
+                if len(np.shape(X)) == 2:  # else the estimator's own fit says what is wrong
                     known_axis(axis, X, None, [])
 
 
@@ -39,9 +40,22 @@ def publish_vector(search: Any, space: Space, outcome: Any) -> None:
         warnings.warn(note, UserWarning, stacklevel=4)
     if not outcome.shrinkage:
         return
-    search.shrinkage_ = outcome.shrinkage
-    name, best = outcome.shrinkage["parameter"], getattr(search, "best_params_", {})
+    best = getattr(search, "best_params_", {})
+    found = outcome.shrinkage.get(candidate_key(best))
+    if found is None:  # the best is no vector, or nothing was to be chosen
+        search.shrinkage_ = next(iter(outcome.shrinkage.values()))
+        return
+    search.shrinkage_, name = found, found["parameter"]
     holder = next(c.holder for c in space.combinations if c.holder and c.holder.axis.name == name)
-    if np.ndim(best.get(name, 0.0)) == 1 and not holder.axis.weighs_rows:
+    if not holder.axis.weighs_rows:
         end = holder.axis.low if holder.inverse else holder.axis.high
-        search.dropped_ = outcome.shrinkage["names"][best[name] == end].tolist()
+        search.dropped_ = found["names"][best[name] == end].tolist()
+
+
+def history_column(values: list) -> np.ndarray:
+    """Return what a history notes of a parameter: of objects, if not all are of one shape."""
+    if len({np.shape(value) for value in values}) < 2:
+        return np.asarray(values)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

@@ -273,7 +273,8 @@ def named_values(axes: tuple[Axis | VectorAxis, ...], x: list[float]) -> dict[st
     for axis in axes:
         part = x[begin : begin + axis.size]
         begin += axis.size
-        found[axis.name] = axis.values(part) if isinstance(axis, VectorAxis) else axis.number(*part)
+        vector = isinstance(axis, VectorAxis)
+        found[axis.name] = axis.values(part) if vector else axis.number(*part)
     return found
 
 
@@ -351,7 +352,10 @@ def _mapped(axis, n_features, names, where) -> VectorAxis:
 def _columns(given, n_features, names, where) -> np.ndarray:
     """Return the numbers of the columns that are given by number, name, slice or mask."""
     if isinstance(given, slice):
-        return np.arange(n_features)[given]
+        try:
+            return np.arange(n_features)[given]
+        except TypeError:
+            raise UnfitVector(f"{where} has {given}, a slice must be of numbers.") from None
     many = np.atleast_1d(np.asarray(given, dtype=object if isinstance(given, str) else None))
     if many.dtype == bool and many.shape == (n_features,):
         return np.flatnonzero(many)
