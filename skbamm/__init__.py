@@ -1,6 +1,6 @@
 """Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
 
-from skbamm.display import LabelIssuesDisplay
+from skbamm.display import LabelIssuesDisplay, PenaltyBarDisplay, PenaltyPathDisplay
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
@@ -16,6 +16,8 @@ __all__ = [
     "FeaturePenalty",
     "Interval",
     "LabelIssuesDisplay",
+    "PenaltyBarDisplay",
+    "PenaltyPathDisplay",
     "PerFeature",
     "PerGroup",
     "SampleWeights",
