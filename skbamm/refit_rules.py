@@ -150,11 +150,16 @@ def _strongest(results, best, mean, bar, stronger) -> int:
         return best
 
     def strength(i: int) -> tuple[float, float]:
-        # Several parameters that regularise count by their ratios.
-        values = ((sign, float(results["params"][i][name])) for name, sign in signs.items())
-        return sum(sign * (math.log(v) if v > 0 else -math.inf) for sign, v in values), mean[i]
+        # Several parameters that regularise count by their ratios, a vector by its geometric mean.
+        values = ((sign, results["params"][i][name]) for name, sign in signs.items())
+        return sum(sign * _log_mean(value) for sign, value in values), mean[i]
 
     return max((i for i in differ_only_in(results, best, signs) if mean[i] >= bar), key=strength)
+
+
+def _log_mean(value: Any) -> float:
+    values = np.asarray(value, dtype=float)
+    return float(np.log(values).mean()) if (values > 0).all() else -math.inf
 
 
 def _signs(params, stronger) -> dict[str, int]:

@@ -288,7 +288,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             for name in _FIT_ONLY:
                 self.__dict__.pop(name, None)
         self.search_plan_ = space.plan
-        self.history_ = {name: np.asarray(values) for name, values in outcome.history.items()}
+        self.history_ = {name: _joined(values) for name, values in outcome.history.items()}
         self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
         self.device_ = outcome.device
         if found is not None:
@@ -395,6 +395,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()
         search_ctx.call_on_fit_task_end(estimator=self)
+
+
+def _joined(values: list) -> np.ndarray:
+    """Return what iterations had; of objects where one search had a number, another a vector."""
+    if len({np.shape(value) for value in values}) < 2:
+        return np.asarray(values)
+    joined = np.empty(len(values), dtype=object)
+    joined[:] = values
+    return joined
 
 
 def _as_indices(rows):
