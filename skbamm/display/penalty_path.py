@@ -13,6 +13,7 @@ from skbamm.display.penalty_values import (
     log_axis,
     number,
     one_for_all,
+    path_of,
 )
 from skbamm.display.words import shortened
 
@@ -143,8 +144,12 @@ class PenaltyPathDisplay:
                 for name in ("values", "criterion", "score", "spread", "freedom", "chosen")
             }
         else:
-            history = search.history_
-            path = {"values": history[vector.parameter], "criterion": history["criterion"]}
+            values = path_of(search, vector.parameter, len(vector.names))
+            criterion = search.history_["criterion"]
+            # Other searches may have had one value.
+            path = {"values": values}
+            if len(values) == len(criterion):
+                path["criterion"] = criterion
         display = cls(
             names=vector.names, parameter=vector.short, best=vector.best, dropped=vector.dropped,
             inverse=vector.inverse, **path,

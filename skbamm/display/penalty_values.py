@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.exceptions import NotFittedError
 
 from skbamm.space import read_grid
 
@@ -50,7 +50,8 @@ class FoundVector:
         ValueError
             If it searched no vector.
         """
-        check_is_fitted(search, "cv_results_")
+        if not hasattr(search, "cv_results_"):
+            raise NotFittedError(f"search must be fitted, this {type(search).__name__} is not.")
         found = getattr(search, "shrinkage_", None)
         if found is None:
             raise ValueError(
@@ -71,6 +72,12 @@ class FoundVector:
     def short(self) -> str:
         """Name of the parameter, without the steps of a pipeline."""
         return self.parameter.rpartition("__")[2]
+
+
+def path_of(search: Any, parameter: str, size: int) -> np.ndarray:
+    """Return the values of the iterations, (n_iter, size); of those that had a vector."""
+    path = list(search.history_.get(parameter, []))
+    return np.array([at for at in path if np.shape(at) == (size,)], dtype=float).reshape(-1, size)
 
 
 def one_for_all(values: np.ndarray | None) -> bool:
@@ -119,8 +126,8 @@ def _inverse(search: Any, parameter: str) -> bool:
 
 def _single(search: Any, found: dict[str, Any]) -> float | None:
     """Return the one value for all that the search of the vector began at."""
-    path = np.asarray(search.history_.get(found["parameter"], []))
-    if path.ndim == 2:  # it begins with the search of that value
+    path = path_of(search, found["parameter"], len(found["names"]))
+    if len(path):  # it begins with the search of that value
         apart = np.flatnonzero(np.ptp(np.log(path), axis=1) > 1e-9)
         return float(path[apart[0] - 1 if len(apart) and apart[0] else -1, 0])
     return float(found["values"][0, 0]) if "values" in found else None
