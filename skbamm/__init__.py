@@ -1,7 +1,7 @@
 """Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
 
 from skbamm.class_penalty import ClassPenalty
-from skbamm.display import LabelIssuesDisplay
+from skbamm.display import LabelIssuesDisplay, PenaltyBarDisplay, PenaltyPathDisplay
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
@@ -18,6 +18,8 @@ __all__ = [
     "FeaturePenalty",
     "Interval",
     "LabelIssuesDisplay",
+    "PenaltyBarDisplay",
+    "PenaltyPathDisplay",
     "PerClass",
     "PerFeature",
     "PerGroup",

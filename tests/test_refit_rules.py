@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm import BAMMSearchCV, most_regularised, one_standard_error
+from skbamm import BAMMSearchCV, PerGroup, most_regularised, one_standard_error
 from skbamm.refit_rules import rule_of, standard_error
 
 X, Y = load_diabetes(return_X_y=True)
@@ -155,3 +155,19 @@ def test_values_that_are_no_numbers_have_no_range():
     )
     assert ours.best_index_ == own.best_index_
     assert ours.best_params_range_ == {}
+
+
+def test_a_vector_counts_by_its_geometric_mean():
+    scores = [[0.5, 0.5]] * 3
+    vectors = [np.array([1.0, 4.0]), np.array([1.0, 9.0]), np.array([2.0, 2.0])]
+    assert most_regularised(table(scores, alpha=vectors)) == 1
+    assert most_regularised(table(scores, C=vectors)) == 0  # of equal ones the first
+    assert most_regularised(table(scores, alpha=[*vectors[:2], 3.5])) == 2
+
+
+def test_a_search_of_a_vector_beside_one_value():
+    grids = [{"alpha": (1e-1, 1e3)}, {"alpha": PerGroup(1e-1, 1e3, [0] * 4 + [1] * 6)}]
+    search = BAMMSearchCV(Ridge(), grids, refit=one_standard_error, cv=CV).fit(X, Y)
+    shapes = {np.shape(value) for value in search.history_["alpha"]}
+    assert shapes == {(), (2,)}
+    assert len(search.history_["alpha"]) == len(search.history_["seconds"])

@@ -1,5 +1,7 @@
-"""The rows whose labels a search doubts most, as pictures or as a table."""
+"""What a search found, as pictures or as a table."""
 
 from skbamm.display.label_issues import LabelIssuesDisplay
+from skbamm.display.penalty_bars import PenaltyBarDisplay
+from skbamm.display.penalty_path import PenaltyPathDisplay
 
-__all__ = ["LabelIssuesDisplay"]
+__all__ = ["LabelIssuesDisplay", "PenaltyBarDisplay", "PenaltyPathDisplay"]
