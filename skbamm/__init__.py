@@ -1,21 +1,24 @@
 """Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
 
+from skbamm.class_penalty import ClassPenalty
 from skbamm.display import LabelIssuesDisplay
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV, EdgeWarning
-from skbamm.space import Interval, PerFeature, PerGroup
+from skbamm.space import Interval, PerClass, PerFeature, PerGroup
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BAMMSearchCV",
+    "ClassPenalty",
     "EdgeWarning",
     "FeaturePenalty",
     "Interval",
     "LabelIssuesDisplay",
+    "PerClass",
     "PerFeature",
     "PerGroup",
     "SampleWeights",

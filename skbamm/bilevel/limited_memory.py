@@ -47,7 +47,6 @@ class LimitedMemoryStep:
         memory: int = 10,
     ):
         self.bounds, self.first, self.longest, self.memory = bounds, first, longest, memory
-        self.moves = 0  # points that were judged
         self._paths: dict[int, _Path] = {}
 
     def step(self, x, upper, grad, trusted):
@@ -68,7 +67,6 @@ class LimitedMemoryStep:
             path.best = None
 
     def _next(self, path: _Path, x: Tensor, value: float, slope: Tensor) -> Tensor:
-        self.moves += 1
         if path.best is not None and not torch.equal(path.best[0], x):
             self._learn(path, x, value, slope)
         if path.best is None or value <= path.best[1] + _EVEN * abs(path.best[1]):

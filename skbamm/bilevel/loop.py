@@ -36,6 +36,7 @@ from skbamm.bilevel.schedules import Schedule, adaptive
 _TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 _DOUBT, _DOUBT_KINKS = 0.02, 1e-4  # share of F that may be the lag's doing for x to move
 _FOLLOW = 0.05  # relative error of y and v with which x may move in any case
+_NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
@@ -159,6 +160,9 @@ class _Run:
         """Take one step of y, v and x; return why to stop, or None."""
         self.nit = k + 1
         problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
+        if self.curvature is not None and hasattr(problem, "closed_form"):
+            known = problem.closed_form(self.x, self.curvature, mu)
+            self.y, self.v = known or (self.y, self.v)
         d = problem.directions(self.x, self.y, self.v, mu)
         if isinstance(schedule.y_step, LookBack) and mu == 0:
             nearer = schedule.y_step.nearer(problem, self.x, self.y, d.grad_y, self.moved)
@@ -177,16 +181,20 @@ class _Run:
         shares, noise = self._hypergradient(d, y, v, mu)
         # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
         # it is from F at the y we have tells how much of F is still the lag's doing.
-        lagged = torch.where(error <= _FOLLOW, d.upper_lag.double(), 0.0)
-        upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         grad = shares.sum(1)
+        follows = error.amax(1) <= _FOLLOW
+        if schedule.waits and problem.second_order:
+            # Near the arithmetic's end errors no longer fall beside what they were.
+            follows |= (error.amax(1) <= _NEAR) & (noise <= _PRECISE * grad.abs().sum(1))
+        lagged = torch.where(follows[:, None] | (error <= _FOLLOW), d.upper_lag.double(), 0.0)
+        upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         finite = torch.isfinite(upper) & torch.isfinite(grad).all(1)
         scale = upper.abs().clamp(problem.upper_floor, 1.0)
         grad, noise = grad / scale[:, None], noise / scale
         close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
         most = _DOUBT_KINKS if getattr(schedule.x_step, "kinks", False) else _DOUBT
         sure = doubt <= most * upper.abs().clamp_min(self.tol * problem.upper_floor)
-        trusted = finite & close & (error.amax(1) <= _FOLLOW) & sure
+        trusted = finite & close & follows & sure
         kkt = self._kkt(d, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol
         # to say little about x, which then goes on while its hypergradient stands out.

@@ -91,7 +91,20 @@ class LeastSquaresProblem(Penalty):
             scale = self.criterion.output_scale
             scale = 1.0 if scale is None else scale[:, :, None, None]
             gram = gram + mu * scale * self.validation.gram[:, None]
-        return GramMetric(self, gram.expand(len(x), *gram.shape), x, mu)
+        m = max(gram.shape[1], self.strength(x[:1, None]).shape[2])  # penalties by output
+        return GramMetric(self, gram.expand(len(x), len(gram), m, *gram.shape[2:]), x, mu)
+
+    def closed_form(self, x: Tensor, curvature, mu: float) -> tuple[Tensor, Tensor] | None:
+        """Return the solution and its multiplier, which the Hessian gives at once, if it does."""
+        if mu or self.absolute is not None:
+            return None
+        S, m = len(x), self.y_shape[2]
+        (y,) = curvature.solve(self.train.cross.expand(1, S, *self.train.cross.shape))
+        scale = self.criterion.output_scale
+        scale = 1.0 if scale is None else scale[None, :, :, None]
+        pull = scale * (_times(y, self.validation.gram) - self.validation.cross)
+        (v,) = curvature.solve(pull[None])
+        return y, v
 
     def select(self, starts: list[int]) -> LeastSquaresProblem:
         """Return the problem of fewer starts."""

@@ -85,13 +85,17 @@ class OneVsRestTwin(MetaTwin):
         one = replace(task, classes=np.array([0, 1]), target=task.target.reshape(1, -1)[:, 0])
         intercepts = np.broadcast_to(intercept, len(coef))
         estimator.estimators_ = []
-        for w, b in zip(coef, intercepts, strict=True):
-            model = clone(estimator.estimator)
+        for k, (w, b) in enumerate(zip(coef, intercepts, strict=True)):
+            model = self.binary_model(estimator, k)
             self.inner.export(model, one, w[None].copy(), np.array([b]))
             estimator.estimators_.append(model)
         estimator.classes_ = task.classes
         binarizer = LabelBinarizer(sparse_output=True)
         estimator.label_binarizer_ = binarizer.fit(task.classes)
+
+    def binary_model(self, estimator, k):
+        """Return the estimator of class k, which is not fitted yet."""
+        return clone(estimator.estimator)
 
     def remember(self, estimator, features, transformers):
         """See ``Twin.remember``."""

@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.calibration import CalibratedClassifierCV
 
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
+from skbamm.models.class_penalty import ClassPenaltyTwin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
 from skbamm.models.feature_maps import FEATURE_MAPS
 from skbamm.models.feature_penalty import FeaturePenaltyTwin
@@ -65,7 +66,10 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
 _META: dict[type, Twin] = {
     twin.estimator_type: twin
     for twin in (
-        FeaturePenaltyTwin(find_twin), OneVsRestTwin(find_twin), TransformedTargetTwin(find_twin)
+        ClassPenaltyTwin(find_twin),
+        FeaturePenaltyTwin(find_twin),
+        OneVsRestTwin(find_twin),
+        TransformedTargetTwin(find_twin),
     )
 }
 
@@ -84,10 +88,10 @@ def supported() -> str:
     for kind, twin in _TWINS.items():
         names = ", ".join(one.name for one in _searched(twin))
         named.append(f"{kind.__name__} ({names})")
-    around = " and ".join(kind.__name__ for kind in _META)
+    around = ", ".join(kind.__name__ for kind in _META)
     maps = " and ".join(kind.__name__ for kind in FEATURE_MAPS)
     return (
-        f"{', '.join(named)}, {around} around such a model, and gamma of {maps} before a linear one"
+        f"{', '.join(named)}, one of {around} around such a model, and gamma of {maps} before a linear one"
     )
 
 

@@ -84,8 +84,8 @@ class Penalties:
             searched, ratio = self._values(axes, x)
             value = getattr(self._parts(searched), part)
             value = torch.as_tensor(value, dtype=torch.float64, device=self.device)
-            if value.ndim == 0:
-                value = value.expand(*x.shape[:-1], 1, 1)
+            if value.ndim < x.ndim + 1:  # it does not depend on x
+                value = value.expand(*x.shape[:-1], *(value.shape or (1, 1)))
             if ratio is not None:
                 ratio = self._pad(ratio, rows)[..., None, :]
                 value = value * (ratio**2 if squared else ratio)

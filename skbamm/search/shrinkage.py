@@ -67,6 +67,7 @@ class Charge:
         total = self.spread * ((x - x.mean(-1, keepdim=True)) ** 2).sum(-1)
         if self.freedom:
             penalty = self.problem.strength(x[:, None]) / self.problem.divisor
+            penalty = penalty[..., : self.problem.rows.n_features]
             penalty = entry_means(penalty, self.columns, self.size)
             left = self.curvature / (self.curvature + penalty)
             total = total + self.freedom * (self.size.sqrt() * left).sum(-1)

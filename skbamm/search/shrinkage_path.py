@@ -21,6 +21,7 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
 from skbamm.bilevel.limited_memory import LimitedMemoryStep
+from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.models import NotApplicable
 from skbamm.search.joint import JointSolver
 from skbamm.search.screening import Beginning
@@ -43,6 +44,7 @@ _OUTER = 5  # outer splits at most
 _INNER = 5  # parts of the training rows where a split leaves none of the others
 _WITHIN = 0.5  # standard errors of the best score that a stronger shrinkage may be behind
 _ITERATIONS = 4  # for each move of x, at most
+_FEW = 64  # entries up to which the curvature of F is a matrix
 _TOL = 1e-6  # decrement of the models that are scored
 
 
@@ -109,6 +111,21 @@ class Shrinkage:
         self.chosen = int(np.flatnonzero(behind.mean(1) <= _WITHIN * error)[0])
 
 
+class _Counted:
+    """A rule for the x-step that counts the points it was asked from."""
+
+    def __init__(self, rule: Any):
+        self._rule, self.moves = rule, 0
+
+    def __getattr__(self, name):
+        return getattr(self._rule, name)
+
+    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
+        """See ``UpperStep.step``."""
+        self.moves += bool(trusted.any())
+        return self._rule.step(x, upper, grad, trusted)
+
+
 class Part:
     """Some splits, and where the path on them has come to.
 
@@ -136,15 +153,19 @@ class Part:
     def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left: float):
         """Take steps of x; ``charge`` is what is added to F."""
         problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
-        step = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
+        step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
+        if charge is None and self.axis.size <= _FEW:  # to be found to the last digit
+            jumps = self.problem.absolute is not None or self.problem.hessian_jumps
+            step = TrustRegionStep(kinks=jumps)
+        made = _Counted(step)
         result = solve(
             problem, self.x, y0=self.y, v0=self.v,
-            schedule=adaptive(self.axis.size, x_step=step),
+            schedule=adaptive(self.axis.size, x_step=made),
             max_iter=max_iter, tol=tol, finish=0,
             max_time=None if left == math.inf else max(left, 0.0),
-            callback=lambda *_: step.moves > moves,
+            callback=lambda *_: made.moves > moves,
         )  # fmt: skip
-        if result.status is Status.INTERRUPTED and step.moves > moves:
+        if result.status is Status.INTERRUPTED and made.moves > moves:
             result.status = Status.MAX_ITER
         if result.status is not Status.DIVERGED:
             self.x, self.y, self.v = result.x[None], result.y[None], result.v[None]
@@ -210,7 +231,7 @@ class PathSearch:
 
     def without_shrinkage(self, max_iter: int) -> None:
         """Find the least F."""
-        result = self._move(self.full, None, max_iter, max_iter)
+        result = self._move(self.full, None, max_iter, _ITERATIONS * max_iter)
         self.status = result.status
 
     def follow(self) -> Shrinkage:
@@ -302,9 +323,9 @@ class PathSearch:
             return None
         rows = len(np.unique(np.concatenate([test for _, test in inner])))
         start = found.x.double().expand(axis.size).clone()
-        own = known_axis(axis, self.X, joint.folds, joint.used)
+        own = known_axis(axis, self.X, joint.folds, joint.used, joint.task)
         part = Part(joint, own, criterion, found, start, rows)
-        seen = known_axis(axis, self.X, check.folds, check.used)
+        seen = known_axis(axis, self.X, check.folds, check.used, check.task)
         return part, Check(check, seen, check.criterion(self.choice))
 
     def _add(self, path: Shrinkage, spread: float, freedom: float, pairs: list) -> None:

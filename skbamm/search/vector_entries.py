@@ -11,7 +11,9 @@ from skbamm.blocks import transformer_blocks
 from skbamm.space import UnfitVector, VectorAxis, group_columns
 
 
-def known_axis(axis: VectorAxis, X: Any, folds: list | None, used: list[int]) -> VectorAxis:
+def known_axis(
+    axis: VectorAxis, X: Any, folds: list | None, used: list[int], task: Any = None
+) -> VectorAxis:
     """Return the axis with its entries.
 
     Parameters
@@ -23,6 +25,8 @@ def known_axis(axis: VectorAxis, X: Any, folds: list | None, used: list[int]) ->
         What the transformers made of it; None if there are none.
     used : list of int
         The folds that are used.
+    task : Task
+        Of entries that are classes.
 
     Raises
     ------
@@ -30,6 +34,13 @@ def known_axis(axis: VectorAxis, X: Any, folds: list | None, used: list[int]) ->
         If the features do not fit the groups, or if they differ between the folds and the groups
         are not those of transformers.
     """
+    if axis.by_output:
+        if task.loss.n_outputs < len(task.classes):
+            raise UnfitVector(
+                f"Parameter {axis.name!r} cannot have a value for each class: there are "
+                f"{len(task.classes)} classes, and so there is one model."
+            )
+        return axis.known(task.classes, None)
     if folds is None:
         return group_columns(axis, int(np.shape(X)[1]), getattr(X, "columns", None))
     seen = [folds[k] for k in used]

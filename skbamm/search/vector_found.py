@@ -15,7 +15,8 @@ def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
     for combination in space.combinations:
         for axis in combination.axes:
-            if isinstance(axis, VectorAxis) and combination.target.pipeline is None:
+            features = isinstance(axis, VectorAxis) and not axis.by_output
+            if features and combination.target.pipeline is None:
                 if np.ndim(X) == 2 or hasattr(X, "shape"):
                     known_axis(axis, X, None, [])
 

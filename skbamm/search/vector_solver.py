@@ -41,7 +41,9 @@ class VectorSolver:
         self.twin, self.task, self.used = joint.twin, joint.task, joint.used
         self.folds, self.device, self.dtype = joint.folds, joint.device, joint.dtype
         self.axes = tuple(
-            known_axis(axis, X, joint.folds, joint.used) if isinstance(axis, VectorAxis) else axis
+            known_axis(axis, X, joint.folds, joint.used, joint.task)
+            if isinstance(axis, VectorAxis)
+            else axis
             for axis in axes
         )
         self.shrinkage: Shrinkage | None = None

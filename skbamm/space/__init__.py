@@ -4,6 +4,7 @@ from skbamm.space.grid import Combination, Space, Target, read_grid
 from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, Interval
 from skbamm.space.vectors import (
+    PerClass,
     PerFeature,
     PerGroup,
     UnfitVector,
@@ -17,6 +18,7 @@ __all__ = [
     "Combination",
     "Holder",
     "Interval",
+    "PerClass",
     "PerFeature",
     "PerGroup",
     "Space",

@@ -6,11 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
+from sklearn.linear_model import RidgeClassifier, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
 from skbamm.blocks import parallel_step
+from skbamm.class_penalty import ClassPenalty
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.space.vectors import UnfitVector, VectorAxis
+
+_ONE_VS_REST = (LinearSVC, RidgeClassifier, SGDClassifier)
 
 
 @dataclass(frozen=True)
@@ -43,36 +50,66 @@ class Holder:
         Without values, one that can have some.
         """
         factor: Any = None
+        by_class = self.axis.by_output
+        if by_class and isinstance(_part(estimator, self.prefix), RidgeClassifier):
+            return estimator if values is None else estimator.set_params(**{self.axis.name: values})
         if values is not None:
             mean = float(np.exp(np.log(values).mean()))
             ratio = mean / values if self.inverse else values / mean
             _part(estimator, self.prefix).set_params(**{self.axis.parameter: mean})
-            if self.axis.of_transformers:
+            if by_class:
+                factor = ratio
+            elif self.axis.of_transformers:
                 factor = dict(zip(self.axis.names, ratio.tolist(), strict=True))
             else:
                 assert self.axis.columns is not None
                 factor = ratio[self.axis.columns[0]]
         place = self.prefix
         if self.axis.of_transformers:
-            place = place.removesuffix("__").rpartition("__")[0]
-            place = f"{place}__" if place else ""
-        around = FeaturePenalty(_part(estimator, place), penalty_factor=factor)
+            place = _above(place)
+        kind: Any = ClassPenalty if by_class else FeaturePenalty
+        around = kind(_part(estimator, place), penalty_factor=factor)
+        if by_class and place and type(_part(estimator, _above(place))) is OneVsRestClassifier:
+            place = _above(place)
         if not place:
             return around
         return estimator.set_params(**{place.removesuffix("__"): around})
 
     def check(self, estimator: Any) -> None:
-        """Raise ValueError if groups are to be those of transformers that are not there."""
+        """Raise UnfitVector if the estimator has no such groups, or classes."""
+        if self.axis.by_output:
+            self._check_classes(estimator)
         if not self.axis.of_transformers:
             return
-        parts = self.prefix.removesuffix("__").rpartition("__")[0]
-        pipeline = _part(estimator, f"{parts}__" if parts else "")
+        pipeline = _part(estimator, _above(self.prefix))
         if not isinstance(pipeline, Pipeline) or parallel_step(pipeline[:-1]) is None:
             raise UnfitVector(
                 f"groups='transformers' for parameter {self.axis.name!r} needs a pipeline in which "
                 "a ColumnTransformer or FeatureUnion stands before the model, followed by no step "
                 f"that changes the columns, got {pipeline!r}."
             )
+
+    def _check_classes(self, estimator: Any) -> None:
+        model, around = _part(estimator, self.prefix), None
+        if self.prefix:
+            around = type(_part(estimator, _above(self.prefix)))
+        if around is OneVsRestClassifier or isinstance(model, _ONE_VS_REST):
+            return
+        name = type(model).__name__
+        if not is_classifier(model):
+            why = f"{name} is no classifier"
+        else:
+            why = (
+                f"{name} is multinomial, its classes share one penalty; "
+                f"OneVsRestClassifier({name}()) has one model a class"
+            )
+        raise UnfitVector(f"Parameter {self.axis.name!r} cannot have a value for each class: {why}.")
+
+
+def _above(prefix: str) -> str:
+    """Return the prefix of what is around the estimator at a prefix."""
+    parts = prefix.removesuffix("__").rpartition("__")[0]
+    return f"{parts}__" if parts else ""
 
 
 def _part(estimator: Any, prefix: str) -> Any:

@@ -121,6 +121,42 @@ class PerGroup(Vector):
         self.groups = groups
 
 
+class PerClass(Vector):
+    """A penalty of its own for each class of a model that has one against the rest for each.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval for each value, in the units of the estimator's parameter; positive.
+        The order of values is that of ``classes_``.
+    shrinkage : bool, default=True
+        Whether the values are drawn together, as :class:`PerFeature` tells.
+
+    Raises
+    ------
+    ValueError
+        By the search's ``fit``, if the ends are not positive, finite and in order; if there are
+        fewer than three classes; or if the model is no RidgeClassifier, LinearSVC, SGDClassifier
+        or OneVsRestClassifier. A multinomial model has no penalties of its own for the classes.
+
+    See Also
+    --------
+    ClassPenalty : what takes the place of all these but RidgeClassifier, which knows a vector.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import RidgeClassifier
+    >>> from skbamm import BAMMSearchCV, PerClass
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = BAMMSearchCV(RidgeClassifier(), {"alpha": PerClass(1e-3, 1e3)}).fit(X, y)
+    >>> search.best_params_["alpha"].shape
+    (3,)
+    """
+
+    kind = "class"
+
+
 @dataclass(frozen=True, eq=False)
 class VectorAxis:
     """A vector that was checked, with its map to and from the solver's x: the logarithms.

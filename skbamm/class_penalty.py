@@ -1,0 +1,121 @@
+"""A penalty of its own for each class, around classifiers that know only one for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.preprocessing import LabelBinarizer
+
+
+class ClassPenalty(OneVsRestClassifier):
+    """Fit a model for each class against the rest, each with a penalty of its own.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A linear classifier whose penalty ``BAMMSearchCV`` can search: its ``alpha`` is
+        multiplied by the factors, or its ``C`` divided by them.
+    penalty_factor : array-like of shape (n_classes,), default=None
+        Positive factors, in the order of the sorted labels. None stands for ones.
+    n_jobs : int, default=None
+        Processes that fit classes.
+    verbose : int, default=0
+        As for :class:`sklearn.multiclass.OneVsRestClassifier`.
+
+    Attributes
+    ----------
+    estimators_ : list of estimator
+        One a class.
+    classes_ : ndarray of shape (n_classes,)
+    label_binarizer_ : LabelBinarizer
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has names that are all strings.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbamm import ClassPenalty
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ClassPenalty(LogisticRegression(C=1.0), penalty_factor=[0.1, 1, 10]).fit(X, y)
+    >>> [one.C for one in model.estimators_]
+    [10.0, 1.0, 0.1]
+    """
+
+    def __init__(self, estimator, penalty_factor=None, *, n_jobs=None, verbose=0):
+        super().__init__(estimator, n_jobs=n_jobs, verbose=verbose)
+        self.penalty_factor = penalty_factor
+
+    def fit(self, X, y):
+        """Fit the models.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of three classes or more; of two there is one model, and one factor.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the estimator's penalty is not known, or if there is not one positive factor for
+            each model.
+        """
+        self._validate_params()
+        if self.penalty_factor is None:
+            return super().fit(X, y)
+        name, inverse = penalty_parameter(self.estimator)
+        self.label_binarizer_ = LabelBinarizer(sparse_output=True)
+        columns = self.label_binarizer_.fit_transform(y).tocsc()
+        self.classes_ = self.label_binarizer_.classes_
+        factor = np.asarray(self.penalty_factor, dtype=float)
+        if factor.shape != (columns.shape[1],):
+            raise ValueError(
+                f"penalty_factor must have one entry for each of the {columns.shape[1]} models, "
+                f"got shape {factor.shape}."
+            )
+        if not (np.isfinite(factor) & (factor > 0)).all():
+            raise ValueError(f"penalty_factor must be positive and finite, got {factor}.")
+        value = getattr(self.estimator, name)
+        values = (value / factor if inverse else value * factor).tolist()
+        self.estimators_ = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+            delayed(_fit)(self.estimator, name, one, X, columns[:, [k]].toarray().ravel())
+            for k, one in enumerate(values)
+        )
+        for memory in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimators_[0], memory):
+                setattr(self, memory, getattr(self.estimators_[0], memory))
+        return self
+
+
+def penalty_parameter(estimator: Any) -> tuple[str, bool]:
+    """Return which parameter scales an estimator's penalty, and whether a larger one is weaker.
+
+    Raises
+    ------
+    ValueError
+        If that is not known.
+    """
+    from skbamm.models import find_twin  # which knows this class, too
+
+    twin: Any
+    twin, reason = find_twin(estimator)
+    if twin is None or twin.inside or twin.family != "linear":
+        raise ValueError(
+            f"estimator must be a linear model whose penalty is known: "
+            f"{reason or type(estimator).__name__}."
+        )
+    return twin.hyperparameters[0].name, twin.inverse
+
+
+def _fit(estimator, name, value, X, y):
+    return clone(estimator).set_params(**{name: value}).fit(X, y)
