@@ -31,7 +31,7 @@ from skbamm import BAMMSearchCV, EdgeWarning, PerFeature, PerGroup
 
 CV, SEEDS, FRESH, R2 = 5, 20, 5_000, 0.8
 GROUPS, ACTIVE_GROUPS, ACTIVE_SHARE = 10, 3, 0.1
-LOW, HIGH, VALUES = 1e-3, 1e4, 71  # ends of all intervals, times the rows; ten values a decade
+LOW, HIGH, VALUES = 1e-3, 1e4, 36  # ends of all intervals, times the rows; five values a decade
 L1_RATIOS = (0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1.0)
 NEAR_ORACLE, NEAR_BEST, NEAR_RIDGE = -0.01, -0.01, -0.005
 
@@ -130,8 +130,8 @@ DESIGNS = {
     "blocks_400": Design("blocks", 400, 200, BOTH),
     "sparse_300": Design("sparse", 300, 100, ("features",)),
     "sparse_400": Design("sparse", 400, 200, ("features",)),
-    "noise": Design("noise", 300, 100, BOTH),
-    "dense": Design("dense", 300, 100, BOTH),
+    "noise": Design("noise", 200, 50, BOTH),
+    "dense": Design("dense", 200, 50, BOTH),
 }
 
 
