@@ -17,12 +17,11 @@ Bars: in "blocks" groups are within .01 of the oracle, and above every rival; in
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from accuracy import paired_interval
 from harness import equal_threads, parser, write
+from noise import difference
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNetCV, LassoCV, Ridge, RidgeCV
 from sklearn.metrics import r2_score
@@ -148,47 +147,36 @@ def measure(design: Design, seeds: int, random_state: int) -> dict[str, np.ndarr
     return {name: np.array(scores) for name, scores in found.items()}
 
 
-def gap(ours: np.ndarray, other: np.ndarray) -> dict[str, Any]:
-    """The mean difference and its 95 % interval."""
-    return {"mean": float((ours - other).mean()), "interval": paired_interval(ours - other)}
+def bars(kind: str, ours: str, other: str, better: str) -> dict[str, tuple[str, float]]:
+    """The bars of a difference: what is said of it, and which end or mean must reach what."""
+    above = {"above": ("low", 0.0)}
+    if kind in ("noise", "dense"):
+        return _near(NEAR_RIDGE) if other == "RidgeCV" else {}
+    if ours == "groups":
+        return _near(NEAR_ORACLE) if other == "oracle" else above
+    return (above if other == "RidgeCV" else {}) | (_near(NEAR_BEST) if other == better else {})
 
 
-def at_least(bar: float, difference: dict[str, Any]) -> bool:
-    return difference["mean"] >= bar
-
-
-def above(difference: dict[str, Any]) -> bool:
-    return difference["interval"][0] > 0
+def _near(least: float) -> dict[str, tuple[str, float]]:
+    return {f"mean >= {least}": ("mean", least)}
 
 
 def judge(design: Design, scores: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """The differences of our searches, and the bars that some of them have."""
     better = max(("RidgeCV", "LassoCV"), key=lambda name: scores[name].mean())
-    structure = design.kind in ("blocks", "sparse")
     found = []
     for ours in design.ours:
         for other in design.methods()[len(design.ours) :]:
-            difference = gap(scores[ours], scores[other])
-            tests: list[tuple[str, Callable[[dict], bool]]] = []
-            if not structure and other == "RidgeCV":
-                tests.append((f"mean >= {NEAR_RIDGE}", partial(at_least, NEAR_RIDGE)))
-            elif structure and ours == "groups":
-                near = other == "oracle"
-                tests.append(
-                    (f"mean >= {NEAR_ORACLE}", partial(at_least, NEAR_ORACLE))
-                    if near
-                    else ("above", above)
-                )
-            elif structure:
-                if other == "RidgeCV":
-                    tests.append(("above", above))
-                if other == better:
-                    tests.append((f"mean >= {NEAR_BEST}", partial(at_least, NEAR_BEST)))
-            bars = {text: bool(test(difference)) for text, test in tests}
-            found.append({"ours": ours, "other": other, **difference, "bars": bars})
-            low, high = difference["interval"]
-            said = ", ".join(f"{'meets' if ok else 'MISSES'} {text}" for text, ok in bars.items())
-            print(f"  {ours} - {other}: {difference['mean']:+.4f} [{low:+.4f}, {high:+.4f}] {said}")
+            gap = difference(scores[ours], scores[other])
+            low, high = gap["interval"]
+            has = {"mean": gap["mean"], "low": low}
+            passes = {
+                text: has[what] >= least
+                for text, (what, least) in bars(design.kind, ours, other, better).items()
+            }
+            found.append({"ours": ours, "other": other, **gap, "bars": passes})
+            said = ", ".join(f"{'meets' if ok else 'MISSES'} {text}" for text, ok in passes.items())
+            print(f"  {ours} - {other}: {gap['mean']:+.4f} [{low:+.4f}, {high:+.4f}] {said}")
     return found
 
 
