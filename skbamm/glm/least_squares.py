@@ -98,8 +98,7 @@ class LeastSquaresProblem(Penalty):
         """Return the solution and its multiplier, which the Hessian gives at once, if it does."""
         if mu or self.absolute is not None:
             return None
-        S, m = len(x), self.y_shape[2]
-        (y,) = curvature.solve(self.train.cross.expand(1, S, *self.train.cross.shape))
+        (y,) = curvature.solve(self.train.cross.expand(1, len(x), *self.train.cross.shape))
         scale = self.criterion.output_scale
         scale = 1.0 if scale is None else scale[None, :, :, None]
         pull = scale * (_times(y, self.validation.gram) - self.validation.cross)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from skbamm.class_penalty import ClassPenalty
+from skbamm.class_penalty import ClassPenalty, penalty_parameter
 from skbamm.models.base import Factors
 from skbamm.models.one_vs_rest import OneVsRestTwin
 
@@ -44,6 +44,6 @@ class ClassPenaltyTwin(OneVsRestTwin):
         model = super().binary_model(estimator, k)
         if estimator.penalty_factor is None:
             return model
-        name, factor = self.hyperparameters[0].name, float(estimator.penalty_factor[k])
-        value = getattr(model, name)
-        return model.set_params(**{name: value / factor if self.inverse else value * factor})
+        name, inverse = penalty_parameter(model)
+        value, factor = getattr(model, name), float(estimator.penalty_factor[k])
+        return model.set_params(**{name: value / factor if inverse else value * factor})

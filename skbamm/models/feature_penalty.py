@@ -84,7 +84,9 @@ class FeaturePenaltyTwin(MetaTwin):
             estimator.estimator_ = Pipeline([*before, (estimator.estimator.steps[-1][0], model)])
             if transformers is not None:
                 blocks = transformer_blocks(transformers)
-                features = {n: getattr(transformers, n) for n in _MEMORY if hasattr(transformers, n)}
+                features = {
+                    n: getattr(transformers, n) for n in _MEMORY if hasattr(transformers, n)
+                }
         vars(estimator).update(features)
         given = estimator.penalty_factor
         if blocks or not isinstance(given, Mapping):

@@ -91,7 +91,8 @@ def supported() -> str:
     around = ", ".join(kind.__name__ for kind in _META)
     maps = " and ".join(kind.__name__ for kind in FEATURE_MAPS)
     return (
-        f"{', '.join(named)}, one of {around} around such a model, and gamma of {maps} before a linear one"
+        f"{', '.join(named)}, one of {around} around such a model, and gamma of {maps} before a "
+        "linear one"
     )
 
 

@@ -179,9 +179,7 @@ class SearchRun:
                     f"The values of {name!r} were not searched apart, one serves all: "
                     f"{self._reason}."
                 )
-            return [
-                (named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)
-            ]
+            return [(named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)]
         known = self._axes.get(id(combination), axes)
         return [(named_values(known, x), stage) for x, stage in found]
 
@@ -218,8 +216,8 @@ class SearchRun:
         if combination.holder:
             self._take_vector(combination, joint, criterion, [x for x, _ in found])
         near, around = [x for x, _ in found], []
-        if rule_of(self.refit)[0] is one_standard_error:
-            around = [] if combination.holder else profile(axes, found[0][0])
+        if rule_of(self.refit)[0] is one_standard_error and not combination.holder:
+            around = profile(combination.all_axes, found[0][0])
             found += [(x, "profile") for x in around]
         if not _few_rows(joint, joint.twin.own_scores_below):
             solutions = joint.polish(axes, near, result.y)
@@ -236,6 +234,7 @@ class SearchRun:
     def solver(self, combination: Combination) -> Any:
         """Return the solver of a combination, or raise NotApplicable."""
         target, params = combination.target, combination.params
+        joint: Any
         if combination.holder is not None:
             joint = self.maker.make_vector(target, params, combination.axes)
         elif combination.line_axis is not None:
@@ -266,7 +265,7 @@ class SearchRun:
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None
         for s, key in enumerate(keys):
-            self._solvers[key] = joint
+            self._solvers[key] = joint.of_row(s) if isinstance(joint, VectorSolver) else joint
             for k, fold in enumerate(joint.used):
                 solution = joint.solution(solutions, s, k, features)
                 solution.adopt &= self.adoptable
@@ -275,7 +274,7 @@ class SearchRun:
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions = self.bank.solutions(key)
         last = last_step(estimator)
-        model = solutions[0].twin.model(last) if solutions else None
+        model: Any = solutions[0].twin.model(last) if solutions else None
         if not solutions or not may_begin_at_solution(solutions[0].twin, model):
             own_fit(estimator, X, y, fit_params)
             return
@@ -285,7 +284,7 @@ class SearchRun:
             return
         begin, coef, intercept = solutions[0], np.mean(coefs, 0), np.mean(intercepts, 0)
         joint = self._solvers[key]
-        if isinstance(joint, JointSolver | VectorSolver) and joint.folds is None:
+        if isinstance(joint, JointSolver) and joint.folds is None:
             tol, dtype = model.tol, coef.dtype
             full = coef.astype(float)
             if joint.task.fit_intercept:

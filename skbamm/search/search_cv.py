@@ -16,10 +16,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples
 
 from skbamm.criteria import NAMES as CRITERIA
-from skbamm.refit_rules import differ_only_in, rule_of, standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.bank import Bank
-from skbamm.search.edges import warn_at_edges
+from skbamm.search.certainty import say_how_sure
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
 from skbamm.search.vector_found import (
@@ -65,8 +64,9 @@ class BAMMSearchCV(BaseSearchCV):
         - a tuple of two numbers, on a parameter that is differentiable, or an
           :class:`skbamm.Interval`: the interval between them;
         - a frozen continuous scipy distribution of finite support: its support;
-        - of what scales the penalty of a linear model (``alpha``, ``C``), :class:`skbamm.PerFeature`
-          or :class:`skbamm.PerGroup`: a value for each feature, or group of features.
+        - of what scales the penalty of a linear model (``alpha``, ``C``),
+          :class:`skbamm.PerFeature`, :class:`skbamm.PerGroup` or :class:`skbamm.PerClass`: a value
+          for each feature, group of features or class; the last also of ``class_weight``.
 
         Lists beside an interval: the interval is searched for each combination of the lists.
     sample_weights : SampleWeights, default=None
@@ -139,10 +139,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
         "low", "high", "scale" and "reason" (why it is enumerated).
     shrinkage_ : dict
-        Of a vector: "parameter", "names" of its entries and, one entry for each amount of shrinkage
-        that was tried, from one value for all to hardly any, "spread" and "freedom" (the factors
-        of the two terms that are added, see :doc:`/many_penalties`), "values" (n_points, n_entries),
-        "criterion" of the splits, "score": the criterion on rows that had no part in finding the
+        Of a vector: "parameter", "names" of its entries and, one entry for each amount of
+        shrinkage that was tried, from one value for all to hardly any, "spread" and "freedom" (the
+        factors of the two terms that are added, see :doc:`/many_penalties`), "values" (n_points,
+        n_entries), "criterion" of the splits, "score": the criterion on rows that had no part in finding the
         values, (n_points, n_outer), and "chosen", the number of the point that was taken.
     dropped_ : list of str
         Names of the entries of a vector whose penalty is at the strong end of its interval: the
@@ -299,41 +299,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if found is not None:
             found.publish(self)
         publish_vector(self, space, outcome)
-        self._say_how_sure(space)
+        say_how_sure(self, space)
         return self
-
-    def _say_how_sure(self, space):
-        """Publish how well the best score and parameters are known; warn at ends of intervals."""
-        for name in ("best_score_standard_error_", "best_params_range_"):
-            self.__dict__.pop(name, None)  # an earlier fit's
-        rule, metric = rule_of(self.refit)
-        unknown = callable(self.refit) and rule is None
-        if unknown or (self.multimetric_ and not self.refit):
-            return
-        if isinstance(self.refit, str) and self.multimetric_:
-            metric = self.refit
-        results, index = self.cv_results_, self.best_index_
-        mean = results[f"mean_test_{metric}"]
-        if rule is not None:
-            self.best_score_ = mean[index]
-        self.best_score_standard_error_ = standard_error(results, index, metric)
-        self.best_params_range_ = {}
-        stage = np.asarray(results.get("stage", ["grid"] * len(mean)))
-        profile = stage == "profile"  # around rows that are "refined"
-        apart = profile | (stage == "start") & profile.any()
-        top = int(np.where(apart, -np.inf, np.nan_to_num(mean, nan=-np.inf)).argmax())
-        bar = mean[top] - standard_error(results, top, metric)
-        for row in space.plan:
-            name = row["parameter"]
-            tuned = row["role"] == "joint grid" or (row["role"] == "searched" and profile.any())
-            if not tuned or name not in results["params"][top]:
-                continue
-            rows = [i for i in differ_only_in(results, top, [name]) if i == top or mean[i] >= bar]
-            within = [results["params"][i][name] for i in rows]
-            if all(isinstance(value, Real) for value in within):  # not one value a target, nor None
-                self.best_params_range_[name] = float(min(within)), float(max(within))
-        if not callable(self.refit):
-            warn_at_edges(space, self.best_params_)
 
     def _get_routed_params_for_fit(self, params):
         self._routed = super()._get_routed_params_for_fit(params)

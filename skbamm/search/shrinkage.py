@@ -29,7 +29,16 @@ from skbamm.space import VectorAxis
 
 # From strong to weak, and then ever more of a price: beginning with the price would drop features
 # whose hypergradient then vanishes for good.
-PATH = ((3.0, 0.0), (1.0, 0.0), (0.3, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 1.0), (0.1, 2.0), (0.1, 4.0))
+PATH = (
+    (3.0, 0.0),
+    (1.0, 0.0),
+    (0.3, 0.0),
+    (0.1, 0.0),
+    (0.1, 0.5),
+    (0.1, 1.0),
+    (0.1, 2.0),
+    (0.1, 4.0),
+)
 SHORT_PATH = ((1.0, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 2.0))
 SHORTEST_PATH = ((1.0, 0.0), (0.1, 0.5), (0.1, 2.0))
 

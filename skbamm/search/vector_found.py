@@ -16,10 +16,11 @@ def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
     for combination in space.combinations:
         for axis in combination.axes:
-            features = isinstance(axis, VectorAxis) and axis.kind != "class"
-            if features and combination.target.pipeline is None:
-                if len(np.shape(X)) == 2:  # else the estimator's own fit says what is wrong
-                    known_axis(axis, X, None, [])
+            if not isinstance(axis, VectorAxis) or axis.kind == "class":
+                continue
+            # Of other shapes the estimator's own fit says what is wrong.
+            if combination.target.pipeline is None and len(np.shape(X)) == 2:
+                known_axis(axis, X, None, [])
 
 
 def refuse_weights(space: Space) -> None:

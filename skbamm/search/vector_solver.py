@@ -41,7 +41,7 @@ class VectorSolver:
         joint = self.joint
         self.twin, self.task, self.used = joint.twin, joint.task, joint.used
         self.folds, self.device, self.dtype = joint.folds, joint.device, joint.dtype
-        self.axes = tuple(
+        self.axes: tuple[Any, ...] = tuple(
             known_axis(axis, X, joint.folds, joint.used, joint.task)
             if isinstance(axis, VectorAxis)
             else axis
@@ -69,7 +69,7 @@ class VectorSolver:
         """Search; see ``JointSolver.search``. Where it began is one value for all."""
         began = time.perf_counter()
         joint, axis = self.joint, self.vector
-        scalars = tuple(
+        scalars: tuple[Any, ...] = tuple(
             axis.one() if other is axis else other
             for other in self.axes
             if other is not axis or not axis.weighs_rows
@@ -93,9 +93,7 @@ class VectorSolver:
         rows = len(set().union(*(test.tolist() for _, test in joint.splits)))
         full = Part(joint, axis, chosen, one, start, rows)
         deadline = math.inf if max_time is None else began + max_time
-        search = PathSearch(
-            self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline
-        )
+        search = PathSearch(self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline)
         if axis.shrinkage:
             self.shrinkage = search.follow()
             vector = self.shrinkage.x[self.shrinkage.chosen]
@@ -118,7 +116,7 @@ class VectorSolver:
         if not axis.weighs_rows:
             return self.joint.polish(self.axes, x, y)
         place = self.axes.index(axis)
-        others = tuple(other for other in self.axes if other is not axis)
+        others: tuple[Any, ...] = tuple(other for other in self.axes if other is not axis)
         parts = []
         for point in x:
             weights = axis.values(point[place : place + axis.size])
@@ -130,13 +128,11 @@ class VectorSolver:
 
     def solution(self, solutions, s: int, k: int, features: Any):
         """See ``JointSolver.solution``."""
-        joint = self._polished[s] if self._polished else self.joint
-        return joint.solution(solutions, s, k, features)
+        return self.of_row(s).solution(solutions, s, k, features)
 
-    def all_rows(self, *arguments):
-        """See ``JointSolver.all_rows``."""
-        joint = self._polished[0] if self._polished else self.joint
-        return joint.all_rows(*arguments)
+    def of_row(self, s: int) -> JointSolver:
+        """Return the solver that solved row s of all that was polished."""
+        return self._polished[s] if self._polished else self.joint
 
     def _whole(self, known: dict[str, float], vector: Tensor) -> Tensor:
         """Return x of all axes, given what is known of the others, and the vector."""

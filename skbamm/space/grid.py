@@ -130,12 +130,12 @@ class Combination:
 
     params: dict[str, Any]
     target: Target
-    axes: tuple[Axis | VectorAxis, ...] = ()
+    axes: tuple[Any, ...] = ()
     line_axis: Axis | None = None
     holder: Holder | None = None
 
     @property
-    def all_axes(self) -> tuple[Axis | VectorAxis, ...]:
+    def all_axes(self) -> tuple[Any, ...]:
         """Those of the penalty, after that of the features or the loss."""
         return self.axes if self.line_axis is None else (self.line_axis, *self.axes)
 
@@ -237,7 +237,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
         for axis in axes.values():
             if isinstance(axis, VectorAxis):
                 target, holder = _held(target, axis)
-        yield Combination(params, target, tuple(axes.values()), *(lines or [None]), holder)
+        line = lines[0] if lines else None
+        yield Combination(params, target, tuple(axes.values()), line, holder)
 
 
 def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:

@@ -109,7 +109,9 @@ class Holder:
                 f"{name} is multinomial, its classes share one penalty; "
                 f"OneVsRestClassifier({name}()) has one model a class"
             )
-        raise UnfitVector(f"Parameter {self.axis.name!r} cannot have a value for each class: {why}.")
+        raise UnfitVector(
+            f"Parameter {self.axis.name!r} cannot have a value for each class: {why}."
+        )
 
 
 def _above(prefix: str) -> str:

@@ -14,7 +14,6 @@ from torch import Tensor
 from skbamm.models import Hyperparameter
 from skbamm.space.interval import Axis, Interval, make_axis
 
-
 CLASS_WEIGHT = "class_weight"
 
 
@@ -269,12 +268,15 @@ class VectorAxis:
 
 def named_values(axes: tuple[Axis | VectorAxis, ...], x: list[float]) -> dict[str, Any]:
     """Return the values that x means, by name: numbers, and arrays or dicts of vectors."""
-    found, begin = {}, 0
+    found: dict[str, Any] = {}
+    begin = 0
     for axis in axes:
         part = x[begin : begin + axis.size]
         begin += axis.size
-        vector = isinstance(axis, VectorAxis)
-        found[axis.name] = axis.values(part) if vector else axis.number(*part)
+        if isinstance(axis, VectorAxis):
+            found[axis.name] = axis.values(part)
+        else:
+            found[axis.name] = axis.number(*part)
     return found
 
 
