@@ -39,6 +39,10 @@ class LimitedMemoryStep:
         Steps that are remembered.
     """
 
+    # Change of the hypergradient by a step of y and v, relative to its size, with which it will do:
+    # it is a sum over many entries, and what is left after the step is by far less.
+    precise = 0.03
+
     def __init__(
         self,
         bounds: tuple[Tensor, Tensor] | None = None,

@@ -185,7 +185,8 @@ class _Run:
         follows = error.amax(1) <= _FOLLOW
         if schedule.waits and problem.second_order:
             # Near the arithmetic's end errors no longer fall beside what they were.
-            follows |= (error.amax(1) <= _NEAR) & (noise <= _PRECISE * grad.abs().sum(1))
+            precise = getattr(schedule.x_step, "precise", _PRECISE)
+            follows |= (error.amax(1) <= _NEAR) & (noise <= precise * grad.abs().sum(1))
         lagged = torch.where(follows[:, None] | (error <= _FOLLOW), d.upper_lag.double(), 0.0)
         upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
         finite = torch.isfinite(upper) & torch.isfinite(grad).all(1)

@@ -142,8 +142,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Of a vector: "parameter", "names" of its entries and, one entry for each amount of
         shrinkage that was tried, from one value for all to hardly any, "spread" and "freedom" (the
         factors of the two terms that are added, see :doc:`/many_penalties`), "values" (n_points,
-        n_entries), "criterion" of the splits, "score": the criterion on rows that had no part in finding the
-        values, (n_points, n_outer), and "chosen", the number of the point that was taken.
+        n_entries), "criterion" of the splits, "score": the criterion on rows that had no part in
+        finding the values, (n_points, n_outer), and "chosen", the number of the point taken.
     dropped_ : list of str
         Names of the entries of a vector whose penalty is at the strong end of its interval: the
         features or groups that the model does without.

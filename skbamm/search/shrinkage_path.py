@@ -12,16 +12,13 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
 from sklearn.model_selection import KFold
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
-from skbamm.bilevel.limited_memory import LimitedMemoryStep
-from skbamm.bilevel.trust_region import TrustRegionStep
+from skbamm.bilevel import Status
 from skbamm.models import NotApplicable
 from skbamm.search.joint import JointSolver
 from skbamm.search.screening import Beginning
@@ -30,14 +27,13 @@ from skbamm.search.shrinkage import (
     SHORT_PATH,
     SHORTEST_PATH,
     Charge,
-    ShrunkProblem,
     curvature_of_entries,
     noise_price,
     sizes_of_entries,
 )
 from skbamm.search.vector_entries import known_axis
-from skbamm.space import UnfitVector, VectorAxis
-from skbamm.weights.problem import ClassWeightedProblem
+from skbamm.search.vector_parts import Check, Part, as_set
+from skbamm.space import UnfitVector
 
 # Numbers in X from which the path is short, and has hardly any points.
 _LARGE, _HUGE = 1e6, 3e7
@@ -45,8 +41,6 @@ _OUTER = 5  # outer splits at most
 _INNER = 5  # parts of the training rows where a split leaves none of the others
 _WITHIN = 0.5  # standard errors of the best score that a stronger shrinkage may be behind
 _ITERATIONS = 4  # for each move of x, at most
-_FEW = 64  # entries up to which the curvature of F is a matrix
-_TOL = 1e-6  # decrement of the models that are scored
 
 
 @dataclass(frozen=True)
@@ -60,17 +54,21 @@ class Effort:
         Steps of x at each point: that they are few is part of the shrinkage.
     outer : int
         Outer splits.
+    whole : bool, default=True
+        Whether the path is followed on all splits, too, or the values found without the rows of
+        the outer splits do.
     """
 
     path: tuple[tuple[float, float], ...]
     moves: int
     outer: int
+    whole: bool = True
 
     @classmethod
     def for_size(cls, numbers: int, kinks: bool) -> Effort:
         """Return what X of so many numbers allows; where penalties have kinks there is no price."""
         if numbers > _HUGE:
-            found = cls(SHORTEST_PATH, 6, 1)
+            found = cls(SHORTEST_PATH, 6, 1, whole=False)
         elif numbers > _LARGE:
             found = cls(SHORT_PATH, 8, 2)
         else:
@@ -112,112 +110,6 @@ class Shrinkage:
         self.chosen = int(np.flatnonzero(behind.mean(1) <= _WITHIN * error)[0])
 
 
-class _Counted:
-    """A rule for the x-step that counts the points it was asked from."""
-
-    def __init__(self, rule: Any):
-        self._rule, self.moves = rule, 0
-
-    def __getattr__(self, name):
-        return getattr(self._rule, name)
-
-    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
-        """See ``UpperStep.step``."""
-        self.moves += bool(trusted.any())
-        return self._rule.step(x, upper, grad, trusted)
-
-
-class Part:
-    """Some splits, and where the path on them has come to.
-
-    Parameters
-    ----------
-    joint : JointSolver
-    axis : VectorAxis
-        With the entries of these splits' features.
-    criterion : Criterion
-    found : BilevelResult
-        Of the search of one value for all.
-    x : Tensor of shape (q,)
-        That value.
-    n_rows : int
-        Rows that are tested on.
-    """
-
-    def __init__(self, joint: JointSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
-        self.joint, self.axis, self.n_rows = joint, axis, n_rows
-        self.problem = problem_of(joint, axis, joint.dtype, criterion)
-        self.x = x.to(joint.device)[None]
-        self.y, self.v = found.y[None], found.v[None]
-        self.upper, self.moves = found.fun, 0
-
-    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left):
-        """Take steps of x; ``charge`` is what is added to F."""
-        problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
-        step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
-        if charge is None and self.axis.size <= _FEW:  # to be found to the last digit
-            jumps = self.problem.absolute is not None or self.problem.hessian_jumps
-            step = TrustRegionStep(kinks=jumps)
-        made = _Counted(step)
-        result = solve(
-            problem, self.x, y0=self.y, v0=self.v,
-            schedule=adaptive(self.axis.size, x_step=made),
-            max_iter=max_iter, tol=tol, finish=0,
-            max_time=left,
-            callback=lambda *_: made.moves > moves,
-        )  # fmt: skip
-        if result.status is Status.INTERRUPTED and made.moves > moves:
-            result.status = Status.MAX_ITER
-        if result.status is not Status.DIVERGED:
-            self.x, self.y, self.v = result.x[None], result.y[None], result.v[None]
-        return result
-
-
-@dataclass
-class Check:
-    """Rows that had no part in a path, and models of the others."""
-
-    joint: JointSolver
-    axis: VectorAxis
-    criterion: Any
-
-    def score(self, x: Tensor) -> float:
-        """Return the criterion at x, (1, q)."""
-        upper, _ = evaluate(self.joint, self.axis, self.criterion, x, None)
-        return upper * self.criterion.null
-
-
-def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
-    """Return the problem of one start whose x is the vector."""
-    if not axis.weighs_rows:
-        return joint.problem((axis,), 1, dtype, criterion)
-    rows, penalties = joint.rows(dtype), joint.penalties
-    return ClassWeightedProblem(
-        rows, joint.task.loss, penalties.strength((), rows),
-        torch.as_tensor(joint.task.row_class, device=joint.device),
-        criterion=criterion, bounds=penalties.bounds((axis,)),
-        absolute=penalties.absolute((), rows), mean_loss=joint.twin.mean_loss,
-    )  # fmt: skip
-
-
-def as_set(joint: JointSolver, axis: VectorAxis, criterion) -> BilevelResult:
-    """Return F and the models where no penalty is searched, and all classes weigh the same."""
-    x = torch.zeros(1, axis.size, dtype=torch.float64, device=joint.device)
-    upper, y = evaluate(joint, axis, criterion, x, None)
-    y = y[0].to(joint.dtype)
-    return BilevelResult(
-        torch.empty(0, dtype=torch.float64), y, torch.zeros_like(y), upper, 0, (0.0, 0.0, 0.0),
-        Status.CONVERGED, 1, {"seconds": [], "upper": [], "kkt_residual": [], "x": []},
-    )  # fmt: skip
-
-
-def evaluate(joint: JointSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
-    """Return F at x, (1, q), with exact models, and those."""
-    problem = problem_of(joint, axis, torch.float64, criterion)
-    solved = solve_lower(problem, x, None if y is None else y.double(), tol=_TOL).y
-    return float(problem.directions(x, solved, torch.zeros_like(solved), 0.0).upper.sum()), solved
-
-
 class PathSearch:
     """One search of a vector.
 
@@ -245,6 +137,7 @@ class PathSearch:
         self.tol, self.deadline = tol, deadline
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.status = Status.CONVERGED
+        self._followed = full  # whose history is told
         self._begin, self._one = full.x[0].clone(), full.x[:, :1].clone()
         self._began = time.perf_counter()
 
@@ -278,10 +171,13 @@ class PathSearch:
         pairs = [pair for pair in outer if pair is not None]
         if not pairs:
             raise NotApplicable("no rows can be left out to tell how much shrinkage is right")
-        path = Shrinkage()
-        self._add(path, math.inf, 0.0, pairs)
+        path, parts = Shrinkage(), [part for part, _ in pairs]
+        if effort.whole:
+            parts.insert(0, self.full)
+        self._followed = parts[0]
+        self._add(path, math.inf, 0.0, parts, pairs)
         for spread, freedom in effort.path:
-            for part in (self.full, *(part for part, _ in pairs)):
+            for part in parts:
                 own = replace(
                     charge, unit=charge.unit / part.n_rows, spread=spread, freedom=freedom,
                     problem=part.problem, columns=_columns(part),
@@ -291,7 +187,7 @@ class PathSearch:
                     break
             if self.late:
                 break
-            self._add(path, spread, freedom, pairs)
+            self._add(path, spread, freedom, parts, pairs)
         path.choose()
         return path
 
@@ -299,7 +195,7 @@ class PathSearch:
         result = part.move(charge, moves, max_iter, self.tol, self._left)
         if result.status is Status.INTERRUPTED:
             self.status = Status.INTERRUPTED
-        if part is self.full:
+        if part is self._followed:
             x = torch.stack(result.history["x"]).double()
             extra = torch.zeros(len(x)) if charge is None else charge(x).cpu()
             upper = torch.tensor(result.history["upper"]) - extra
@@ -365,17 +261,13 @@ class PathSearch:
         part = Part(joint, own, criterion, found, start, rows)
         return part, Check(check, seen, check.criterion(self.choice))
 
-    def _add(self, path: Shrinkage, spread: float, freedom: float, pairs: list) -> None:
+    def _add(self, path: Shrinkage, spread: float, freedom: float, parts, pairs: list) -> None:
         """Note a point that all parts have come to."""
         path.spread.append(spread)
         path.freedom.append(freedom)
         path.score.append(np.array([check.score(part.x) for part, check in pairs]))
-        found = [self.full.x[0], *(part.x[0] for part, _ in pairs)]
-        x = torch.stack(found).double().mean(0)
-        upper, self.full_y = evaluate(
-            self.full.joint, self.full.axis, self.criterion, x[None], self.full.y
-        )
-        path.criterion.append(upper)
+        x = torch.stack([part.x[0] for part in parts]).double().mean(0)
+        path.criterion.append(self._followed.value(x[None]))
         path.x.append(x)
 
 

@@ -13,8 +13,9 @@ from skbamm.bilevel import BilevelResult, Status
 from skbamm.criteria import Choice, Criterion
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.joint import JointSolver
-from skbamm.search.shrinkage_path import Part, PathSearch, Shrinkage, as_set, evaluate
+from skbamm.search.shrinkage_path import PathSearch, Shrinkage
 from skbamm.search.vector_entries import known_axis
+from skbamm.search.vector_parts import Part, as_set, evaluate
 from skbamm.space import VectorAxis
 
 
