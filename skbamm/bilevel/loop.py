@@ -32,11 +32,8 @@ from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
+from skbamm.bilevel.trust import FOLLOW, TRUST, judge
 
-_TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
-_DOUBT, _DOUBT_KINKS = 0.02, 1e-4  # share of F that may be the lag's doing for x to move
-_FOLLOW = 0.05  # relative error of y and v with which x may move in any case
-_NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
@@ -179,33 +176,18 @@ class _Run:
         p_y, p_v, error_y, error, decrement = self._measure(d)
         y, v = self._follow(d, p_y, p_v, error_y, mu)
         shares, noise = self._hypergradient(d, y, v, mu)
-        # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far
-        # it is from F at the y we have tells how much of F is still the lag's doing.
-        grad = shares.sum(1)
-        follows = error.amax(1) <= _FOLLOW
-        if schedule.waits and problem.second_order:
-            # Near the arithmetic's end errors no longer fall beside what they were.
-            precise = getattr(schedule.x_step, "precise", _PRECISE)
-            follows |= (error.amax(1) <= _NEAR) & (noise <= precise * grad.abs().sum(1))
-        lagged = torch.where(follows[:, None] | (error <= _FOLLOW), d.upper_lag.double(), 0.0)
-        upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
-        finite = torch.isfinite(upper) & torch.isfinite(grad).all(1)
-        scale = upper.abs().clamp(problem.upper_floor, 1.0)
-        grad, noise = grad / scale[:, None], noise / scale
-        close = noise <= _TRUST * grad.abs().sum(1).clamp_min(self.tol)
-        most = _DOUBT_KINKS if getattr(schedule.x_step, "kinks", False) else _DOUBT
-        sure = doubt <= most * upper.abs().clamp_min(self.tol * problem.upper_floor)
-        trusted = finite & close & follows & sure
+        now = judge(d, shares, noise, error, schedule, problem, self.tol)
+        upper, grad, trusted = now.upper, now.grad, now.trusted
         kkt = self._kkt(d, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol
         # to say little about x, which then goes on while its hypergradient stands out.
-        clear = (noise <= _TRUST * grad.abs().sum(1)) & (kkt[:, 2] > _FINER * self.tol)
+        clear = (now.noise <= TRUST * grad.abs().sum(1)) & (kkt[:, 2] > _FINER * self.tol)
         more = (kkt[:, 2] > self.tol) | clear
-        go = trusted & more if schedule.waits else finite
-        now = State(self.x, self.y, self.v, upper, doubt, trusted, noise, kkt, clear, mu)
-        if self.record.note(now, self.starts, schedule.may_converge(self.tol)):
+        go = trusted & more if schedule.waits else now.finite
+        state = State(self.x, self.y, self.v, upper, now.doubt, trusted, now.noise, kkt, clear, mu)
+        if self.record.note(state, self.starts, schedule.may_converge(self.tol)):
             return Status.CONVERGED
-        x = self._step_x(upper, grad * scale[:, None], go, trusted)
+        x = self._step_x(upper, now.slope, go, trusted)
         screening = schedule.waits and len(self.starts) > 1
         if schedule.waits and not screening:
             x, y, v = self._back_off(x, y, v, bool(trusted[0]), float(decrement.amax()))
@@ -217,10 +199,10 @@ class _Run:
             self.curvature = self.curvature.at(x, y)
         self.x, self.y, self.v = x, y, v
         if screening and self._screened(k, upper, trusted):
-            self._choose(upper, trusted, grad * scale[:, None])
+            self._choose(upper, trusted, now.slope)
         elif not screening:
             self._average_less(trusted, kkt)
-        if not bool(finite.any()) and k + 1 >= _SCREEN:
+        if not bool(now.finite.any()) and k + 1 >= _SCREEN:
             return Status.DIVERGED
         if self.idle >= _IDLE:
             return Status.STALLED
@@ -245,7 +227,7 @@ class _Run:
         """Take the steps of y and v: from the same point, or v's at the new y."""
         y = self.schedule.y_step.step(self.y, d.grad_y, p_y, self.moved)
         # Residuals of the multiplier compare only where its equation, which y is in, stood still.
-        unsettled = self.moved | ~(error_y.amax(1) <= _FOLLOW)
+        unsettled = self.moved | ~(error_y.amax(1) <= FOLLOW)
         residual = d.residual_v
         if self.form == "gauss-seidel":
             residual = self.problem.directions(self.x, y, self.v, mu).residual_v
