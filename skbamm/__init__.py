@@ -7,7 +7,7 @@ from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV, EdgeWarning
-from skbamm.space import Interval, PerClass, PerFeature, PerGroup
+from skbamm.space import Interval, PerClass, PerFeature, PerGroup, PerTarget
 
 __version__ = "0.1.0"
 
@@ -23,6 +23,7 @@ __all__ = [
     "PerClass",
     "PerFeature",
     "PerGroup",
+    "PerTarget",
     "SampleWeights",
     "__version__",
     "most_regularised",

@@ -36,6 +36,10 @@ def known_axis(
     """
     if axis.weighs_rows:
         return axis.known(task.classes, None)
+    if axis.kind == "target":
+        if task.loss.n_outputs < 2:
+            raise UnfitVector(f"Parameter {axis.name!r}: there is one target, and so one value.")
+        return axis.known(range(task.loss.n_outputs), None)
     if axis.by_output:
         if task.loss.n_outputs < len(task.classes):
             raise UnfitVector(

@@ -16,7 +16,7 @@ def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
     for combination in space.combinations:
         for axis in combination.axes:
-            if not isinstance(axis, VectorAxis) or axis.kind == "class":
+            if not isinstance(axis, VectorAxis) or axis.kind in ("class", "target"):
                 continue
             # Of other shapes the estimator's own fit says what is wrong.
             if combination.target.pipeline is None and len(np.shape(X)) == 2:

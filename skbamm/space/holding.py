@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.linear_model import RidgeClassifier, SGDClassifier
+from sklearn.linear_model import Ridge, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
@@ -54,7 +54,7 @@ class Holder:
             return estimator.set_params(**{self.axis.name: None})
         factor: Any = None
         by_class = self.axis.by_output
-        if by_class and isinstance(_part(estimator, self.prefix), RidgeClassifier):
+        if by_class and isinstance(_part(estimator, self.prefix), (Ridge, RidgeClassifier)):
             return estimator if values is None else estimator.set_params(**{self.axis.name: values})
         if values is not None:
             mean = float(np.exp(np.log(values).mean()))
@@ -83,7 +83,13 @@ class Holder:
         if self.axis.weighs_rows and not is_classifier(_part(estimator, self.prefix)):
             name = type(_part(estimator, self.prefix)).__name__
             raise UnfitVector(f"Parameter {self.axis.name!r}: {name} is no classifier.")
-        if self.axis.by_output:
+        if self.axis.kind == "target" and not isinstance(_part(estimator, self.prefix), Ridge):
+            name = type(_part(estimator, self.prefix)).__name__
+            raise UnfitVector(
+                f"Parameter {self.axis.name!r} cannot have a value for each target: {name} has one "
+                "for all, Ridge may have several."
+            )
+        if self.axis.kind == "class" and not self.axis.weighs_rows:
             self._check_classes(estimator)
         if not self.axis.of_transformers:
             return

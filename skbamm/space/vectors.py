@@ -164,6 +164,40 @@ class PerClass(Vector):
     kind = "class"
 
 
+class PerTarget(Vector):
+    """A penalty of its own for each target of a Ridge of several.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval for each value; positive.
+    shrinkage : bool, default=False
+        Whether the values are drawn together, as :class:`PerFeature` tells. Each target has all
+        rows to find its value by, so there is little need of it.
+
+    Raises
+    ------
+    ValueError
+        By the search's ``fit``, if the ends are not positive, finite and in order, if there is
+        one target, or if the model is no Ridge.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from sklearn.linear_model import Ridge
+    >>> from skbamm import BAMMSearchCV, PerTarget
+    >>> X, y = load_linnerud(return_X_y=True)
+    >>> search = BAMMSearchCV(Ridge(), {"alpha": PerTarget(1e1, 1e6)}, cv=4).fit(X, y)
+    >>> search.best_params_["alpha"].shape
+    (3,)
+    """
+
+    kind = "target"
+
+    def __init__(self, low: float, high: float, shrinkage: bool = False):
+        super().__init__(low, high, shrinkage)
+
+
 @dataclass(frozen=True, eq=False)
 class VectorAxis:
     """A vector that was checked, with its map to and from the solver's x: the logarithms.
@@ -173,7 +207,7 @@ class VectorAxis:
     name : str
         Parameter name, as in the grid.
     low, high : float
-    kind : {"feature", "group", "class"}
+    kind : {"feature", "group", "class", "target"}
     groups : object
         As the user gave them.
     shrinkage : bool
@@ -211,7 +245,7 @@ class VectorAxis:
     @property
     def by_output(self) -> bool:
         """Whether entries are penalties of the model's outputs, and not of its features."""
-        return self.kind == "class" and not self.weighs_rows
+        return self.kind in ("class", "target") and not self.weighs_rows
 
     @property
     def weighs_rows(self) -> bool:
