@@ -64,6 +64,16 @@ def transformer_blocks(transformers: Any, X: Any = None) -> dict[str, np.ndarray
     return blocks
 
 
+def dropped_blocks(transformers: Any) -> set[str]:
+    """Return the names in ``transformer_blocks`` of what is dropped, or a remainder of nothing."""
+    place = parallel_step(transformers)
+    step = None if place is None else transformers.steps[place][1]
+    if not isinstance(step, ColumnTransformer):
+        return set()
+    kept = {name for name, part, _ in step.transformers_ if part != "drop"}
+    return set(step.output_indices_) - kept
+
+
 def _width(transformer: Any, some: Any) -> int | None:
     """Return how many columns a part of a FeatureUnion makes."""
     if some is not None:

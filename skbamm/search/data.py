@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import Bunch, _safe_indexing, check_array
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
@@ -187,3 +187,31 @@ def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any
         return bool((mass > 0).all())
 
     return [k for k in used if every_class(splits[k][0])]
+
+
+def own_copy(routed: Any) -> Bunch:
+    """Return what was routed for a search's fit, to be added to.
+
+    With routing and nothing to route, every look at what scikit-learn returns is a new one.
+    """
+    return Bunch(
+        estimator=Bunch(fit=dict(routed.estimator.fit)),
+        splitter=Bunch(split=dict(routed.splitter.split)),
+        scorer=Bunch(score=dict(routed.scorer.score)),
+    )
+
+
+def as_indices(rows: Any) -> np.ndarray:
+    """Return the numbers of rows that a mask may choose."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
+
+
+def check_device(device: str) -> None:
+    """Fail early, and by name, if a device is unknown or not there."""
+    if device == "auto":
+        return
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} cannot be used: {error}") from None

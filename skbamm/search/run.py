@@ -24,6 +24,7 @@ from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import profile, starting_points
+from skbamm.search.vector_found import history_column
 from skbamm.search.vector_solver import VectorSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
@@ -67,6 +68,10 @@ class Outcome:
     device: str = "cpu"
     shrinkage: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the history as ``history_`` has it."""
+        return {name: history_column(values) for name, values in self.history.items()}
 
 
 class SearchRun:

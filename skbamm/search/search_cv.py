@@ -7,7 +7,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.callback._base import AutoPropagatedCallback
 from sklearn.model_selection import ParameterGrid
 from sklearn.model_selection._search import BaseSearchCV
@@ -19,14 +18,10 @@ from skbamm.criteria import NAMES as CRITERIA
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.bank import Bank
 from skbamm.search.certainty import say_how_sure
+from skbamm.search.data import as_indices, check_device, own_copy
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
-from skbamm.search.vector_found import (
-    check_vectors,
-    history_column,
-    publish_vector,
-    refuse_weights,
-)
+from skbamm.search.vector_found import check_vectors, publish_vector, refuse_weights
 from skbamm.search.weighing import Weigher
 from skbamm.space import read_grid
 
@@ -139,11 +134,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
         "low", "high", "scale" and "reason" (why it is enumerated).
     shrinkage_ : dict
-        Of a vector: "parameter", "names" of its entries and, one entry for each amount of
-        shrinkage that was tried, from one value for all to hardly any, "spread" and "freedom" (the
-        factors of the two terms that are added, see :doc:`/many_penalties`), "values" (n_points,
-        n_entries), "criterion" of the splits, "score": the criterion on rows that had no part in
-        finding the values, (n_points, n_outer), and "chosen", the number of the point taken.
+        Of a vector: "parameter", "names" of its entries and, for each amount of shrinkage that was
+        tried, from one value for all to hardly any, "spread" and "freedom" (the factors of the
+        two terms that are added, see :doc:`/many_penalties`), "values", "criterion" of the splits,
+        "score": the criterion on rows that had no part in finding the values, one an outer split,
+        and "chosen", the number of the point that was taken.
     dropped_ : list of str
         Names of the entries of a vector whose penalty is at the strong end of its interval: the
         features or groups that the model does without.
@@ -271,7 +266,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self : object
         """
         self._validate_params()
-        _check_device(self.device)
+        check_device(self.device)
         self._space = read_grid(self.estimator, self.param_grid)
         self._run, self._outcome, self._found = None, Outcome(), None
         weigh = self.sample_weights is not None
@@ -293,7 +288,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             for name in _FIT_ONLY:
                 self.__dict__.pop(name, None)
         self.search_plan_ = space.plan
-        self.history_ = {name: history_column(v) for name, v in outcome.history.items()}
+        self.history_ = outcome.columns()
         self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
         self.device_ = outcome.device
         if found is not None:
@@ -303,7 +298,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         return self
 
     def _get_routed_params_for_fit(self, params):
-        self._routed = super()._get_routed_params_for_fit(params)
+        self._routed = own_copy(super()._get_routed_params_for_fit(params))
         return self._routed
 
     def _check_input_parameters(self, X, y, split_params):
@@ -312,7 +307,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return
         check_vectors(self._space, X)
         cv, n_rows = self._checked_cv_orig, _num_samples(X)
-        splits = [tuple(map(_as_indices, split)) for split in cv.split(X, y, **split_params)]
+        splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
         criterion, row_weights = self.criterion, None
         if self.sample_weights is not None:
@@ -367,18 +362,3 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()
         search_ctx.call_on_fit_task_end(estimator=self)
-
-
-def _as_indices(rows):
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
-
-
-def _check_device(device: str) -> None:
-    """Fail early, and by name, if a device is unknown or not there."""
-    if device == "auto":
-        return
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} cannot be used: {error}") from None

@@ -167,7 +167,7 @@ class PathSearch:
         kinks = self.full.problem.absolute is not None or self.full.axis.weighs_rows
         effort = Effort.for_size(_numbers(joint), kinks)
         charge = self._charge()
-        outer = [self._outer(group) for group in _outer_groups(len(self.splits), effort.outer)]
+        outer = [self._outer(group) for group in _outer_groups(self.splits, effort.outer)]
         pairs = [pair for pair in outer if pair is not None]
         if not pairs:
             raise NotApplicable("no rows can be left out to tell how much shrinkage is right")
@@ -283,10 +283,23 @@ def _numbers(joint: JointSolver) -> int:
     return int(sample.size)
 
 
-def _outer_groups(n_splits: int, count: int) -> list[list[int]]:
-    """Return the splits whose test rows are left out together."""
+def _outer_groups(splits: list, count: int) -> list[list[int]]:
+    """Return the splits whose test rows are left out together.
+
+    Not all of a part, if that would leave too few rows: tests may overlap, or be repeated.
+    """
+    n_splits = len(splits)
     if count == 1 and n_splits > 1:
         return [[0]]
     if count < n_splits <= _OUTER:
         return [[k] for k in range(count)]
-    return [part.tolist() for part in np.array_split(np.arange(n_splits), min(count, n_splits))]
+    rows = len(np.unique(np.concatenate([test for _, test in splits])))
+    groups = []
+    for first, *others in np.array_split(np.arange(n_splits), min(count, n_splits)):
+        group = [int(first)]
+        for k in others:
+            out = np.concatenate([splits[j][1] for j in (*group, k)])
+            if len(np.unique(out)) <= min(2 / count, 0.5) * rows:
+                group.append(int(k))
+        groups.append(group)
+    return groups

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skbamm.blocks import transformer_blocks
+from skbamm.blocks import dropped_blocks, transformer_blocks
 from skbamm.space import UnfitVector, VectorAxis, group_columns
 
 
@@ -69,8 +69,8 @@ def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
     blocks = [
         transformer_blocks(fold.transformers, _safe_indexing(X, fold.train[:1])) for fold in folds
     ]
-    # Those that are dropped, and a remainder of no columns, have no columns in any fold.
-    names = list(dict.fromkeys(n for found in blocks for n, own in found.items() if len(own)))
+    without = set.intersection(*(dropped_blocks(fold.transformers) for fold in folds))
+    names = list(dict.fromkeys(n for found in blocks for n in found if n not in without))
     width = max(fold.matrix.shape[1] for fold in folds)
     columns = np.full((len(folds), width), len(names))
     for k, found in enumerate(blocks):
