@@ -206,12 +206,16 @@ def test_bars_begin_at_the_best_value_for_all(search):
 
 def test_of_many_the_weakest_and_strongest_are_shown():
     values = np.random.default_rng(0).permutation(np.geomspace(1, 1e3, 100))
-    display = PenaltyBarDisplay(values=values, names=list(map(str, range(100)))).plot(max_shown=7)
     order = np.argsort(values)
+    dropped = list(map(str, order[-5:]))
+    names = list(map(str, range(100)))
+    display = PenaltyBarDisplay(values=values, names=names, dropped=dropped).plot(max_shown=7)
     assert display.shown_.tolist() == [*order[:4], *order[-3:]]
-    assert "93 more in between" in words(display.ax_)
+    assert "93 more, 2 dropped" in words(display.ax_)
     display.plot(max_shown=7, sort=False)
     assert display.shown_.tolist() == sorted([*order[:4], *order[-3:]])
+    display.dropped = ()
+    display.plot(max_shown=7, sort=False)
     assert "93 more" in words(display.ax_)
     display.plot(max_shown=100)
     assert len(display.bars_) == 100 and not any("more" in word for word in words(display.ax_))

@@ -177,7 +177,8 @@ class PenaltyBarDisplay:
         if left > 0:  # a line for what is left out
             place = top if sort else len(order)
             places[places >= place] += 1
-            told = f"{left} more in between" if sort else f"{left} more"
+            gone = len(set(self.dropped) - {str(self.names[j]) for j in self.shown_})
+            told = f"{left} more" + (f", {gone} dropped" if gone else "")
             ax.text(
                 -0.015, place, told, transform=ax.get_yaxis_transform(), size=_SIZE, ha="right",
                 va="center", color="0.45", style="italic",
