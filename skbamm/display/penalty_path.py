@@ -343,11 +343,12 @@ def _name_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def _apart(at: np.ndarray, gap: float) -> np.ndarray:
-    """Return the nearest places (least squares) of sorted ones that are some gap apart."""
+    """Return the nearest places (least squares) in [0, 1] of sorted ones that are a gap apart.
+
+    Where there is no room they go on beyond 0.
+    """
     from sklearn.isotonic import isotonic_regression
 
     steps = gap * np.arange(len(at))
-    placed = isotonic_regression(at - steps) + steps
-    # Inside the axes as far as there is room.
-    placed -= max(placed[-1] - 1, 0)
-    return placed + max(-placed[0], 0)
+    end = 1 - steps[-1]
+    return isotonic_regression(at - steps, y_min=min(0.0, end), y_max=end) + steps
