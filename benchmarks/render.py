@@ -335,7 +335,9 @@ def as_rst(markdown: str) -> str:
         if not line.startswith("|"):
             parts.append(re.sub("</?sub>", "", line))
             continue
-        cells = line.strip("| ").split(" | ") if set(line) - set("|-: ") else []
+        # The first cell may be empty.
+        inner = line.strip().removeprefix("|").removesuffix("|")
+        cells = [cell.strip() for cell in inner.split(" | ")] if set(line) - set("|-: ") else []
         if cells and (not parts or not parts[-1].startswith("   ")):
             parts += [".. list-table::", "   :header-rows: 1", ""]
         marks = ["*", *"-" * (len(cells) - 1)]

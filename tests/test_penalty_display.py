@@ -119,10 +119,12 @@ def test_many_entries_are_grey_but_some(n_labels):
     assert [line.get_linestyle() for line in display.lines_].count("--") == 4
 
 
-def test_names_do_not_overlap():
+@pytest.mark.parametrize("end", [3.1, 0.1, 90.0])
+def test_names_do_not_overlap(end):
     names = ["a name that goes on and on and on, and then some", "$a$", *"bcdefgh"]
-    arguments = path_like(9, names=names, values=np.full((4, 9), 3.0) + 1e-3 * np.arange(9))
-    display = PenaltyPathDisplay(**arguments).plot()
+    values = np.full((4, 9), 3.0) + 1e-3 * np.arange(9)
+    values[:, 8] = end
+    display = PenaltyPathDisplay(**path_like(9, names=names, values=values)).plot()
     display.figure_.canvas.draw()
     texts = display.axes_[0].texts
     boxes = [text.get_window_extent() for text in texts]
@@ -130,6 +132,7 @@ def test_names_do_not_overlap():
         assert not one.overlaps(other)
     for box in boxes:
         assert display.figure_.bbox.x1 >= box.x1
+        assert display.figure_.bbox.y1 >= box.y1
     assert any(text.get_text().endswith("…") for text in texts)
 
 
@@ -206,10 +209,16 @@ def test_bars_begin_at_the_best_value_for_all(search):
 
 def test_of_many_the_weakest_and_strongest_are_shown():
     values = np.random.default_rng(0).permutation(np.geomspace(1, 1e3, 100))
-    display = PenaltyBarDisplay(values=values, names=list(map(str, range(100)))).plot(max_shown=7)
     order = np.argsort(values)
-    assert display.shown_.tolist() == [*order[:4], *order[-3:]]
-    assert "93 more in between" in words(display.ax_)
+    dropped = list(map(str, order[-5:]))
+    names = list(map(str, range(100)))
+    display = PenaltyBarDisplay(values=values, names=names, dropped=dropped).plot(max_shown=7)
+    assert display.shown_.tolist() == [*order[:4], *order[-8:-5]]
+    assert "93 more, 5 dropped" in words(display.ax_)
+    display.plot(max_shown=97)
+    assert display.shown_.tolist() == order[:97].tolist()
+    assert "3 more dropped" in words(display.ax_)
+    display.dropped = ()
     display.plot(max_shown=7, sort=False)
     assert display.shown_.tolist() == sorted([*order[:4], *order[-3:]])
     assert "93 more" in words(display.ax_)

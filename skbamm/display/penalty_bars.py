@@ -96,7 +96,8 @@ class PenaltyBarDisplay:
             Fitted with a :class:`PerFeature` or :class:`PerGroup`. Where one value for all was
             found best there is that to be seen, and said.
         max_shown : int, default=24
-            Most bars. Of more entries the weakest and the strongest penalties are shown.
+            Most bars. Of more entries those that are dropped are left out first; then the weakest
+            and the strongest penalties are shown.
         sort : bool, default=True
             Whether the weakest penalty comes first. Otherwise entries keep their order.
         ax : matplotlib Axes, default=None
@@ -161,11 +162,15 @@ class PenaltyBarDisplay:
         if not (values > 0).all():
             raise ValueError("values must be positive.")
         order = np.argsort(-values if self.inverse else values, kind="stable")
-        left = len(values) - max_shown
-        top = len(values)
+        left, top = len(values) - max_shown, max_shown
         if left > 0:
-            top = (max_shown + 1) // 2
-            order = np.delete(order, slice(top, top + left))
+            out = np.isin([str(name) for name in self.names], [str(name) for name in self.dropped])
+            kept = order[~out[order]]
+            if len(kept) >= max_shown:
+                top = (max_shown + 1) // 2
+                order = np.r_[kept[:top], kept[len(kept) - max_shown + top :]]
+            else:
+                order = np.r_[kept, order[out[order]][: max_shown - len(kept)]]
         self.shown_ = order if sort else np.sort(order)
         if ax is None:
             import matplotlib.pyplot as plt
@@ -175,9 +180,11 @@ class PenaltyBarDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         places = np.arange(len(order))
         if left > 0:  # a line for what is left out
-            place = top if sort else len(order)
+            place = top if sort else max_shown
             places[places >= place] += 1
-            told = f"{left} more in between" if sort else f"{left} more"
+            gone = len(set(self.dropped) - {str(self.names[j]) for j in self.shown_})
+            told = f"{left} more" + (f", {gone} dropped" if 0 < gone < left else "")
+            told += " dropped" if gone == left else ""
             ax.text(
                 -0.015, place, told, transform=ax.get_yaxis_transform(), size=_SIZE, ha="right",
                 va="center", color="0.45", style="italic",

@@ -53,7 +53,8 @@ class PenaltyPathDisplay:
         Loss on rows left out. With it the points are those of a path of shrinkage, without it
         iterations of a search.
     spread, freedom : array-like of shape (n_points,), default=None
-        How strongly values are drawn together, and the price on what they let through.
+        How strongly values are drawn together, infinitely to one for all, and the price on what
+        they let through; see :doc:`/many_penalties`.
     chosen : int, default=None
         Number of the point that was taken.
     best : array-like of shape (n_entries,), default=None
@@ -263,7 +264,7 @@ class PenaltyPathDisplay:
             textcoords="offset points", size=_SIZE, color=_CV, ha="right", va="top",
         )  # fmt: skip
         ax.set_ylabel("loss, beside one\nvalue for all")
-        ax.set_xlabel("from one value for all (∞) to hardly any shrinkage")
+        ax.set_xlabel("drawn together ever less, then ever more of a price")
 
     def _factors(self, n_points: int) -> tuple[Any, Any]:
         nothing = np.full(n_points, np.nan)
@@ -342,11 +343,12 @@ def _name_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def _apart(at: np.ndarray, gap: float) -> np.ndarray:
-    """Return the nearest places (least squares) of sorted ones that are some gap apart."""
+    """Return the nearest places (least squares) in [0, 1] of sorted ones that are a gap apart.
+
+    Where there is no room they go on beyond 0.
+    """
     from sklearn.isotonic import isotonic_regression
 
     steps = gap * np.arange(len(at))
-    placed = isotonic_regression(at - steps) + steps
-    # Inside the axes as far as there is room.
-    placed -= max(placed[-1] - 1, 0)
-    return placed + max(-placed[0], 0)
+    end = 1 - steps[-1]
+    return isotonic_regression(at - steps, y_min=min(0.0, end), y_max=end) + steps
