@@ -51,12 +51,10 @@ def penalties() -> str:
     parts = []
     for result in results:
         n, p = result["shape"]
-        head = [f"{result['kind']}, {n} x {p}", "R2", "`PerGroup` - it", "`PerFeature` - it"]
+        title = f"{result['kind']}, {n} x {p}, {result['seeds']} seeds"
+        head = [title, "R2", "`PerGroup` - it", "`PerFeature` - it"]
         parts.append(table(head, _penalty_rows(result["scores"], result["differences"]), 1))
-    extra = (
-        f"R2 of 5,000 fresh rows, means of {results[0]['seeds']} seeds; differences of the same "
-        "seeds with 95 % intervals. "
-    )
+    extra = "R2 of 5,000 fresh rows; differences of the same seeds with 95 % intervals. "
     return "\n\n".join(parts) + footnote(results, "penalties.py", extra)
 
 
@@ -70,13 +68,13 @@ def penalties_real() -> str:
     for result in results:
         for measure, scores in result["scores"].items():
             gaps = [gap for gap in result["differences"] if gap["measure"] == measure]
-            title = f"{result['title']}; {result['n_train']} rows"
+            title = f"{result['title']}; {result['n_train']} rows, {result['splits']} splits"
             word = measure if measure != "log loss" else "- log loss"
             head = [title, word, "`PerGroup` - it", "`PerFeature` - it"]
             parts.append(table(head, _penalty_rows(scores, gaps), 1))
     extra = (
-        f"Of test rows, means of {results[0]['splits']} random splits; paired differences with "
-        "95 % intervals that take the splits as independent; higher is better. "
+        "Means on the test rows of random splits; paired differences with 95 % intervals that "
+        "take the splits as independent; higher is better. "
     )
     return "\n\n".join(parts) + footnote(results, "penalties_real.py", extra)
 
