@@ -40,6 +40,9 @@ bench: $(READY)
 	$(PY) benchmarks/kernel_ridge.py
 	$(PIP) -e ".[bench]"
 	$(PY) benchmarks/lasso_path.py
+	$(PY) benchmarks/penalties.py
+	$(PY) benchmarks/penalties_real.py
+	$(PY) benchmarks/penalties_optuna.py
 	$(PY) benchmarks/label_noise.py
 	$(PY) benchmarks/label_noise_large.py
 	$(PY) benchmarks/label_noise_trees.py

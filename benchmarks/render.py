@@ -6,14 +6,14 @@ nothing is written: the exit status says whether the files are what would be wri
 """
 
 import argparse
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from cases import LARGE, SMALL
-from harness import RESULTS
+from render_penalties import penalties, penalties_optuna, penalties_real
+from tables import footnote, load, seconds, table
 
 HERE = Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE / "README.md", HERE.parent / "docs" / "beside_a_grid.rst")
@@ -25,39 +25,6 @@ NAMES = {
     "interval": "`BAMMSearchCV`, the interval",
     "list": "`BAMMSearchCV`, the same 20 values",
 }
-
-
-def load(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Those of the named results that have been measured."""
-    paths = [RESULTS / f"{name}.json" for name in names]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
-
-
-def table(head: list[str], rows: list[list[str]], numbers_from: int) -> str:
-    """A Markdown table whose columns from `numbers_from` on are aligned right."""
-    rule = ["---" if i < numbers_from else "---:" for i in range(len(head))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
-
-
-def footnote(results: list[dict[str, Any]], script: str, extra: str = "") -> str:
-    """When, on what and by which script; one line for each different machine or version."""
-    lines = []
-    for result in results:
-        origin = result["provenance"]
-        versions = origin["versions"]
-        date = origin["date"].split()[0]
-        line = (
-            f"{date}, {origin['cpu']}, {origin['threads']} threads for every rival, "
-            f"scikit-learn {versions['scikit-learn']}, torch {versions['torch']}, "
-            f"skbamm {versions['skbamm']}."
-        )
-        if line not in lines:
-            lines.append(line)
-    return f"\n\n<sub>{extra}{' '.join(lines)} `python benchmarks/{script}`</sub>"
-
-
-def seconds(value: float) -> str:
-    return f"{value:.3g} s"
 
 
 def speed(names: Iterable[str]) -> str:
@@ -312,6 +279,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimators": estimators,
     "kernel_ridge": kernel_ridge,
     "lasso_path": lasso_path,
+    "penalties": penalties,
+    "penalties_real": penalties_real,
+    "penalties_optuna": penalties_optuna,
     "label_noise": lambda: label_noise(["digits"]),
     "label_noise_large": label_noise_large,
     "label_noise_more": lambda: label_noise(["pair", "binary", "imbalanced", "text"]),
