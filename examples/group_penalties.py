@@ -108,8 +108,9 @@ display.figure_.set_label("group_penalties_path")
 # One for each feature
 # --------------------
 # No groups need be known. Here the loss of the splits (CV) falls to a point at which rows left out
-# gain least. What stands out of the 65 columns in the end is what other methods find in these data
-# as well: body mass index, blood pressure, the blood values s3 and s5, sex, and sex with age.
+# gain least. With a price 27 of the 65 columns are dropped, and what stands out is what other
+# methods find in these data as well: body mass index, blood pressure, the blood values s3 and s5,
+# sex, and sex with age.
 
 each = BAMMSearchCV(model.set_output(transform="pandas"), {"ridge__alpha": PerFeature(*interval)})
 each.fit(X, y)
