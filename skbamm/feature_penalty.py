@@ -275,7 +275,7 @@ def factor_of_features(
 
 def _begin_at(model: Any, before: Any, scale: np.ndarray) -> None:
     """Let a model's fit begin where an earlier one, in the units of X, ended."""
-    coef = getattr(before, "coef_", None)
+    coef: Any = getattr(before, "coef_", None)
     if type(before) is not type(model) or np.shape(coef)[-1:] != scale.shape:
         return
     known = {k: v for k, v in vars(before).items() if k.endswith("_") and not k.startswith("_")}

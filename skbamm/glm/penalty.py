@@ -133,9 +133,8 @@ class Penalty:
         factors = [y] if self.absolute is None else [y, sides(y, self.grouped)]
         maps = [self.strength] if self.absolute is None else [self.strength, self.absolute]
         slopes = self.criterion.slopes(upper)
-        S, K = slopes.shape
         scale = (mu - 1) * slopes[..., None, None] / self.divisor
-        at = x.double()[:, None].repeat(1, K, 1).requires_grad_()
+        at = x.double()[:, None].repeat(1, slopes.shape[1], 1).requires_grad_()
         total = x.new_zeros((), dtype=torch.float64)
         with torch.enable_grad():
             for of_x, factor in zip(maps, factors, strict=True):

@@ -84,7 +84,8 @@ class FeaturePenaltyTwin(MetaTwin):
             estimator.estimator_ = Pipeline([*before, (estimator.estimator.steps[-1][0], model)])
             if transformers is not None:
                 blocks = transformer_blocks(transformers)
-                features = {n: getattr(transformers, n) for n in _MEMORY if hasattr(transformers, n)}
+                known = [name for name in _MEMORY if hasattr(transformers, name)]
+                features = {name: getattr(transformers, name) for name in known}
         vars(estimator).update(features)
         given = estimator.penalty_factor
         if blocks or not isinstance(given, Mapping):

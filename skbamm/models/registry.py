@@ -65,7 +65,9 @@ def find_twin(estimator: Any) -> tuple[Twin | None, str]:
 _META: dict[type, Twin] = {
     twin.estimator_type: twin
     for twin in (
-        FeaturePenaltyTwin(find_twin), OneVsRestTwin(find_twin), TransformedTargetTwin(find_twin)
+        FeaturePenaltyTwin(find_twin),
+        OneVsRestTwin(find_twin),
+        TransformedTargetTwin(find_twin),
     )
 }
 

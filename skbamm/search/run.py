@@ -184,16 +184,14 @@ class SearchRun:
                     f"The values of {name!r} were not searched apart, one serves all: "
                     f"{self._reason}."
                 )
-            return [
-                (named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)
-            ]
+            return [(named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)]
         known = self._axes.get(id(combination), axes)
         return [(named_values(known, x), stage) for x, stage in found]
 
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
         target, s = combination.target, self.settings
         joint = self.solver(combination)
-        axes = joint.axes if combination.holder else combination.all_axes
+        axes: Any = joint.axes if combination.holder else combination.all_axes
         self._axes[id(combination)] = axes
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
@@ -242,7 +240,7 @@ class SearchRun:
         """Return the solver of a combination, or raise NotApplicable."""
         target, params = combination.target, combination.params
         if combination.holder is not None:
-            joint = self.maker.make_vector(target, params, combination.axes)
+            joint: Any = self.maker.make_vector(target, params, combination.axes)
         elif combination.line_axis is not None:
             joint = self.maker.make_line(target, params, combination.line_axis)
         else:
@@ -280,7 +278,7 @@ class SearchRun:
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions = self.bank.solutions(key)
         last = last_step(estimator)
-        model = solutions[0].twin.model(last) if solutions else None
+        model: Any = solutions[0].twin.model(last) if solutions else None
         if not solutions or not may_begin_at_solution(solutions[0].twin, model):
             own_fit(estimator, X, y, fit_params)
             return

@@ -19,7 +19,7 @@ import torch
 from sklearn.model_selection import KFold
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
+from skbamm.bilevel import Status, adaptive, solve, solve_lower
 from skbamm.bilevel.limited_memory import LimitedMemoryStep
 from skbamm.models import NotApplicable
 from skbamm.search.joint import JointSolver

@@ -14,11 +14,11 @@ from skbamm.space import Space, UnfitVector, VectorAxis
 
 def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
-    for combination in space.combinations:
-        for axis in combination.axes:
-            if isinstance(axis, VectorAxis) and combination.target.pipeline is None:
-                if len(np.shape(X)) == 2:  # else the estimator's own fit says what is wrong
-                    known_axis(axis, X, None, [])
+    alone = [c for c in space.combinations if c.target.pipeline is None]
+    vectors = [axis for c in alone for axis in c.axes if isinstance(axis, VectorAxis)]
+    # What is no matrix, the estimator's own fit tells of.
+    for axis in vectors if vectors and len(np.shape(X)) == 2 else []:
+        known_axis(axis, X, None, [])
 
 
 def refuse_weights(space: Space) -> None:

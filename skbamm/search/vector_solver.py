@@ -80,9 +80,7 @@ class VectorSolver:
         rows = len(set().union(*(test.tolist() for _, test in joint.splits)))
         full = Part(joint, axis, chosen, one, start, rows)
         deadline = math.inf if max_time is None else began + max_time
-        search = PathSearch(
-            self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline
-        )
+        search = PathSearch(self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline)
         vector = start
         if axis.shrinkage:
             self.shrinkage = search.follow()
@@ -102,7 +100,8 @@ class VectorSolver:
 
     def polish(self, axes: Any, x: list[list[float]], y: Tensor | None):
         """Solve these x in all folds; see ``JointSolver.polish``."""
-        return self.joint.polish(self.axes, x, y)
+        own: Any = self.axes
+        return self.joint.polish(own, x, y)
 
     def solution(self, solutions, s: int, k: int, features: Any):
         """See ``JointSolver.solution``."""

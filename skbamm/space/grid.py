@@ -235,7 +235,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
         for axis in axes.values():
             if isinstance(axis, VectorAxis):
                 target, holder = _held(target, axis)
-        yield Combination(params, target, tuple(axes.values()), *(lines or [None]), holder)
+        line = lines[0] if lines else None
+        yield Combination(params, target, tuple(axes.values()), line, holder)
 
 
 def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:

@@ -208,12 +208,15 @@ class VectorAxis:
 
 def named_values(axes: tuple[Axis | VectorAxis, ...], x: list[float]) -> dict[str, Any]:
     """Return the values that x means, by name: numbers, and arrays of vectors."""
-    found, begin = {}, 0
+    found: dict[str, Any] = {}
+    begin = 0
     for axis in axes:
         part = x[begin : begin + axis.size]
         begin += axis.size
-        vector = isinstance(axis, VectorAxis)
-        found[axis.name] = axis.numbers(part) if vector else axis.number(*part)
+        if isinstance(axis, VectorAxis):
+            found[axis.name] = axis.numbers(part)
+        else:
+            found[axis.name] = axis.number(*part)
     return found
 
 
