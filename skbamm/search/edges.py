@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skbamm.space import Axis, Space
+from skbamm.space import Axis, Space, VectorAxis
 
 _CLOSE = 1e-3  # of x: relative difference of values on a logarithmic scale
 _BEYOND = 1e-6  # relative distance beyond an end at which a value must be possible
@@ -24,11 +24,30 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
         for combination in space.combinations:
             axis = next((axis for axis in combination.all_axes if axis.name == name), None)
             other = any(best.get(n, v) is not v for n, v in combination.params.items())
-            if other or not isinstance(axis, Axis) or np.ndim(value):
+            if other or axis is None or (isinstance(axis, Axis) and np.ndim(value)):
                 continue
-            if message := _message(axis, float(value), combination.target.searchable[name]):
+            if isinstance(axis, VectorAxis):
+                message = _vector_message(axis, value, combination.holder.inverse)
+            else:
+                message = _message(axis, float(value), combination.target.searchable[name])
+            if message:
                 warnings.warn(message, EdgeWarning, stacklevel=4)
             break
+
+
+def _vector_message(axis: VectorAxis, value: Any, inverse: bool) -> str:
+    """Return what to say of values at the weak end; those at the other are told as dropped."""
+    if np.ndim(value) == 0 and not isinstance(value, dict):
+        return ""  # one value for all, which its own fits were left to find
+    values = np.array(list(value.values()) if isinstance(value, dict) else value)
+    for end, which, more in ((axis.low, "lower", "smaller"), (axis.high, "upper", "larger")):
+        count = int((values == end).sum())
+        if count and (axis.weighs_rows or (which == "upper") is inverse):
+            return (
+                f"{count} of the {len(values)} best values of {axis.name} are the {which} end of "
+                f"their interval [{axis.low:g}, {axis.high:g}]: {more} values may be better."
+            )
+    return ""
 
 
 def _message(axis: Axis, value: float, hyperparameter: Any) -> str:

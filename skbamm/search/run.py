@@ -191,7 +191,7 @@ class SearchRun:
     def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
         target, s = combination.target, self.settings
         joint = self.solver(combination)
-        axes = joint.axes if combination.holder else combination.all_axes
+        axes: Any = joint.axes if combination.holder else combination.all_axes
         self._axes[id(combination)] = axes
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
@@ -262,10 +262,11 @@ class SearchRun:
                 "values": np.array([axis.numbers(x.tolist()) for x in path.x]),
                 "chosen": path.chosen,
             }
-        for x in found:
+        for i, x in enumerate(found):
             key = candidate_key({**combination.params, **named_values(joint.axes, x)})
             self.bank.holders[key] = combination.holder.of(axis)
-            self.outcome.shrinkage[key] = names
+            left = {} if i or joint.left is None else {"left": joint.left.cpu().numpy()}
+            self.outcome.shrinkage[key] = names | left
 
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None

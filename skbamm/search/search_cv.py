@@ -138,10 +138,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         tried, from one value for all to hardly any, "spread" and "freedom" (the factors of the
         two terms that are added, see :doc:`/many_penalties`), "values", "criterion" of the splits,
         "score": the criterion on rows that had no part in finding the values, one an outer split,
-        and "chosen", the number of the point that was taken.
+        and "chosen", the number of the point that was taken; and "left", the share of its
+        coefficients' freedom that the penalty found lets each entry keep.
     dropped_ : list of str
-        Names of the entries of a vector whose penalty is at the strong end of its interval: the
-        features or groups that the model does without.
+        Names of the entries of a vector that keep less than a hundredth, or whose penalty is at
+        the strong end of its interval: features or groups that the model does without.
     history_ : dict of ndarray
         One entry an iteration: "seconds", "criterion", "kkt_residual" and each searched
         parameter in its own units. Empty for lists.

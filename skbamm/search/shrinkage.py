@@ -29,16 +29,8 @@ from skbamm.space import VectorAxis
 
 # From strong to weak, and then ever more of a price: beginning with the price would drop features
 # whose hypergradient then vanishes for good.
-PATH = (
-    (3.0, 0.0),
-    (1.0, 0.0),
-    (0.3, 0.0),
-    (0.1, 0.0),
-    (0.1, 0.5),
-    (0.1, 1.0),
-    (0.1, 2.0),
-    (0.1, 4.0),
-)
+_SPREADS, _FREEDOMS = (3.0, 1.0, 0.3, 0.1), (0.5, 1.0, 2.0, 4.0)
+PATH = (*((spread, 0.0) for spread in _SPREADS), *((0.1, freedom) for freedom in _FREEDOMS))
 SHORT_PATH = ((1.0, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 2.0))
 SHORTEST_PATH = ((1.0, 0.0), (0.1, 0.5), (0.1, 2.0))
 
@@ -104,6 +96,39 @@ def entry_means(values: Tensor, columns: Tensor, size: Tensor) -> Tensor:
     sums = torch.zeros(S, folds, q + 1, dtype=values.dtype, device=values.device)
     sums = sums.scatter_add(-1, index.expand(S, folds, d), values)[..., :q]
     return (sums / size).mean(1)
+
+
+def share_left(problem: Any, x: Tensor, y: Tensor, axis: VectorAxis) -> Tensor | None:
+    """Return how much of each entry the penalty lets through, from 0 to 1, (q,).
+
+    Of squares d above; of absolute values the share of the coefficients that are not zero.
+    None of entries that are no penalties.
+
+    Parameters
+    ----------
+    problem : Problem
+    x : Tensor of shape (1, q)
+    y : Tensor of shape (1, K, m, p)
+        The models there.
+    axis : VectorAxis
+    """
+    if axis.weighs_rows:
+        return None
+    size = sizes_of_entries(axis, problem.rows).to(x.device)
+    columns = columns_of(axis, x.device)
+    d = problem.rows.n_features
+    if problem.absolute is not None:
+        return entry_means((y[..., :d] != 0).double(), columns, size)[0]
+    penalty = entry_means(problem.mean_strength(x)[..., :d], columns, size)[0]
+    curvature = curvature_of_entries(problem, x, y, axis)
+    return curvature / (curvature + penalty)
+
+
+def columns_of(axis: VectorAxis, device: torch.device) -> Tensor:
+    """Return the entry of each feature, (1 or K, d); none of entries that are outputs."""
+    if axis.columns is None:
+        return torch.empty(0, dtype=torch.int64, device=device)
+    return torch.as_tensor(axis.columns, device=device)
 
 
 class ShrunkProblem:

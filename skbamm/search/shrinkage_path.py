@@ -27,6 +27,7 @@ from skbamm.search.shrinkage import (
     SHORT_PATH,
     SHORTEST_PATH,
     Charge,
+    columns_of,
     curvature_of_entries,
     noise_price,
     sizes_of_entries,
@@ -180,7 +181,7 @@ class PathSearch:
             for part in parts:
                 own = replace(
                     charge, unit=charge.unit / part.n_rows, spread=spread, freedom=freedom,
-                    problem=part.problem, columns=_columns(part),
+                    problem=part.problem, columns=columns_of(part.axis, part.x.device),
                 )  # fmt: skip
                 self._move(part, own, effort.moves, _ITERATIONS * effort.moves)
                 if self.late:
@@ -214,7 +215,7 @@ class PathSearch:
             spread=0.0,
             freedom=0.0,
             problem=full.problem,
-            columns=_columns(full),
+            columns=columns_of(full.axis, full.x.device),
             curvature=torch.ones(full.axis.size, dtype=torch.float64)
             if full.axis.weighs_rows
             else curvature_of_entries(full.problem, full.x, full.y, full.axis),
@@ -269,12 +270,6 @@ class PathSearch:
         x = torch.stack([part.x[0] for part in parts]).double().mean(0)
         path.criterion.append(self._followed.value(x[None]))
         path.x.append(x)
-
-
-def _columns(part: Part) -> Tensor:
-    if part.axis.columns is None:
-        return torch.empty(0, dtype=torch.int64, device=part.x.device)
-    return torch.as_tensor(part.axis.columns, device=part.x.device)
 
 
 def _numbers(joint: JointSolver) -> int:

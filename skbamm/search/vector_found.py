@@ -11,6 +11,8 @@ from skbamm.search.stand_in import candidate_key
 from skbamm.search.vector_entries import known_axis
 from skbamm.space import Space, UnfitVector, VectorAxis
 
+_LITTLE = 0.01  # share that a penalty lets through of an entry that the model does without
+
 
 def check_vectors(space: Space, X: Any) -> None:
     """Raise UnfitVector if groups do not go with X, where no transformer is between them."""
@@ -50,7 +52,8 @@ def publish_vector(search: Any, space: Space, outcome: Any) -> None:
     holder = next(c.holder for c in space.combinations if c.holder and c.holder.axis.name == name)
     if not holder.axis.weighs_rows:
         end = holder.axis.low if holder.inverse else holder.axis.high
-        search.dropped_ = found["names"][best[name] == end].tolist()
+        gone = (best[name] == end) | (found.get("left", np.ones(1)) < _LITTLE)
+        search.dropped_ = found["names"][gone].tolist()
 
 
 def history_column(values: list) -> np.ndarray:

@@ -13,6 +13,7 @@ from skbamm.bilevel import BilevelResult, Status
 from skbamm.criteria import Choice, Criterion
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.joint import JointSolver
+from skbamm.search.shrinkage import share_left
 from skbamm.search.shrinkage_path import PathSearch, Shrinkage
 from skbamm.search.vector_entries import known_axis
 from skbamm.search.vector_parts import Part, as_set, evaluate
@@ -49,6 +50,7 @@ class VectorSolver:
             for axis in axes
         )
         self.shrinkage: Shrinkage | None = None
+        self.left: Tensor | None = None  # of each entry, what the penalties found let through
         self._polished: list[JointSolver] = []  # of each row of a polish with weights of classes
 
     @property
@@ -102,6 +104,7 @@ class VectorSolver:
             search.without_shrinkage(max_iter)
             vector = full.x[0]
         upper, y = evaluate(joint, axis, chosen, vector[None], full.y)
+        self.left = share_left(full.problem, vector[None].to(y.device), y, axis)
         late = search.status is not Status.CONVERGED
         result = BilevelResult(
             self._whole(known, vector.cpu()), y[0], torch.zeros_like(y[0]), upper, 0,

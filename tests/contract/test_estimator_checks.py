@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, PerFeature
 
 # The checks set their own expectations of warnings.  A RuntimeWarning is how a search
 # tells users that its joint path broke: from our modules it stays an error.
@@ -51,6 +51,9 @@ def searches():
             yield BAMMSearchCV(model, {name: values}, **common)
         pipeline = make_pipeline(StandardScaler(), model)
         yield BAMMSearchCV(pipeline, {step + name: (1e-2, 1e2)}, **common)
+    yield BAMMSearchCV(
+        Ridge(), {"alpha": PerFeature(1e-2, 1e2, shrinkage=False)}, max_iter=5, **common
+    )
 
 
 def name_of(check):

@@ -129,6 +129,13 @@ def test_routed_sample_weight_by_interval():
         assert search.best_score_ == pytest.approx(scores.mean(), abs=1e-6)
 
 
+def test_routing_of_nothing(values):
+    with config_context(enable_metadata_routing=True):
+        search = BAMMSearchCV(ridge(), {"alpha": values}, cv=3).fit(X_REG, Y_REG)
+    plain = BAMMSearchCV(ridge(), {"alpha": values}, cv=3).fit(X_REG, Y_REG)
+    assert search.best_score_ == plain.best_score_
+
+
 def test_routing_errors(values):
     with config_context(enable_metadata_routing=True):
         for fit_params in ({"sample_weight": WEIGHT}, {"foo": WEIGHT}, {"groups": GROUPS}):

@@ -178,6 +178,23 @@ def test_a_target_that_each_fold_transforms_its_own_way():
     assert_true(search, X, Y, cv=CV, scoring=ERROR)
 
 
+def test_outer_splits_whose_rows_make_other_features_are_left_out():
+    """Two of them train without a category, that all splits have."""
+    data = FRAME.assign(kind="many")
+    data.loc[[0, 40], "kind"] = "rare"
+    grid = {"ridge__alpha": PerFeature(*ENDS)}
+    search = search_of(make_pipeline(columns(), Ridge()), grid, data, Y, scoring=ERROR)
+    assert_served(search, "searched")
+    assert search.shrinkage_["score"].shape == (3, 1)
+    assert_true(search, data, Y, cv=CV, scoring=ERROR)
+    data.loc[40, "kind"] = "many"
+    data.loc[89, "kind"] = "rare"
+    halves = BAMMSearchCV(make_pipeline(columns(), Ridge()), grid, cv=2)
+    with pytest.warns(UserWarning, match="not searched apart, one serves all: no rows can be left"):
+        halves.fit(data, Y)
+    assert np.ndim(halves.best_params_["ridge__alpha"]) == 0
+
+
 # Groups that are given, and names
 
 
