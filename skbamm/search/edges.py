@@ -27,6 +27,7 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
             if other or axis is None or (isinstance(axis, Axis) and np.ndim(value)):
                 continue
             if isinstance(axis, VectorAxis):
+                assert combination.holder is not None
                 message = _vector_message(axis, value, combination.holder.inverse)
             else:
                 message = _message(axis, float(value), combination.target.searchable[name])
@@ -36,13 +37,16 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
 
 
 def _vector_message(axis: VectorAxis, value: Any, inverse: bool) -> str:
-    """Return what to say of values at the weak end; those at the other are told as dropped."""
+    """Return what to say where most values are at the weak end.
+
+    A few may have no need of a penalty; those at the other end are told as dropped.
+    """
     if np.ndim(value) == 0 and not isinstance(value, dict):
         return ""  # one value for all, which its own fits were left to find
     values = np.array(list(value.values()) if isinstance(value, dict) else value)
     for end, which, more in ((axis.low, "lower", "smaller"), (axis.high, "upper", "larger")):
         count = int((values == end).sum())
-        if count and (axis.weighs_rows or (which == "upper") is inverse):
+        if 2 * count > len(values) and (axis.weighs_rows or (which == "upper") is inverse):
             return (
                 f"{count} of the {len(values)} best values of {axis.name} are the {which} end of "
                 f"their interval [{axis.low:g}, {axis.high:g}]: {more} values may be better."

@@ -216,6 +216,7 @@ SPLITTERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
 @pytest.mark.parametrize("name", SPLITTERS)
 def test_rows_that_are_scored_are_in_no_other_part(name, monkeypatch):
     X, y = (part[:60] for part in REGRESSION)

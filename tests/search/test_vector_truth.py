@@ -127,7 +127,7 @@ def test_without_shrinkage_it_is_a_minimum_as_scipy_finds_it():
     assert found == pytest.approx(-search.best_score_, rel=1e-8)
     assert found <= scipys.fun * (1 + 1e-4)
     assert search.best_score_ >= one.best_score_
-    assert not search.shrinkage_.keys() - {"parameter", "names"}
+    assert not search.shrinkage_.keys() - {"parameter", "names", "left"}
     upper = search.history_["criterion"]
     assert upper[-1] == pytest.approx(found, rel=1e-4) and upper[-1] < upper[0]
     assert search.history_["alpha"].shape == (len(upper), X.shape[1])
