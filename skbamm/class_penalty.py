@@ -9,6 +9,8 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 
 class ClassPenalty(OneVsRestClassifier):
@@ -58,7 +60,7 @@ class ClassPenalty(OneVsRestClassifier):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Labels of three classes or more; of two there is one model, and one factor.
+            Labels; of two classes there is one model, and one factor.
 
         Returns
         -------
@@ -67,10 +69,17 @@ class ClassPenalty(OneVsRestClassifier):
         Raises
         ------
         ValueError
-            If the estimator's penalty is not known, or if there is not one positive factor for
+            If y has one class, if the estimator's penalty is not known, or if there is not one
+            positive factor for
             each model.
         """
         self._validate_params()
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        if len(np.unique(y)) == 1:
+            raise ValueError(f"y must have two classes or more, got one class: {y[0]!r}.")
         if self.penalty_factor is None:
             return super().fit(X, y)
         name, inverse = penalty_parameter(self.estimator)
@@ -95,6 +104,11 @@ class ClassPenalty(OneVsRestClassifier):
             if hasattr(self.estimators_[0], memory):
                 setattr(self, memory, getattr(self.estimators_[0], memory))
         return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = False
+        return tags
 
 
 def penalty_parameter(estimator: Any) -> tuple[str, bool]:

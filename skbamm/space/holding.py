@@ -44,14 +44,14 @@ class Holder:
         """Return the holder for the axis with its entries."""
         return replace(self, axis=axis)
 
-    def hold(self, estimator: Any, values: np.ndarray | None = None) -> Any:
+    def hold(self, estimator: Any, values: Any = None) -> Any:
         """Return the estimator with these values; it may itself be changed.
 
-        Without values, one that can have some. Weights of classes need no holding: the estimator
-        knows a dict.
+        Without values, one that can have some. Weights of classes are a dict, which the estimator
+        knows.
         """
         if self.axis.weighs_rows:
-            return estimator.set_params(**{self.axis.name: None})
+            return estimator.set_params(**{self.axis.name: values})
         factor: Any = None
         by_class = self.axis.by_output
         if by_class and isinstance(_part(estimator, self.prefix), (Ridge, RidgeClassifier)):

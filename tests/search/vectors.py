@@ -14,7 +14,8 @@ from skbamm.bilevel import solve_lower
 from skbamm.search import shrinkage_path
 from skbamm.search.run import Settings
 from skbamm.search.solver_maker import SolverMaker
-from skbamm.space import group_columns, read_grid
+from skbamm.search.vector_entries import known_axis
+from skbamm.space import read_grid
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
 POINTS = ((0.1, 0.0), (0.1, 1.0))
@@ -57,14 +58,14 @@ def with_values(model, values, columns=None):
     return FeaturePenalty(clone(model).set_params(**{name: mean}), factor)
 
 
-def joint_of(model, vector, X, y, splits, fit_params=None):
+def joint_of(model, vector, X, y, splits, name=None, fit_params=None):
     """Return the joint solver of a model over its folds, and the vector's axis."""
-    name, _ = name_of(model)
+    name = name or name_of(model)[0]
     (combination,) = read_grid(model, {name: vector}).combinations
     settings = Settings("auto", 100, 1e-4, None, "cpu", "float64", 0)
     maker = SolverMaker(settings, X, y, splits, fit_params or {}, {}, None)
     joint = maker.make(combination.target, combination.params)
-    return joint, group_columns(combination.axes[0], X.shape[1], None)
+    return joint, known_axis(combination.axes[0], X, None, [], joint.task)
 
 
 def solved(problem, x):
