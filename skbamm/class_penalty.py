@@ -70,8 +70,7 @@ class ClassPenalty(OneVsRestClassifier):
         ------
         ValueError
             If y has one class, if the estimator's penalty is not known, or if there is not one
-            positive factor for
-            each model.
+            positive factor for each model.
         """
         self._validate_params()
         y = column_or_1d(y, warn=True)
