@@ -97,5 +97,5 @@ def penalties_optuna() -> str:
         rows.append([title, seconds(taken), f"{means['cv']:.4f}", f"{means['test']:.4f}"])
     n, p = results[0]["shape"]
     head = [f"blocks, {n} x {p}, 10 penalties", "seconds", "CV R2", "R2 of 5,000 fresh rows"]
-    extra = f"Means of {len(runs)} seeds. "
+    extra = f"Means of {len(runs)} seeds, on a machine with other work. "
     return table(head, rows, 1) + footnote(results, "penalties_optuna.py", extra)
