@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # OptunaSearchCV says that it is experimental
     from optuna_integration import OptunaSearchCV
 
-N, P, SEEDS, TIMES = 400, 200, 3, 10
+N, P, SEEDS, TIMES = 400, 200, 2, 10
 
 
 class GroupRidge(RegressorMixin, BaseEstimator):
@@ -95,6 +95,7 @@ def main() -> int:
     options = arguments.parse_args()
     warnings.simplefilter("ignore", EdgeWarning)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    warnings.simplefilter("ignore", FutureWarning)  # of parts of Optuna that OptunaSearchCV imports
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     runs = []
     with equal_threads(options.threads, None):
