@@ -3,8 +3,8 @@
 Few features: the Cholesky factor of the weighted Gram matrix plus the penalty, a fold its own
 where that is cheap, else shared by the folds and taken from enough of the rows. Several outputs
 add what the blocks of the classes leave out by two steps of conjugate gradients, and Hessians
-that jump, what those of the folds have of their own. Many features: conjugate gradients in the
-metric of the diagonal.
+that jump, what those of the folds have of their own. Many features: of few rows a matrix of rows
+(dual.py), else conjugate gradients in the metric of the diagonal.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.approach import Approach
+from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
 from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
@@ -65,6 +66,9 @@ def _columns(problem, mu: float):
 def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric of all coefficients."""
     loss = problem.loss
+    if dual_pays(problem, x, mu):
+        dual = DualMetric.at_point(problem, x, y)
+        return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, p = problem.y_shape
     n = problem.rows.n_rows
     share = S * K * m * n * p * p > _OWN_FACTORS

@@ -15,7 +15,7 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import FoldWeights
+from skbamm.folds import DenseRows, FoldWeights
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
@@ -41,6 +41,7 @@ from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
+_WIDE = 2  # features a row from which second moments are larger than the rows
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
@@ -114,8 +115,15 @@ class JointSolver:
     @property
     def least_squares(self) -> bool:
         """Whether second moments are all that is needed of X."""
-        few = self.rows(torch.float64).n_coefficients <= _MOMENTS_LIMIT
-        return isinstance(self.task.loss, HalfSquaredLoss) and few
+        if not isinstance(self.task.loss, HalfSquaredLoss):
+            return False
+        rows = self.rows(torch.float64)
+        return rows.n_coefficients <= _MOMENTS_LIMIT and not self._wide(rows)
+
+    def _wide(self, rows) -> bool:
+        """Whether matrices of rows are smaller than those of features by far, and serve."""
+        squares = self.penalties.absolute((), rows) is None
+        return squares and isinstance(rows, DenseRows) and rows.n_features > _WIDE * rows.n_rows
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
         """Solve these values in all folds, so well that the estimator would not go on.

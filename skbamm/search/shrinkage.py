@@ -29,10 +29,8 @@ from skbamm.space import VectorAxis
 
 # From strong to weak, and then ever more of a price: beginning with the price would drop features
 # whose hypergradient then vanishes for good.
-_SPREADS, _FREEDOMS = (3.0, 1.0, 0.3, 0.1), (0.5, 1.0, 2.0, 4.0)
-PATH = (*((spread, 0.0) for spread in _SPREADS), *((0.1, freedom) for freedom in _FREEDOMS))
-SHORT_PATH = ((1.0, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 2.0))
-SHORTEST_PATH = ((1.0, 0.0), (0.1, 0.5), (0.1, 2.0))
+PATH = ((1.0, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 2.0))
+SHORT_PATH = ((1.0, 0.0), (0.1, 0.5), (0.1, 2.0))
 
 
 @dataclass(frozen=True)

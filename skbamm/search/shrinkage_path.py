@@ -25,7 +25,6 @@ from skbamm.search.screening import Beginning
 from skbamm.search.shrinkage import (
     PATH,
     SHORT_PATH,
-    SHORTEST_PATH,
     Charge,
     columns_of,
     curvature_of_entries,
@@ -36,7 +35,7 @@ from skbamm.search.vector_entries import known_axis
 from skbamm.search.vector_parts import Check, Part, as_set
 from skbamm.space import UnfitVector
 
-# Numbers in X from which the path is short, and has hardly any points.
+# Numbers in X from which fewer splits are left out, and the path is short.
 _LARGE, _HUGE = 1e6, 3e7
 _OUTER = 5  # outer splits at most
 _INNER = 5  # parts of the training rows where a split leaves none of the others
@@ -69,11 +68,9 @@ class Effort:
     def for_size(cls, numbers: int, kinks: bool) -> Effort:
         """Return what X of so many numbers allows; where penalties have kinks there is no price."""
         if numbers > _HUGE:
-            found = cls(SHORTEST_PATH, 6, 1, whole=False)
-        elif numbers > _LARGE:
-            found = cls(SHORT_PATH, 8, 2)
+            found = cls(SHORT_PATH, 6, 1, whole=False)
         else:
-            found = cls(PATH, 12, _OUTER)
+            found = cls(PATH, 8, 2 if numbers > _LARGE else _OUTER)
         if kinks:
             found = replace(found, path=tuple(point for point in found.path if not point[1]))
         return found

@@ -1,0 +1,116 @@
+"""A metric for more features than rows: the Hessian's inverse by a matrix of rows.
+
+With rows X, their curvatures D and penalties L, ``(X' D X + L)^-1`` is, by Woodbury's identity
+(Golub & Van Loan, "Matrix Computations", 2013, section 2.1.4)::
+
+    L^-1 - L^-1 X' R M^-1 R X L^-1,    R = D^(1/2),    M = 1 + R X L^-1 X' R
+
+so that what is factored has as many rows as X, whatever the number of features. The intercept is
+eliminated beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.metrics import Cholesky
+from skbamm.folds import DenseRows, StackedRows
+
+_WIDE = 1.5  # features a row from which it pays
+_ENTRIES = 1 << 25  # numbers in the matrices of all columns up to which they are affordable
+
+
+def dual_pays(problem: Any, x: Tensor, mu: float) -> bool:
+    """Whether the metric is possible, and cheaper than one of features."""
+    rows, (S, K, m, _) = problem.rows, problem.y_shape
+    if mu or problem.absolute is not None or type(rows) not in (DenseRows, StackedRows):
+        return False
+    if rows.n_features < _WIDE * rows.n_rows or S * K * m * rows.n_rows**2 > _ENTRIES:
+        return False
+    return bool((problem.mean_strength(x)[..., : rows.n_features] > 0).all())
+
+
+class DualMetric:
+    """The inverse of the Hessian, or of its blocks of outputs.
+
+    Parameters
+    ----------
+    problem : GLMProblem
+        Of dense rows that are all in one block.
+    curvature : Tensor of shape (S, K, m, n)
+        Of the rows' losses, with their weights; a weight of zero leaves a row out.
+    x : Tensor of shape (S, h)
+    """
+
+    def __init__(self, problem: Any, curvature: Tensor, x: Tensor):
+        self.problem, self.curvature, self.x = problem, curvature, x
+        d = problem.rows.n_features
+        X = problem.rows.X.double()
+        self._X = X if X.ndim == 3 else X[None]  # (1 or K, n, d)
+        strength = problem.mean_strength(x)
+        self._slopes, self._root = strength[..., :d], curvature.sqrt()
+        among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
+        matrix = self._root[..., None] * among * self._root[..., None, :]
+        matrix.diagonal(dim1=-2, dim2=-1).add_(1.0)
+        self._factor = Cholesky(matrix)
+        if problem.rows.fit_intercept:
+            self._cross = self._pull(curvature)
+            self._through = self._inverse(self._cross[None])[0]
+            free = strength[..., -1] + curvature.sum(-1)
+            self._pivot = free - (self._cross * self._through).sum(-1)
+
+    @classmethod
+    def at_point(cls, problem: Any, x: Tensor, y: Tensor) -> DualMetric:
+        """Return the metric at a point."""
+        S, K, m, _ = problem.y_shape
+        weights = problem.hessian_weights(x, y, 0.0)
+        kept = torch.empty(problem.rows.n_rows, m, S * K, dtype=torch.float64, device=y.device)
+
+        def keep(z, chunk):
+            kept[chunk.rows] = weights(z, chunk)[0][0].double()
+
+        problem.rows.visit(y[None], keep)
+        return cls(problem, kept.unflatten(2, (S, K)).permute(2, 3, 1, 0), x)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Apply the inverse to residuals (r, S, K, m, p)."""
+        if not self.problem.rows.fit_intercept:
+            return self._inverse(residuals.double()).to(residuals.dtype)
+        right = residuals.double()
+        slopes = self._inverse(right[..., :-1])
+        intercept = (right[..., -1] - (self._cross * slopes).sum(-1)) / self._pivot
+        slopes = slopes - intercept[..., None] * self._through
+        return torch.cat([slopes, intercept[..., None]], -1).to(residuals.dtype)
+
+    def select(self, starts: list[int]) -> DualMetric:
+        """Return the metric of these starts."""
+        problem = self.problem.select(starts)
+        return DualMetric(problem, self.curvature[starts], self.x[starts])
+
+    def at(self, x: Tensor, y: Tensor) -> DualMetric:
+        """Return the metric for another x; the curvatures stay."""
+        if x.shape == self.x.shape and torch.equal(x, self.x):
+            return self
+        problem, curvature = self.problem, self.curvature
+        if len(x) != len(curvature):
+            problem = problem.select([0] * len(x))
+            curvature = curvature[:1].expand(len(x), *curvature.shape[1:])
+        return DualMetric(problem, curvature, x)
+
+    def outworn(self, slow: bool) -> bool:
+        """Return ``slow``."""
+        return slow
+
+    def _inverse(self, right: Tensor) -> Tensor:
+        """Apply the inverse for the slopes alone, (r, S, K, m, d)."""
+        first = right / self._slopes
+        pulled = self._root * (first @ self._X.mT)
+        back = self._root * self._factor.solve(pulled)
+        return first - (back @ self._X) / self._slopes
+
+    def _pull(self, rows: Tensor) -> Tensor:
+        """Return ``X' rows``, (S, K, m, d)."""
+        return rows @ self._X
