@@ -129,8 +129,8 @@ DESIGNS = {
     "blocks_400": Design("blocks", 400, 200, BOTH),
     "sparse_300": Design("sparse", 300, 100, ("features",)),
     "sparse_400": Design("sparse", 400, 200, ("features",)),
-    "noise": Design("noise", 200, 50, BOTH),
-    "dense": Design("dense", 200, 50, BOTH),
+    "noise": Design("noise", 300, 100, BOTH),
+    "dense": Design("dense", 300, 100, BOTH),
 }
 
 
