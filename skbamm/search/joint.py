@@ -15,7 +15,7 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import DenseRows, FoldWeights
+from skbamm.folds import DenseRows, FoldWeights, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
@@ -123,7 +123,8 @@ class JointSolver:
     def _wide(self, rows) -> bool:
         """Whether matrices of rows are smaller than those of features by far, and serve."""
         squares = self.penalties.absolute((), rows) is None
-        return squares and isinstance(rows, DenseRows) and rows.n_features > _WIDE * rows.n_rows
+        dense = isinstance(rows, DenseRows | StackedRows)
+        return squares and dense and rows.n_features > _WIDE * rows.n_rows
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
         """Solve these values in all folds, so well that the estimator would not go on.
