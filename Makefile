@@ -43,6 +43,7 @@ bench: $(READY)
 	$(PY) benchmarks/penalties.py
 	$(PY) benchmarks/penalties_real.py
 	$(PY) benchmarks/penalties_optuna.py
+	$(PY) benchmarks/penalties_large.py
 	$(PY) benchmarks/label_noise.py
 	$(PY) benchmarks/label_noise_large.py
 	$(PY) benchmarks/label_noise_trees.py

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import LARGE, SMALL
-from render_penalties import penalties, penalties_optuna, penalties_real
+from render_penalties import penalties, penalties_large, penalties_optuna, penalties_real
 from tables import footnote, load, seconds, table
 
 HERE = Path(__file__).parent
@@ -282,6 +282,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "penalties": penalties,
     "penalties_real": penalties_real,
     "penalties_optuna": penalties_optuna,
+    "penalties_large": penalties_large,
     "label_noise": lambda: label_noise(["digits"]),
     "label_noise_large": label_noise_large,
     "label_noise_more": lambda: label_noise(["pair", "binary", "imbalanced", "text"]),

@@ -99,3 +99,27 @@ def penalties_optuna() -> str:
     head = [f"blocks, {n} x {p}, 10 penalties", "seconds", "CV R2", "R2 of 5,000 fresh rows"]
     extra = f"Means of {len(runs)} seeds, on a machine with other work. "
     return table(head, rows, 1) + footnote(results, "penalties_optuna.py", extra)
+
+
+def penalties_large() -> str:
+    """Seconds and memory of ten thousand penalties."""
+    results = load(["penalties_large"])
+    if not results:
+        return ""
+    (result,) = results
+    titles = {"one": "one value for all", "features": "`PerFeature`"}
+    rows = [
+        [
+            titles[name],
+            seconds(one["seconds"]),
+            str(one["iterations"]),
+            f"{one['peak_gib'] - one['data_gib']:.1f} GiB",
+            f"{one['cv_r2']:.3f}",
+            f"{one['test_r2']:.3f}",
+        ]
+        for name, one in result["searches"].items()
+    ]
+    size = f"ridge, {result['rows']:,} x {result['features']:,}, single precision"
+    head = [size, "seconds", "iterations", "memory beside the data", "CV R2", "R2 of fresh rows"]
+    extra = f"{result['ratio']:.1f} times the seconds of one value. "
+    return table(head, rows, 1) + footnote(results, "penalties_large.py", extra)
