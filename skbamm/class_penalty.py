@@ -19,8 +19,8 @@ class ClassPenalty(OneVsRestClassifier):
     Parameters
     ----------
     estimator : estimator
-        A linear classifier whose penalty ``BAMMSearchCV`` can search: its ``alpha`` is
-        multiplied by the factors, or its ``C`` divided by them.
+        A classifier with a penalty: its ``alpha`` is multiplied by the factors, or its ``C``
+        divided by them.
     penalty_factor : array-like of shape (n_classes,), default=None
         Positive factors, in the order of the sorted labels. None stands for ones.
     n_jobs : int, default=None
@@ -69,7 +69,7 @@ class ClassPenalty(OneVsRestClassifier):
         Raises
         ------
         ValueError
-            If y has one class, if the estimator's penalty is not known, or if there is not one
+            If y has one class, if the estimator has no penalty, or if there is not one
             positive factor for each model.
         """
         self._validate_params()
@@ -116,18 +116,13 @@ def penalty_parameter(estimator: Any) -> tuple[str, bool]:
     Raises
     ------
     ValueError
-        If that is not known.
+        If it has neither ``alpha`` nor ``C``.
     """
-    from skbamm.models import find_twin  # which knows this class, too
-
-    twin: Any
-    twin, reason = find_twin(estimator)
-    if twin is None or twin.inside or twin.family != "linear":
-        raise ValueError(
-            f"estimator must be a linear model whose penalty is known: "
-            f"{reason or type(estimator).__name__}."
-        )
-    return twin.hyperparameters[0].name, twin.inverse
+    for name, inverse in (("alpha", False), ("C", True)):
+        if hasattr(estimator, name):
+            return name, inverse
+    kind = type(estimator).__name__
+    raise ValueError(f"estimator must have a parameter alpha or C, {kind} has none.")
 
 
 def _fit(estimator, name, value, X, y):

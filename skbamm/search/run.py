@@ -24,8 +24,8 @@ from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import profile, starting_points
-from skbamm.search.vector_found import history_column
-from skbamm.search.vector_solver import VectorSolver
+from skbamm.search.vectors.found import history_column, note_vector
+from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 _OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
@@ -219,7 +219,9 @@ class SearchRun:
         if _differ(named_values(axes, start), best) and self.row_weights is None:
             found.append((start, "start"))
         if combination.holder:
-            self._take_vector(combination, joint, criterion, [x for x, _ in found])
+            note_vector(
+                self.bank, self.outcome, combination, joint, criterion, [x for x, _ in found]
+            )
         near, around = [x for x, _ in found], []
         if rule_of(self.refit)[0] is one_standard_error and not combination.holder:
             around = profile(combination.all_axes, found[0][0])
@@ -248,25 +250,6 @@ class SearchRun:
             joint = self.maker.make(target, params)
         self.outcome.device = str(joint.device)
         return joint
-
-    def _take_vector(self, combination, joint, criterion, found) -> None:
-        """Let estimators have the vectors, and note how much their values were drawn together."""
-        axis, path = joint.vector, joint.shrinkage
-        names = {"parameter": axis.name, "names": np.array(axis.names)}
-        if path is not None:
-            names |= {
-                "spread": np.array(path.spread),
-                "freedom": np.array(path.freedom),
-                "criterion": np.array(path.criterion) * criterion.null,
-                "score": np.array(path.score),
-                "values": np.array([axis.numbers(x.tolist()) for x in path.x]),
-                "chosen": path.chosen,
-            }
-        for i, x in enumerate(found):
-            key = candidate_key({**combination.params, **named_values(joint.axes, x)})
-            self.bank.holders[key] = combination.holder.of(axis)
-            left = {} if i or joint.left is None else {"left": joint.left.cpu().numpy()}
-            self.outcome.shrinkage[key] = names | left
 
     def _keep(self, joint, solutions, keys, target) -> None:
         features = feature_memory(self.X) if joint.folds is None else None

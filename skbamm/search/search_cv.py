@@ -21,7 +21,7 @@ from skbamm.search.certainty import say_how_sure
 from skbamm.search.data import as_indices, check_device, own_copy
 from skbamm.search.run import Outcome, SearchRun, Settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
-from skbamm.search.vector_found import check_vectors, publish_vector, refuse_weights
+from skbamm.search.vectors.found import check_vectors, publish_vector, refuse_weights
 from skbamm.search.weighing import Weigher
 from skbamm.space import read_grid
 

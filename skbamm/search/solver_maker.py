@@ -16,7 +16,7 @@ from skbamm.search.line_solver import LineSolver
 from skbamm.search.lines import FeatureLine, LossLine
 from skbamm.search.solvers import solver_of
 from skbamm.search.stand_in import candidate_key
-from skbamm.search.vector_solver import VectorSolver
+from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Axis
 
 

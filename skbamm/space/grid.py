@@ -22,7 +22,8 @@ from skbamm.models import (
 )
 from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, as_interval, make_axis
-from skbamm.space.vectors import CLASS_WEIGHT, Vector, VectorAxis, make_vector_axis
+from skbamm.space.vector_axis import VectorAxis, make_vector_axis
+from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
 
 @dataclass(frozen=True)

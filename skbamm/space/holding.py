@@ -15,7 +15,8 @@ from sklearn.svm import LinearSVC
 from skbamm.blocks import parallel_step
 from skbamm.class_penalty import ClassPenalty
 from skbamm.feature_penalty import FeaturePenalty
-from skbamm.space.vectors import UnfitVector, VectorAxis
+from skbamm.space.vector_axis import VectorAxis
+from skbamm.space.vectors import UnfitVector
 
 _ONE_VS_REST = (LinearSVC, RidgeClassifier, SGDClassifier)
 

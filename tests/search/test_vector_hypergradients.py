@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, mean_poisson_deviance
 from sklearn.model_selection import KFold
 
 from skbamm import PerFeature, PerGroup
-from skbamm.search.shrinkage import (
+from skbamm.search.vectors.shrinkage import (
     Charge,
     ShrunkProblem,
     curvature_of_entries,

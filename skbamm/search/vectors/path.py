@@ -22,7 +22,9 @@ from skbamm.bilevel import Status
 from skbamm.models import NotApplicable
 from skbamm.search.joint import JointSolver
 from skbamm.search.screening import Beginning
-from skbamm.search.shrinkage import (
+from skbamm.search.vectors.entries import known_axis
+from skbamm.search.vectors.parts import Check, Part, as_set
+from skbamm.search.vectors.shrinkage import (
     PATH,
     SHORT_PATH,
     Charge,
@@ -31,8 +33,6 @@ from skbamm.search.shrinkage import (
     noise_price,
     sizes_of_entries,
 )
-from skbamm.search.vector_entries import known_axis
-from skbamm.search.vector_parts import Check, Part, as_set
 from skbamm.space import UnfitVector
 
 # Numbers in X from which fewer splits are left out, and the path is short.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from skbamm.search.stand_in import candidate_key
-from skbamm.search.vector_entries import known_axis
-from skbamm.space import Space, UnfitVector, VectorAxis
+from skbamm.search.vectors.entries import known_axis
+from skbamm.space import Space, UnfitVector, VectorAxis, named_values
 
 _LITTLE = 0.01  # share that a penalty lets through of an entry that the model does without
 
@@ -33,6 +33,37 @@ def refuse_weights(space: Space) -> None:
                 f"Parameter {combination.holder.axis.name!r} cannot be a vector while "
                 "sample_weights are learned. Search one value, or a list."
             )
+
+
+def note_vector(bank: Any, outcome: Any, combination: Any, solver: Any, criterion, found) -> None:
+    """Let estimators have vectors, and note how much their values were drawn together.
+
+    Parameters
+    ----------
+    bank : Bank
+    outcome : Outcome
+    combination : Combination
+    solver : VectorSolver
+    criterion : Criterion
+    found : list of list of float
+        The x of each vector; the first is what the search ended at.
+    """
+    axis, path = solver.vector, solver.shrinkage
+    names = {"parameter": axis.name, "names": np.array(axis.names)}
+    if path is not None:
+        names |= {
+            "spread": np.array(path.spread),
+            "freedom": np.array(path.freedom),
+            "criterion": np.array(path.criterion) * criterion.null,
+            "score": np.array(path.score),
+            "values": np.array([axis.numbers(x.tolist()) for x in path.x]),
+            "chosen": path.chosen,
+        }
+    for i, x in enumerate(found):
+        key = candidate_key({**combination.params, **named_values(solver.axes, x)})
+        bank.holders[key] = combination.holder.of(axis)
+        left = {} if i or solver.left is None else {"left": solver.left.cpu().numpy()}
+        outcome.shrinkage[key] = names | left
 
 
 def publish_vector(search: Any, space: Space, outcome: Any) -> None:

@@ -12,7 +12,7 @@ from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
 from skbamm.bilevel.limited_memory import LimitedMemoryStep
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.search.joint import JointSolver
-from skbamm.search.shrinkage import Charge, ShrunkProblem
+from skbamm.search.vectors.shrinkage import Charge, ShrunkProblem
 from skbamm.space import VectorAxis
 from skbamm.weights.problem import ClassWeightedProblem
 

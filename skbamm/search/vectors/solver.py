@@ -13,17 +13,17 @@ from skbamm.bilevel import BilevelResult, Status
 from skbamm.criteria import Choice, Criterion
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.joint import JointSolver
-from skbamm.search.shrinkage import share_left
-from skbamm.search.shrinkage_path import PathSearch, Shrinkage
-from skbamm.search.vector_entries import known_axis
-from skbamm.search.vector_parts import Part, as_set, evaluate
+from skbamm.search.vectors.entries import known_axis
+from skbamm.search.vectors.parts import Part, as_set, evaluate
+from skbamm.search.vectors.path import PathSearch, Shrinkage
+from skbamm.search.vectors.shrinkage import share_left
 from skbamm.space import VectorAxis
 
 
 class VectorSolver:
     """One combination's linear model over all folds.
 
-    All entries begin at the best single value, weights of classes at one; see shrinkage_path.py
+    All entries begin at the best single value, weights of classes at one; see path.py
     for what follows. Other parameters are searched together with that single value, and kept.
 
     Parameters
