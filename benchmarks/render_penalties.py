@@ -44,7 +44,7 @@ def _gap(gap: dict[str, Any]) -> str:
 
 def penalties() -> str:
     """R2 of penalties of groups and features where the truth is known."""
-    designs = ("blocks_300", "blocks_400", "sparse_300", "noise", "dense")
+    designs = ("blocks_300", "blocks_400", "sparse_300", "sparse_400", "noise", "dense")
     results = load([f"penalties_{name}" for name in designs])
     if not results:
         return ""
