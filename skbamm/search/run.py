@@ -23,7 +23,7 @@ from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.stand_in import candidate_key
-from skbamm.search.starts import profile, starting_points
+from skbamm.search.starts import neighbours, profile, starting_points
 from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
@@ -218,6 +218,9 @@ class SearchRun:
         # Weights were learned for what the search finds, not for where it began.
         if _differ(named_values(axes, start), best) and self.row_weights is None:
             found.append((start, "start"))
+        kinks = isinstance(joint.task.loss, Smoothed) and self.row_weights is None
+        if kinks and len(axes) == 1 and combination.holder is None:
+            found += [(x, "neighbour") for x in neighbours(axes[0], found[0][0])]
         if combination.holder:
             note_vector(
                 self.bank, self.outcome, combination, joint, criterion, [x for x, _ in found]
