@@ -66,7 +66,7 @@ def _columns(problem, mu: float):
 def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric of all coefficients."""
     loss = problem.loss
-    if dual_pays(problem, x, mu):
+    if dual_pays(problem, mu):
         dual = DualMetric.at_point(problem, x, y)
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, p = problem.y_shape

@@ -19,18 +19,18 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky
 from skbamm.folds import DenseRows, StackedRows
 
-_WIDE = 1.5  # features a row from which it pays
+_WIDE = 4  # features a row from which it pays by far
+_LEAST = 1e-10  # of the largest curvature: penalties that are smaller would leave no digits
 _ENTRIES = 1 << 25  # numbers in the matrices of all columns up to which they are affordable
 
 
-def dual_pays(problem: Any, x: Tensor, mu: float) -> bool:
+def dual_pays(problem: Any, mu: float) -> bool:
     """Whether the metric is possible, and cheaper than one of features."""
     rows, (S, K, m, _) = problem.rows, problem.y_shape
     if mu or problem.absolute is not None or type(rows) not in (DenseRows, StackedRows):
         return False
-    if rows.n_features < _WIDE * rows.n_rows or S * K * m * rows.n_rows**2 > _ENTRIES:
-        return False
-    return bool((problem.mean_strength(x)[..., : rows.n_features] > 0).all())
+    wide = rows.n_features >= _WIDE * rows.n_rows
+    return wide and S * K * m * rows.n_rows**2 <= _ENTRIES
 
 
 class DualMetric:
@@ -51,7 +51,9 @@ class DualMetric:
         X = problem.rows.X.double()
         self._X = X if X.ndim == 3 else X[None]  # (1 or K, n, d)
         strength = problem.mean_strength(x)
-        self._slopes, self._root = strength[..., :d], curvature.sqrt()
+        largest = (curvature @ self._X**2).amax(-1, keepdim=True)
+        self._slopes = strength[..., :d].clamp_min(_LEAST * largest)
+        self._root = curvature.sqrt()
         among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
         matrix = self._root[..., None] * among * self._root[..., None, :]
         matrix.diagonal(dim1=-2, dim2=-1).add_(1.0)

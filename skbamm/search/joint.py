@@ -41,7 +41,7 @@ from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
-_WIDE = 2  # features a row from which second moments are larger than the rows
+_WIDE = 4  # features a row from which second moments are larger than the rows by far
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts

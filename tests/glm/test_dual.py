@@ -16,8 +16,8 @@ from ..problems import model_problem, own_solutions
 
 CV = KFold(3, shuffle=True, random_state=0)
 X, Y = load_wine(return_X_y=True)
-X = StandardScaler().fit_transform(PolynomialFeatures(2).fit_transform(X[::9, :8])[:, 1:])
-Y = Y[::9]  # 20 rows, 44 features
+X = StandardScaler().fit_transform(PolynomialFeatures(2).fit_transform(X[::9])[:, 1:])
+Y = Y[::9]  # 20 rows, 104 features
 MODELS = {
     "two classes": (LogisticRegression, (Y == 1).astype(int)),
     "three classes": (LogisticRegression, Y),
@@ -40,7 +40,7 @@ def test_it_is_the_inverse_of_each_block(name, intercept):
     x = torch.tensor([[-0.5], [1.0]], dtype=torch.float64)
     rng = np.random.default_rng(0)
     y = torch.as_tensor(0.1 * rng.normal(size=problem.y_shape))
-    assert dual_pays(problem, x, 0.0)
+    assert dual_pays(problem, 0.0)
     weights = problem.hessian_weights(x, y, 0.0)
     gram = problem.rows.gram(y[None], weights, False, problem.rows.n_rows)
     full = gram + torch.diag_embed(problem.mean_strength(x).expand(gram.shape[:-1]))
@@ -68,16 +68,15 @@ def test_solutions_are_scikit_learns(name, intercept):
 
 def test_it_is_for_more_features_than_rows_and_penalties_of_squares():
     problem, *_ = problem_of("two classes", True)
-    x = torch.zeros(1, 1, dtype=torch.float64)
-    assert not dual_pays(problem, x, 0.5)
+    assert not dual_pays(problem, 0.5)
     narrow = model_problem(LogisticRegression(), X[:, :12], MODELS["two classes"][1],
                            list(CV.split(X)))  # fmt: skip
-    assert not dual_pays(narrow, x, 0.0)
+    assert not dual_pays(narrow, 0.0)
     kinked = model_problem(
         LogisticRegression(l1_ratio=1.0, solver="saga"), X, MODELS["two classes"][1],
         list(CV.split(X)),
     )  # fmt: skip
-    assert not dual_pays(kinked, x, 0.0)
+    assert not dual_pays(kinked, 0.0)
 
 
 def test_a_search_finds_what_second_moments_find(monkeypatch):

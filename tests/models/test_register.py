@@ -48,7 +48,7 @@ def test_a_registered_class_is_searched_jointly():
     twin = MineTwin()
     assert register_model(twin) is None
     assert find_twin(Mine()) == (twin, "")
-    assert ", Mine (alpha), One" in supported()
+    assert ", Mine (alpha), one" in supported()
     search = BAMMSearchCV(Mine(), {"alpha": (1e-3, 1e2)}).fit(X, Y)
     assert roles(search) == {"alpha": "searched"}
     assert type(search.best_estimator_) is Mine

@@ -80,8 +80,9 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), QuantileRegressor (alpha), "
         "LinearSVC (C), LinearSVR (C), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
-        "KernelRidge (alpha, gamma), OneVsRestClassifier and TransformedTargetRegressor around "
-        "such a model, and gamma of Nystroem and RBFSampler before a linear one"
+        "KernelRidge (alpha, gamma), one of ClassPenalty, FeaturePenalty, OneVsRestClassifier, "
+        "TransformedTargetRegressor around such a model, and gamma of Nystroem and RBFSampler "
+        "before a linear one"
     )
 
 
