@@ -275,10 +275,7 @@ def measure(name: str, splits: int) -> dict[str, dict[str, list[float]]]:
     for turn, (train, test) in enumerate(
         kind(splits, train_size=case.n_train, random_state=0).split(X, y)
     ):
-        if isinstance(X, np.ndarray):
-            rows = X
-        else:
-            rows = X.iloc
+        rows = X if isinstance(X, np.ndarray) else X.iloc
         build = methods(case, before, rows[train])
         for method in (*case.ours, *case.rivals):
             model = build[method]().fit(rows[train], y[train])

@@ -91,7 +91,7 @@ class LeastSquaresProblem(Penalty):
             scale = self.criterion.output_scale
             scale = 1.0 if scale is None else scale[:, :, None, None]
             gram = gram + mu * scale * self.validation.gram[:, None]
-        m = max(gram.shape[1], self.strength(x[:1, None]).shape[2])  # penalties by output
+        m = max(gram.shape[1], self.mean_strength(x).shape[2])  # penalties by output
         return GramMetric(self, gram.expand(len(x), len(gram), m, *gram.shape[2:]), x, mu)
 
     def closed_form(self, x: Tensor, curvature, mu: float) -> tuple[Tensor, Tensor] | None:
