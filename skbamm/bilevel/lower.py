@@ -132,9 +132,8 @@ def solve_lower(
         idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
         if idle >= _PATIENCE:
             break
-        after = control.step(
-            y, gradient, direction, torch.zeros(len(alive), dtype=torch.bool), risen
-        )
+        moved = torch.zeros(len(alive), dtype=torch.bool, device=y.device)
+        after = control.step(y, gradient, direction, moved, risen)
         going = getattr(control, "going", None)
         y = after if face is None else face.settle(y, after, direction, going)
         previous = decrement

@@ -15,15 +15,31 @@ from contextvars import ContextVar
 import torch
 
 Range = tuple[int, int]
+CPU = torch.device("cpu")
+_CACHED = 1 << 20  # numbers of a pass over some rows that fit a CPU's cache
+_ON_DEVICE = 1 << 29  # and that leave room in the memory of a GPU
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
-def chunk_ranges(n_rows: int, width: int, least: int = 256) -> list[Range]:
-    """Return ranges of rows whose share of a pass, ``width`` numbers a row, fits the cache.
+def chunk_ranges(
+    n_rows: int, width: int, device: torch.device = CPU, least: int = 256
+) -> list[Range]:
+    """Return ranges of rows for passes that make ``width`` numbers a row.
 
-    They have ``least`` rows at least.
+    On a CPU what they make fits the cache. On another device each step of a pass should keep all
+    of it busy, so that what they make may only not fill its memory.
+
+    Parameters
+    ----------
+    n_rows, width : int
+    device : torch.device
+    least : int
+        Rows that a range has at least.
     """
-    size = max(256, least, min(8192, (1 << 20) // max(width, 1)))
+    size = min(8192, _CACHED // max(width, 1))
+    if device.type != "cpu":
+        size = _ON_DEVICE // max(width, 1)
+    size = max(256, least, size)
     starts = range(0, n_rows, size)
     return [(start, min(start + size, n_rows)) for start in starts]
 

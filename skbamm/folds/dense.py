@@ -83,7 +83,8 @@ class DenseRows(ChunkedRows):
                     total[:, d, d] += weights.sum(1)
             return total
 
-        ranges = chunk_ranges(self.n_rows, d + max(_WORK * len(slopes), d), least=2 * d)
+        numbers = d + max(_WORK * len(slopes), d)
+        ranges = chunk_ranges(self.n_rows, numbers, self.device, least=2 * d)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
@@ -104,7 +105,7 @@ class DenseRows(ChunkedRows):
         return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
     def _ranges(self, columns):
-        return chunk_ranges(self.n_rows, self.n_features + _WORK * columns)
+        return chunk_ranges(self.n_rows, self.n_features + _WORK * columns, self.device)
 
     def _block(self, start, stop):
         rows = slice(start, stop) if self._index is None else self._index[start:stop]

@@ -120,7 +120,7 @@ class _Summer:
                 add(part, w, weighted_T, *sums[:2])
             return sums
 
-        ranges = [(0, len(index))] if sparse else chunk_ranges(len(index), 2 * p)
+        ranges = [(0, len(index))] if sparse else chunk_ranges(len(index), 2 * p, rows.device)
         parts = over_chunks(ranges, rows.device, work)
         return tuple(sum(part) for part in zip(*parts, strict=True))
 

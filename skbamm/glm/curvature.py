@@ -103,13 +103,14 @@ def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
 
     Starts at the same point share one; where the folds share one, starts near each other do.
     """
-    nearness = _NEAR if share else 0.0
     flat = y.flatten(1)
+    apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+    size = (_NEAR if share else 0.0) * torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+    close = (apart <= size).tolist()
     chosen: list[int] = []
     of_start: list[int] = []
     for s in range(len(y)):
-        size = nearness * flat[s].norm()
-        near = [i for i, c in enumerate(chosen) if (flat[s] - flat[c]).norm() <= size]
+        near = [i for i, c in enumerate(chosen) if close[s][c]]
         if not near:
             chosen.append(s)
         of_start.append(near[0] if near else len(chosen) - 1)

@@ -12,6 +12,7 @@ import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, _safe_indexing, check_array
+from torch import Tensor
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
@@ -120,19 +121,51 @@ def pad_features(matrix: Any, width: int) -> Any:
     return np.pad(matrix, ((0, 0), (0, missing)))
 
 
+class Placed:
+    """A matrix where it is worked on: a dense one goes to a device once, whoever asks for it.
+
+    Parameters
+    ----------
+    matrix : ndarray or CSR array
+    device : torch.device
+    """
+
+    def __init__(self, matrix: Any, device: torch.device):
+        self.matrix, self.device = matrix, device
+        self._tensors: dict[torch.dtype, Tensor] = {}
+
+    def tensor(self, dtype: torch.dtype) -> Tensor:
+        """Return the dense matrix on its device, for passes in this precision.
+
+        On a CPU, whose passes convert some rows at a time, it is the matrix itself. Another
+        device keeps a copy in a lower precision, if one is asked for: to read that takes half as
+        long.
+        """
+        if not self._tensors:
+            matrix = self.matrix
+            if any(stride < 0 for stride in matrix.strides):
+                matrix = matrix.copy()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
+                tensor = torch.from_numpy(matrix).to(self.device)
+            self._tensors[tensor.dtype] = tensor
+        (own, *_) = self._tensors
+        if self.device.type == "cpu" or dtype.itemsize > own.itemsize:
+            return self._tensors[own]
+        if dtype not in self._tensors:
+            self._tensors[dtype] = self._tensors[own].to(dtype)
+        return self._tensors[dtype]
+
+
 def make_rows(
-    matrix: Any, target: np.ndarray, weights: FoldWeights, fit_intercept: bool, dtype: torch.dtype
-) -> DenseRows | SparseRows:
+    placed: Placed, target: np.ndarray, weights: FoldWeights, fit_intercept: bool,
+    dtype: torch.dtype,
+) -> DenseRows | SparseRows:  # fmt: skip
     """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
     target_tensor = torch.as_tensor(np.ascontiguousarray(target), device=weights.device)
-    if sp.issparse(matrix):
-        return SparseRows(matrix, target_tensor, weights, fit_intercept, dtype)
-    if any(stride < 0 for stride in matrix.strides):
-        matrix = matrix.copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
-        tensor = torch.from_numpy(matrix).to(weights.device)
-    return DenseRows(tensor, target_tensor, weights, fit_intercept, dtype)
+    if sp.issparse(placed.matrix):
+        return SparseRows(placed.matrix, target_tensor, weights, fit_intercept, dtype)
+    return DenseRows(placed.tensor(dtype), target_tensor, weights, fit_intercept, dtype)
 
 
 def choose_device(device: str, entries: int) -> torch.device:

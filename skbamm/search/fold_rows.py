@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows
-from skbamm.search.data import make_rows, pad_features
+from skbamm.search.data import Placed, make_rows, pad_features
 
 _STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 
@@ -77,5 +77,5 @@ def _fold(solver: Any, k: int, width: int, dtype: torch.dtype):
     if solver.row_weights is not None:
         factor = torch.as_tensor(solver.row_weights.folds[place, k], dtype=torch.float64)
         weights = weights.reweighted(factor.to(solver.device))
-    matrix = pad_features(data.matrix, width)
+    matrix = Placed(pad_features(data.matrix, width), solver.device)
     return make_rows(matrix, task.target_of(k)[place], weights, task.fit_intercept, dtype)

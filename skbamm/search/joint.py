@@ -23,6 +23,7 @@ from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
     FoldData,
+    Placed,
     choose_device,
     choose_dtype,
     make_rows,
@@ -93,6 +94,7 @@ class JointSolver:
         sample = matrix if folds is None else folds[0].matrix
         dense = isinstance(sample, np.ndarray)
         self.device = choose_device(device, sample.size if dense else 0)
+        self._placed = Placed(matrix, self.device)
         self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None
@@ -236,8 +238,9 @@ class JointSolver:
         weights = self._weights(n, [(np.arange(n), np.arange(0))])
         if self.row_weights is not None:
             weights = weights.reweighted(self._factor(self.row_weights.rows))
-        make = partial(self._make, self.matrix, self.task.target, weights)
-        problem = self.glm((), make(torch.float64), 1, metric_rows=make(self.dtype))
+        problem = self.glm(
+            (), self._make(weights, torch.float64), 1, metric_rows=self._make(weights, self.dtype)
+        )
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
@@ -276,7 +279,7 @@ class JointSolver:
         """Return the rows of all used folds in a working precision."""
         if dtype not in self._rows:
             if self.folds is None:
-                rows = self._make(self.matrix, self.task.target, self.weights, dtype)
+                rows = self._make(self.weights, dtype)
             else:
                 rows = fold_rows(self, dtype)
             self._rows[dtype] = rows
@@ -374,8 +377,9 @@ class JointSolver:
             row_class=task.row_class, class_weight=task.class_weight, device=self.device,
         )  # fmt: skip
 
-    def _make(self, matrix, target, weights, dtype):
-        return make_rows(matrix, target, weights, self.task.fit_intercept, dtype)
+    def _make(self, weights, dtype):
+        """Return the rows that all folds share, with these weights."""
+        return make_rows(self._placed, self.task.target, weights, self.task.fit_intercept, dtype)
 
     def _factor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=self.device)

@@ -74,7 +74,7 @@ class Penalties:
 
     def _part(self, axes, rows, mask, part):
         squared = part == "squares" and self.norm == "l1"  # see FeaturePenalty
-        fixed = self._pad(torch.ones(1, dtype=torch.float64), rows)
+        fixed = torch.ones(1, dtype=torch.float64, device=self.device)
         if self.factor is not None:
             if self.factor.shape != (rows.n_features,):
                 raise NotApplicable("penalty_factor has not one entry for each feature")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
@@ -313,7 +314,7 @@ class SearchRun:
         self._reason = ""
         try:
             with threads_for_rows():
-                solve()
+                self._on_device(solve)
         except (UnfitCriterion, UnfitVector):
             raise
         except NotApplicable as error:
@@ -327,6 +328,24 @@ class SearchRun:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def _on_device(self, solve) -> None:
+        """Run a joint solve, and once more on the CPU if a GPU has not the memory for it."""
+        try:
+            solve()
+            return
+        except torch.cuda.OutOfMemoryError as error:
+            if self.settings.device == "cpu":
+                raise
+            reason = str(error).partition(".")[0]
+        warnings.warn(
+            f"The GPU has not enough memory ({reason}): the search goes on on the CPU.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        self.settings = self.maker.settings = replace(self.settings, device="cpu")
+        torch.cuda.empty_cache()
+        solve()
 
     def say(self, message: str) -> None:
         """Tell the user, from verbose=1 on."""

@@ -24,6 +24,6 @@ def test_a_fault_in_a_thread_is_raised():
 @pytest.mark.parametrize("width", [1, 10**7])
 def test_ranges_part_the_rows(n, width):
     for least in (1, 5_000):
-        ranges = chunk_ranges(n, width, least)
+        ranges = chunk_ranges(n, width, CPU, least)
         assert [row for a, b in ranges for row in range(a, b)] == list(range(n))
         assert all(b - a >= least for a, b in ranges[:-1])

@@ -1,0 +1,99 @@
+"""A search on a GPU finds what it finds on the CPU: on a pretended one, and on a real one."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+from sklearn.svm import LinearSVC
+
+from skbamm import BAMMSearchCV, PerGroup, SampleWeights
+from skbamm.search.joint import JointSolver
+from tests.pretend_gpu import pretended_gpu
+from tests.search.vectors import quick
+
+X, Y = load_diabetes(return_X_y=True)
+X, Y = scale(X[:120, :6]), (Y[:120] - 150) / 75
+WINE, KINDS = load_wine(return_X_y=True)
+WINE, KINDS = scale(WINE[::2, :5]), KINDS[::2]
+TWO = WINE, (KINDS == 1).astype(int)
+SPARSE = sp.csr_array(np.where(WINE > 0.5, WINE, 0)), TWO[1]
+MANY = np.random.default_rng(0).standard_normal((9000, 30))
+LABELS = (MANY[:, 0] + MANY[:, 1] > 0.5).astype(int)
+
+SEARCHES = {
+    "logistic": (LogisticRegression(), {"C": (1e-2, 1e2)}, TWO, "neg_log_loss"),
+    "single": (LogisticRegression(), {"C": (1e-2, 1e2)}, (MANY, LABELS), "neg_log_loss"),
+    "grid": (LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, (WINE, KINDS), "neg_log_loss"),
+    "pairs": (LogisticRegression(), {"C": (1e-2, 1e2)}, TWO, "roc_auc"),
+    "sparse": (LogisticRegression(), {"C": (1e-2, 1e2)}, SPARSE, "neg_log_loss"),
+    "pipeline": (
+        make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": (1e-2, 1e3)}, (X, Y), "r2"
+    ),
+    "wide": (Ridge(), {"alpha": (1e-2, 1e3)}, (X[:5].T @ X[:5, :2] @ X[:40, :2].T, Y[:6]), "r2"),
+    "two": (ElasticNet(), {"alpha": (1e-2, 1), "l1_ratio": (0.1, 0.9)}, (X, Y), "r2"),
+    "kinks": (LinearSVC(loss="hinge"), {"C": (1e-2, 1e1)}, TWO, "accuracy"),
+    "kernel": (KernelRidge(kernel="rbf"), {"alpha": (1e-2, 1), "gamma": (0.01, 1)}, (X, Y), "r2"),
+    "groups": (Ridge(), {"alpha": PerGroup(1, 1e3, [0, 0, 0, 1, 1, 1])}, (X, Y), "r2"),
+    "weights": (LogisticRegression(), {"C": (1e-2, 1e1)}, TWO, "accuracy"),
+}  # fmt: skip
+
+
+def fitted(name, device):
+    model, space, data, scoring = SEARCHES[name]
+    weights = SampleWeights() if name == "weights" else None
+    search = BAMMSearchCV(
+        model, space, scoring=scoring, cv=2, device=device, sample_weights=weights, tol=1e-2
+    )
+    with quick():
+        return search.fit(*data)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_pretended_gpu_changes_nothing(name):
+    plain = fitted(name, "cpu")
+    with pretended_gpu() as device:
+        search = fitted(name, device)
+    assert search.device_ == device and plain.device_ == "cpu"
+    assert search.search_plan_ == plain.search_plan_
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], rtol=1e-7
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_gpu_finds_the_same(name):
+    plain, search = fitted(name, "cpu"), fitted(name, "cuda")
+    assert search.device_.startswith("cuda")
+    assert search.search_plan_ == plain.search_plan_
+    assert search.best_score_ == pytest.approx(plain.best_score_, rel=1e-4, abs=1e-6)
+
+
+def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
+    solve = JointSolver.search
+
+    def search(self, *args, **options):
+        if self.device.type != "cpu":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 EiB.")
+        return solve(self, *args, **options)
+
+    monkeypatch.setattr(JointSolver, "search", search)
+    plain = fitted("pipeline", "cpu")
+    with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
+        found = fitted("pipeline", device)
+    assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
+
+
+def test_what_a_gpu_refuses_is_refused():
+    with pretended_gpu() as device:
+        there = torch.ones(3, device=device)
+        with pytest.raises(RuntimeError, match="same device"):
+            there + torch.ones(3)
+        with pytest.raises(RuntimeError):
+            there.numpy()
+        assert (there + 1).cpu().tolist() == [2, 2, 2]
