@@ -132,15 +132,15 @@ class SecantStep:
         # From the next point that is no better we step back to the same one, further still.
         origin = back & ~good
         self._last = (
-            torch.where(_mask(origin, point), last_point, point),
-            torch.where(_mask(origin, point), last_direction, direction),
+            torch.where(mask_columns(origin, point), last_point, point),
+            torch.where(mask_columns(origin, point), last_direction, direction),
             torch.where(origin, last_slope, slope),
             length,
         )
-        return torch.where(_mask(back, point), retreat, ahead)
+        return torch.where(mask_columns(back, point), retreat, ahead)
 
 
-def _mask(columns: Tensor, like: Tensor) -> Tensor:
+def mask_columns(columns: Tensor, like: Tensor) -> Tensor:
     """Reshape ``columns`` of shape (S, K) so that it chooses among tensors such as ``like``."""
     return columns.reshape(*columns.shape, *[1] * (like.ndim - 2))
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.column_steps import SecantStep
+from skbamm.bilevel.column_steps import SecantStep, mask_columns
 from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.problem import Curvature, Problem, dot
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
+_FORESEEN = 0.1  # fall of the decrement from which the next one can be foreseen
 _PATIENCE = 5  # iterations without a better decrement in any unfinished column
 
 
@@ -23,9 +24,10 @@ class LowerResult:
     ----------
     y : Tensor of shape (S, K, ...)
     decrement : Tensor of shape (S, K)
-        Newton decrement in the metric used; half its square estimates f - min f.
+        Newton decrement in the metric used; half its square estimates f - min f. Of a last step
+        that needs no look it is what was foreseen.
     gradient_norm : Tensor of shape (S, K)
-        Largest absolute entry of the gradient of f.
+        Largest absolute entry of the gradient of f, where it was last looked at.
     converged : Tensor of bool of shape (S, K)
     nit : int
     curvature : Curvature or None
@@ -116,8 +118,7 @@ def solve_lower(
         lowest[alive] = torch.fmin(lowest[alive], value)
         norm = gradient.flatten(2).abs().amax(-1).double()
         better = fallen | (decrement < best_decrement[alive])
-        mask = better.reshape(*better.shape, *[1] * (y.ndim - 2))
-        best[alive] = torch.where(mask, y, best[alive])
+        best[alive] = torch.where(mask_columns(better, y), y, best[alive])
         best_norm[alive] = torch.where(better, norm, best_norm[alive])
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
         done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
@@ -134,6 +135,15 @@ def solve_lower(
             break
         moved = torch.zeros(len(alive), dtype=torch.bool, device=y.device)
         after = control.step(y, gradient, direction, moved, risen)
+        if face is None and 0 < ratio <= _FORESEEN and isinstance(control, SecantStep):
+            # Where the next point is sure to be near enough, a look at it costs as much as a step.
+            left = ratio * decrement
+            near = (left <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol) & ~risen
+            if bool((near | done).all()):
+                best[alive] = torch.where(mask_columns(done, y), best[alive], after)
+                best_decrement[alive] = torch.where(done, best_decrement[alive], left)
+                converged[alive] = True
+                break
         going = getattr(control, "going", None)
         y = after if face is None else face.settle(y, after, direction, going)
         previous = decrement

@@ -1,6 +1,6 @@
 """Rows and folds as tensors on a device."""
 
-from skbamm.folds.chunks import map_in_threads, threads_for_rows
+from skbamm.folds.chunks import map_in_threads, over_ranges, threads_for_rows
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.foldwise import FoldwiseRows
@@ -23,5 +23,6 @@ __all__ = [
     "draw_rows",
     "fold_moments",
     "map_in_threads",
+    "over_ranges",
     "threads_for_rows",
 ]

@@ -76,6 +76,16 @@ def over_chunks(ranges: list, device: torch.device, work: Callable[[list], objec
         return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))
 
 
+def over_ranges(n_rows: int, size: int, work: Callable[[int, int], object]) -> None:
+    """Call ``work`` with ranges of rows of ``size`` bytes each, on the CPU."""
+
+    def share(ranges):
+        for start, stop in ranges:
+            work(start, stop)
+
+    over_chunks(chunk_ranges(n_rows, size), CPU, share)
+
+
 def map_in_threads(function: Callable, items: Sequence, device: torch.device) -> list:
     """Return the function of each item, a share of them in each of torch's threads."""
     found: dict[int, object] = {}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_KEPT = 1 << 16  # weights of all rows up to which a pass keeps them for the next
+_KEPT = 1 << 22  # weights of all rows up to which a pass keeps them for the next
 
 
 class FoldWeights:
@@ -87,7 +87,7 @@ class FoldWeights:
             return self._kept[key]
         train, validation = self.chunk(start, stop, dtype)
         found = train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T
-        if self.n_rows * self.n_folds * starts <= _KEPT:  # of few rows, passes take no longer
+        if self.n_rows * self.n_folds * starts <= _KEPT:
             self._kept[key] = found
         return found
 
@@ -188,6 +188,9 @@ class FoldWeights:
         return train, validation
 
     def _totals(self):
+        given = (self._fit_weight, self._class_weight, self._factor, self._score_weight)
+        if all(weight is None for weight in given):
+            return self._train.sum(0).double(), self._validation.sum(0).double()
         step = 1 << 14  # rows at a time, so that no (n_rows, K) float matrix is ever made
         parts = [
             self._raw(a, min(a + step, self.n_rows), torch.float64)
@@ -216,7 +219,9 @@ class FoldWeights:
 
 def _indices(rows, n_rows) -> np.ndarray:
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else np.arange(n_rows)[rows]
+    if rows.dtype == bool:
+        return np.flatnonzero(rows)
+    return rows if rows.min(initial=0) >= 0 else np.arange(n_rows)[rows]
 
 
 def _divisor(total, dtype):

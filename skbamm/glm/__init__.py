@@ -1,5 +1,6 @@
 """Generalised linear models with closed-form derivatives, over all folds at once."""
 
+from skbamm.glm.curvature import of_like_rows
 from skbamm.glm.feature_slope import feature_slope, multiplier, parameter_slope
 from skbamm.glm.least_squares import LeastSquaresProblem
 from skbamm.glm.narrowing import solve_narrowing
@@ -15,6 +16,7 @@ __all__ = [
     "feature_slope",
     "glm_problem",
     "multiplier",
+    "of_like_rows",
     "parameter_slope",
     "penalty_divisor",
     "solve_narrowing",

@@ -210,6 +210,19 @@ class GramMetric:
         return slow
 
 
+def of_like_rows(metric: Any, problem, x: Tensor) -> GramMetric | None:
+    """Return a metric as one of a problem of like rows, or None if it is none that serves.
+
+    Where the problem has other folds they get the mean of the metric's.
+    """
+    if not isinstance(metric, GramMetric) or len(metric.gram) != len(x):
+        return None
+    gram = metric.gram
+    if gram.shape[1] != problem.shape[1]:
+        gram = gram.mean(1, keepdim=True)
+    return GramMetric(problem, gram, x, metric.mu)
+
+
 class Gauge:
     """Keeps directions free of the shift of all classes that a softmax does not see.
 

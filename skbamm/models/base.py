@@ -323,12 +323,16 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]  # the estimator's own fit, at the latest the refit, warns of it
-    if y.ndim != 1 or type_of_target(y) not in ("binary", "multiclass"):
+    # Of whole numbers the few different ones tell as much as all rows.
+    whole = y.ndim == 1 and y.dtype.kind in "iub"
+    classes = np.unique(y) if whole else None
+    if y.ndim != 1 or type_of_target(classes if whole else y) not in ("binary", "multiclass"):
         raise NotApplicable("the target is not a vector of class labels")
-    classes, index = np.unique(y, return_inverse=True)
+    if classes is None:
+        classes = np.unique(y)
     if len(classes) < 2:
         raise NotApplicable("the target has fewer than two classes")
-    return classes, index
+    return classes, np.searchsorted(classes, y)  # sooner than sorting all rows
 
 
 def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:

@@ -55,8 +55,8 @@ def solve_basins(
     def run(begin: Beginning, step: float, left: int, seconds: float | None) -> BilevelResult:
         one = problem(len(begin.x))
         return solve(
-            one, begin.x, y0=begin.y, v0=begin.v, schedule=schedule(one, step),
-            max_iter=left, max_time=seconds, **options,
+            one, begin.x, y0=begin.y, v0=begin.v, curvature=begin.curvature,
+            schedule=schedule(one, step), max_iter=left, max_time=seconds, **options,
         )  # fmt: skip
 
     result = run(first, step, max_iter, max_time)

@@ -12,10 +12,10 @@ import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, _safe_indexing, check_array
-from torch import Tensor
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
+from skbamm.search.placed import Placed, all_finite
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
@@ -53,9 +53,14 @@ def as_matrix(X: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+            matrix = check_array(
+                X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False
+            )
         except (ValueError, TypeError) as error:
             raise NotApplicable(str(error)) from None
+    if not get_config()["assume_finite"] and not all_finite(matrix):
+        raise NotApplicable("X contains NaN or infinity")
+    return matrix
 
 
 def feature_memory(X: Any) -> dict[str, Any]:
@@ -121,42 +126,6 @@ def pad_features(matrix: Any, width: int) -> Any:
     return np.pad(matrix, ((0, 0), (0, missing)))
 
 
-class Placed:
-    """A matrix where it is worked on: a dense one goes to a device once, whoever asks for it.
-
-    Parameters
-    ----------
-    matrix : ndarray or CSR array
-    device : torch.device
-    """
-
-    def __init__(self, matrix: Any, device: torch.device):
-        self.matrix, self.device = matrix, device
-        self._tensors: dict[torch.dtype, Tensor] = {}
-
-    def tensor(self, dtype: torch.dtype) -> Tensor:
-        """Return the dense matrix on its device, for passes in this precision.
-
-        On a CPU, whose passes convert some rows at a time, it is the matrix itself. Another
-        device keeps a copy in a lower precision, if one is asked for: to read that takes half as
-        long.
-        """
-        if not self._tensors:
-            matrix = self.matrix
-            if any(stride < 0 for stride in matrix.strides):
-                matrix = matrix.copy()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
-                tensor = torch.from_numpy(matrix).to(self.device)
-            self._tensors[tensor.dtype] = tensor
-        (own, *_) = self._tensors
-        if self.device.type == "cpu" or dtype.itemsize > own.itemsize:
-            return self._tensors[own]
-        if dtype not in self._tensors:
-            self._tensors[dtype] = self._tensors[own].to(dtype)
-        return self._tensors[dtype]
-
-
 def make_rows(
     placed: Placed, target: np.ndarray, weights: FoldWeights, fit_intercept: bool,
     dtype: torch.dtype,
@@ -210,13 +179,12 @@ def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any
     used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
     if task.classes is None:
         return used
-    n, count = weights.n_rows, len(task.classes)
-    heavy = np.ones(n) if fit_weight is None else np.asarray(fit_weight, float)
+    count = len(task.classes)
 
     def every_class(train):
         assert task.row_class is not None
-        rows = np.arange(n)[train]
-        mass = np.bincount(task.row_class[rows], heavy[rows], minlength=count)
+        heavy = None if fit_weight is None else np.asarray(fit_weight, float)[train]
+        mass = np.bincount(task.row_class[train], heavy, minlength=count)
         return bool((mass > 0).all())
 
     return [k for k in used if every_class(splits[k][0])]

@@ -16,7 +16,7 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import DenseRows, FoldWeights, StackedRows
-from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, solve_narrowing
+from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
@@ -187,6 +187,9 @@ class JointSolver:
             x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
+            if first.found is not None and len(first.x) == 1:
+                whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
+                first.curvature = of_like_rows(first.found.curvature, whole, first.x)
         else:
             problem = self.problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             exact = None
@@ -243,7 +246,8 @@ class JointSolver:
         )
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
-        result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol)
+        metric = of_like_rows(self._metric, problem, x)
+        result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol, curvature=metric)
         return result.y[0, 0].cpu().numpy()
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features):

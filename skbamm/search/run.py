@@ -216,8 +216,9 @@ class SearchRun:
         self._note(result, criterion, axes, spent)
         found.append((result.x.tolist(), "refined"))
         best = named_values(axes, found[0][0])
-        # Weights were learned for what the search finds, not for where it began.
-        if _differ(named_values(axes, start), best) and self.row_weights is None:
+        if _differ(named_values(axes, start), best) and self._is_to_be_judged(
+            combination, joint, criterion, result, exact=s.criterion == "auto" and not note
+        ):
             found.append((start, "start"))
         kinks = isinstance(joint.task.loss, Smoothed) and self.row_weights is None
         if kinks and len(axes) == 1 and combination.holder is None:
@@ -241,6 +242,17 @@ class SearchRun:
             f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
+
+    def _is_to_be_judged(self, combination, joint, criterion, result, exact: bool) -> bool:
+        """Whether the scorer has to say if what was found is better than where the search began.
+
+        A search that has converged has said so itself where its criterion is the scorer's own
+        loss. And weights were learned for what the search finds, not for where it began.
+        """
+        if self.row_weights is not None:
+            return False
+        same = exact and combination.holder is None and joint.task.transformed is None
+        return not (same and result.success and not isinstance(criterion.loss, Smoothed))
 
     def solver(self, combination: Combination) -> Any:
         """Return the solver of a combination, or raise NotApplicable."""

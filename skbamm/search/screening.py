@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
+from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.result import Status
 from skbamm.folds import draw_rows
 
@@ -50,6 +51,8 @@ class Beginning:
         Where each of these grew from.
     found : BilevelResult or None
         Of some rows.
+    curvature : Curvature or None
+        A metric near x and y, if that of some rows will do for all.
     """
 
     x: Tensor
@@ -57,6 +60,7 @@ class Beginning:
     v: Tensor | None
     start: Tensor
     found: BilevelResult | None = None
+    curvature: Curvature | None = None
 
     @property
     def ended(self) -> bool:

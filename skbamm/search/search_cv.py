@@ -120,10 +120,10 @@ class BAMMSearchCV(BaseSearchCV):
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As for GridSearchCV. An interval gives two rows for each combination of the lists: the
-        refined point and the starting point it grew from, told apart by the column "stage", and of
-        losses with kinks a "neighbour" on either side; with
-        ``refit=one_standard_error`` more rows around the refined point, the "profile".
+        As for GridSearchCV. An interval gives a row for each combination of the lists, the refined
+        point, and others that the column "stage" tells apart: the "start" that it grew from, where
+        the scorer is more than the loss that was searched; of losses with kinks a "neighbour" on
+        either side; with ``refit=one_standard_error`` more around the refined point, the "profile".
     best_score_standard_error_ : float
         Standard error of ``best_score_`` over the splits: how well the score is known.
     best_params_range_ : dict of str -> (float, float)

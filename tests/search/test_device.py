@@ -13,6 +13,7 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
 from skbamm.search.joint import JointSolver
+from skbamm.search.placed import Placed, all_finite
 from tests.pretend_gpu import pretended_gpu
 from tests.search.vectors import quick
 
@@ -87,6 +88,27 @@ def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
     with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
         found = fitted("pipeline", device)
     assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_matrix_that_travels_in_pieces_arrives_whole(monkeypatch, order):
+    monkeypatch.setattr("skbamm.search.placed._PIECE", 1 << 20)
+    X = np.asarray(np.random.default_rng(0).standard_normal((100_003, 7)), order=order)
+    placed = Placed(X, torch.device("cuda"))
+    assert np.array_equal(placed.tensor(torch.float64).cpu().numpy(), X)
+    assert placed.tensor(torch.float64) is placed.tensor(torch.float64)
+    np.testing.assert_array_equal(placed.tensor(torch.float32).cpu().numpy(), X.astype("f4"))
+
+
+@pytest.mark.parametrize("make", [np.array, np.asfortranarray, lambda X: sp.csr_array(X)])
+def test_one_entry_that_is_not_finite_is_found(make):
+    X = np.full((5000, 40), 1e307)
+    assert all_finite(make(X))
+    for value in (np.nan, np.inf, -np.inf):
+        worse = X.copy()
+        worse[4321, 7] = value
+        assert not all_finite(make(worse))
 
 
 def test_what_a_gpu_refuses_is_refused():
