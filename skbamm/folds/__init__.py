@@ -4,7 +4,7 @@ from skbamm.folds.chunks import map_in_threads, over_ranges, threads_for_rows
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.foldwise import FoldwiseRows
-from skbamm.folds.moments import Moments, fold_moments
+from skbamm.folds.moments import Moments, fold_moments, pooled_moments
 from skbamm.folds.rows import Chunk, Kept, Rows
 from skbamm.folds.sparse import SparseRows
 from skbamm.folds.stacked import StackedRows
@@ -24,5 +24,6 @@ __all__ = [
     "fold_moments",
     "map_in_threads",
     "over_ranges",
+    "pooled_moments",
     "threads_for_rows",
 ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.sparse import SparseRows
 from skbamm.folds.stacked import StackedRows
+from skbamm.folds.weights import FoldWeights
+
+_SOME = 4096  # rows, about, that tell where the middle of a feature is
+_LARGE = 1e8  # multiplications from which threads are worth a word with NumPy's BLAS
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,29 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
     return _shared_moments(rows)
 
 
+def pooled_moments(moments, weights: FoldWeights):
+    """Return the moments of all rows, as of one fold; None where the folds do not tell them.
+
+    Parameters
+    ----------
+    moments
+        What ``fold_moments`` returned of rows that all folds share.
+    weights : FoldWeights
+        Those of the rows.
+    """
+    train, validation, centre, target_centre = moments
+    if not (weights.complementary() and weights.same_weights()):
+        return None
+    totals = float(weights.train_total[0]), float(weights.validation_total[0])
+
+    def pool(name: str) -> Tensor:
+        pairs = zip((train, validation), totals, strict=True)
+        return sum(getattr(part, name)[:1] * (total / sum(totals)) for part, total in pairs)
+
+    pooled = Moments(*map(pool, _FIELDS))
+    return pooled, pooled, centre[:1], target_centre[:1]
+
+
 _FIELDS = ("gram", "cross", "square")
 
 
@@ -67,8 +96,24 @@ def _shared_moments(rows):
     if rows.fit_intercept:
         target_centre = targets.mean(0)
         if not isinstance(rows, SparseRows):
-            centre = rows.X.mean(0, dtype=torch.float64)
-    summer = _Summer(rows, targets - target_centre, centre)
+            # About the mean is near enough: centred are they only for the sake of digits.
+            some = rows.X[:: max(1, rows.n_rows // _SOME)]
+            centre = some.mean(0, dtype=torch.float64)
+    large = rows.n_rows * rows.n_coefficients**2 > _LARGE and rows.device.type == "cpu"
+    with threadpool_limits(1, user_api="blas") if large else nullcontext():
+        train, validation = _sums(rows, targets - target_centre, centre)
+    K, weights = rows.n_folds, rows.weights
+    return (
+        _stack(train, weights.train_total),
+        _stack(validation, weights.validation_total),
+        centre.expand(K, -1),
+        target_centre.expand(K, -1),
+    )
+
+
+def _sums(rows, targets: Tensor, centre: Tensor):
+    """Return each fold's sums over the rows it trains on, and over those it is tested on."""
+    summer = _Summer(rows, targets, centre)
     weights, K = rows.weights, rows.n_folds
     validation = [summer.of(*weights.nonzero(k, "validation")) for k in range(K)]
     if weights.complementary():
@@ -78,12 +123,7 @@ def _shared_moments(rows):
         train = [tuple(t - o for t, o in zip(total, out, strict=True)) for out in left_out]
     else:
         train = [summer.of(*weights.nonzero(k, "train")) for k in range(K)]
-    return (
-        _stack(train, weights.train_total),
-        _stack(validation, weights.validation_total),
-        centre.expand(K, -1),
-        target_centre.expand(K, -1),
-    )
+    return train, validation
 
 
 def _stack(parts, total) -> Moments:
@@ -106,41 +146,61 @@ class _Summer:
         sparse = isinstance(rows, SparseRows)
         add = self._sparse if sparse else self._dense
 
+        # Rows that follow each other need not be gathered.
+        follow = len(index) > 0 and int(index[-1] - index[0]) == len(index) - 1
+        first = int(index[0]) if follow and not sparse else None
+
         def work(ranges):
             sums = tuple(
                 torch.zeros(shape, dtype=torch.float64, device=rows.device)
                 for shape in ((p, p), (m, p), (m,))
             )
             for start, stop in ranges:
-                part = index[start:stop]
+                part = index[start:stop] if first is None else slice(first + start, first + stop)
                 T = self.targets[part]
-                w = None if weight is None else weight[start:stop, None]
-                weighted_T = T if w is None else T * w
-                sums[2].add_((weighted_T * T).sum(0))
-                add(part, w, weighted_T, *sums[:2])
+                root = None if weight is None else weight[start:stop, None].sqrt()
+                rooted_T = T if root is None else T * root
+                sums[2].add_((rooted_T * rooted_T).sum(0))
+                add(part, root, rooted_T, *sums[:2])
             return sums
 
         ranges = [(0, len(index))] if sparse else chunk_ranges(len(index), 2 * p, rows.device)
         parts = over_chunks(ranges, rows.device, work)
         return tuple(sum(part) for part in zip(*parts, strict=True))
 
-    def _dense(self, part, w, weighted_T, gram, cross):
-        X = self.rows.X[part].double()
+    def _dense(self, part, root, rooted_T, gram, cross):
+        given, d = self.rows.X[part], self.rows.n_features
+        X = torch.empty(len(given), len(gram), dtype=torch.float64, device=given.device)
         if self.rows.fit_intercept:
-            X = torch.cat([X - self.centre, X.new_ones(len(X), 1)], 1)
-        gram += (X if w is None else X * w).T @ X
-        cross += weighted_T.T @ X
+            torch.sub(given, self.centre, out=X[:, :d])
+            X[:, d] = 1
+        else:
+            X[:, :d] = given
+        if root is not None:
+            X.mul_(root)
+        gram += _squared(X)
+        cross.addmm_(rooted_T.T, X)
 
-    def _sparse(self, part, w, weighted_T, gram, cross):
+    def _sparse(self, part, root, rooted_T, gram, cross):
         X = self.rows.X[part.cpu().numpy()].astype(np.float64)
-        weighted = X if w is None else X.multiply(w.cpu().numpy()).tocsr()
+        ones = np.ones((X.shape[0], 1)) if root is None else root.cpu().numpy()
+        if root is not None:
+            X = X.multiply(ones).tocsr()
         d = self.rows.n_features
-        gram[:d, :d] += torch.as_tensor((X.T @ weighted).toarray(), device=gram.device)
-        product = X.T @ weighted_T.cpu().numpy()
+        gram[:d, :d] += torch.as_tensor((X.T @ X).toarray(), device=gram.device)
+        product = X.T @ rooted_T.cpu().numpy()
         cross[:, :d] += torch.as_tensor(product.T, device=gram.device)
         if self.rows.fit_intercept:
-            sums = torch.as_tensor(np.asarray(weighted.sum(0)).ravel(), device=gram.device)
+            sums = torch.as_tensor((X.T @ ones)[:, 0], device=gram.device)
             gram[d, :d] += sums
             gram[:d, d] += sums
-            gram[d, d] += len(part) if w is None else w.sum()
-            cross[:, d] += weighted_T.sum(0)
+            gram[d, d] += float((ones**2).sum())
+            cross[:, d] += (rooted_T * torch.as_tensor(ones, device=gram.device)).sum(0)
+
+
+def _squared(A: Tensor) -> Tensor:
+    """Return ``A' A``; on the CPU by NumPy, which computes one side of the diagonal only."""
+    if A.device.type != "cpu":
+        return A.T @ A
+    array = A.numpy()
+    return torch.from_numpy(array.T @ array)

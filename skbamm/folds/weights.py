@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_KEPT = 1 << 22  # weights of all rows up to which a pass keeps them for the next
+_KEPT = 1 << 20  # weights of all rows up to which a pass keeps them for the next
 
 
 class FoldWeights:

@@ -15,7 +15,7 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import DenseRows, FoldWeights, StackedRows
+from skbamm.folds import DenseRows, FoldWeights, StackedRows, pooled_moments
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
@@ -48,6 +48,7 @@ _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 _NEAR, _NEXT = 0.3, 0.1  # first step from where a search on some rows, and a path, ended
 # Decrements: of models to begin with, of single precision, of what is scored.
+_EXACT = 1e-11  # of the target's products with features, what a solution may leave of them
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
 
@@ -249,6 +250,29 @@ class JointSolver:
         metric = of_like_rows(self._metric, problem, x)
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol, curvature=metric)
         return result.y[0, 0].cpu().numpy()
+
+    def exact_on_all_rows(self, estimator: Any) -> np.ndarray | None:
+        """Return an estimator's model of all rows (m, p), if the folds' second moments tell it."""
+        pooled = None
+        if self.row_weights is None and self.task.transformed is None and self._moments:
+            pooled = pooled_moments(self._moments, self.weights)
+        if pooled is None:
+            return None
+        self.penalties.set_values(estimator)
+        n = len(self.task.target)
+        rows = self._make(self._weights(n, [(np.arange(n), np.arange(0))]), torch.float64)
+        if self.penalties.absolute((), rows) is not None:
+            return None
+        problem = LeastSquaresProblem(
+            rows, self.penalties.strength((), rows), 1,
+            moments=pooled, mean_loss=self.twin.mean_loss,
+        )  # fmt: skip
+        x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
+        (y,) = problem.curvature(x, problem.start(x), 0.0).solve(pooled[0].cross[None, None])
+        left = problem.lower(x, y)[1].abs().amax()
+        if not left <= _EXACT * pooled[0].cross.abs().amax():
+            return None  # of a matrix that is all but singular the estimator may know more
+        return problem.coefficients(y)[0, 0].cpu().numpy()
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features):
         """Return value s in the k-th used fold as the bank keeps it.

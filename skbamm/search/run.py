@@ -15,11 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
-from skbamm.models import NotApplicable, last_step
+from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
-from skbamm.search.bank import FoldSolutions, may_begin_at_solution, own_fit, warm_fit
+from skbamm.search.bank import FoldSolutions
 from skbamm.search.data import feature_memory
-from skbamm.search.joint import JointSolver
+from skbamm.search.final_fit import final_fit
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
@@ -277,31 +277,7 @@ class SearchRun:
                 self.bank.put(key, fold, solution)
 
     def _refit(self, estimator, key, X, y, fit_params) -> None:
-        solutions = self.bank.solutions(key)
-        last = last_step(estimator)
-        model: Any = solutions[0].twin.model(last) if solutions else None
-        if not solutions or not may_begin_at_solution(solutions[0].twin, model):
-            own_fit(estimator, X, y, fit_params)
-            return
-        coefs, intercepts = zip(*(solution.parameters for solution in solutions), strict=True)
-        if len({coef.shape for coef in coefs}) > 1:
-            own_fit(estimator, X, y, fit_params)
-            return
-        begin, coef, intercept = solutions[0], np.mean(coefs, 0), np.mean(intercepts, 0)
-        joint = self._solvers[key]
-        if isinstance(joint, JointSolver) and joint.folds is None:
-            tol, dtype = model.tol, coef.dtype
-            full = coef.astype(float)
-            if joint.task.fit_intercept:
-                full = np.concatenate([full, intercept[:, None].astype(float)], 1)
-            with threads_for_rows():
-                solved = joint.all_rows(last, full, 0.5 * tol)
-            width = coef.shape[1]
-            coef = solved[:, :width].astype(dtype)
-            if joint.task.fit_intercept:
-                intercept = solved[:, width].astype(dtype)
-        begin.parameters = coef, intercept
-        warm_fit(estimator, begin, X, y, fit_params)
+        final_fit(estimator, self.bank.solutions(key), self._solvers.get(key), X, y, fit_params)
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
         out, history, path = self.outcome, self.outcome.history, result.history["x"]
