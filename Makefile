@@ -29,7 +29,7 @@ format: $(READY)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-# An hour or two; then the tables in README.md are written from what was measured.
+# Some hours; then the tables in README.md are written from what was measured.
 bench: $(READY)
 	$(PY) benchmarks/end_to_end.py
 	$(PY) benchmarks/estimators.py
@@ -40,6 +40,8 @@ bench: $(READY)
 	$(PY) benchmarks/kernel_ridge.py
 	$(PIP) -e ".[bench]"
 	$(PY) benchmarks/lasso_path.py
+	$(PY) benchmarks/speed.py
+	$(PY) benchmarks/growth.py
 	$(PY) benchmarks/penalties.py
 	$(PY) benchmarks/penalties_real.py
 	$(PY) benchmarks/penalties_optuna.py

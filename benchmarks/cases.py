@@ -12,12 +12,32 @@ from sklearn.datasets import (
     load_wine,
     make_classification,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-N_VALUES = 20
+N_VALUES, N_VALUES_EACH = 20, 10  # of one hyperparameter, of each of two
 CV = 5
+
+
+def grid_of(intervals: dict[str, tuple[float, float]]) -> dict[str, np.ndarray]:
+    """A grid's values from one end to the other: even in the logarithm, of "l1_ratio" evenly."""
+    count = N_VALUES if len(intervals) == 1 else N_VALUES_EACH
+    return {
+        name: (np.linspace if name.endswith("l1_ratio") else np.geomspace)(*ends, count)
+        for name, ends in intervals.items()
+    }
+
+
+def logistic_path(model: LogisticRegression, values: Any, **settings: Any) -> LogisticRegressionCV:
+    """scikit-learn's own search of C, for the model as it is."""
+    return LogisticRegressionCV(
+        Cs=values,
+        max_iter=model.max_iter,
+        l1_ratios=(0,),
+        use_legacy_attributes=False,
+        **settings,
+    )
 
 
 @dataclass(frozen=True)
@@ -58,12 +78,8 @@ class Case:
     relative: bool = True
 
     @property
-    def values(self) -> np.ndarray:
-        return np.geomspace(self.low, self.high, N_VALUES)
-
-    @property
     def grid(self) -> dict[str, Any]:
-        return {self.param: self.values}
+        return grid_of(self.interval)
 
     @property
     def interval(self) -> dict[str, Any]:

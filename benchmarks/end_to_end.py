@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, CV, N_VALUES, Case
+from cases import CASES, CV, N_VALUES, Case, logistic_path
 from harness import (
     RESULTS,
     Rival,
@@ -56,15 +56,7 @@ def rivals(case: Case) -> list[Rival]:
         return GridSearchCV(case.estimator, case.grid, scoring=case.scoring, cv=CV, n_jobs=n_jobs)
 
     def path(n_jobs: int | None) -> Any:
-        return LogisticRegressionCV(
-            Cs=N_VALUES,
-            cv=CV,
-            scoring=case.scoring,
-            n_jobs=n_jobs,
-            max_iter=case.estimator.max_iter,
-            l1_ratios=(0,),
-            use_legacy_attributes=False,
-        )
+        return logistic_path(case.estimator, N_VALUES, cv=CV, scoring=case.scoring, n_jobs=n_jobs)
 
     def ours(space: dict[str, Any], n_jobs: int | None) -> Any:
         return BAMMSearchCV(case.estimator, space, scoring=case.scoring, cv=CV, n_jobs=n_jobs)

@@ -14,6 +14,7 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from cases import grid_of
 from harness import Rival, in_turns, parser, ratio, verdict, write
 from noise import difference
 from real_data import Missing, diamonds, reuters_r8
@@ -52,7 +53,6 @@ from skbamm import BAMMSearchCV, EdgeWarning
 CV = 5
 ROUNDS = 3
 OUTER = 10
-VALUES, VALUES_EACH = 20, 10  # of one hyperparameter, of each of two
 WORSE = 1e-3  # of the grid's score that a CV score may be lower
 LOWER = -5e-3  # lower end of the held-out difference
 
@@ -100,13 +100,7 @@ class Pair:
 
     @property
     def grid(self) -> dict[str, Any]:
-        count = VALUES if len(self.intervals) == 1 else VALUES_EACH
-        return self._named(
-            {
-                name: (np.linspace if name == "l1_ratio" else np.geomspace)(*ends, count)
-                for name, ends in self.intervals.items()
-            }
-        )
+        return self._named(grid_of(self.intervals))
 
     def searches(self) -> tuple[Callable, Callable]:
         """Builders of the grid and of ours, of n_jobs."""

@@ -103,32 +103,49 @@ def timed_fit(rival: Rival, n_jobs: int | None, threads: int, X: Any, y: Any) ->
 
 
 def in_turns(
-    rivals: Sequence[Rival], X: Any, y: Any, *, rounds: int, threads: int, warm_rows: int = 300
+    rivals: Sequence[Rival],
+    X: Any,
+    y: Any,
+    *,
+    rounds: int,
+    threads: int,
+    warm_rows: int = 300,
+    patience: float = np.inf,
 ) -> dict[str, dict[str, Any]]:
     """Time the rivals A B C, A B C, ... and give each one's seconds a round.
 
     Before the rounds every rival fits a few rows (libraries, thread pools) and then everything
     once (the calibration). Where a rival has two ways to run, the slower is dropped there, unless
-    it is close: then both run in every round and the faster counts.
+    it is close: then both run in every round and the faster counts. A rival whose calibration
+    takes longer than ``patience`` seconds has that for its only round.
     """
     rows = np.random.default_rng(0).permutation(len(y))[:warm_rows]
     record: dict[str, dict[str, Any]] = {}
     keep: dict[str, list[int | None]] = {}
     for rival in rivals:
-        calibration = {}
+        calibration, outcomes = {}, {}
         for n_jobs in rival.n_jobs(threads):
             timed_fit(rival, n_jobs, threads, X[rows], y[rows])
-            calibration[n_jobs], _ = timed_fit(rival, n_jobs, threads, X, y)
-        fastest = min(calibration.values())
+            calibration[n_jobs], outcomes[n_jobs] = timed_fit(rival, n_jobs, threads, X, y)
+        best = min(calibration, key=lambda n: calibration[n])
+        fastest = calibration[best]
         keep[rival.name] = [n for n, s in calibration.items() if s <= KEEP_WITHIN * fastest]
         record[rival.name] = {
             "calibration": {f"n_jobs={n}": seconds for n, seconds in calibration.items()},
             "seconds": [],
             "n_jobs": [],
         }
+        if fastest > patience:
+            print(f"  {rival.name} takes {fastest:.3g} s: that is its only round", flush=True)
+            record[rival.name] |= {
+                "seconds": [fastest],
+                "n_jobs": [best],
+                "outcome": outcomes[best],
+            }
 
+    in_all = [rival for rival in rivals if not record[rival.name]["seconds"]]
     for turn in range(rounds):
-        for rival in rivals:
+        for rival in in_all:
             fits = {n: timed_fit(rival, n, threads, X, y) for n in keep[rival.name]}
             best = min(fits, key=lambda n: fits[n][0])
             entry = record[rival.name]
@@ -144,7 +161,12 @@ def in_turns(
 
 
 def ratio(baseline: Sequence[float], ours: Sequence[float], bar: float | None = None) -> dict:
-    """How many times sooner we are, round by round, and whether that meets the bar."""
+    """How many times sooner we are, round by round, and whether that meets the bar.
+
+    What had one round only is set against each of the other's.
+    """
+    longest = max(len(baseline), len(ours))
+    baseline, ours = (s if len(s) > 1 else [*s] * longest for s in (baseline, ours))
     rounds = [b / o for b, o in zip(baseline, ours, strict=True)]
     result: dict[str, Any] = {"rounds": rounds, "median": median(rounds), "worst": min(rounds)}
     if bar is not None:
@@ -193,9 +215,9 @@ def _version(package: str) -> str | None:
         return None
 
 
-def provenance(threads: int) -> dict[str, Any]:
-    """When, on what and with what something was measured."""
-    packages = ["skbamm", "scikit-learn", "torch", "numpy", "scipy", "joblib"]
+def provenance(threads: int, packages: Sequence[str] = ()) -> dict[str, Any]:
+    """When, on what and with what something was measured; ``packages`` are named besides ours."""
+    packages = ["skbamm", "scikit-learn", "torch", "numpy", "scipy", "joblib", *packages]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
@@ -206,6 +228,27 @@ def provenance(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in packages},
     }
+
+
+def write_part(
+    name: str,
+    part: str,
+    body: dict[str, Any],
+    *,
+    threads: int,
+    output: Path | None = None,
+    packages: Sequence[str] = (),
+) -> None:
+    """Write one part of ``NAME.json`` and leave the others, each with its own provenance."""
+    path = (output or RESULTS) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = json.loads(path.read_text()) if path.exists() else {"name": name, "parts": {}}
+    content["parts"][part] = {"provenance": provenance(threads, packages), **body}
+    # An interrupted run leaves the file as it was.
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
+    new.replace(path)
+    print(f"  wrote {part} to {path.name}", flush=True)
 
 
 def write(name: str, body: dict[str, Any], *, threads: int, output: Path | None = None) -> None:

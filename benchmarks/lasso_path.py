@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from celer import celer_path
 from harness import Rival, in_turns, parser, ratio, verdict, write
 from real_data import Missing, golub
 from sklearn.datasets import load_diabetes, make_regression
@@ -70,6 +69,8 @@ class CelerCV:
         return ((y[test][:, None] - predicted) ** 2).mean(0)
 
     def _path(self, X, y, alphas) -> tuple[np.ndarray, np.ndarray, float]:
+        from celer import celer_path  # speed.py asks this module for other things, too
+
         centre, level = X.mean(0), y.mean()
         centred = np.asfortranarray(X - centre)
         _, coefs, _ = celer_path(

@@ -12,43 +12,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-import optuna
 from accuracy import paired_interval
 from harness import equal_threads, parser, write
-from optuna.distributions import FloatDistribution
+from optuna_rival import group_search, hush
 from penalties import CV, draw, ends
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold
 
-from skbamm import BAMMSearchCV, EdgeWarning, FeaturePenalty, PerGroup
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # OptunaSearchCV says that it is experimental
-    from optuna_integration import OptunaSearchCV
+from skbamm import BAMMSearchCV, EdgeWarning, PerGroup
 
 N, P, SEEDS, TIMES = 400, 200, 2, 10
-
-
-class GroupRidge(RegressorMixin, BaseEstimator):
-    """Ridge regression with ten parameters that Optuna can set: a penalty for each group."""
-
-    def __init__(
-        self, groups=None, g0=1.0, g1=1.0, g2=1.0, g3=1.0, g4=1.0,
-        g5=1.0, g6=1.0, g7=1.0, g8=1.0, g9=1.0,
-    ):  # fmt: skip
-        self.groups = groups
-        self.g0, self.g1, self.g2, self.g3, self.g4 = g0, g1, g2, g3, g4
-        self.g5, self.g6, self.g7, self.g8, self.g9 = g5, g6, g7, g8, g9
-
-    def fit(self, X, y):
-        penalties = np.array([getattr(self, f"g{k}") for k in range(10)])
-        self.model_ = FeaturePenalty(Ridge(alpha=1.0), penalties[self.groups]).fit(X, y)
-        return self
-
-    def predict(self, X):
-        return self.model_.predict(X)
 
 
 def timed(search: Any, X: np.ndarray, y: np.ndarray) -> tuple[Any, float]:
@@ -69,13 +43,11 @@ def measure(random_state: int, seed: int) -> dict[str, dict[str, float]]:
         return BAMMSearchCV(Ridge(), {"alpha": vector}, cv=KFold(CV))
 
     found = {"ours": timed(ours(True), X, y), "no shrinkage": timed(ours(False), X, y)}
-    optuna_search = OptunaSearchCV(
-        GroupRidge(problem.groups),
-        {f"g{k}": FloatDistribution(low, high, log=True) for k in range(10)},
-        cv=KFold(CV), n_trials=None, timeout=TIMES * found["ours"][1], random_state=seed,
-        scoring="r2",
+    optuna = group_search(
+        Ridge(alpha=1.0), problem.groups, (low, high), TIMES * found["ours"][1],
+        cv=KFold(CV), random_state=seed, scoring="r2",
     )  # fmt: skip
-    found["Optuna"] = timed(optuna_search, X, y)
+    found["Optuna"] = timed(optuna, X, y)
     return {
         name: {
             "seconds": seconds,
@@ -94,9 +66,7 @@ def main() -> int:
     arguments.add_argument("--random-state", type=int, default=0, help="what the seeds grow from")
     options = arguments.parse_args()
     warnings.simplefilter("ignore", EdgeWarning)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    warnings.simplefilter("ignore", FutureWarning)  # of parts of Optuna that OptunaSearchCV imports
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    hush()
     runs = []
     with equal_threads(options.threads, None):
         for seed in range(options.seeds):

@@ -13,6 +13,7 @@ from typing import Any
 
 from cases import LARGE, SMALL
 from render_penalties import penalties, penalties_large, penalties_optuna, penalties_real
+from render_speed import growth, speed_cases
 from tables import footnote, load, seconds, table
 
 HERE = Path(__file__).parent
@@ -272,6 +273,8 @@ def label_noise_large() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
+    "speed_cases": speed_cases,
+    "growth": growth,
     "accuracy": accuracy,
     "memory": memory,
     "import_time": import_time,
