@@ -74,6 +74,8 @@ def solve_lower(
         The best iterate of each column, converged or not.
     """
     y = problem.start(x) if y is None else y
+    if hasattr(problem, "descend"):
+        y = problem.descend(x, y, tol)
     columns = problem.shape
     best = y.clone()
     best_decrement = torch.full(columns, torch.inf, dtype=torch.float64, device=y.device)

@@ -149,7 +149,7 @@ class ScalarStep:
         self.first, self.kinks = first, kinks
         self.settled = False  # whether there is such a bracket
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
-        self._width: float | None = None  # of the last bracket
+        self._last: tuple[float, float] | None = None  # width of a bracket, slope at its best end
 
     def step(self, x, upper, grad, trusted):
         """Return the next x."""
@@ -169,7 +169,7 @@ class ScalarStep:
         """Continue with this starting point, knowing what the others saw."""
         if not self.seen:
             return
-        self._width, self.settled = None, False
+        self._last, self.settled = None, False
         own = self.seen[start]
         others = [seen for s, points in enumerate(self.seen) if s != start for seen in points]
         self.seen = [others + own]
@@ -177,7 +177,7 @@ class ScalarStep:
     def reset(self):
         """Forget all points."""
         self.seen = [[] for _ in self.seen]
-        self._width, self.settled = None, False
+        self._last, self.settled = None, False
 
     def jump(self) -> float:
         """Return the next point after ``lead``: what several starts saw may bracket the minimum."""
@@ -203,9 +203,10 @@ class ScalarStep:
                 self.settled = True
                 return here[0]
             if width > self.narrow:
-                slow = self._width is not None and width > 0.7 * self._width
-                self._width = width
-                # A bracket that hardly shrinks holds a function that is no cubic.
+                # Where neither the bracket nor the slope gets small the function is no cubic.
+                size, last = abs(here[2]), self._last
+                slow = last is not None and width > 0.7 * last[0] and size > 0.3 * last[1]
+                self._last = width, size
                 return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
             # The ends cannot both be right, since the slope has not vanished: one was taken
             # when y and v lagged. Begin anew from the last point.

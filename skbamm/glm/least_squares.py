@@ -10,6 +10,7 @@ from torch import Tensor
 from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Moments, Rows, fold_moments
+from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
@@ -45,6 +46,7 @@ class LeastSquaresProblem(Penalty):
         K, m, p = self.train.cross.shape
         super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
         self.rows, self.criterion = rows, criterion
+        self._descent: CoordinateDescent | None = None
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
     def start(self, x: Tensor) -> Tensor:
@@ -78,6 +80,22 @@ class LeastSquaresProblem(Penalty):
             grad_x=self.grad_x(x, y, v, mu, shares),
         )
 
+    def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
+        """Return a point near the minimum over y: where that is soon found, else y itself."""
+        if self.absolute is None or self.grouped or y.device.type != "cpu":
+            return y
+        d = y.shape[-1] - int(self.rows.fit_intercept)
+        squares, absolutes = (
+            part.expand(*y.shape[:2], *part.shape[2:])[..., :d].flatten(2)
+            for part in (self.mean_strength(x), self.mean_absolute(x))
+        )
+        one = (absolutes[..., :1] > 0) & (absolutes == absolutes[..., :1])
+        if not bool((one & (squares == squares[..., :1])).all()):
+            return y  # a penalty of its own for each feature, or none at all
+        if self._descent is None:
+            self._descent = CoordinateDescent(self.train, self.rows.fit_intercept)
+        return self._descent(y, squares[..., 0], absolutes[..., 0], tol)
+
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
         fit = _times(y, self.train.gram)
@@ -107,12 +125,14 @@ class LeastSquaresProblem(Penalty):
 
     def select(self, starts: list[int]) -> LeastSquaresProblem:
         """Return the problem of fewer starts."""
-        return LeastSquaresProblem(
+        chosen = LeastSquaresProblem(
             self.rows, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds, moments=self.moments,
             mean_loss=self.mean_loss, absolute=self.absolute, limit=self.limit,
             grouped=self.grouped,
         )  # fmt: skip
+        chosen._descent = self._descent
+        return chosen
 
     def coefficients(self, y: Tensor) -> Tensor:
         """Return y in the coordinates of X and the target: undo the centring."""

@@ -109,7 +109,8 @@ class JointSolver:
             self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
         columns = len(self.used) * task.loss.n_outputs
         many = columns > _FEW_COLUMNS or len(task.target) > _MANY_ROWS
-        self.n_starts = 3 if many else 5
+        self._many_features = sample.shape[1] > _MOMENTS_LIMIT  # for factors of their matrices
+        self.n_starts = 3 if many or self._many_features else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
         self._moments: Any = None
@@ -207,7 +208,8 @@ class JointSolver:
         result = solve_basins(
             lambda starts: self.problem(axes, starts, self.dtype, chosen, limit=limit), first,
             partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
-            finish=3 if few is None else 0,  # of many rows, a pass costs more than it can gain
+            # Where it takes many rows or many passes, an iteration costs more than it can gain.
+            finish=3 if few is None and not self._many_features else 0,
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
