@@ -144,6 +144,9 @@ class Twin(ABC):
     warm_starts : bool
         Whether the estimator's own fit can begin at a solution, by ``warm_start``, and ends at
         once where no entry of the gradient is larger than ``tol``.
+    finds_minima : bool
+        Whether the estimator's own fit ends at the minimum, to rounding, so that where second
+        moments tell it there is no need for one.
     path_parameters : tuple of str
         Parameters on which the estimator's own fit depends and its minimum does not. Where a list
         compares their values, scores are those of own fits.
@@ -166,6 +169,7 @@ class Twin(ABC):
     family: str
     hyperparameters: tuple[Hyperparameter, ...]
     warm_starts: bool = False
+    finds_minima: bool = False
     path_parameters: tuple[str, ...] = ()
     judges_labels: bool = False
     inside: str = ""

@@ -24,6 +24,7 @@ class RidgeTwin(LinearTwin):
 
     estimator_type = Ridge
     judges_labels = True
+    finds_minima = True
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""

@@ -37,7 +37,7 @@ def final_fit(
         return
     shares_rows = isinstance(solver, JointSolver) and solver.folds is None
     begin = solutions[0]
-    if shares_rows and begin.adopt and not begin.twin.warm_starts:
+    if shares_rows and begin.adopt and begin.twin.finds_minima:
         with threads_for_rows():
             exact = solver.exact_on_all_rows(last)
         if exact is not None:

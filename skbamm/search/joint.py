@@ -43,6 +43,7 @@ from skbamm.space import Axis
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _WIDE = 4  # features a row from which second moments are larger than the rows by far
+_MANY_KINKS = 100  # features from which coordinate descent at some points is sooner than a path
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
@@ -195,7 +196,9 @@ class JointSolver:
         else:
             problem = self.problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             exact = None
-            if len(axes) == 1:
+            # Exact paths have as many kinks as models have coefficients, or more.
+            soon = isinstance(problem, LeastSquaresProblem) and problem.y_shape[-1] > _MANY_KINKS
+            if len(axes) == 1 and not soon:
                 exact = begin_on_paths(problem, axes[0], self.twin.inverse, max_time)
             kinked = isinstance(self.task.loss, Smoothed)
             points = paths(axes, limit, *[KINKED_SPACING] * kinked)

@@ -192,8 +192,10 @@ def _meaning(scorer: Any, task: Task) -> Meaning:
     """Return what a scorer means for a model."""
     function = getattr(scorer, "_score_func", None)
     if function is None:
-        own = isinstance(scorer, _PassthroughScorer) and task.classes is None
-        return Meaning((task.criterion,)) if own else _OWN
+        if not isinstance(scorer, _PassthroughScorer) or task.classes is not None:
+            return _OWN
+        # The estimator's own score: of deviances that, too, is relative to a constant's.
+        return Meaning((task.criterion,), relative=task.criterion == "deviance")
     options = dict(getattr(scorer, "_kwargs", None) or {})
     # What a regression score means on class labels is not what its loss means on their codes.
     entry = (_NUMBERS if task.classes is None else _LABELS).get(function, _OWN)

@@ -20,6 +20,7 @@ from skbamm.folds import draw_rows
 
 _ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
 _PER_FEATURE = 20
+_BESIDE = 0.02  # of the distance of the outermost starting points: as good as between them
 _WORTH = 3  # times as many rows there must be
 _TOL, _ROUGH = 1e-3, 1e-2  # of the search on some rows: its optimum is another one anyway
 _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
@@ -106,7 +107,8 @@ def screen(
     )
     one = Beginning(found.x[None], found.y[None], found.v[None], x0[[found.start]], found)
     low, high = starts.amin(0), starts.amax(0)
-    if one.ended or bool(((low <= found.x) & (found.x <= high)).all()):
+    beside = _BESIDE * (high - low)
+    if one.ended or bool(((low - beside <= found.x) & (found.x <= high + beside)).all()):
         return one
     y = solve_lower(problem(few, len(starts)), starts, tol=_MODELS_TOL).y
     return Beginning(starts, y, None, starts, found)
