@@ -208,12 +208,14 @@ class JointSolver:
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
+        before = time.perf_counter() - began
         result = solve_basins(
             lambda starts: self.problem(axes, starts, self.dtype, chosen, limit=limit), first,
             partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
             finish=3 if few is None and not self._many_features else 0,
         )  # fmt: skip
+        result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
         # The second moments have coordinates of their own, unlike another loss's search.
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
         self._metric = None if moved else result.curvature
@@ -230,7 +232,8 @@ class JointSolver:
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""
-        return None if self.least_squares else some_rows(self.rows(self.dtype))
+        outputs = self.task.loss.n_outputs
+        return None if self.least_squares else some_rows(self.rows(self.dtype), outputs)
 
     def polish(
         self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None

@@ -20,20 +20,21 @@ from skbamm.folds import draw_rows
 
 _ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
 _PER_FEATURE = 20
+_MORE = 3  # times as much that rows tell of several outputs, at most
 _BESIDE = 0.02  # of the distance of the outermost starting points: as good as between them
 _WORTH = 3  # times as many rows there must be
 _TOL, _ROUGH = 1e-3, 1e-2  # of the search on some rows: its optimum is another one anyway
 _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
 
 
-def enough_rows(rows: Any) -> int:
-    """Return how many rows are enough to begin with."""
-    return max(_ROWS, _PER_FEATURE * rows.n_coefficients)
+def enough_rows(rows: Any, outputs: int = 1) -> int:
+    """Return how many rows are enough to begin with; of several outputs each row tells more."""
+    return max(_ROWS // min(outputs, _MORE), _PER_FEATURE * rows.n_coefficients)
 
 
-def some_rows(rows: Any) -> Any:
+def some_rows(rows: Any, outputs: int = 1) -> Any:
     """Return enough of the rows to begin with, or None if there are not many more."""
-    enough = enough_rows(rows)
+    enough = enough_rows(rows, outputs)
     if rows.n_rows < _WORTH * enough:
         return None
     return rows.take(draw_rows(rows.n_rows, enough))

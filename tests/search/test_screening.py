@@ -55,7 +55,7 @@ def test_a_search_ends_where_it_would_from_all_rows(data, rows, monkeypatch):
     got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert len(found) == 1 and len(found[0].x) == 1
     assert abs(float(found[0].x) - np.log(got.best_params_[name])) < 2
-    monkeypatch.setattr(joint, "some_rows", lambda rows: None)
+    monkeypatch.setattr(joint, "some_rows", lambda *_: None)
     plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert found[1].found is None
     assert got.converged_ and plain.converged_
@@ -73,7 +73,7 @@ def test_where_some_rows_tell_nothing_all_are_asked_from_all_starts(data, rows, 
     found = watch(monkeypatch)
     got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert found[0].found is not None and len(found[0].x) > 1
-    monkeypatch.setattr(joint, "some_rows", lambda rows: None)
+    monkeypatch.setattr(joint, "some_rows", lambda *_: None)
     plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert got.best_score_ == pytest.approx(plain.best_score_, rel=1e-5)
 
