@@ -12,8 +12,6 @@ from torch import Tensor
 
 from skbamm.folds import over_ranges
 
-_PIECE = 1 << 26  # bytes that travel at a time
-
 
 class Placed:
     """A matrix where it is worked on: a dense one goes to a device once, whoever asks for it.
@@ -36,7 +34,7 @@ class Placed:
         long.
         """
         if not self._tensors:
-            tensor = to_device(_as_tensor(self.matrix), self.device)
+            tensor = _as_tensor(self.matrix).to(self.device)
             self._tensors[tensor.dtype] = tensor
         (own, *_) = self._tensors
         if self.device.type == "cpu" or dtype.itemsize > own.itemsize:
@@ -44,33 +42,6 @@ class Placed:
         if dtype not in self._tensors:
             self._tensors[dtype] = self._tensors[own].to(dtype)
         return self._tensors[dtype]
-
-
-def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a copy on a device, or the tensor itself if that is where it is.
-
-    It travels to a GPU in pieces by way of page-locked memory, which all threads fill with one
-    piece while the one before is on its way: several times as fast as in one go.
-    """
-    if device.type != "cuda" or tensor.nbytes < 2 * _PIECE:
-        return tensor.to(device)
-    there = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
-    rows = max(1, _PIECE * len(tensor) // tensor.nbytes)
-    locked = [torch.empty_like(there[:rows], device="cpu", pin_memory=True) for _ in range(2)]
-    gone = [torch.cuda.Event() for _ in locked]
-    for piece, start in enumerate(range(0, len(tensor), rows)):
-        turn = piece % 2
-        gone[turn].synchronize()
-        part, room = tensor[start : start + rows], locked[turn]
-
-        def fill(begin: int, end: int, part: Tensor = part, room: Tensor = room) -> None:
-            room[begin:end] = part[begin:end]
-
-        over_ranges(len(part), tensor[0].nbytes, fill)
-        there[start : start + rows].copy_(room[: len(part)], non_blocking=True)
-        gone[turn].record()
-    torch.cuda.synchronize(device)
-    return there
 
 
 def all_finite(matrix: Any) -> bool:

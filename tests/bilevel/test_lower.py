@@ -56,6 +56,29 @@ def test_columns_are_solved_as_if_alone():
         torch.testing.assert_close(together.y[s], alone.y[0], rtol=1e-6, atol=1e-7)
 
 
+def test_a_last_step_that_is_sure_is_taken_without_a_look(monkeypatch):
+    """Where the metric is good each decrement is a small share of the one before."""
+    from skbamm.bilevel import lower
+
+    x, looks = log_values(1e-2, 1.0), []
+    problem = model(2)
+    own = type(problem).lower
+
+    def look(self, *given):
+        looks.append(1)
+        return own(self, *given)
+
+    monkeypatch.setattr(type(problem), "lower", look)
+    found = solve_lower(problem, x, tol=1e-7)
+    taken = len(looks)
+    monkeypatch.setattr(lower, "_FORESEEN", 0.0)
+    looked = solve_lower(problem, x, tol=1e-7)
+    assert bool(found.converged.all()) and bool(looked.converged.all())
+    assert taken < len(looks) - taken
+    exact = solve_lower(problem, x, tol=1e-12).y
+    torch.testing.assert_close(found.y, exact, rtol=0, atol=1e-6)
+
+
 def test_a_solution_is_recognised_at_once():
     x = log_values(1e-3, 1.0, 100.0)
     first = solve_lower(model(), x, tol=1e-9)

@@ -51,6 +51,13 @@ def test_one_variable_is_minimised_in_a_few_steps(name, start):
     assert float(found) == pytest.approx(minimum, abs=tolerance)
 
 
+def test_a_bracket_of_which_one_end_stays_is_not_halved():
+    """So cubics converge, and superlinearly: the other end comes ever nearer to the minimum."""
+    function, minimum = known("flat sides")
+    found = minimise(ScalarStep(), function, 3.0, 8)
+    assert float(found) == pytest.approx(minimum, abs=1e-3)
+
+
 @pytest.mark.parametrize("start", [-6.0, 0.0, 6.0])
 def test_where_slopes_jump_a_closed_bracket_is_the_end(start):
     rule = ScalarStep(kinks=True)

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from skbamm.folds import FoldWeights, FoldwiseRows, fold_moments
+from skbamm.folds import FoldWeights, FoldwiseRows, fold_moments, pooled_moments
 
 from ..problems import rows_of
 from .naive import N, NaiveWeights, dense
@@ -101,3 +101,29 @@ def test_foldwise_rows_keep_each_folds_own_moments():
         assert torch.equal(validation.cross[k], own_validation.cross[0])
         for centre, own_centre in zip(centres, own_centres, strict=True):
             assert torch.equal(centre[k], own_centre[0])
+
+
+def test_folds_that_part_the_rows_tell_the_moments_of_all():
+    X, target = np.random.default_rng(0).normal(2, 1, (30, 3)), np.arange(30.0)
+    parts = np.array_split(np.random.default_rng(1).permutation(30), 4)
+    splits = [(np.setdiff1d(np.arange(30), part), part) for part in parts]
+    weight = np.linspace(0.5, 2, 30)
+    for given in ({}, {"fit_weight": weight, "score_weight": weight}):
+        weights = FoldWeights(30, splits, **given)
+        (pooled, same, *_) = pooled_moments(fold_moments(rows_of(X, target, weights)), weights)
+        all_rows = FoldWeights(30, [(np.arange(30), np.arange(0))], **given)
+        whole, *_ = fold_moments(rows_of(X, target, all_rows))
+        assert same is pooled
+        # About the same centre: that of all rows.
+        for name in ("gram", "cross", "square"):
+            torch.testing.assert_close(
+                getattr(pooled, name), getattr(whole, name), rtol=1e-12, atol=1e-12
+            )
+
+
+@pytest.mark.parametrize("given", [{"fit_weight": np.linspace(0.5, 2, 30)}, {}])
+def test_folds_that_do_not_tell_the_moments_of_all_say_so(given):
+    X, target = np.random.default_rng(0).normal(2, 1, (30, 3)), np.arange(30.0)
+    splits = [(np.arange(20), np.arange(20, 30)), (np.arange(10, 30), np.arange(10))]
+    weights = FoldWeights(30, splits, **given)
+    assert pooled_moments(fold_moments(rows_of(X, target, weights)), weights) is None

@@ -90,15 +90,14 @@ def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
     assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_a_matrix_that_travels_in_pieces_arrives_whole(monkeypatch, order):
-    monkeypatch.setattr("skbamm.search.placed._PIECE", 1 << 20)
-    X = np.asarray(np.random.default_rng(0).standard_normal((100_003, 7)), order=order)
-    placed = Placed(X, torch.device("cuda"))
-    assert np.array_equal(placed.tensor(torch.float64).cpu().numpy(), X)
-    assert placed.tensor(torch.float64) is placed.tensor(torch.float64)
-    np.testing.assert_array_equal(placed.tensor(torch.float32).cpu().numpy(), X.astype("f4"))
+def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is():
+    here = Placed(MANY, torch.device("cpu"))
+    assert here.tensor(torch.float32).data_ptr() == MANY.ctypes.data
+    with pretended_gpu() as device:
+        there = Placed(MANY, torch.device(device))
+        double, single = there.tensor(torch.float64), there.tensor(torch.float32)
+        assert there.tensor(torch.float64) is double and there.tensor(torch.float32) is single
+        np.testing.assert_array_equal(single.cpu().numpy(), MANY.astype("f4"))
 
 
 @pytest.mark.parametrize("make", [np.array, np.asfortranarray, lambda X: sp.csr_array(X)])

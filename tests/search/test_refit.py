@@ -1,4 +1,4 @@
-"""The refit is the estimator's own fit, begun near its end."""
+"""The refit is the estimator's own fit, begun near its end, or what the folds tell of its end."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,8 @@ from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from skbamm.search import joint
 
 from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
@@ -145,3 +147,18 @@ def test_a_scorer_with_options(values, binary):
     )
     search = search_over(logistic(), {"C": values}, *binary, cv=CV, scoring=scorer)
     assert_true(search, *binary, cv=CV, scoring=scorer, atol=1e-4)
+
+
+def test_a_ridge_that_the_moments_do_not_solve_is_fitted_by_itself(regression, monkeypatch):
+    monkeypatch.setattr(joint, "_EXACT", -1.0)
+    search = search_over(ridge(), {"alpha": (1e-2, 1e2)}, *regression, cv=CV)
+    alone = clone(search.best_estimator_).fit(*regression)
+    np.testing.assert_array_equal(search.best_estimator_.coef_, alone.coef_)
+
+
+def test_the_start_is_scored_only_where_the_scorer_has_more_to_say(binary):
+    """A search that has converged has judged it by the scorer's own loss already."""
+    own = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, **SETTINGS)
+    assert own.converged_ and list(own.cv_results_["stage"]) == ["refined"]
+    other = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring="accuracy")
+    assert list(other.cv_results_["stage"]) == ["refined", "start"]
