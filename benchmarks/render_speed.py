@@ -1,4 +1,4 @@
-"""The tables of speed.py and growth.py, for render.py."""
+"""The tables of speed.py, growth.py and gpu.py, for render.py."""
 
 from typing import Any
 
@@ -131,3 +131,48 @@ def growth() -> str:
     head = ["logistic regression, 200,000 x 100, if not said otherwise", "", "bar"]
     extra = "Medians, worst rounds in brackets. "
     return table(head, rows, 1) + footnote([*parts.values()], "growth.py", extra)
+
+
+def gpu() -> str:
+    """Searches on a GPU beside the grid on the cores of the same machine."""
+    found = load(["gpu"])
+    if not found:
+        return ""
+    (result,) = found
+    rows = []
+    for entry in result["large"].values():
+        fit, grid = entry["fits"][-1], entry.get("grid")
+        rows.append(
+            [
+                f"{entry['rows']:,} x {entry['features']}",
+                seconds(entry["search"]),
+                seconds(entry["total"]),
+                f"{fit['iterations']} of {1e3 * entry['iteration']:.3g} ms",
+                f"{entry['bytes_a_second'] / 1e9:.0f} GB/s",
+                seconds(grid["extrapolated"]) if grid else "",
+                f"{entry['ratio_search']:.0f}x, {entry['ratio_total']:.0f}x" if grid else "",
+            ]
+        )
+    head = [
+        "logistic regression", "search", "all", "iterations", "X read twice at",
+        "`GridSearchCV`", "search and all as fast",
+    ]  # fmt: skip
+    small = [
+        f"{name} {' or '.join(seconds(fit['search']) for fit in both.values())}"
+        for name, both in result["small"].items()
+    ]
+    extra = (
+        f"On one {result['device']} beside {result['provenance']['cores']} cores; a copy on it "
+        f"moves {result['copy_bytes_a_second'] / 1e9:.0f} GB/s, bytes read and written. The search "
+        "phase ends with all folds' models solved to the estimator's `tol`, which are then "
+        "adopted; all adds scores and refit, by scikit-learn on the CPU. The grid's 20 values are "
+        f"extrapolated from {len(grid_values(result))} on those cores. "
+        f"The search phase on the CPU or the GPU: {', '.join(small)}. "
+    )
+    return table(head, rows, 1) + footnote(found, "gpu.py", extra)
+
+
+def grid_values(result: dict[str, Any]) -> list[float]:
+    """The values that a grid was timed with."""
+    grids = [entry["grid"] for entry in result["large"].values() if "grid" in entry]
+    return grids[0]["values"] if grids else []
