@@ -3,9 +3,9 @@
 Penalised logistic regression on rows that fill a GPU. The search phase ends when all folds'
 models of the best penalty are solved to the estimator's own tolerance; scoring and the refit,
 which scikit-learn does on the CPU, are told apart. The grid's 20 values are extrapolated from a
-few evenly spread ones. Bar: of the first size the search phase is a hundred times sooner; bytes of X
-that an iteration reads twice, per second, are set beside the bandwidth of a copy measured in the
-same run. ``--device cpu`` runs the same without a GPU, for a trial of smaller sizes.
+few evenly spread ones. The bar is the first size's: a search phase a hundred times sooner. The
+bytes of X that an iteration reads twice, per second, stand beside the bandwidth of a copy measured
+in the same run. ``--device cpu`` runs the same without a GPU, for a trial of smaller sizes.
 """
 
 import time
