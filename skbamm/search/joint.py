@@ -266,15 +266,15 @@ class JointSolver:
             pooled = pooled_moments(self._moments, self.weights)
         if pooled is None:
             return None
-        self.penalties.set_values(estimator)
+        own = Penalties(self.twin, estimator, self.task, self.device)
         n = len(self.task.target)
         rows = self._make(self._weights(n, [(np.arange(n), np.arange(0))]), torch.float64)
-        if self.penalties.absolute((), rows) is not None:
+        one = not any(np.ndim(value) for value in own.values.values())  # for all outputs
+        if not one or own.absolute((), rows) is not None:
             return None
         problem = LeastSquaresProblem(
-            rows, self.penalties.strength((), rows), 1,
-            moments=pooled, mean_loss=self.twin.mean_loss,
-        )  # fmt: skip
+            rows, own.strength((), rows), 1, moments=pooled, mean_loss=self.twin.mean_loss
+        )
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         (y,) = problem.curvature(x, problem.start(x), 0.0).solve(pooled[0].cross[None, None])
         left = problem.lower(x, y)[1].abs().amax()

@@ -207,7 +207,7 @@ def test_without_a_weight_what_f_does_not_see_stays():
     assert known.error(result.x) > 0.1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=9, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(1, 5),

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,10 +23,12 @@ def test_only_the_refit_fits(tol, form, values, binary, own_fits):
     X = form(np.where(np.abs(X) > 0.4, X, 0.0))
     search_over(logistic(tol=tol), {"C": values}, X, y, cv=CV, scoring=LOSS)
     assert own_fits == {"LogisticRegression": 1}
+    # Of ridge the folds' second moments tell the last model, too.
     search_over(Ridge(tol=tol), {"alpha": values}, X, y, cv=KFold(3))
     search_over(RidgeClassifier(tol=tol), {"alpha": values}, X, y, cv=CV)
-    # RidgeClassifier calls the fit of no other class.
-    assert own_fits == {"LogisticRegression": 1, "Ridge": 1, "RidgeClassifier": 1}
+    assert own_fits == {"LogisticRegression": 1}
+    search_over(Ridge(tol=tol), {"alpha": values}, X, y, cv=ShuffleSplit(3, random_state=0))
+    assert own_fits == {"LogisticRegression": 1, "Ridge": 1}
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
