@@ -59,8 +59,8 @@ def speed_cases() -> str:
         "x 10. Scores are of the same 5 folds of all rows, whatever a search scores by; of lasso "
         "and elastic net those of models at `tol=1e-8`. Optuna had as many seconds as ours, ten "
         "times as many for the groups, and its refit on top. When a search was first as good as "
-        "the grid is between what its history says, without what came before it, and that with "
-        "all of what followed. "
+        "the grid is between what its history says, which begins with the search, and that with "
+        "all of what came before and after. "
     )
     return table(head, rows, 2) + footnote(results, "speed.py", extra)
 
