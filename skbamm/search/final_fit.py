@@ -10,6 +10,7 @@ from skbamm.folds import threads_for_rows
 from skbamm.models import last_step
 from skbamm.search.bank import Solution, adopt, may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.joint import JointSolver
+from skbamm.search.pooled_fit import pooled_fit
 
 
 def final_fit(
@@ -39,7 +40,7 @@ def final_fit(
     begin = solutions[0]
     if shares_rows and begin.adopt and begin.twin.finds_minima:
         with threads_for_rows():
-            exact = solver.exact_on_all_rows(last)
+            exact = pooled_fit(solver, last)
         if exact is not None:
             begin.parameters = _as_exported(exact, begin)
             adopt(estimator, begin)

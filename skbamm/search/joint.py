@@ -15,20 +15,15 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
-from skbamm.folds import DenseRows, FoldWeights, StackedRows, pooled_moments
+from skbamm.folds import DenseRows, FoldWeights, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows, solve_narrowing
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
-    FoldData,
-    Placed,
-    choose_device,
-    choose_dtype,
-    make_rows,
-    usable_folds,
-)
+    FoldData, Placed, choose_device, choose_dtype, make_rows, usable_folds,
+)  # fmt: skip
 from skbamm.search.fold_rows import fold_rows
 from skbamm.search.homotopy import begin_on_paths
 from skbamm.search.path import follow_paths, path_order
@@ -49,7 +44,6 @@ _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 _NEAR, _NEXT = 0.3, 0.1  # first step from where a search on some rows, and a path, ended
 # Decrements: of models to begin with, of single precision, of what is scored.
-_EXACT = 1e-11  # of the target's products with features, what a solution may leave of them
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 
 
@@ -114,7 +108,7 @@ class JointSolver:
         self.n_starts = 3 if many or self._many_features else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
-        self._moments: Any = None
+        self.moments: Any = None
         self._metric: Curvature | None = None  # the last of all rows, near any solution
 
     @property
@@ -246,41 +240,22 @@ class JointSolver:
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
         self.penalties.set_values(estimator)
-        n = len(self.task.target)
-        weights = self._weights(n, [(np.arange(n), np.arange(0))])
-        if self.row_weights is not None:
-            weights = weights.reweighted(self._factor(self.row_weights.rows))
-        problem = self.glm(
-            (), self._make(weights, torch.float64), 1, metric_rows=self._make(weights, self.dtype)
-        )
+        both, weights = (torch.float64, self.dtype), self.weights_on_all_rows()
+        rows, metric_rows = (self.shared_rows(weights, dtype) for dtype in both)
+        problem = self.glm((), rows, 1, metric_rows=metric_rows)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         metric = of_like_rows(self._metric, problem, x)
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol, curvature=metric)
         return result.y[0, 0].cpu().numpy()
 
-    def exact_on_all_rows(self, estimator: Any) -> np.ndarray | None:
-        """Return an estimator's model of all rows (m, p), if the folds' second moments tell it."""
-        pooled = None
-        if self.row_weights is None and self.task.transformed is None and self._moments:
-            pooled = pooled_moments(self._moments, self.weights)
-        if pooled is None:
-            return None
-        own = Penalties(self.twin, estimator, self.task, self.device)
+    def weights_on_all_rows(self) -> FoldWeights:
+        """Return the weights of one fold, which trains on all rows."""
         n = len(self.task.target)
-        rows = self._make(self._weights(n, [(np.arange(n), np.arange(0))]), torch.float64)
-        one = not any(np.ndim(value) for value in own.values.values())  # for all outputs
-        if not one or own.absolute((), rows) is not None:
-            return None
-        problem = LeastSquaresProblem(
-            rows, own.strength((), rows), 1, moments=pooled, mean_loss=self.twin.mean_loss
-        )
-        x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
-        (y,) = problem.curvature(x, problem.start(x), 0.0).solve(pooled[0].cross[None, None])
-        left = problem.lower(x, y)[1].abs().amax()
-        if not left <= _EXACT * pooled[0].cross.abs().amax():
-            return None  # of a matrix that is all but singular the estimator may know more
-        return problem.coefficients(y)[0, 0].cpu().numpy()
+        weights = self._weights(n, [(np.arange(n), np.arange(0))])
+        if self.row_weights is None:
+            return weights
+        return weights.reweighted(self._factor(self.row_weights.rows))
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features):
         """Return value s in the k-th used fold as the bank keeps it.
@@ -315,7 +290,7 @@ class JointSolver:
         """Return the rows of all used folds in a working precision."""
         if dtype not in self._rows:
             if self.folds is None:
-                rows = self._make(self.weights, dtype)
+                rows = self.shared_rows(self.weights, dtype)
             else:
                 rows = fold_rows(self, dtype)
             self._rows[dtype] = rows
@@ -388,10 +363,10 @@ class JointSolver:
             problem = LeastSquaresProblem(
                 rows, self.penalties.strength(axes, rows), starts,
                 absolute=self.penalties.absolute(axes, rows),
-                moments=self._moments, mean_loss=self.twin.mean_loss, grouped=self.twin.grouped,
+                moments=self.moments, mean_loss=self.twin.mean_loss, grouped=self.twin.grouped,
                 **options,
             )  # fmt: skip
-            self._moments = problem.moments
+            self.moments = problem.moments
             return problem
         if metric_dtype is not None:
             options["metric_rows"] = self.rows(metric_dtype)
@@ -413,7 +388,7 @@ class JointSolver:
             row_class=task.row_class, class_weight=task.class_weight, device=self.device,
         )  # fmt: skip
 
-    def _make(self, weights, dtype):
+    def shared_rows(self, weights, dtype):
         """Return the rows that all folds share, with these weights."""
         return make_rows(self._placed, self.task.target, weights, self.task.fit_intercept, dtype)
 

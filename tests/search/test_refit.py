@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import joint
+from skbamm.search import pooled_fit
 
 from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
@@ -150,7 +150,7 @@ def test_a_scorer_with_options(values, binary):
 
 
 def test_a_ridge_that_the_moments_do_not_solve_is_fitted_by_itself(regression, monkeypatch):
-    monkeypatch.setattr(joint, "_EXACT", -1.0)
+    monkeypatch.setattr(pooled_fit, "_EXACT", -1.0)
     search = search_over(ridge(), {"alpha": (1e-2, 1e2)}, *regression, cv=CV)
     alone = clone(search.best_estimator_).fit(*regression)
     np.testing.assert_array_equal(search.best_estimator_.coef_, alone.coef_)
