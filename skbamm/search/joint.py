@@ -22,7 +22,12 @@ from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
-    FoldData, Placed, choose_device, choose_dtype, make_rows, usable_folds,
+    FoldData,
+    Placed,
+    choose_device,
+    choose_dtype,
+    make_rows,
+    usable_folds,
 )  # fmt: skip
 from skbamm.search.fold_rows import fold_rows
 from skbamm.search.homotopy import begin_on_paths
@@ -252,10 +257,8 @@ class JointSolver:
     def weights_on_all_rows(self) -> FoldWeights:
         """Return the weights of one fold, which trains on all rows."""
         n = len(self.task.target)
-        weights = self._weights(n, [(np.arange(n), np.arange(0))])
-        if self.row_weights is None:
-            return weights
-        return weights.reweighted(self._factor(self.row_weights.rows))
+        weights, learned = self._weights(n, [(np.arange(n), np.arange(0))]), self.row_weights
+        return weights if learned is None else weights.reweighted(self._factor(learned.rows))
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features):
         """Return value s in the k-th used fold as the bank keeps it.
