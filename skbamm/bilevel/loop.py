@@ -150,6 +150,7 @@ class _Run:
         self.least = torch.inf  # squared decrement then
         self.lost_at: Tensor | None = None  # where they did not
         self.good: tuple[Tensor, Tensor, Tensor] | None = None
+        self.followed: tuple[Tensor, Tensor, Tensor] | None = None  # x, and y and v that did
         self.screened: list[tuple[Tensor, float, Tensor]] = []
         self.nit = 0
 
@@ -192,6 +193,8 @@ class _Run:
         if schedule.waits and not screening:
             x, y, v = self._back_off(x, y, v, bool(trusted[0]), float(decrement.amax()))
         self.moved = (x != self.x).any(1)
+        if schedule.waits and not screening and bool(trusted[0]):
+            y, v = self._foresee(x, y, v)
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
@@ -246,6 +249,19 @@ class _Run:
         if bool(trusted.any()):
             step(x, upper, slope, trusted)
         return self.x
+
+    def _foresee(self, x, y, v) -> tuple[Tensor, Tensor]:
+        """Return where y and v will go with a single x, by how they went with it the last time."""
+        before, self.followed = self.followed, (self.x, y, v)
+        smooth = self.problem.second_order and self.face is None and x.shape[1] == 1
+        if before is None or not smooth or not bool(self.moved[0]):
+            return y, v
+        at, last_y, last_v = before
+        step, last = float(x - self.x), float(self.x - at)
+        if not abs(step) <= abs(last):  # too far for a straight line, or x had not moved
+            return y, v
+        share = step / last
+        return y + share * (y - last_y), v + share * (v - last_v)
 
     def _back_off(self, x, y, v, trusted, decrement) -> tuple[Tensor, Tensor, Tensor]:
         """Return to the middle between here and the last trusted x where y and v do not follow."""

@@ -94,6 +94,47 @@ class Diagonal:
         return slow
 
 
+class DiagonalAndBlock:
+    """Division by a diagonal, and the inverse of a matrix of some of the entries.
+
+    Parameters
+    ----------
+    diagonal : Tensor of shape (S, K, ..., p)
+    index : Tensor of int of shape (1 or K, f)
+        Which of the p entries.
+    block : Tensor of shape (S, 1 or K, ..., f, f)
+    """
+
+    def __init__(self, diagonal: Tensor, index: Tensor, block: Tensor):
+        self.diagonal, self.index, self.block = Diagonal(diagonal), index, Cholesky(block)
+
+    def solve(self, residuals: Tensor) -> Tensor:
+        """Divide, and solve for the entries of the matrix."""
+        lead, f = residuals.shape[:-1], self.index.shape[-1]
+        index = self.index.view(1, 1, -1, *[1] * (len(lead) - 3), f).expand(*lead, f)
+        some = self.block.solve(torch.gather(residuals, -1, index))
+        return self.diagonal.solve(residuals).scatter_(-1, index, some)
+
+    def within(self, face):
+        """Return the metric of these entries."""
+        return Masked(self, face)
+
+    def select(self, starts):
+        """Return the metric of these starts."""
+        other = copy.copy(self)
+        other.diagonal, other.block = self.diagonal.select(starts), self.block.select(starts)
+        return other
+
+    def at(self, x, y):
+        """Return itself, once for each start."""
+        here = len(self.diagonal.diagonal)
+        return self if len(x) == here else self.select([0] * len(x))
+
+    def outworn(self, slow):
+        """Return ``slow``."""
+        return slow
+
+
 class Cholesky:
     """A dense positive definite matrix for the last axis of y, shared by axes of length one.
 

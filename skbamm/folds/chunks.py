@@ -57,6 +57,17 @@ def threads_for_rows() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+@contextmanager
+def threads_for_products() -> Iterator[None]:
+    """Give torch's threads back to its own products, within ``threads_for_rows``."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(_threads.get() or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def over_chunks(ranges: list, device: torch.device, work: Callable[[list], object]) -> list:
     """Call ``work`` with a share of the ranges in each of torch's threads.
 

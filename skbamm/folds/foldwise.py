@@ -127,3 +127,14 @@ class FoldwiseRows:
             for k, rows in enumerate(self.folds)
         ]
         return torch.cat(parts, 1)
+
+    def frequent_gram(self, coefficients, function):
+        """See ``Rows.frequent_gram``; each fold has an index of its own."""
+        parts = [
+            rows.frequent_gram(coefficients[:, :, k : k + 1], self._placed(k, function))
+            for k, rows in enumerate(self.folds)
+        ]
+        found = [part for part in parts if part is not None]
+        if len(found) < len(parts) or len({index.shape for index, _ in found}) > 1:
+            return None
+        return torch.cat([index for index, _ in found]), torch.cat([gram for _, gram in found], 1)

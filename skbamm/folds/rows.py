@@ -156,6 +156,22 @@ class Rows(Protocol):
         """Return the diagonals of ``gram`` without sharing or limit, (S, K, m, p)."""
         ...
 
+    def frequent_gram(
+        self, coefficients: Tensor, function: RowFunction
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return which coefficients many rows have, and ``gram`` of these from enough of the rows.
+
+        None where all features are in all rows.
+
+        Returns
+        -------
+        index : Tensor of int of shape (1 or K, f)
+            The intercept, if any, is last.
+        gram : Tensor of shape (S, 1 or K, m, f, f), float64
+            One for all folds where these have the same index.
+        """
+        ...
+
     def take(self, rows: np.ndarray) -> Rows:
         """Return some of the user's rows, by ascending numbers; they are numbered anew.
 
@@ -227,6 +243,10 @@ class ChunkedRows:
         """Return the chunks for a pass with so many predictors a row."""
         raise NotImplementedError
 
+    def _over(self, ranges: list[Range], work: Callable[[list[Range]], Any]) -> list:
+        """Return what ``work`` makes of shares of the chunks."""
+        return over_chunks(ranges, self.device, work)
+
     def _block(self, start: int, stop: int) -> Block:
         """Return the matrix of one chunk."""
         raise NotImplementedError
@@ -251,7 +271,7 @@ class ChunkedRows:
             return total
 
         ranges = self._ranges(len(slopes))
-        return merge(over_chunks(ranges, self.device, work)).result(shape)
+        return merge(self._over(ranges, work)).result(shape)
 
     def joint_gram(self, coefficients, function, entries, known):
         """See ``Rows.joint_gram``."""
@@ -280,7 +300,7 @@ class ChunkedRows:
                         total[k, :end, begin - known : end - known] += part
             return total
 
-        total = sum(over_chunks(self._ranges(len(slopes) + f), self.device, work))
+        total = sum(self._over(self._ranges(len(slopes) + f), work))
         for _, begin, end in runs[m:]:
             above = total[:, known:begin, begin - known : end - known]
             total[:, begin:end, : begin - known] = above.mT
@@ -298,7 +318,7 @@ class ChunkedRows:
                 (z,) = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
                 kept[start:stop] = function(z, self._chunk(start, stop, S)).unflatten(2, (S, K))
 
-        over_chunks(self._ranges(len(slopes)), self.device, work)
+        self._over(self._ranges(len(slopes)), work)
         return [kept]
 
     def visit(self, coefficients, function):
@@ -311,7 +331,11 @@ class ChunkedRows:
                 z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
                 function(z, self._chunk(start, stop, shape[1]))
 
-        over_chunks(self._ranges(len(slopes)), self.device, work)
+        self._over(self._ranges(len(slopes)), work)
+
+    def frequent_gram(self, coefficients, function):
+        """See ``Rows.frequent_gram``."""
+        return None
 
     def reweighted(self, factor):
         """See ``Rows.reweighted``."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 import torch
 
+from skbamm.folds.chunks import threads_for_products
+from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, split_columns, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
-_CHUNK_ROWS = 8192  # few chunks, since each product has a price of its own
+_FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have, and rows a feature that tell of them
+_CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
 
 
 class SparseRows(ChunkedRows):
@@ -88,6 +92,39 @@ class SparseRows(ChunkedRows):
                     dense[index][-1, -1] += w.sum()
         return dense.to(self.device).permute(1, 2, 0, 3, 4)
 
+    def frequent_gram(self, coefficients, function):
+        """See ``Rows.frequent_gram``."""
+        index, rows, dense = self._most_frequent
+        _, S, K, m, _ = shape = coefficients.shape
+        weights = []
+
+        def keep(z, chunk):
+            weights.append(function(z, chunk)[0][0].unflatten(2, (S, K)).mean(3))
+
+        rows.visit(coefficients, keep)
+        flat = torch.cat(weights).flatten(1).T  # (m S, n)
+        gram = weighted_gram(dense, flat).double().view(m, S, 1, *[len(index)] * 2)
+        return index[None], gram.permute(1, 2, 0, 3, 4)
+
+    @cached_property
+    def _most_frequent(self):
+        """Which coefficients these are, enough of the rows, and their features as a dense matrix.
+
+        These hold most of what makes coefficients depend on each other: words that are in nearly
+        all texts are nearly the intercept.
+        """
+        seen = np.bincount(self.X.indices, minlength=self.n_features)
+        index = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
+        rows, enough = self, _ROWS_EACH * len(index)
+        if self.n_rows > enough:
+            rows = self.take(draw_rows(self.n_rows, enough))
+        dense = torch.as_tensor(rows.X[:, index].toarray()).to(self.device, self.dtype)
+        index = torch.as_tensor(index, device=self.device)
+        if self.fit_intercept:
+            dense = torch.cat([dense, dense.new_ones(len(dense), 1)], 1)
+            index = torch.cat([index, index.new_tensor([self.n_features])])
+        return index, rows, dense
+
     def _add_gram(self, dense, block, weights):
         """Add the Gram matrices of some rows that have few features: densified they are fast."""
         X = torch.as_tensor(block.toarray(), dtype=torch.float64, device=self.device)
@@ -98,6 +135,11 @@ class SparseRows(ChunkedRows):
     def _ranges(self, columns):
         starts = range(0, self.n_rows, _CHUNK_ROWS)
         return [(start, min(start + _CHUNK_ROWS, self.n_rows)) for start in starts]
+
+    def _over(self, ranges, work):
+        """One after the other: of sparse matrices torch's own threads are faster."""
+        with threads_for_products():
+            return [work(ranges)]
 
     def _block(self, start, stop):
         if start not in self._blocks:

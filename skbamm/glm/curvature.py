@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Masked
+from skbamm.bilevel.metrics import (
+    Cholesky,
+    ConjugateGradient,
+    Diagonal,
+    DiagonalAndBlock,
+    Masked,
+)
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.approach import Approach
 from skbamm.glm.dual import DualMetric, dual_pays
@@ -27,6 +33,7 @@ _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of it
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 30, 0.03, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
+_BLOCK_PRICE = 4.0  # passes that a matrix of frequent features costs
 _LARGE = 256  # coefficients from which outputs are worth a thread each
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
@@ -81,8 +88,14 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     if p > _DENSE_LIMIT:
         weights = problem.hessian_weights(x, y, mu)
         diagonal = rows.diagonal(y[None], weights) + strength
-        inner = Diagonal(diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype))
-        return _conjugate(problem, x, y, mu, inner, 1.0)
+        diagonal = diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype)
+        frequent = rows.frequent_gram(y[None], weights)
+        if frequent is None:
+            return _conjugate(problem, x, y, mu, Diagonal(diagonal), 1.0)
+        index, block = frequent
+        block.diagonal(dim1=-2, dim2=-1).add_(_gathered(strength, index, block.shape[1]))
+        inner = DiagonalAndBlock(diagonal, index, block)
+        return _conjugate(problem, x, y, mu, inner, _BLOCK_PRICE)
     # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
     # few will do where conjugate gradients put right what they leave out.
     least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
@@ -96,6 +109,12 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
     return _conjugate(problem, x, y, mu, metric, price)
+
+
+def _gathered(strength: Tensor, index: Tensor, folds: int) -> Tensor:
+    """Return the strengths (S, K, 1 or m, p) of some entries, for matrices of so many folds."""
+    some = torch.stack([strength[:, k][..., index[k % len(index)]] for k in range(strength.shape[1])], 1)
+    return some if folds == some.shape[1] else some.mean(1, keepdim=True)
 
 
 def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:

@@ -33,6 +33,7 @@ def solve_basins(
     *,
     max_iter: int,
     max_time: float | None,
+    ends: bool = True,
     **options: Any,
 ) -> BilevelResult:
     """Search from some points, and once more where these tell of a lower minimum.
@@ -47,6 +48,8 @@ def solve_basins(
     step : float
     max_iter, max_time
         As for ``solve``; of both searches together.
+    ends : bool, default=True
+        Whether to look at the end of the interval where the result lies beyond all points.
     **options
         For ``solve``.
     """
@@ -67,7 +70,7 @@ def solve_basins(
         return result
     one = problem(1)
     place = other_basin(result.screened, result, one.bounds, first.x)
-    if place is None:
+    if place is None or not (ends or bool((first.x.min() < place) & (place < first.x.max()))):
         return result
     x = place[None]
     y = solve_lower(one, x, result.y[None], tol=_TOL).y

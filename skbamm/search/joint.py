@@ -179,15 +179,16 @@ class JointSolver:
                 criterion=chosen, bounds=self.penalties.bounds(axes),
             )  # fmt: skip
 
-        few, n_rows = self._some_rows(), self.rows(self.dtype).n_rows
+        few, n_rows, strong = self._some_rows(), self.rows(self.dtype).n_rows, False
         limit = self.penalties.limit(
             axes, self.rows(self.dtype), lambda: self.problem((), 1, self.dtype)
         )
         if near is not None:
             first, step = near, _NEAR
         elif limit is None or begin is not None:
-            x0 = torch.tensor(starting_points(axes, self.n_starts), dtype=torch.float64)
-            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
+            strong = self._many_passes and chosen.loss is self.task.loss
+            x0 = self._starts(axes, strong)
+            first = screen(on_some, few, x0, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
                 whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
@@ -212,13 +213,30 @@ class JointSolver:
             lambda starts: self.problem(axes, starts, self.dtype, chosen, limit=limit), first,
             partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
-            finish=3 if few is None and not self._many_features else 0,
+            finish=3 if few is None and not self._many_features else 0, ends=not strong,
         )  # fmt: skip
         result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
         # The second moments have coordinates of their own, unlike another loss's search.
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
         self._metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
+
+    @property
+    def _many_passes(self) -> bool:
+        """Whether a step of models takes many passes over the rows, most of all of weak penalties."""
+        return self._many_features and not self._wide(self.rows(self.dtype))
+
+    def _starts(self, axes: tuple[Axis, ...], strong: bool) -> Tensor:
+        """Return the starting points (S, h), perhaps without those of the weakest penalties.
+
+        From strong ones x goes on to weaker ones for as long as it pays.
+        """
+        points = starting_points(axes, self.n_starts)
+        if strong:
+            places = [x[0] for x in points]
+            weakest = max(places) if self.twin.inverse else min(places)
+            points = [x for x in points if x[0] != weakest]
+        return torch.tensor(points, dtype=torch.float64, device=self.device)
 
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion for this combination's folds."""
