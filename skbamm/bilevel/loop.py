@@ -42,6 +42,7 @@ _SLOWEST = 0.98  # fall of changes that their error is extrapolated from
 _IDLE = 5  # iterations that leave a trusted x where it is
 _LOST = 25  # iterations without trust or progress after which x turns back
 _NEARER = 0.5  # fall of the squared decrement that is progress
+_AHEAD = 2.0  # times as far as x went the last time that y and v are taken along
 _PATIENCE = 20  # moves of x without an improvement
 
 
@@ -251,14 +252,17 @@ class _Run:
         return self.x
 
     def _foresee(self, x, y, v) -> tuple[Tensor, Tensor]:
-        """Return where y and v will go with a single x, by how they went with it the last time."""
+        """Return where y and v will go with a single x, by how they went with it the last time.
+
+        ``y`` and ``v`` are those that followed the x before it.
+        """
         before, self.followed = self.followed, (self.x, y, v)
-        smooth = self.problem.second_order and self.face is None and x.shape[1] == 1
-        if before is None or not smooth or not bool(self.moved[0]):
+        steady = getattr(self.schedule.x_step, "steady", False) and self.problem.second_order
+        if before is None or not steady or self.face is not None:
             return y, v
         at, last_y, last_v = before
         step, last = float(x - self.x), float(self.x - at)
-        if not abs(step) <= abs(last):  # too far for a straight line, or x had not moved
+        if not 0 < abs(step) <= _AHEAD * abs(last):  # too far for a straight line, or nowhere
             return y, v
         share = step / last
         return y + share * (y - last_y), v + share * (v - last_v)
@@ -371,6 +375,7 @@ class _Run:
         if not self.screened:
             value = torch.where(torch.isfinite(upper), upper, torch.inf)
         s = int(value.argmin())
+        beside = self._beside(s, trusted)
         self.problem = self.problem.select([s])
         self.starts = [self.starts[s]]
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
@@ -384,14 +389,26 @@ class _Run:
             self.curvature = self.curvature.select([s])
         if trusted[s]:
             self.good = self.x, self.y, self.v
+            self.followed = beside
         self.schedule.y_step.select([s])
         self.schedule.v_step.select([s])
         self.schedule.x_step.lead(s)
         jump = getattr(self.schedule.x_step, "jump", None)
         if jump is not None and self.screened:
             x = self.problem.project(torch.full_like(self.x, jump()))
-            self.moved, self.x = (x != self.x).any(1), x
+            self.moved = (x != self.x).any(1)
+            self.y, self.v = self._foresee(x, self.y, self.v)
+            self.x = x
             self.curvature = self.curvature and self.curvature.at(x, self.y)
+
+    def _beside(self, s: int, trusted: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return the trusted start nearest to another one, if there is any."""
+        apart = (self.x - self.x[s]).abs().sum(1)
+        apart[~trusted | (apart == 0)] = torch.inf
+        other = [int(apart.argmin())]
+        if not bool(torch.isfinite(apart[other])):
+            return None
+        return self.x[other], self.y[other], self.v[other]
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.problem import Curvature, dot, per_column
+from skbamm.bilevel.problem import Curvature
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
@@ -253,14 +253,14 @@ class ConjugateGradient:
             top = torch.maximum(top, (curvature / size).nan_to_num(0.0, 0.0, 0.0))
             # Along a direction that the matrix does not see no step would be long enough.
             alpha = torch.where(curvature > eps * top * size, rho / curvature, 0.0)
-            solution = solution + _scale(alpha, p)
+            solution = torch.addcmul(solution, _each(alpha, p), p)
             if step + 1 == self.steps:
                 break
-            r = r - _scale(alpha, q)
+            r = torch.addcmul(r, _each(alpha, q), q, value=-1)
             z = inner.solve(r)
             rho, last, taken = _dots(r, z), rho, step + 1
             beta = torch.where(last > 0, rho / last, 0.0)
-            p, size = z + _scale(beta, p), rho + beta**2 * size
+            p, size = torch.addcmul(z, _each(beta, p), p), rho + beta**2 * size
             solved = ((rho <= enough) | ~torch.isfinite(rho)).all(2).all(0)
             keep = torch.nonzero(~solved).flatten().tolist()
             if not keep:
@@ -322,8 +322,10 @@ class _Wear:
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:
-    return torch.stack([dot(s, t) for s, t in zip(a, b, strict=True)])
+    """Inner products of the columns of several right-hand sides, (r, S, K)."""
+    return (a * b).flatten(3).sum(-1).double()
 
 
-def _scale(factor: Tensor, direction: Tensor) -> Tensor:
-    return torch.stack([per_column(f, d) * d for f, d in zip(factor, direction, strict=True)])
+def _each(factor: Tensor, direction: Tensor) -> Tensor:
+    """Reshape a factor (r, S, K) so that it broadcasts against directions."""
+    return factor.to(direction.dtype).reshape(*factor.shape, *[1] * (direction.ndim - 3))

@@ -13,6 +13,7 @@ from skbamm.bilevel.problem import Directions
 TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
+_FAIR, _STEADY = 0.2, 0.1  # or, where it changes little, with which
 _DOUBT, _DOUBT_KINKS = 0.02, 1e-4  # share of F that may be the lag's doing for x to move
 
 
@@ -63,7 +64,9 @@ def judge(
     if schedule.waits and problem.second_order:
         # Near the arithmetic's end errors no longer fall beside what they were.
         precise = getattr(schedule.x_step, "precise", _PRECISE)
-        follows |= (error.amax(1) <= _NEAR) & (noise <= precise * slope.abs().sum(1))
+        size = slope.abs().sum(1)
+        follows |= (error.amax(1) <= _NEAR) & (noise <= precise * size)
+        follows |= (error.amax(1) <= _FAIR) & (noise <= _STEADY * size)
     # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
     # is from F at the y we have tells how much of F is still the lag's doing.
     lagged = torch.where(follows[:, None] | (error <= FOLLOW), d.upper_lag.double(), 0.0)

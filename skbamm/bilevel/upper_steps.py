@@ -143,7 +143,8 @@ class ScalarStep:
         whose slopes promise no more than ``level``, a share of F.
     """
 
-    longest, narrow, close, level = 4.0, 1e-4, 1e-3, 5e-5
+    longest, narrow, close, level = 2.0, 1e-4, 1e-3, 5e-5
+    steady = True  # steps are never so long that y and v would not go about straight on
 
     def __init__(self, first: float = 1.0, kinks: bool = False):
         self.first, self.kinks = first, kinks

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.passes import blocks, join, split_columns, weighted_gram
+from skbamm.folds.passes import blocks, columns_of, join, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
@@ -64,7 +64,7 @@ class DenseRows(ChunkedRows):
         if limit < self.n_rows:
             return self._sample(limit).gram(coefficients, function, share, limit)
         _, S, K, m, _ = shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
         d, p = self.n_features, self.n_coefficients
         width = 1 if share else K
 
@@ -72,7 +72,7 @@ class DenseRows(ChunkedRows):
             total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
             for start, stop in ranges:
                 block = self._block(start, stop)
-                z, X = block.predict(slopes, intercepts), block.X
+                z, X = block.predict(flat), block.X
                 weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]
                 if share:
                     weights = weights.unflatten(2, (S, K)).mean(3)
@@ -83,7 +83,7 @@ class DenseRows(ChunkedRows):
                     total[:, d, d] += weights.sum(1)
             return total
 
-        numbers = d + max(_WORK * len(slopes), d)
+        numbers = d + max(_WORK * len(flat), d)
         ranges = chunk_ranges(self.n_rows, numbers, self.device, least=2 * d)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
@@ -109,7 +109,7 @@ class DenseRows(ChunkedRows):
 
     def _block(self, start, stop):
         rows = slice(start, stop) if self._index is None else self._index[start:stop]
-        return _Block(self.X[rows].to(self.dtype), self._right)
+        return _Block(self.X[rows].to(self.dtype), self.fit_intercept, self._right)
 
     def _dense(self, start, stop):
         return self._block(start, stop).X
@@ -118,14 +118,16 @@ class DenseRows(ChunkedRows):
 class _Block:
     """Some rows in the working precision."""
 
-    def __init__(self, X, right):
-        self.X, self.right = X, right
+    def __init__(self, X, fit_intercept, right):
+        self.X, self.fit_intercept, self.right = X, fit_intercept, right
 
-    def predict(self, slopes, intercepts):
+    def predict(self, coefficients):
         """See ``rows.Block.predict``."""
-        Xt = self.X.T
-        return slopes @ Xt if intercepts is None else torch.addmm(intercepts, slopes, Xt)
+        if not self.fit_intercept:
+            return coefficients @ self.X.T
+        return torch.addmm(coefficients[:, -1:], coefficients[:, :-1], self.X.T)
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""
-        return flat @ (self.X if self.right is None else self.right(self.X))
+        product = flat @ (self.X if self.right is None else self.right(self.X))
+        return torch.cat([product, flat.sum(1, keepdim=True)], 1) if self.fit_intercept else product

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 
-def split_columns(coefficients: Tensor, rows) -> tuple[Tensor, Tensor | None]:
-    """Return slopes (r m C, d) and intercepts (r m C, 1), in the order of the predictors."""
-    flat = coefficients.permute(0, 3, 1, 2, 4).reshape(-1, rows.n_coefficients).to(rows.dtype)
-    slopes = flat[:, : rows.n_features].contiguous()
-    return slopes, flat[:, rows.n_features :].contiguous() if rows.fit_intercept else None
+def columns_of(coefficients: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return coefficients (r, S, K, m, p) as (r m C, p), in the order of the predictors."""
+    return coefficients.permute(0, 3, 1, 2, 4).reshape(-1, coefficients.shape[-1]).to(dtype)
 
 
 def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
@@ -39,21 +37,24 @@ def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
 
 
 class Totals:
-    """Adds up the chunks of a pass, in float64."""
+    """Adds up the chunks of a pass, in float64; one alone stays in its own precision."""
 
-    def __init__(self, fit_intercept: bool):
-        self.fit_intercept = fit_intercept
+    def __init__(self) -> None:
         self.products: Tensor | None = None
         self.sums: list[Tensor] | None = None
 
-    def add(self, product: Tensor, flat: Tensor, sums: list[Tensor]) -> None:
-        """Add a chunk's ``flat X`` and the sums over its rows."""
-        if self.fit_intercept:
-            product = torch.cat([product, flat.sum(1, keepdim=True)], 1)
+    def add(self, product: Tensor, sums: list[Tensor]) -> None:
+        """Add a chunk's product (r' m C, p), and what is to be summed over its rows."""
         sums = [part.sum(0) for part in sums]
         if self.products is None or self.sums is None:
-            self.products, self.sums = product.double(), [part.double() for part in sums]
+            self.products, self.sums = product, [part.double() for part in sums]
             return
+        self._plus(product, sums)
+
+    def _plus(self, product: Tensor, sums: list[Tensor]) -> None:
+        assert self.products is not None and self.sums is not None
+        if self.products.dtype != torch.float64:
+            self.products = self.products.double()
         self.products += product
         for total, part in zip(self.sums, sums, strict=True):
             total += part
@@ -62,7 +63,7 @@ class Totals:
         """Return products (r', S, K, m, p) and sums (S, K)."""
         assert self.products is not None and self.sums is not None
         _, S, K, m, p = shape
-        products = self.products.view(-1, m, S, K, p).permute(0, 2, 3, 1, 4).contiguous()
+        products = self.products.unflatten(0, (-1, m, S, K)).permute(0, 2, 3, 1, 4)
         return products, [part.view(S, K) for part in self.sums]
 
 
@@ -70,9 +71,6 @@ def merge(totals: list[Totals]) -> Totals:
     """Add up what several threads found."""
     first, *others = totals
     for other in others:
-        assert first.products is not None and other.products is not None
-        assert first.sums is not None and other.sums is not None
-        first.products += other.products
-        for total, part in zip(first.sums, other.sums, strict=True):
-            total += part
+        assert other.products is not None and other.sums is not None
+        first._plus(other.products, other.sums)
     return first

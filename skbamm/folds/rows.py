@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from skbamm.folds.chunks import Range, over_chunks
-from skbamm.folds.passes import Totals, blocks, join, merge, split_columns
+from skbamm.folds.passes import Totals, blocks, columns_of, join, merge
 from skbamm.folds.weights import FoldWeights
 
 
@@ -95,7 +95,8 @@ class Rows(Protocol):
 
         Returns
         -------
-        products : Tensor of shape (r', S, K, m, p), float64
+        products : Tensor of shape (r', S, K, m, p)
+            In float64, or where one chunk holds all rows in the working precision.
         sums : list of Tensor of shape (S, K), float64
         """
         ...
@@ -206,12 +207,12 @@ class Rows(Protocol):
 class Block(Protocol):
     """Some rows of a matrix."""
 
-    def predict(self, slopes: Tensor, intercepts: Tensor | None) -> Tensor:
-        """Return ``slopes X' + intercepts``, (columns, n)."""
+    def predict(self, coefficients: Tensor) -> Tensor:
+        """Return the predictors (columns, n) of coefficients (columns, p)."""
         ...
 
     def pull(self, flat: Tensor) -> Tensor:
-        """Return ``flat X``, (columns, d)."""
+        """Return ``flat X`` with, where there is an intercept, the sum over the rows last."""
         ...
 
 
@@ -258,25 +259,24 @@ class ChunkedRows:
     def sweep(self, coefficients, function, kept=None):
         """See ``Rows.sweep``."""
         shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
 
         def work(ranges):
-            total = Totals(self.fit_intercept)
+            total = Totals()
             for start, stop in ranges:
                 block = self._block(start, stop)
-                z = blocks(block.predict(slopes, intercepts), shape)
+                z = blocks(block.predict(flat), shape)
                 back, sums = function(z, self._chunk(start, stop, shape[1], kept))
-                flat = join(back)
-                total.add(block.pull(flat), flat, sums)
+                total.add(block.pull(join(back)), sums)
             return total
 
-        ranges = self._ranges(len(slopes))
+        ranges = self._ranges(len(flat))
         return merge(self._over(ranges, work)).result(shape)
 
     def joint_gram(self, coefficients, function, entries, known):
         """See ``Rows.joint_gram``."""
         _, S, K, m, p = shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
         f, feature = len(entries), entries % p
         old, new = ((entries[part] // p).tolist() for part in (slice(known), slice(known, f)))
         runs = [*_runs(old, m, 0), *_runs(new, m, known)]  # entries of the same output
@@ -284,7 +284,7 @@ class ChunkedRows:
         def work(ranges):
             total = torch.zeros(S * K, f, f - known, dtype=torch.float64, device=self.device)
             for start, stop in ranges:
-                z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
+                z = blocks(self._block(start, stop).predict(flat), shape)
                 columns = function(z, self._chunk(start, stop, S))[0]
                 X = self._dense(start, stop).T
                 if self.fit_intercept:
@@ -300,7 +300,7 @@ class ChunkedRows:
                         total[k, :end, begin - known : end - known] += part
             return total
 
-        total = sum(self._over(self._ranges(len(slopes) + f), work))
+        total = sum(self._over(self._ranges(len(flat) + f), work))
         for _, begin, end in runs[m:]:
             above = total[:, known:begin, begin - known : end - known]
             total[:, begin:end, : begin - known] = above.mT
@@ -309,29 +309,29 @@ class ChunkedRows:
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
         _, S, K, m, _ = shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
         kept = torch.empty(m, S, K, self.n_rows, dtype=self.dtype, device=self.device)
         kept = kept.permute(3, 0, 1, 2)
 
         def work(ranges):
             for start, stop in ranges:
-                (z,) = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
+                (z,) = blocks(self._block(start, stop).predict(flat), shape)
                 kept[start:stop] = function(z, self._chunk(start, stop, S)).unflatten(2, (S, K))
 
-        self._over(self._ranges(len(slopes)), work)
+        self._over(self._ranges(len(flat)), work)
         return [kept]
 
     def visit(self, coefficients, function):
         """See ``Rows.visit``."""
         shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
 
         def work(ranges):
             for start, stop in ranges:
-                z = blocks(self._block(start, stop).predict(slopes, intercepts), shape)
+                z = blocks(self._block(start, stop).predict(flat), shape)
                 function(z, self._chunk(start, stop, shape[1]))
 
-        self._over(self._ranges(len(slopes)), work)
+        self._over(self._ranges(len(flat)), work)
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""

@@ -6,11 +6,12 @@ import warnings
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from skbamm.folds.chunks import threads_for_products
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.passes import blocks, split_columns, weighted_gram
+from skbamm.folds.passes import blocks, columns_of, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
@@ -69,10 +70,10 @@ class SparseRows(ChunkedRows):
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; worth its price for few features only."""
         _, S, K, m, p = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
+        flat = columns_of(coefficients, self.dtype)
         dense = torch.zeros(m, S, 1 if share else K, p, p, dtype=torch.float64)
         for start, stop in self._ranges(0):
-            z = self._block(start, stop).predict(slopes, intercepts)
+            z = self._block(start, stop).predict(flat)
             chunk = self._chunk(start, stop, S)
             weights = function(blocks(z, coefficients.shape), chunk)[0][0].unflatten(2, (S, K))
             weights = weights.mean(3, keepdim=True) if share else weights
@@ -144,6 +145,8 @@ class SparseRows(ChunkedRows):
     def _block(self, start, stop):
         if start not in self._blocks:
             rows = self.X[start:stop]
+            if self.fit_intercept:
+                rows = sp.hstack([rows, np.ones((stop - start, 1))], format="csr")
             self._blocks[start] = _Block(self._tensor(rows), self._tensor(rows.T.tocsr()))
         return self._blocks[start]
 
@@ -159,15 +162,14 @@ class SparseRows(ChunkedRows):
 
 
 class _Block:
-    """Some rows, and their transpose."""
+    """Some rows, with ones for an intercept, and their transpose."""
 
     def __init__(self, X, Xt):
         self.X, self.Xt = X, Xt
 
-    def predict(self, slopes, intercepts):
+    def predict(self, coefficients):
         """See ``rows.Block.predict``."""
-        z = (self.X @ slopes.T.contiguous()).T.contiguous()
-        return z if intercepts is None else z.add_(intercepts)
+        return (self.X @ coefficients.T.contiguous()).T.contiguous()
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
-from skbamm.folds.passes import blocks, join, split_columns
+from skbamm.folds.passes import blocks, join, columns_of
 from skbamm.folds.rows import ChunkedRows
 
 
@@ -57,8 +57,8 @@ class StackedRows(ChunkedRows):
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; the folds cannot share a matrix, and the rows are few."""
         _, S, K, m, p = shape = coefficients.shape
-        slopes, intercepts = split_columns(coefficients, self)
-        z = blocks(self._block(0, self.n_rows).predict(slopes, intercepts), shape)
+        flat = columns_of(coefficients, self.dtype)
+        z = blocks(self._block(0, self.n_rows).predict(flat), shape)
         weights = function(z, self._chunk(0, self.n_rows, S))[0][0]
         weights = join([weights]).view(m, S, K, 1, -1)
         d, X = self.n_features, self.X
@@ -88,24 +88,26 @@ class StackedRows(ChunkedRows):
         return [(0, self.n_rows)]
 
     def _block(self, start, stop):
-        return _Block(self.X)
+        return _Block(self.X, self.fit_intercept)
 
 
 class _Block:
     """The rows of all folds."""
 
-    def __init__(self, X: Tensor):
-        self.X = X
+    def __init__(self, X: Tensor, fit_intercept: bool):
+        self.X, self.fit_intercept = X, fit_intercept
 
-    def predict(self, slopes, intercepts):
+    def predict(self, coefficients):
         """See ``rows.Block.predict``."""
+        slopes = coefficients[:, :-1] if self.fit_intercept else coefficients
         z = (self._by_fold(slopes) @ self.X.mT).transpose(0, 1).reshape(len(slopes), -1)
-        return z if intercepts is None else z.add_(intercepts)
+        return z.add_(coefficients[:, -1:]) if self.fit_intercept else z
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""
-        return (self._by_fold(flat) @ self.X).transpose(0, 1).reshape(len(flat), -1)
+        product = (self._by_fold(flat) @ self.X).transpose(0, 1).reshape(len(flat), -1)
+        return torch.cat([product, flat.sum(1, keepdim=True)], 1) if self.fit_intercept else product
 
     def _by_fold(self, flat: Tensor) -> Tensor:
         """Return columns (r m S K, ...) as (K, r m S, ...)."""
-        return flat.view(-1, len(self.X), flat.shape[1]).transpose(0, 1)
+        return flat.unflatten(0, (-1, len(self.X))).transpose(0, 1)

@@ -167,7 +167,7 @@ class GLMProblem(Penalty):
         directions = p if kept is not None else torch.cat([y[None], p])
         products, _ = self.metric_rows.sweep(directions, function, kept)
         strength = (1 - mu) * self.mean_strength(x)
-        return (products + strength * p.double()).to(p.dtype)
+        return (strength.to(p.dtype) * p).add_(products)
 
     def keep_curvature(self, y: Tensor) -> Kept | None:
         """Return what products with the Hessian of f at y need, unless it takes much memory."""

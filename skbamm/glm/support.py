@@ -186,7 +186,7 @@ class Entries:
 
     def put(self, like: Tensor, values: Tensor) -> Tensor:
         """Return a tensor like another one with these entries, and zero elsewhere."""
-        out = torch.zeros_like(like)
+        out = like.new_zeros(like.shape)  # in rows, so that it can be seen as flat
         self._flat(out)[..., self.index] = values
         return out
 

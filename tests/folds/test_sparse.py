@@ -64,7 +64,7 @@ def test_single_precision_stays_near():
     single = rows_of(X, target, weights, dtype=torch.float32)
     got, _ = single.sweep(y.float(), naive.row_function)
     exact, _ = rows_of(X, target, weights).sweep(y, naive.row_function)
-    torch.testing.assert_close(got, exact, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(got.double(), exact, rtol=1e-4, atol=1e-5)
 
 
 def test_the_users_matrix_is_not_changed():
