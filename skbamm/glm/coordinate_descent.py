@@ -14,9 +14,11 @@ import torch
 from sklearn.linear_model import _cd_fast
 from torch import Tensor
 
+from skbamm.bilevel.faces import Face, sizes
 from skbamm.folds import Moments, map_in_threads
 
 _MOST = 1000  # passes over the coefficients
+_MODEL_PASSES, _MODEL_TOL = 200, 1e-3  # of a model; relative change of coefficients that ends them
 _SHARE = 0.1  # of the gap that is asked for: the models' errors are to be seen as none
 _CLOSEST = 1e-6  # decrement that is left to a step of Newton's
 
@@ -73,3 +75,60 @@ class CoordinateDescent:
             return near
         last = (self.pull - (near * self.sums[:, None]).sum(-1)) / self.mass[:, None]
         return torch.cat([near, last[..., None]], -1)
+
+
+class ModelDescent:
+    """Coordinate descent for the quadratic model of a loss that is no square.
+
+    Parameters
+    ----------
+    matrix : Tensor of shape (S, K or 1, m or 1, p, p)
+        The model's, with the penalty's squares, float64, on the CPU.
+    """
+
+    def __init__(self, matrix: Tensor):
+        self.matrix = matrix
+        # At the best last coefficient of any others, if that has no kink.
+        self._sums, self._mass = matrix[..., :-1, -1], matrix[..., -1, -1, None]
+        slopes = self._sums[..., None] * (self._sums / self._mass)[..., None, :]
+        self._without_last = matrix[..., :-1, :-1] - slopes
+
+    def __call__(self, face: Face, y: Tensor) -> Tensor:
+        """Return a point nearer to the minimum of the model of a face at y, or y itself.
+
+        Kinks must be alike, but that the last coefficient may have none.
+        """
+        shape, begin = y.shape, y.double()
+        kink = face.kink.double().expand(shape)
+        free = bool((kink[..., -1] == 0).all())
+        kappa = kink[..., :-1] if free else kink
+        if not kappa.numel() or not bool(((kappa > 0) & (kappa == kappa[..., :1])).all()):
+            return y
+        linear = self._times(begin) - face.gradient.double()
+        matrix, right = self.matrix, linear
+        if free:
+            matrix = self._without_last
+            right = linear[..., :-1] - self._sums * (linear[..., -1:] / self._mass)
+        lead = shape[:3]
+        matrices = matrix.expand(*lead, *matrix.shape[-2:]).numpy()
+        right, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
+        strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a gap that is not asked for
+            for s, k, m in np.ndindex(*lead):
+                _cd_fast.enet_coordinate_descent_gram(
+                    found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], right[s, k, m],
+                    np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, False, False,
+                )  # fmt: skip
+        at = torch.from_numpy(found)
+        if free:
+            last = (linear[..., -1:] - (self._sums * at).sum(-1, keepdim=True)) / self._mass
+            at = torch.cat([at, last], -1)
+        change = at - begin
+        curved = face.gradient.double() + 0.5 * self._times(change)
+        rise = (curved * change).sum((2, 3), keepdim=True)
+        rise = rise + (kink * (sizes(at, False) - sizes(begin, False))).sum((2, 3), keepdim=True)
+        return torch.where(rise < 0, at.to(y.dtype), y)
+
+    def _times(self, direction: Tensor) -> Tensor:
+        return (self.matrix @ direction[..., None])[..., 0]

@@ -23,6 +23,7 @@ from skbamm.bilevel.metrics import (
 )
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.approach import Approach
+from skbamm.glm.coordinate_descent import ModelDescent
 from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
 from skbamm.glm.groups import face_matrix
@@ -155,14 +156,13 @@ class GramMetric:
         self._mean = mean.expand(*gram.shape[:-1])
         self._factors: list[Cholesky] | None = None
         self._faces: Any = None
-        self._approach: Approach | None = None
+        self._approach: Approach | ModelDescent | None = None
 
     @property
     def factors(self) -> list[Cholesky]:
         """Factors of all coefficients, of several outputs one each where they are large."""
         if self._factors is None:
-            full = self.gram.clone()
-            full.diagonal(dim1=-2, dim2=-1).add_(self._mean)
+            full = self._with_strength()
             width = 1 if full.shape[-1] >= _LARGE else full.shape[2]
             self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
         return self._factors
@@ -188,10 +188,20 @@ class GramMetric:
         return face_matrix(self.gram, self._mean, face)
 
     def approach(self, face, y: Tensor) -> Tensor:
-        """Return a point nearer to the minimum of the model, if y's entries are groups."""
+        """Return a point nearer to the minimum of the model, where one is found soon."""
         if self._approach is None:
-            self._approach = Approach(self.gram[:, :, 0].double(), self._mean[:, :, 0])
+            if face.grouped:
+                self._approach = Approach(self.gram[:, :, 0].double(), self._mean[:, :, 0])
+            elif y.device.type == "cpu":
+                self._approach = ModelDescent(self._with_strength().double())
+            else:
+                return y
         return self._approach(face, y)
+
+    def _with_strength(self) -> Tensor:
+        full = self.gram.clone()
+        full.diagonal(dim1=-2, dim2=-1).add_(self._mean)
+        return full
 
     def product(self, direction):
         """Return the matrices, not their inverses, times a direction."""

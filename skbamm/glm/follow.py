@@ -16,7 +16,7 @@ _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain
 # after it is for the next step of y.
 _GROUPS = 1e-9
 _TOGETHER = 64  # coefficients up to which starts go together: the calls cost more than the numbers
-_FAR = 0.03  # slopes beside the kinks of groups from which other steps go first
+_FAR = 0.03  # slopes beside the kinks from which other steps go first
 
 
 class Faces:
@@ -77,7 +77,7 @@ class Faces:
         at, face = y, begin
         most: Tensor | None = None
         metric: FaceMetric | None = self.first[i]
-        if face.grouped and float(face.violation().max()) > _FAR:
+        if float(face.violation().max()) > _FAR:
             at = self.metrics[i].approach(face, y)
             most = dot(face.slope, y - at)
             face = begin.moved(at, self.metrics[i].product(at - y))
