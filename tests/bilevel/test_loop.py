@@ -14,7 +14,7 @@ from skbamm.bilevel import (
     strongly_convex,
 )
 from skbamm.bilevel.column_steps import SecantStep
-from skbamm.bilevel.upper_steps import ScheduledStep
+from skbamm.bilevel.upper_steps import ScalarStep, ScheduledStep
 
 from ..glm.conftest import three_folds
 from ..problems import (
@@ -361,6 +361,23 @@ def test_screened_starts_carry_their_true_values():
     for x, upper, _ in result.screened:
         exact = float(exact_upper(model("logistic", starts=1), x[None]))
         assert upper == pytest.approx(exact, rel=5e-3)
+
+
+def test_a_single_x_takes_y_and_v_along(monkeypatch):
+    """What they did the last time saves iterations, and changes nothing of what is found."""
+    names = ["ridge", "logistic", "multinomial"]
+
+    def all_found():
+        return [solve(model(name), log_values(*STARTS), tol=1e-6) for name in names]
+
+    found = all_found()
+    monkeypatch.setattr(ScalarStep, "steady", False)
+    plain = all_found()
+    for ours, other in zip(found, plain, strict=True):
+        assert ours.success and other.success
+        assert float(ours.x[0]) == pytest.approx(float(other.x[0]), abs=1e-4)
+        assert ours.nit <= other.nit
+    assert sum(one.nit for one in found) < sum(one.nit for one in plain)
 
 
 def test_several_hyperparameters():

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Diagonal, Identity
+from skbamm.bilevel.metrics import (
+    Cholesky,
+    ConjugateGradient,
+    Diagonal,
+    DiagonalAndBlock,
+    Identity,
+)
 
 S, K, M, P = 3, 2, 2, 4
 
@@ -51,6 +57,26 @@ def test_diagonal_divides(generator):
     metric = Diagonal(diagonal)
     assert torch.equal(metric.solve(r), r / diagonal)
     assert torch.equal(metric.select([2, 0]).solve(r[:, [2, 0]]), (r / diagonal)[:, [2, 0]])
+
+
+@pytest.mark.parametrize("index", [[[1, 3]], [[1, 3], [0, 2]]], ids=["shared", "own"])
+def test_a_diagonal_and_a_block_are_the_inverse_of_both(generator, index):
+    index = torch.tensor(index)
+    block = matrices(generator, len(index))[..., :2, :2]
+    diagonal, r = torch.rand(S, K, M, P, generator=generator).double() + 1, residuals(generator)
+    whole = torch.diag_embed(diagonal)
+    for k in range(K):
+        own = index[k % len(index)]
+        whole[:, k, :, own[:, None], own] = block[:, k % len(index)].permute(2, 3, 0, 1).movedim(
+            (2, 3), (0, 1)
+        )
+    metric = DiagonalAndBlock(diagonal, index, block)
+    torch.testing.assert_close(metric.solve(r), exact(whole, r))
+    some = metric.select([2, 0])
+    torch.testing.assert_close(some.solve(r[:, [2, 0]]), exact(whole[[2, 0]], r[:, [2, 0]]))
+    assert metric.at(torch.zeros(S, 1), None) is metric
+    spread = metric.select([1]).at(torch.zeros(2, 1), None)
+    torch.testing.assert_close(spread.solve(r[:, :2]), exact(whole[[1, 1]], r[:, :2]))
 
 
 @pytest.mark.parametrize("folds", [K, 1])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skbamm.folds import map_in_threads, threads_for_rows
-from skbamm.folds.chunks import chunk_ranges
+from skbamm.folds.chunks import chunk_ranges, threads_for_products
 
 CPU = torch.device("cpu")
 
@@ -13,6 +13,22 @@ CPU = torch.device("cpu")
 def test_items_keep_their_order(count):
     with threads_for_rows():
         assert map_in_threads(lambda i: i * i, range(count), CPU) == [i * i for i in range(count)]
+
+
+def test_products_have_the_threads_that_rows_do_not_use():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with threads_for_rows():
+            assert torch.get_num_threads() == 1
+            with threads_for_products():
+                assert torch.get_num_threads() == 2
+            assert torch.get_num_threads() == 1
+        with threads_for_products():
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_fault_in_a_thread_is_raised():

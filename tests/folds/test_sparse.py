@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from skbamm.folds import FoldWeights
+from skbamm.folds import FoldWeights, FoldwiseRows, sparse
 
 from ..problems import rows_of
 from . import naive
@@ -75,3 +75,49 @@ def test_the_users_matrix_is_not_changed():
     rows.sweep(coefficients(2, 1, 3, 1, 7), naive.row_function)
     np.testing.assert_array_equal(X.data, before.data)
     np.testing.assert_array_equal(X.indices, before.indices)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_gram_matrix_of_frequent_features_is_a_part_of_that_of_all(fit_intercept, monkeypatch):
+    monkeypatch.setattr(sparse, "_FREQUENT", 3)
+    X, target = sparse_data()
+    rows = rows_of(X, target, FoldWeights(N, SPLITS["kfold"]), fit_intercept=fit_intercept)
+    y = coefficients(1, 2, 3, 2, 6 + fit_intercept)
+    index, gram = rows.frequent_gram(y, naive.weight_function)
+    seen = np.bincount(X.indices, minlength=6)
+    assert sorted(seen[index[0, :3]]) == sorted(seen)[-3:]
+    assert index.shape == (1, 3 + fit_intercept)
+    whole = rows.gram(y, naive.weight_function, True, N)
+    torch.testing.assert_close(gram, whole[..., index[0], :][..., index[0]])
+
+
+def test_of_many_rows_some_tell_what_features_have_to_do_with_each_other(monkeypatch):
+    monkeypatch.setattr(sparse, "_FREQUENT", 3)
+    X, target = sparse_data(n=4000)
+    splits = [(np.arange(0, 4000, 2), np.arange(1, 4000, 2))]
+    rows = rows_of(X, target, FoldWeights(4000, splits))
+    y = coefficients(1, 1, 1, 1, 7)
+    index, gram = rows.frequent_gram(y, naive.weight_function)
+    whole = rows.gram(y, naive.weight_function, True, 4000)[..., index[0], :][..., index[0]]
+    scale = whole.diagonal(dim1=-2, dim2=-1).max()
+    assert 0 < float((gram - whole).abs().max() / scale) < 0.2
+
+
+def test_folds_have_frequent_features_of_their_own(monkeypatch):
+    monkeypatch.setattr(sparse, "_FREQUENT", 2)
+    X, target = sparse_data()
+    shuffled = X[:, [5, 3, 4, 2, 1, 0]]
+    parts = [
+        rows_of(one, target, FoldWeights(N, [split]))
+        for one, split in zip((X, shuffled), SPLITS["kfold"], strict=False)
+    ]
+    y = coefficients(1, 1, 2, 1, 7)
+    index, gram = FoldwiseRows(parts).frequent_gram(y, naive.weight_function)
+    for k, rows in enumerate(parts):
+        own, expected = rows.frequent_gram(y[:, :, [k]], naive.weight_function)
+        torch.testing.assert_close(index[[k]], own)
+        torch.testing.assert_close(gram[:, [k]], expected)
+    dense = rows_of(X.toarray(), target, FoldWeights(N, SPLITS["kfold"][:1]))
+    assert dense.frequent_gram(y[:, :, :1], naive.weight_function) is None
+    mixed = FoldwiseRows([dense, parts[1]])
+    assert mixed.frequent_gram(y, naive.weight_function) is None

@@ -8,8 +8,10 @@ from sklearn.model_selection import KFold
 
 from skbamm import BAMMSearchCV, PerFeature
 from skbamm.bilevel import solve_lower
+from skbamm.bilevel.faces import Face
 from skbamm.folds import DenseRows, FoldWeights
 from skbamm.glm import LeastSquaresProblem
+from skbamm.glm.coordinate_descent import ModelDescent
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((90, 12)) + 3
@@ -77,3 +79,36 @@ def test_a_value_for_each_feature_is_searched_as_before():
     search = BAMMSearchCV(ElasticNet(), space, cv=SPLITS).fit(X[:, :4], TARGETS[:, 0])
     assert search.search_plan_[0]["role"] == "searched"
     assert np.isfinite(search.best_score_)
+
+
+def model(shared, free):
+    """A quadratic model of two starts, three folds and two outputs, and a face far from its end."""
+    rng = np.random.default_rng(1)
+    lead = (2, 1, 1) if shared else (2, 3, 2)
+    root = torch.from_numpy(rng.normal(size=(*lead, 9, 6)))
+    matrix, y = root.mT @ root, torch.from_numpy(rng.normal(size=(2, 3, 2, 6)))
+    kink = torch.full((2, 1, 1, 6), 2.0, dtype=torch.float64)
+    kink[1] *= 0.1
+    if free:
+        kink[..., -1] = 0
+    gradient = torch.from_numpy(20 * rng.normal(size=y.shape))
+    return matrix, y, Face.at(y, gradient, kink, 100)
+
+
+@pytest.mark.parametrize("free", [True, False])
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_model_is_descended_to_near_its_minimum(shared, free):
+    matrix, y, face = model(shared, free)
+    at = ModelDescent(matrix)(face, y)
+    change = (matrix @ (at - y)[..., None])[..., 0]
+    before, after = face.violation(), face.moved(at, change).violation()
+    assert bool((before > 1).all()) and bool((after < 0.01 * before).all())
+    assert bool((at[..., :5] == 0).any())
+
+
+def test_models_of_other_kinks_are_left_alone():
+    matrix, y, face = model(True, True)
+    kink = face.kink.clone()
+    kink[..., 0] = 1.0
+    assert ModelDescent(matrix)(Face.at(y, face.gradient, kink, 100), y) is y
+    assert ModelDescent(matrix)(Face.at(y, face.gradient, 0 * kink, 100), y) is y
