@@ -79,7 +79,7 @@ class Faces:
         metric: FaceMetric | None = self.first[i]
         if float(face.violation().max()) > _FAR:
             at = self.metrics[i].approach(face, y)
-            most = dot(face.slope, y - at)
+            most = dot(face.slope, y - at) if face.grouped else None
             face = begin.moved(at, self.metrics[i].product(at - y))
             metric = self.metrics[i].one(face)
         for _ in range(_FACES):

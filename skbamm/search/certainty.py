@@ -39,6 +39,7 @@ def say_how_sure(search: Any, space: Space) -> None:
         if not tuned or name not in results["params"][top]:
             continue
         rows = [i for i in differ_only_in(results, top, [name]) if i == top or mean[i] >= bar]
+        rows = [i for i in rows if name in results["params"][i]]  # one may have the model's own
         within = [results["params"][i][name] for i in rows]
         if all(isinstance(value, Real) for value in within):  # not one value a target, nor None
             search.best_params_range_[name] = float(min(within)), float(max(within))

@@ -75,7 +75,8 @@ def test_where_some_rows_tell_nothing_all_are_asked_from_all_starts(data, rows, 
     assert found[0].found is not None and len(found[0].x) > 1
     monkeypatch.setattr(joint, "some_rows", lambda *_: None)
     plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
-    assert got.best_score_ == pytest.approx(plain.best_score_, rel=1e-5)
+    # On a plain, any place where the slope is less than tol may be the end.
+    assert got.best_score_ == pytest.approx(plain.best_score_, rel=5e-5)
 
 
 def test_all_rows_are_searched_from_one_start_only(rows, monkeypatch):
