@@ -15,7 +15,7 @@ from skbamm.folds.passes import blocks, columns_of, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
-_FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have, and rows a feature that tell of them
+_FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have; rows a feature to tell of them
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
 
 
@@ -96,7 +96,7 @@ class SparseRows(ChunkedRows):
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""
         index, rows, dense = self._most_frequent
-        _, S, K, m, _ = shape = coefficients.shape
+        _, S, K, m, _ = coefficients.shape
         weights = []
 
         def keep(z, chunk):
@@ -115,12 +115,12 @@ class SparseRows(ChunkedRows):
         all texts are nearly the intercept.
         """
         seen = np.bincount(self.X.indices, minlength=self.n_features)
-        index = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
-        rows, enough = self, _ROWS_EACH * len(index)
+        chosen = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
+        rows, enough = self, _ROWS_EACH * len(chosen)
         if self.n_rows > enough:
             rows = self.take(draw_rows(self.n_rows, enough))
-        dense = torch.as_tensor(rows.X[:, index].toarray()).to(self.device, self.dtype)
-        index = torch.as_tensor(index, device=self.device)
+        dense = torch.as_tensor(rows.X[:, chosen].toarray()).to(self.device, self.dtype)
+        index = torch.as_tensor(chosen, device=self.device)
         if self.fit_intercept:
             dense = torch.cat([dense, dense.new_ones(len(dense), 1)], 1)
             index = torch.cat([index, index.new_tensor([self.n_features])])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
-from skbamm.folds.passes import blocks, join, columns_of
+from skbamm.folds.passes import blocks, columns_of, join
 from skbamm.folds.rows import ChunkedRows
 
 

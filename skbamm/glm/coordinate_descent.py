@@ -111,13 +111,13 @@ class ModelDescent:
             right = linear[..., :-1] - self._sums * (linear[..., -1:] / self._mass)
         lead = shape[:3]
         matrices = matrix.expand(*lead, *matrix.shape[-2:]).numpy()
-        right, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
+        rights, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
         strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a gap that is not asked for
             for s, k, m in np.ndindex(*lead):
                 _cd_fast.enet_coordinate_descent_gram(
-                    found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], right[s, k, m],
+                    found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],
                     np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, False, False,
                 )  # fmt: skip
         at = torch.from_numpy(found)

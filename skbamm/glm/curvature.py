@@ -114,7 +114,8 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
 
 def _gathered(strength: Tensor, index: Tensor, folds: int) -> Tensor:
     """Return the strengths (S, K, 1 or m, p) of some entries, for matrices of so many folds."""
-    some = torch.stack([strength[:, k][..., index[k % len(index)]] for k in range(strength.shape[1])], 1)
+    own = [part[..., index[k % len(index)]] for k, part in enumerate(strength.unbind(1))]
+    some = torch.stack(own, 1)
     return some if folds == some.shape[1] else some.mean(1, keepdim=True)
 
 

@@ -223,7 +223,7 @@ class JointSolver:
 
     @property
     def _many_passes(self) -> bool:
-        """Whether a step of models takes many passes over the rows, most of all of weak penalties."""
+        """Whether a step of models takes many passes, of weak penalties the most."""
         return self._many_features and not self._wide(self.rows(self.dtype))
 
     def _starts(self, axes: tuple[Axis, ...], strong: bool) -> Tensor:

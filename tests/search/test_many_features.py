@@ -1,4 +1,4 @@
-"""Where a step takes many passes: searches begin with strong penalties, and are as good as grids."""
+"""Where a step takes many passes, searches begin with strong penalties."""
 
 import numpy as np
 import pytest
