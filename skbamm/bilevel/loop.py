@@ -25,6 +25,7 @@ from torch import Tensor
 from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.column_steps import ConstantStep
 from skbamm.bilevel.faces import Face
+from skbamm.bilevel.forecast import Forecast
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.metrics import Identity
@@ -42,7 +43,6 @@ _SLOWEST = 0.98  # fall of changes that their error is extrapolated from
 _IDLE = 5  # iterations that leave a trusted x where it is
 _LOST = 25  # iterations without trust or progress after which x turns back
 _NEARER = 0.5  # fall of the squared decrement that is progress
-_AHEAD = 2.0  # times as far as x went the last time that y and v are taken along
 _PATIENCE = 20  # moves of x without an improvement
 
 
@@ -151,7 +151,8 @@ class _Run:
         self.least = torch.inf  # squared decrement then
         self.lost_at: Tensor | None = None  # where they did not
         self.good: tuple[Tensor, Tensor, Tensor] | None = None
-        self.followed: tuple[Tensor, Tensor, Tensor] | None = None  # x, and y and v that did
+        steady = problem.second_order and getattr(schedule.x_step, "steady", False)
+        self.forecast = Forecast() if steady else None
         self.screened: list[tuple[Tensor, float, Tensor]] = []
         self.nit = 0
 
@@ -194,8 +195,8 @@ class _Run:
         if schedule.waits and not screening:
             x, y, v = self._back_off(x, y, v, bool(trusted[0]), float(decrement.amax()))
         self.moved = (x != self.x).any(1)
-        if schedule.waits and not screening and bool(trusted[0]):
-            y, v = self._foresee(x, y, v)
+        if self.forecast is not None and not screening and bool(trusted[0]):
+            y, v = self.forecast(x, self.x, y, v, self.face)
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
@@ -250,22 +251,6 @@ class _Run:
         if bool(trusted.any()):
             step(x, upper, slope, trusted)
         return self.x
-
-    def _foresee(self, x, y, v) -> tuple[Tensor, Tensor]:
-        """Return where y and v will go with a single x, by how they went with it the last time.
-
-        ``y`` and ``v`` are those that followed the x before it.
-        """
-        before, self.followed = self.followed, (self.x, y, v)
-        steady = getattr(self.schedule.x_step, "steady", False) and self.problem.second_order
-        if before is None or not steady or self.face is not None:
-            return y, v
-        at, last_y, last_v = before
-        step, last = float(x - self.x), float(self.x - at)
-        if not 0 < abs(step) <= _AHEAD * abs(last):  # too far for a straight line, or nowhere
-            return y, v
-        share = step / last
-        return y + share * (y - last_y), v + share * (v - last_v)
 
     def _back_off(self, x, y, v, trusted, decrement) -> tuple[Tensor, Tensor, Tensor]:
         """Return to the middle between here and the last trusted x where y and v do not follow."""
@@ -375,7 +360,8 @@ class _Run:
         if not self.screened:
             value = torch.where(torch.isfinite(upper), upper, torch.inf)
         s = int(value.argmin())
-        beside = self._beside(s, trusted)
+        if self.forecast is not None:
+            self.forecast.begin(s, trusted, self.x, self.y, self.v)
         self.problem = self.problem.select([s])
         self.starts = [self.starts[s]]
         self.x, self.y, self.v = self.x[[s]], self.y[[s]], self.v[[s]]
@@ -389,7 +375,6 @@ class _Run:
             self.curvature = self.curvature.select([s])
         if trusted[s]:
             self.good = self.x, self.y, self.v
-            self.followed = beside
         self.schedule.y_step.select([s])
         self.schedule.v_step.select([s])
         self.schedule.x_step.lead(s)
@@ -397,18 +382,10 @@ class _Run:
         if jump is not None and self.screened:
             x = self.problem.project(torch.full_like(self.x, jump()))
             self.moved = (x != self.x).any(1)
-            self.y, self.v = self._foresee(x, self.y, self.v)
+            if self.forecast is not None and trusted[s]:
+                self.y, self.v = self.forecast(x, self.x, self.y, self.v, self.face)
             self.x = x
             self.curvature = self.curvature and self.curvature.at(x, self.y)
-
-    def _beside(self, s: int, trusted: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return the trusted start nearest to another one, if there is any."""
-        apart = (self.x - self.x[s]).abs().sum(1)
-        apart[~trusted | (apart == 0)] = torch.inf
-        other = [int(apart.argmin())]
-        if not bool(torch.isfinite(apart[other])):
-            return None
-        return self.x[other], self.y[other], self.v[other]
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""

@@ -187,8 +187,9 @@ class JointSolver:
             first, step = near, _NEAR
         elif limit is None or begin is not None:
             strong = self._many_passes and chosen.loss is self.task.loss
-            x0 = self._starts(axes, strong)
-            first = screen(on_some, few, x0, begin, max_iter, max_time, rough)
+            leave = self.twin.inverse if strong else None
+            x0 = torch.tensor(starting_points(axes, self.n_starts, leave), dtype=torch.float64)
+            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
                 whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
@@ -225,18 +226,6 @@ class JointSolver:
     def _many_passes(self) -> bool:
         """Whether a step of models takes many passes, of weak penalties the most."""
         return self._many_features and not self._wide(self.rows(self.dtype))
-
-    def _starts(self, axes: tuple[Axis, ...], strong: bool) -> Tensor:
-        """Return the starting points (S, h), perhaps without those of the weakest penalties.
-
-        From strong ones x goes on to weaker ones for as long as it pays.
-        """
-        points = starting_points(axes, self.n_starts)
-        if strong:
-            places = [x[0] for x in points]
-            weakest = max(places) if self.twin.inverse else min(places)
-            points = [x for x in points if x[0] != weakest]
-        return torch.tensor(points, dtype=torch.float64, device=self.device)
 
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion for this combination's folds."""

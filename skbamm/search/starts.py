@@ -23,9 +23,17 @@ _HUGE = 1e30
 _BELOW = 0.999  # of the penalty at which the last coefficient vanishes
 
 
-def starting_points(axes: tuple[Axis, ...], count: int) -> list[list[float]]:
-    """Return points inside the intervals: ``count`` of the first, for each few of the others."""
+def starting_points(
+    axes: tuple[Axis, ...], count: int, leave: bool | None = None
+) -> list[list[float]]:
+    """Return points inside the intervals: ``count`` of the first, for each few of the others.
+
+    The highest of the first is left out if ``leave``, the lowest if that is false: the weakest
+    penalty, where it takes many passes; from strong ones x goes on for as long as that pays.
+    """
     first = np.linspace(*axes[0].bounds(), count + 2)[1:-1]
+    if leave is not None:
+        first = first[:-1] if leave else first[1:]
     # The middles of as many equal parts.
     rest = [np.linspace(*axis.bounds(), 2 * _SECOND + 1)[1::2] for axis in axes[1:]]
     return [[float(x), *map(float, others)] for others in product(*rest) for x in first]
