@@ -161,7 +161,7 @@ class _Run:
         self.nit = k + 1
         problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
         if self.curvature is not None and hasattr(problem, "closed_form"):
-            known = problem.closed_form(self.x, self.curvature, mu)
+            known = problem.closed_form(self.x, self.y, self.curvature, mu)
             self.y, self.v = known or (self.y, self.v)
         d = problem.directions(self.x, self.y, self.v, mu)
         if isinstance(schedule.y_step, LookBack) and mu == 0:

@@ -14,6 +14,8 @@ from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
+_ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
+
 
 class LeastSquaresProblem(Penalty):
     """The problem of ``GLMProblem`` for half the squared loss, above and below, in float64.
@@ -59,8 +61,9 @@ class LeastSquaresProblem(Penalty):
         train, upper = self.train, self.validation
         scale = self.criterion.output_scale
         scale = 1.0 if scale is None else scale[None, :, :, None]
-        fit, fit_v = _times(y, train.gram), _times(v, train.gram)
-        check, check_v = _times(y, upper.gram), _times(v, upper.gram)
+        both = torch.cat([y, v])
+        fit, fit_v = _times(both, train.gram).split(len(y))
+        check, check_v = _times(both, upper.gram).split(len(y))
         grad_upper = scale * (check - upper.cross)
         average = 0.5 * (scale * _quadratic(y, check, upper)).sum((2, 3))
         shares = self.criterion.shares(average)
@@ -112,16 +115,35 @@ class LeastSquaresProblem(Penalty):
         m = max(gram.shape[1], self.mean_strength(x).shape[2])  # penalties by output
         return GramMetric(self, gram.expand(len(x), len(gram), m, *gram.shape[2:]), x, mu)
 
-    def closed_form(self, x: Tensor, curvature, mu: float) -> tuple[Tensor, Tensor] | None:
-        """Return the solution and its multiplier, which the Hessian gives at once, if it does."""
-        if mu or self.absolute is not None:
+    def closed_form(
+        self, x: Tensor, y: Tensor, curvature, mu: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return the solution and its multiplier, which the Hessian gives at once, if it does.
+
+        With absolute values that is the Hessian of the face that coordinate descent from y ends on.
+        """
+        if mu:
             return None
-        (y,) = curvature.solve(self.train.cross.expand(1, len(x), *self.train.cross.shape))
+        if self.absolute is None:
+            (y,) = curvature.solve(self.train.cross.expand(1, len(x), *self.train.cross.shape))
+            (v,) = curvature.solve(self._pull(y)[None])
+            return y, v
+        near = self.descend(x, y, _ON_FACE)
+        if near is y:
+            return None
+        y = near - curvature.within(self._face_at(x, near)).step(near)
+        face = self._face_at(x, y)
+        (v,) = curvature.within(face).solve((self._pull(y) * face.free)[None])
+        return y, face.support(y, v)
+
+    def _pull(self, y: Tensor) -> Tensor:
+        """Return the gradient of F."""
         scale = self.criterion.output_scale
         scale = 1.0 if scale is None else scale[None, :, :, None]
-        pull = scale * (_times(y, self.validation.gram) - self.validation.cross)
-        (v,) = curvature.solve(pull[None])
-        return y, v
+        return scale * (_times(y, self.validation.gram) - self.validation.cross)
+
+    def _face_at(self, x: Tensor, y: Tensor):
+        return self.face(x, y, self.lower(x, y)[1])
 
     def select(self, starts: list[int]) -> LeastSquaresProblem:
         """Return the problem of fewer starts."""

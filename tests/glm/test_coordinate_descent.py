@@ -9,9 +9,11 @@ from sklearn.model_selection import KFold
 from skbamm import BAMMSearchCV, PerFeature
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.faces import Face
+from skbamm.criteria import make_criterion
 from skbamm.folds import DenseRows, FoldWeights
 from skbamm.glm import LeastSquaresProblem
 from skbamm.glm.coordinate_descent import ModelDescent
+from skbamm.losses import HalfSquaredLoss
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((90, 12)) + 3
@@ -20,7 +22,7 @@ SPLITS = list(KFold(3, shuffle=True, random_state=0).split(X))
 ALPHAS, RATIO = torch.tensor([[0.05], [0.5]], dtype=torch.float64), 0.7
 
 
-def problem(fit_intercept=True, weight=None, shares=None, starts=2):
+def problem(fit_intercept=True, weight=None, shares=None, starts=2, criterion=None):
     """Elastic nets of two alphas, two targets and three folds."""
     weights = FoldWeights(len(X), SPLITS, fit_weight=weight)
     rows = DenseRows(
@@ -31,9 +33,11 @@ def problem(fit_intercept=True, weight=None, shares=None, starts=2):
         mask[-1] = 0
     if shares is not None:
         mask[:12] = torch.from_numpy(shares)
+    if criterion is not None:
+        criterion = make_criterion(criterion, HalfSquaredLoss(2), torch.as_tensor(TARGETS), weights)
     return LeastSquaresProblem(
         rows, lambda x: (1 - RATIO) * x[..., None] * mask, starts, mean_loss=True,
-        absolute=lambda x: RATIO * x[..., None] * mask,
+        absolute=lambda x: RATIO * x[..., None] * mask, criterion=criterion,
     )  # fmt: skip
 
 
@@ -112,3 +116,21 @@ def test_models_of_other_kinks_are_left_alone():
     kink[..., 0] = 1.0
     assert ModelDescent(matrix)(Face.at(y, face.gradient, kink, 100), y) is y
     assert ModelDescent(matrix)(Face.at(y, face.gradient, 0 * kink, 100), y) is y
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_models_and_multipliers_follow_at_once(fit_intercept):
+    """What coordinate descent and a step on its face give solves the equations of y and v."""
+    one = problem(fit_intercept, criterion="squared_error")
+    y = one.start(ALPHAS)
+    metric = one.curvature(ALPHAS, y, 0.0)
+    y, v = one.closed_form(ALPHAS, y, metric, 0.0)
+    d = one.directions(ALPHAS, y, v, 0.0)
+    face = one.face(ALPHAS, y, d.grad_y)
+    assert float(face.slope.abs().max()) < 1e-10
+    assert float((d.residual_v * face.free).abs().max()) < 1e-10
+    assert bool((y == 0).any()) and bool((v[y == 0] == 0).all())
+    torch.testing.assert_close(y, solve_lower(one, ALPHAS, tol=1e-12).y)
+    assert one.closed_form(ALPHAS, y, metric, 0.5) is None
+    own = problem(shares=np.linspace(1, 2, 12), criterion="squared_error")
+    assert own.closed_form(ALPHAS, own.start(ALPHAS), metric, 0.0) is None
