@@ -10,6 +10,7 @@ from skbamm.search import joint, screening
 from .truth import LOSS, assert_served, assert_true, search_over
 
 N, D = 200, 1600  # more features than matrices of them are made for
+ENDS = (1e-1, 1e3)
 
 
 def texts():
@@ -39,12 +40,11 @@ CASES = pytest.mark.parametrize(
 @CASES
 def test_it_is_as_good_as_a_grid(case, scoring):
     estimator, name, X, y = case()
-    search = search_over(estimator, {name: (1e-4, 1e4)}, X, y, cv=3, scoring=scoring)
+    search = search_over(estimator, {name: ENDS}, X, y, cv=3, scoring=scoring)
     assert_served(search, "searched")
     assert_true(search, X, y, cv=3, scoring=scoring, atol=1e-5)
-    listed = search_over(
-        estimator, {name: np.geomspace(1e-4, 1e4, 20)}, X, y, cv=3, scoring=scoring
-    )
+    values = np.geomspace(*ENDS, 12)
+    listed = search_over(estimator, {name: values}, X, y, cv=3, scoring=scoring)
     assert search.best_score_ >= listed.best_score_ - 1e-5 * abs(listed.best_score_)
 
 
@@ -59,13 +59,13 @@ def test_it_begins_with_strong_penalties(case, scoring, monkeypatch):
 
     monkeypatch.setattr(joint, "screen", screen)
     estimator, name, X, y = case()
-    search_over(estimator, {name: (1e-4, 1e4)}, X, y, cv=3, scoring=scoring, max_iter=2)
+    search_over(estimator, {name: ENDS}, X, y, cv=3, scoring=scoring, max_iter=2)
     search_over(
-        estimator, {name: (1e-4, 1e4)}, X, y, cv=3, max_iter=2,
+        estimator, {name: ENDS}, X, y, cv=3, max_iter=2,
         scoring="roc_auc" if name == "C" else "neg_mean_absolute_error",
     )  # fmt: skip
-    third = np.log(1e4) / 2
-    strong = [-third, 0.0] if name == "C" else [0.0, third]
+    first, second, third = np.linspace(*np.log(ENDS), 5)[1:-1]
+    strong = [first, second] if name == "C" else [second, third]
     assert began[0] == pytest.approx(strong, abs=1e-9)
     # Other losses may have another minimum at the far end.
-    assert began[1] == pytest.approx([-third, 0.0, third], abs=1e-9)
+    assert began[1] == pytest.approx([first, second, third], abs=1e-9)
