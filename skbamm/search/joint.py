@@ -186,8 +186,7 @@ class JointSolver:
         if near is not None:
             first, step = near, _NEAR
         elif limit is None or begin is not None:
-            dear = self._many_passes or (few is not None and self.task.loss.couples_outputs)
-            strong = dear and chosen.loss is self.task.loss
+            strong = few is None and self._many_passes and chosen.loss is self.task.loss
             leave = self.twin.inverse if strong else None
             x0 = torch.tensor(starting_points(axes, self.n_starts, leave), dtype=torch.float64)
             first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
