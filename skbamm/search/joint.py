@@ -175,21 +175,21 @@ class JointSolver:
         def on_some(rows, starts):
             # A row of some stands for several, but the penalty for as many rows as there are.
             return self.glm(
-                axes, rows, starts, n_rows / rows.n_rows,
+                axes, rows, starts, every.n_rows / rows.n_rows,
                 criterion=chosen, bounds=self.penalties.bounds(axes),
             )  # fmt: skip
 
-        few, n_rows, strong = self._some_rows(), self.rows(self.dtype).n_rows, False
-        limit = self.penalties.limit(
-            axes, self.rows(self.dtype), lambda: self.problem((), 1, self.dtype)
-        )
+        few, every, strong = self._some_rows(), self.rows(self.dtype), False
+        limit = self.penalties.limit(axes, every, lambda: self.problem((), 1, self.dtype))
         if near is not None:
             first, step = near, _NEAR
         elif limit is None or begin is not None:
-            strong = few is None and self._many_passes and chosen.loss is self.task.loss
-            leave = self.twin.inverse if strong else None
-            x0 = torch.tensor(starting_points(axes, self.n_starts, leave), dtype=torch.float64)
-            first = screen(on_some, few, x0.to(self.device), begin, max_iter, max_time, rough)
+            # Steps of so many features take many passes, of weak penalties the most.
+            dear = few is None and self._many_features and not self._wide(every)
+            strong = dear and chosen.loss is self.task.loss
+            begins = starting_points(axes, self.n_starts, self.twin.inverse if strong else None)
+            x0 = torch.tensor(begins, dtype=torch.float64, device=self.device)
+            first = screen(on_some, few, x0, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
                 whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
@@ -222,11 +222,6 @@ class JointSolver:
         self._metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
 
-    @property
-    def _many_passes(self) -> bool:
-        """Whether a step of models takes many passes, of weak penalties the most."""
-        return self._many_features and not self._wide(self.rows(self.dtype))
-
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion for this combination's folds."""
         return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
@@ -238,8 +233,8 @@ class JointSolver:
 
     def _some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""
-        outputs = self.task.loss.n_outputs
-        return None if self.least_squares else some_rows(self.rows(self.dtype), outputs)
+        rows, outputs = self.rows(self.dtype), self.task.loss.n_outputs
+        return None if self.least_squares else some_rows(rows, outputs)
 
     def polish(
         self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
