@@ -169,8 +169,7 @@ class JointSolver:
         start : list of float
             The x of the starting point that the result grew from.
         """
-        chosen = self.criterion(criterion, upper_loss)
-        began = time.perf_counter()
+        chosen, began = self.criterion(criterion, upper_loss), time.perf_counter()
 
         def on_some(rows, starts):
             # A row of some stands for several, but the penalty for as many rows as there are.
@@ -187,8 +186,8 @@ class JointSolver:
             # Steps of so many features take many passes, of weak penalties the most.
             dear = few is None and self._many_features and not self._wide(every)
             strong = dear and chosen.loss is self.task.loss
-            begins = starting_points(axes, self.n_starts, self.twin.inverse if strong else None)
-            x0 = torch.tensor(begins, dtype=torch.float64, device=self.device)
+            leave = self.twin.inverse if strong else None
+            x0 = self._factor(np.array(starting_points(axes, self.n_starts, leave)))
             first = screen(on_some, few, x0, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
