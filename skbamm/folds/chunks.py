@@ -16,7 +16,10 @@ import torch
 
 Range = tuple[int, int]
 CPU = torch.device("cpu")
-_CACHED = 1 << 20  # numbers of a pass over some rows that fit a CPU's cache
+# Numbers that a pass makes of some rows: what is not worth two threads; what a CPU's caches still
+# hold. Threads wait for each other between any two steps, so that few large chunks are sooner done
+# than many small ones.
+_ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
 _ON_DEVICE = 1 << 29  # and that leave room in the memory of a GPU
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
@@ -26,8 +29,8 @@ def chunk_ranges(
 ) -> list[Range]:
     """Return ranges of rows for passes that make ``width`` numbers a row.
 
-    On a CPU what they make fits the cache. On another device each step of a pass should keep all
-    of it busy, so that what they make may only not fill its memory.
+    On a CPU what they make fits the cache, and each thread gets as many. On another device each
+    step of a pass should keep all of it busy, so that what they make may only not fill its memory.
 
     Parameters
     ----------
@@ -36,10 +39,15 @@ def chunk_ranges(
     least : int
         Rows that a range has at least.
     """
-    size = min(8192, _CACHED // max(width, 1))
+    width, least = max(width, 1), max(256, least)
     if device.type != "cpu":
-        size = _ON_DEVICE // max(width, 1)
-    size = max(256, least, size)
+        size = max(least, _ON_DEVICE // width)
+    elif n_rows * width <= _ALONE:
+        size = max(n_rows, 1)
+    else:
+        count = -(-n_rows // min(_MOST_ROWS, max(least, _CACHED // width)))
+        threads = _threads.get() or torch.get_num_threads()
+        size = max(least, -(-n_rows // (-(-count // threads) * threads)))
     starts = range(0, n_rows, size)
     return [(start, min(start + size, n_rows)) for start in starts]
 

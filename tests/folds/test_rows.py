@@ -128,8 +128,8 @@ def test_rows_are_neither_copied_nor_changed():
 
 
 def test_single_precision_adds_up_in_double():
-    X, target = data(20_001, 3)
-    splits = [(np.arange(10_000), np.arange(10_000, 20_001))]
+    X, target = data(100_001, 3)
+    splits = [(np.arange(50_000), np.arange(50_000, 100_001))]
     weights = FoldWeights(len(X), splits)
     y = coefficients(2, 2, 1, 1, 4)
     rows = rows_of(X, target, weights, dtype=torch.float32)
