@@ -357,6 +357,8 @@ class _Run:
             (self.x[s].clone(), float(value[s]), slope[s].clone())
             for s in range(len(self.starts)) if trusted[s]
         ]  # fmt: skip
+        points = torch.cat([self.x, upper[:, None], slope], 1)[torch.isfinite(upper) & ~trusted]
+        rough = points.tolist()
         if not self.screened:
             value = torch.where(torch.isfinite(upper), upper, torch.inf)
         s = int(value.argmin())
@@ -380,7 +382,7 @@ class _Run:
         self.schedule.x_step.lead(s)
         jump = getattr(self.schedule.x_step, "jump", None)
         if jump is not None and self.screened:
-            x = self.problem.project(torch.full_like(self.x, jump()))
+            x = self.problem.project(torch.full_like(self.x, jump(rough)))
             self.moved = (x != self.x).any(1)
             if self.forecast is not None and trusted[s]:
                 self.y, self.v = self.forecast(x, self.x, self.y, self.v, self.face)

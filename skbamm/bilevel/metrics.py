@@ -296,6 +296,12 @@ class ConjugateGradient:
         """
         return self.wear.lost > self.wear.price
 
+    def anew(self, product, inner: Curvature) -> ConjugateGradient:
+        """Return the same with another matrix and preconditioner, which has not worn yet."""
+        other = self._with(product, inner)
+        other.wear = _Wear(self.wear.price)
+        return other
+
     def _with(self, product, inner):
         other = copy.copy(self)
         other.product, other.inner = product, inner

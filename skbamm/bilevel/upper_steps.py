@@ -8,6 +8,7 @@ stopped early, lead x astray.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -180,9 +181,21 @@ class ScalarStep:
         self.seen = [[] for _ in self.seen]
         self._last, self.settled = None, False
 
-    def jump(self) -> float:
-        """Return the next point after ``lead``: what several starts saw may bracket the minimum."""
-        return self._next(self.seen[0])
+    def jump(self, rough: Sequence[tuple[float, float, float]] = ()) -> float:
+        """Return the next point after ``lead``: what several starts saw may bracket the minimum.
+
+        ``rough`` are (x, F, slope) of starts that y and v do not follow yet. Their F will rise
+        further, so that they bound the minimum; but they are not remembered.
+        """
+        seen = self.seen[0]
+        least = min(value for _, value, _ in seen)
+        bounds = [point for point in rough if point[1] > least]
+        if not bounds:
+            return self._next(seen)
+        known = self._last, self.settled
+        place = self._next([*bounds, *seen])
+        self._last, self.settled = known
+        return place
 
     def _next(self, seen: list[tuple[float, float, float]]) -> float:
         best = min(range(len(seen)), key=lambda i: seen[i][1])

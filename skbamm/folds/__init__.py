@@ -1,6 +1,11 @@
 """Rows and folds as tensors on a device."""
 
-from skbamm.folds.chunks import map_in_threads, over_ranges, threads_for_rows
+from skbamm.folds.chunks import (
+    map_in_threads,
+    over_ranges,
+    threads_for_products,
+    threads_for_rows,
+)
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.foldwise import FoldwiseRows
@@ -25,5 +30,6 @@ __all__ = [
     "map_in_threads",
     "over_ranges",
     "pooled_moments",
+    "threads_for_products",
     "threads_for_rows",
 ]

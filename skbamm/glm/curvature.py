@@ -240,11 +240,17 @@ class GramMetric:
         return slow
 
 
-def of_like_rows(metric: Any, problem, x: Tensor) -> GramMetric | None:
+def of_like_rows(metric: Any, problem, x: Tensor, y: Tensor) -> Any:
     """Return a metric as one of a problem of like rows, or None if it is none that serves.
 
     Where the problem has other folds they get the mean of the metric's.
     """
+    if isinstance(metric, ConjugateGradient):
+        inner = of_like_rows(metric.inner, problem, x, y)
+        return inner and metric.anew(HessianProduct(problem, x, y, metric.product.mu), inner)
+    if isinstance(metric, Gauge):
+        inner = of_like_rows(metric.inner, problem, x, y)
+        return inner and Gauge(inner, metric.slopes)
     if not isinstance(metric, GramMetric) or len(metric.gram) != len(x):
         return None
     gram = metric.gram

@@ -186,13 +186,17 @@ class JointSolver:
             # Steps of so many features take many passes, of weak penalties the most.
             dear = few is None and self._many_features and not self._wide(every)
             strong = dear and chosen.loss is self.task.loss
-            leave = self.twin.inverse if strong else None
-            x0 = self._factor(np.array(starting_points(axes, self.n_starts, leave)))
-            first = screen(on_some, few, x0, begin, max_iter, max_time, rough)
+            several = few is not None and self.task.loss.n_outputs > 1
+            leave = self.twin.inverse if strong or several else None
+            x0, ends = (
+                self._factor(np.array(starting_points(axes, self.n_starts, some)))
+                for some in (leave, None)
+            )
+            first = screen(on_some, few, x0, ends, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
                 whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
-                first.curvature = of_like_rows(first.found.curvature, whole, first.x)
+                first.curvature = of_like_rows(first.found.curvature, whole, first.x, first.y)
         else:
             problem = self.problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             exact = None
@@ -251,7 +255,7 @@ class JointSolver:
         problem = self.glm((), rows, 1, metric_rows=metric_rows)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
-        metric = of_like_rows(self._metric, problem, x)
+        metric = of_like_rows(self._metric, problem, x, y)
         result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol, curvature=metric)
         return result.y[0, 0].cpu().numpy()
 

@@ -10,7 +10,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from skbamm.folds import over_ranges
+from skbamm.folds import over_ranges, threads_for_products
+
+_COPIED = 1 << 26  # bytes of a copy that a CPU keeps
 
 
 class Placed:
@@ -29,18 +31,19 @@ class Placed:
     def tensor(self, dtype: torch.dtype) -> Tensor:
         """Return the dense matrix on its device, for passes in this precision.
 
-        On a CPU, whose passes convert some rows at a time, it is the matrix itself. Another
-        device keeps a copy in a lower precision, if one is asked for: to read that takes half as
-        long.
+        If a lower precision is asked for, a copy in it is kept: to read that takes half as long.
+        On a CPU, whose passes can convert some rows at a time, a large matrix has none.
         """
         if not self._tensors:
             tensor = _as_tensor(self.matrix).to(self.device)
             self._tensors[tensor.dtype] = tensor
         (own, *_) = self._tensors
-        if self.device.type == "cpu" or dtype.itemsize > own.itemsize:
+        large = self.device.type == "cpu" and self.matrix.size * dtype.itemsize > _COPIED
+        if large or dtype.itemsize > own.itemsize:
             return self._tensors[own]
         if dtype not in self._tensors:
-            self._tensors[dtype] = self._tensors[own].to(dtype)
+            with threads_for_products():
+                self._tensors[dtype] = self._tensors[own].to(dtype)
         return self._tensors[dtype]
 
 

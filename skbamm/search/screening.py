@@ -75,6 +75,7 @@ def screen(
     problem: Callable[[Any, int], Any],
     few: Any,
     starts: Tensor,
+    ends: Tensor,
     begin: list[float] | None,
     max_iter: int,
     max_time: float | None,
@@ -92,6 +93,8 @@ def screen(
     few : Rows or None
         What ``some_rows`` returned.
     starts : Tensor of shape (S, h)
+    ends : Tensor of shape (S', h)
+        These and others that are left out at first.
     begin : list of float, or None
         Where to begin on some rows, in place of the starting points.
     max_iter, max_time
@@ -107,9 +110,9 @@ def screen(
         problem(few, len(x0)), x0, max_iter=max_iter, tol=tol, max_time=max_time, finish=0
     )
     one = Beginning(found.x[None], found.y[None], found.v[None], x0[[found.start]], found)
-    low, high = starts.amin(0), starts.amax(0)
+    low, high = ends.amin(0), ends.amax(0)
     beside = _BESIDE * (high - low)
     if one.ended or bool(((low - beside <= found.x) & (found.x <= high + beside)).all()):
         return one
-    y = solve_lower(problem(few, len(starts)), starts, tol=_MODELS_TOL).y
-    return Beginning(starts, y, None, starts, found)
+    y = solve_lower(problem(few, len(ends)), ends, tol=_MODELS_TOL).y
+    return Beginning(ends, y, None, ends, found)
