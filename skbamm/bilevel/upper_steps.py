@@ -141,17 +141,19 @@ class ScalarStep:
     kinks : bool, default=False
         Whether the slope of F may jump, as it does where the models' supports change. At a
         minimum it then need not vanish: the solution is a bracket as narrow as ``close``, or one
-        whose slopes promise no more than ``level``, a share of F.
+        whose slopes promise no more than ``level``, a share of F. (Without kinks they must promise
+        ``nothing``, and be no further apart than ``narrow``.)
     """
 
-    longest, narrow, close, level = 2.0, 1e-4, 1e-3, 5e-5
+    longest, narrow, close, level, nothing = 2.0, 1e-4, 1e-3, 5e-5, 1e-7
     steady = True  # steps are never so long that y and v would not go about straight on
 
     def __init__(self, first: float = 1.0, kinks: bool = False):
         self.first, self.kinks = first, kinks
-        self.settled = False  # whether there is such a bracket
+        self.settled = False  # whether the solution is such a bracket
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._last: tuple[float, float] | None = None  # width of a bracket, slope at its best end
+        self._bend = 0.0  # curvature of F, where two slopes told
 
     def step(self, x, upper, grad, trusted):
         """Return the next x."""
@@ -223,7 +225,14 @@ class ScalarStep:
                 self._last = width, size
                 return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
             # The ends cannot both be right, since the slope has not vanished: one was taken
-            # when y and v lagged. Begin anew from the last point.
+            # when y and v lagged. Begin anew from the last point, unless that promises too little.
+            away = [p for p in seen if abs(p[0] - here[0]) > self.narrow]
+            if away:
+                beside = min(away, key=lambda p: abs(p[0] - here[0]))
+                self._bend = (here[2] - beside[2]) / (here[0] - beside[0])
+            if here[2] ** 2 <= 2 * self._bend * self.nothing * abs(here[1]):
+                self.settled = True
+                return here[0]
             seen[:] = [seen[-1]]
             return here[0] + (-self.first if here[2] > 0 else self.first) * 0.1
         return self._outward(seen, here)

@@ -104,6 +104,11 @@ class FoldwiseRows:
         ]
         return [kept for part in parts for kept in part]
 
+    def room(self, coefficients):
+        """See ``Rows.room``."""
+        parts = [rows.room(coefficients[:, :, k : k + 1]) for k, rows in enumerate(self.folds)]
+        return [kept for part in parts for kept in part]
+
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; the folds cannot share a matrix, so ``share`` is not heeded."""
         parts = [

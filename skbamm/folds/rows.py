@@ -33,7 +33,7 @@ class Chunk:
     train, validation : Tensor of shape (n, C)
         Weights of every column, which sum to one over all rows of a fold.
     kept : Tensor of shape (n, m, C) or None
-        What ``Rows.keep`` kept of these rows.
+        What ``Rows.keep`` kept of these rows, or room for it.
     rows : slice or Tensor of int of shape (n,)
         Which of the user's rows these are.
     folds : slice
@@ -91,7 +91,8 @@ class Rows(Protocol):
             to a list of r' Tensors (n, m, C) and a list of Tensors (n, C) to be summed over the
             rows.
         kept : list of Tensor, optional
-            What ``keep`` returned; the function finds it in its chunks.
+            What ``keep`` returned, which the function finds in its chunks; or what ``room`` did,
+            which it fills.
 
         Returns
         -------
@@ -110,6 +111,10 @@ class Rows(Protocol):
         function : callable
             Maps predictors (n, m, C) and a Chunk to a Tensor of the shape of the predictors.
         """
+        ...
+
+    def room(self, coefficients: Tensor) -> Kept:
+        """Return room for what a pass keeps of these predictors; ``sweep`` hands it on."""
         ...
 
     def gram(self, coefficients: Tensor, function: RowFunction, share: bool, limit: int) -> Tensor:
@@ -308,18 +313,19 @@ class ChunkedRows:
 
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
-        _, S, K, m, _ = shape = coefficients.shape
-        flat = columns_of(coefficients, self.dtype)
+        (kept,) = room = self.room(coefficients)
+
+        def fill(z, chunk):
+            kept[chunk.rows] = function(z[0], chunk).unflatten(2, kept.shape[2:])
+
+        self.visit(coefficients, fill)
+        return room
+
+    def room(self, coefficients):
+        """See ``Rows.room``."""
+        _, S, K, m, _ = coefficients.shape
         kept = torch.empty(m, S, K, self.n_rows, dtype=self.dtype, device=self.device)
-        kept = kept.permute(3, 0, 1, 2)
-
-        def work(ranges):
-            for start, stop in ranges:
-                (z,) = blocks(self._block(start, stop).predict(flat), shape)
-                kept[start:stop] = function(z, self._chunk(start, stop, S)).unflatten(2, (S, K))
-
-        self._over(self._ranges(len(flat)), work)
-        return [kept]
+        return [kept.permute(3, 0, 1, 2)]
 
     def visit(self, coefficients, function):
         """See ``Rows.visit``."""

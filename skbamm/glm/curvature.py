@@ -32,7 +32,7 @@ from skbamm.glm.support import JointSupport, SupportMetric
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 _OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
-_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.03, 0.3, 1e-4
+_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.1, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
 _BLOCK_PRICE = 4.0  # passes that a matrix of frequent features costs
 _LARGE = 256  # coefficients from which outputs are worth a thread each

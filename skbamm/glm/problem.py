@@ -13,6 +13,7 @@ strengths say otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -74,6 +75,7 @@ class GLMProblem(Penalty):
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
+        self._seen = _Seen()
 
     def start(self, x: Tensor) -> Tensor:
         """Return zero coefficients, and the intercept that the loss begins at."""
@@ -91,6 +93,8 @@ class GLMProblem(Penalty):
             loss, W, V = self.row_loss(chunk), chunk.train[:, None], chunk.validation[:, None]
             t = loss.targets(chunk.target)
             value, gradient, product = loss.evaluate(z[0], t, z[1])
+            if chunk.kept is not None:
+                chunk.kept.copy_(_curvature(loss, z[0], gradient, chunk))
             if same:
                 up, up_gradient, up_product = value, gradient, product
             else:
@@ -102,7 +106,8 @@ class GLMProblem(Penalty):
                 second = second.mul_(1 - mu).add_(V * up_product, alpha=mu)
             return [first, second.sub_(pull)], [chunk.train * value, chunk.validation * up]
 
-        products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function)
+        room = None if mu else self._room(y)
+        products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)
         y64, v64 = y.double(), v.double()
         shares = self.criterion.shares(average)
         strength = (1 - mu) * self.mean_strength(x)  # (S, K, 1 or m, p)
@@ -124,9 +129,11 @@ class GLMProblem(Penalty):
         def function(z, chunk):
             loss = self.row_loss(chunk)
             value, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
+            if chunk.kept is not None:
+                chunk.kept.copy_(_curvature(loss, z[0], gradient, chunk))
             return [chunk.train[:, None] * gradient], [chunk.train * value]
 
-        products, (value,) = self.rows.sweep(y[None], function)
+        products, (value,) = self.rows.sweep(y[None], function, self._room(y))
         y64 = y.double()
         gradient = products[0] + self.mean_strength(x) * y64
         return value + self.value(x, y64), gradient.to(y.dtype)
@@ -171,11 +178,21 @@ class GLMProblem(Penalty):
 
     def keep_curvature(self, y: Tensor) -> Kept | None:
         """Return what products with the Hessian of f at y need, unless it takes much memory."""
-        rows = self.metric_rows
+        rows, seen = self.metric_rows, self._seen
+        if seen.y is y:
+            return seen.kept
         size = rows.n_rows * y[..., 0].numel() * rows.dtype.itemsize
         if size > _KEEP:
             return None
+        seen.asked = True
         return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
+
+    def _room(self, y: Tensor) -> Kept | None:
+        """Return room for the same, for a pass that is over y anyway, where it may be asked for."""
+        seen = self._seen
+        if seen.asked:
+            seen.y, seen.kept = y, self.metric_rows.room(y[None])
+        return seen.kept
 
     def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
         """Return the row function of the weights in phi's Gram matrices, at y of any starts.
@@ -210,12 +227,30 @@ class GLMProblem(Penalty):
 
     def select(self, starts: list[int]) -> GLMProblem:
         """Return the problem of fewer starts."""
-        return type(self)(
+        some = type(self)(
             self.rows, self.loss, self.strength, len(starts),
             criterion=self.criterion, bounds=self.bounds,
             metric_rows=self.metric_rows, mean_loss=self.mean_loss,
             absolute=self.absolute, limit=self.limit, grouped=self.grouped,
         )  # fmt: skip
+        some._seen = self._seen
+        return some
+
+
+@dataclass
+class _Seen:
+    """What the last pass kept for products with the Hessian, once a metric has asked for that."""
+
+    asked: bool = False
+    y: Tensor | None = None
+    kept: Kept | None = None
+
+
+def _curvature(loss: Any, z: Tensor, gradient: Tensor, chunk: Chunk) -> Tensor:
+    """Return the loss's curvature, given its gradient."""
+    if hasattr(loss, "curvature_of"):
+        return loss.curvature_of(gradient, loss.targets(chunk.target))
+    return loss.curvature(z, chunk.target)
 
 
 def _majorant(loss: Any, z: Tensor, chunk: Chunk) -> Tensor:

@@ -32,7 +32,9 @@ class UpperLoss(Protocol):
 class PointwiseLoss(UpperLoss, Protocol):
     """A loss of training rows, with a second derivative as well.
 
-    One whose second derivative jumps says so by an attribute ``hessian_jumps``.
+    One whose second derivative jumps says so by an attribute ``hessian_jumps``. One may have a
+    method ``curvature_of(gradient, target)``, where that is sooner had than from predictors, with
+    the target as ``targets`` returns it.
     """
 
     couples_outputs: bool  # whether the Hessian mixes outputs (and a common shift is not seen)

@@ -33,6 +33,11 @@ class LogisticLoss:
         p = torch.sigmoid(z)
         return p * (1 - p)
 
+    def curvature_of(self, gradient, target):
+        """Return ``p (1 - p)``."""
+        p = gradient + target
+        return p.mul_(1 - p)
+
     def hessian(self, curvature, u):
         """Return ``p (1 - p) u``."""
         return curvature * u

@@ -55,6 +55,10 @@ class MultinomialLoss:
         """Return the probabilities p."""
         return softmax(z)[0]
 
+    def curvature_of(self, gradient, target):
+        """Return p."""
+        return gradient + target
+
     def hessian(self, curvature, u):
         """Return ``p u - p (p' u)``."""
         product = curvature * u

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -178,6 +178,10 @@ class JointSolver:
                 criterion=chosen, bounds=self.penalties.bounds(axes),
             )  # fmt: skip
 
+        @cache  # what passes keep is kept for metrics of the same problem
+        def whole(starts):
+            return self.problem(axes, starts, self.dtype, chosen, limit=limit)
+
         few, every, strong = self._some_rows(), self.rows(self.dtype), False
         limit = self.penalties.limit(axes, every, lambda: self.problem((), 1, self.dtype))
         if near is not None:
@@ -195,8 +199,7 @@ class JointSolver:
             first = screen(on_some, few, x0, ends, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
-                whole = self.problem(axes, 1, self.dtype, chosen, limit=limit)
-                first.curvature = of_like_rows(first.found.curvature, whole, first.x, first.y)
+                first.curvature = of_like_rows(first.found.curvature, whole(1), first.x, first.y)
         else:
             problem = self.problem(axes, 1, self.dtype, chosen) if few is None else on_some(few, 1)
             exact = None
@@ -214,8 +217,7 @@ class JointSolver:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
         before = time.perf_counter() - began
         result = solve_basins(
-            lambda starts: self.problem(axes, starts, self.dtype, chosen, limit=limit), first,
-            partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
+            whole, first, partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
             finish=3 if few is None and not self._many_features else 0, ends=not strong,
         )  # fmt: skip
