@@ -8,7 +8,7 @@ pass, and each wait is long where other programs want the same cores.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -21,7 +21,37 @@ CPU = torch.device("cpu")
 # than many small ones.
 _ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
 _ON_DEVICE = 1 << 29  # and that leave room in the memory of a GPU
-_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+class _Team:
+    """Threads that wait for work; it takes longer to begin one than many a pass does."""
+
+    def __init__(self, threads: int):
+        self.threads = threads
+        self.pool: ThreadPoolExecutor | None = None
+
+    def share(self, work: Callable[[list], object], shares: list[list]) -> list:
+        """Call ``work`` with each of the shares, a thread each."""
+
+        def alone(share):
+            torch.set_num_threads(1)  # a new thread has torch's default
+            return work(share)
+
+        if self.pool is None:
+            self.pool = ThreadPoolExecutor(self.threads)
+        futures = [self.pool.submit(alone, share) for share in shares]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            wait(futures)
+
+    def leave(self) -> None:
+        """End the threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+
+_team: ContextVar[_Team | None] = ContextVar("team", default=None)
 
 
 def chunk_ranges(
@@ -46,7 +76,7 @@ def chunk_ranges(
         size = max(n_rows, 1)
     else:
         count = -(-n_rows // min(_MOST_ROWS, max(least, _CACHED // width)))
-        threads = _threads.get() or torch.get_num_threads()
+        threads = _count()
         size = max(least, -(-n_rows // (-(-count // threads) * threads)))
     starts = range(0, n_rows, size)
     return [(start, min(start + size, n_rows)) for start in starts]
@@ -55,21 +85,30 @@ def chunk_ranges(
 @contextmanager
 def threads_for_rows() -> Iterator[None]:
     """Use torch's threads for chunks of rows, and one for all else, while the context lasts."""
-    threads = torch.get_num_threads()
-    token = _threads.set(_threads.get() or threads)
+    outer, threads = _team.get(), torch.get_num_threads()
+    team = outer or _Team(threads)
+    token = _team.set(team)
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        _threads.reset(token)
+        _team.reset(token)
         torch.set_num_threads(threads)
+        if outer is None:
+            team.leave()
+
+
+def _count() -> int:
+    """Return how many threads there are."""
+    team = _team.get()
+    return torch.get_num_threads() if team is None else team.threads
 
 
 @contextmanager
 def threads_for_products() -> Iterator[None]:
     """Give torch's threads back to its own products, within ``threads_for_rows``."""
     before = torch.get_num_threads()
-    torch.set_num_threads(_threads.get() or before)
+    torch.set_num_threads(_count())
     try:
         yield
     finally:
@@ -81,18 +120,13 @@ def over_chunks(ranges: list, device: torch.device, work: Callable[[list], objec
 
     The shares depend on the number of threads alone, so that results are reproducible.
     """
-    threads = _threads.get() or torch.get_num_threads()
-    workers = min(threads, len(ranges))
+    workers = min(_count(), len(ranges))
     if workers < 2 or device.type != "cpu":
         return [work(ranges)]
-
-    with threads_for_rows(), ThreadPoolExecutor(workers) as pool:
-
-        def alone(share):
-            torch.set_num_threads(1)  # a new thread has torch's default
-            return work(share)
-
-        return list(pool.map(alone, [ranges[i::workers] for i in range(workers)]))
+    with threads_for_rows():
+        team = _team.get()
+        assert team is not None
+        return team.share(work, [ranges[i::workers] for i in range(workers)])
 
 
 def over_ranges(n_rows: int, size: int, work: Callable[[int, int], object]) -> None:

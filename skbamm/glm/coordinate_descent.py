@@ -19,7 +19,7 @@ from skbamm.folds import Moments, map_in_threads
 
 _MOST = 1000  # passes over the coefficients
 _MODEL_PASSES, _MODEL_TOL = 200, 1e-3  # of a model; relative change of coefficients that ends them
-_SHARE = 0.1  # of the gap that is asked for: the models' errors are to be seen as none
+_SHARE = 0.03  # of the gap that is asked for: the models' errors are to be seen as none
 _CLOSEST = 1e-6  # decrement that is left to a step of Newton's
 
 

@@ -58,15 +58,14 @@ class LeastSquaresProblem(Penalty):
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return everything from products with p x p matrices."""
         strength = (1 - mu) * self.mean_strength(x)
-        train, upper = self.train, self.validation
-        scale = self.criterion.output_scale
-        scale = 1.0 if scale is None else scale[None, :, :, None]
+        train, upper, scale = self.train, self.validation, self._scale
         both = torch.cat([y, v])
         fit, fit_v = _times(both, train.gram).split(len(y))
-        check, check_v = _times(both, upper.gram).split(len(y))
+        check = check_v = _times(both if mu else y, upper.gram)
+        if mu:
+            check, check_v = check.split(len(y))
         grad_upper = scale * (check - upper.cross)
-        average = 0.5 * (scale * _quadratic(y, check, upper)).sum((2, 3))
-        shares = self.criterion.shares(average)
+        shares = self._shares(y, check)
         lower = 0.5 * _quadratic(y, fit, train).sum((2, 3))
         grad_lower, hessian_v = fit - train.cross, fit_v
         if mu:
@@ -82,6 +81,20 @@ class LeastSquaresProblem(Penalty):
             upper_lag=self.criterion.slopes(shares) * (v * slope).sum((2, 3)),
             grad_x=self.grad_x(x, y, v, mu, shares),
         )
+
+    def upper(self, y: Tensor) -> Tensor:
+        """Return the folds' shares of F, (S, K)."""
+        return self._shares(y, _times(y, self.validation.gram))
+
+    @property
+    def _scale(self) -> Tensor | float:
+        """What each output's squared errors count in F, of a shape for y."""
+        scale = self.criterion.output_scale
+        return 1.0 if scale is None else scale[None, :, :, None]
+
+    def _shares(self, y: Tensor, product: Tensor) -> Tensor:
+        average = 0.5 * (self._scale * _quadratic(y, product, self.validation)).sum((2, 3))
+        return self.criterion.shares(average)
 
     def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
         """Return a point near the minimum over y: where that is soon found, else y itself."""
@@ -138,9 +151,7 @@ class LeastSquaresProblem(Penalty):
 
     def _pull(self, y: Tensor) -> Tensor:
         """Return the gradient of F."""
-        scale = self.criterion.output_scale
-        scale = 1.0 if scale is None else scale[None, :, :, None]
-        return scale * (_times(y, self.validation.gram) - self.validation.cross)
+        return self._scale * (_times(y, self.validation.gram) - self.validation.cross)
 
     def _face_at(self, x: Tensor, y: Tensor):
         return self.face(x, y, self.lower(x, y)[1])
