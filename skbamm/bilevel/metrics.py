@@ -115,6 +115,16 @@ class DiagonalAndBlock:
         some = self.block.solve(torch.gather(residuals, -1, index))
         return self.diagonal.solve(residuals).scatter_(-1, index, some)
 
+    def for_folds(self, count: int) -> DiagonalAndBlock | None:
+        """Return the metric for so many other folds, or None if these do not share the matrix."""
+        diagonal = self.diagonal.diagonal
+        if self.block.factor.shape[1] > 1:
+            return None
+        mean = diagonal.mean(1, keepdim=True)
+        other = copy.copy(self)
+        other.diagonal = Diagonal(mean.expand(len(mean), count, *mean.shape[2:]))
+        return other
+
     def within(self, face):
         """Return the metric of these entries."""
         return Masked(self, face)

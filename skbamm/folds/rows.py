@@ -228,12 +228,14 @@ class ChunkedRows:
     """
 
     n_rows: int
+    n_folds: int
     n_features: int
     fit_intercept: bool
     dtype: torch.dtype
     device: torch.device
     target: Tensor
     weights: FoldWeights
+    train_total: Tensor
 
     @property
     def target_mean(self) -> float:
@@ -347,6 +349,13 @@ class ChunkedRows:
         """See ``Rows.reweighted``."""
         rows = copy.copy(self)
         rows.weights = self.weights.reweighted(factor)
+        return rows
+
+    def with_folds(self, weights: FoldWeights):
+        """Return the same rows in other folds."""
+        rows = copy.copy(self)
+        rows.weights, rows.n_folds = weights, weights.n_folds
+        rows.train_total = weights.train_total
         return rows
 
     def _chunk(self, start: int, stop: int, starts: int, kept: Kept | None = None) -> Chunk:

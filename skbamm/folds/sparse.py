@@ -59,6 +59,12 @@ class SparseRows(ChunkedRows):
         some.train_total = self.train_total
         return some
 
+    def with_folds(self, weights):
+        """Return the same rows, and their transposes, in other folds."""
+        rows = super().with_folds(weights)
+        rows.__dict__.pop("_most_frequent", None)  # some of it is of these folds
+        return rows
+
     def diagonal(self, coefficients, function):
         """See ``Rows.diagonal``."""
         squares = SparseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)

@@ -253,7 +253,7 @@ class JointSolver:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
         self.penalties.set_values(estimator)
         both, weights = (torch.float64, self.dtype), self.weights_on_all_rows()
-        rows, metric_rows = (self.shared_rows(weights, dtype) for dtype in both)
+        rows, metric_rows = (self.rows(dtype).with_folds(weights) for dtype in both)
         problem = self.glm((), rows, 1, metric_rows=metric_rows)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
