@@ -21,7 +21,11 @@ NAME = "meta"
 _DEVICE = torch.device(NAME)
 _aten = torch.ops.aten
 _COPIES = (_aten._to_copy.default, _aten.copy_.default)
+_WAITED_FOR = (_aten._local_scalar_dense.default, _aten.equal.default, _aten.nonzero.default)
 _INDEXED = (_aten.index.Tensor, _aten.index_put_.default, _aten._index_put_impl_.default)
+
+
+waits: list[str] = []  # operations that a real GPU would be waited for with
 
 
 @contextmanager
@@ -48,6 +52,7 @@ class _Far(torch.Tensor):
         return f"far {self.near!r}"
 
     def tolist(self):
+        waits.append("tolist")
         return self.near.tolist()
 
     @classmethod
@@ -105,6 +110,9 @@ def _call(function, args, kwargs):
     if kwargs.get("device") is not None:
         goes_far = torch.device(kwargs["device"]) == _DEVICE
         kwargs = {**kwargs, "device": torch.device("cpu")}
+    home = function is _aten._to_copy.default and not goes_far
+    if far and (function in _WAITED_FOR or home):
+        waits.append(str(function))
     out = function(*tree_map(_near, args), **tree_map(_near, kwargs))
     same = {id(t.near): t for t in far} if function._schema.is_mutable else {}
 

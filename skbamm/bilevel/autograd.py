@@ -143,8 +143,10 @@ class AutogradProblem:
         return _HessianProduct(self, x, y, mu)
 
     def project(self, x: Tensor) -> Tensor:
-        """Apply the projection, if there is one."""
-        return x if self._projection is None else self._projection(x[0])[None]
+        """Apply the projection, if there is one, where the caller's tensors are."""
+        if self._projection is None:
+            return x
+        return self._projection(x[0].to(self._y0.device))[None].to(x.device)
 
     def select(self, starts: list[int]) -> AutogradProblem:
         """Return itself: there is one start."""

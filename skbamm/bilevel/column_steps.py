@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.problem import dot, per_column
 
 _OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
@@ -77,6 +78,11 @@ class SecantStep:
         if self._length is not None:
             self._length = torch.full_like(self._length, self.initial)
 
+    def slopes(self, gradient: Tensor, direction: Tensor) -> list[Tensor]:
+        """Return the slopes along a direction, and along the last one, if any, each (S, K)."""
+        directions = [direction] if self._last is None else [direction, self._last[1]]
+        return [dot(gradient, each) for each in directions]
+
     def step(
         self,
         point: Tensor,
@@ -84,8 +90,11 @@ class SecantStep:
         direction: Tensor,
         moved: Tensor,
         risen: Tensor | None = None,
+        slopes: list[Tensor] | None = None,
     ) -> Tensor:
         """Return the next point.
+
+        Lengths are made on the CPU.
 
         Parameters
         ----------
@@ -96,8 +105,10 @@ class SecantStep:
         risen : Tensor of bool of shape (S, K), optional
             Columns known to be worse off here than where they came from; they step back, as
             those do in which something is not finite.
+        slopes : list of Tensor, optional
+            What ``slopes`` returned, on the CPU.
         """
-        slope = dot(gradient, direction)
+        slope, *along_last = slopes or on_host(self.slopes(gradient, direction))
         finite = torch.isfinite(slope)
         good = finite if risen is None else finite & ~risen
         if self._length is None:
@@ -108,7 +119,7 @@ class SecantStep:
         if self._last is not None:
             last_point, last_direction, last_slope, taken = self._last
             assert self._back is not None
-            now = dot(gradient, last_direction)
+            (now,) = along_last
             if self.longest == self.initial:  # near the Hessian the full step is the first guess
                 length = torch.where(moved[:, None], self.initial, length)
             # A second step back in a row would mean that the slopes do not belong together.
@@ -142,6 +153,7 @@ class SecantStep:
 
 def mask_columns(columns: Tensor, like: Tensor) -> Tensor:
     """Reshape ``columns`` of shape (S, K) so that it chooses among tensors such as ``like``."""
+    columns = columns.to(like.device, non_blocking=True)
     return columns.reshape(*columns.shape, *[1] * (like.ndim - 2))
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions, dot
-
 # What is left, an iteration later, of the decrement that errors are relative to: with a metric
 # near the Hessian, and with plain gradients.
 _FADE, _FADE_SLOWLY = 0.3, 0.95
@@ -29,21 +27,31 @@ class Lag:
     fade: float
 
     @classmethod
-    def begin(cls, shape: tuple[int, int], device: torch.device, second_order: bool) -> Lag:
+    def begin(cls, shape: tuple[int, int], second_order: bool) -> Lag:
         """Return the state before the first iteration."""
-        zero = torch.zeros(shape, dtype=torch.float64, device=device)
+        zero = torch.zeros(shape, dtype=torch.float64)
         return cls(zero, zero.clone(), zero.clone(), _FADE if second_order else _FADE_SLOWLY)
 
-    def measure(self, d: Directions, p_y: Tensor, p_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return relative errors of y, of y and v, and the larger squared decrement, (S, K)."""
-        y, v = dot(d.grad_y, p_y).abs(), dot(d.residual_v, p_v).abs()
+    def measure(
+        self, y: Tensor, v: Tensor, lower: Tensor, precision: torch.dtype
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return relative errors of y, of y and v, and the larger squared decrement, (S, K).
+
+        Parameters
+        ----------
+        y, v, lower : Tensor of shape (S, K)
+            Squared decrements of both residuals, and f.
+        precision : torch.dtype
+            Of the residuals.
+        """
+        y, v = y.abs(), v.abs()
         # The largest counts less with every iteration, else a far start would excuse later lag.
         self.top_y = torch.fmax(self.fade * self.top_y, y)
         self.top_v = torch.fmax(self.fade * self.top_v, v)
         self.most_v = torch.fmax(self.most_v, v)
-        floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
+        floor = torch.finfo(precision).eps ** 1.5
         # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        near = _SHARE * d.lower.abs() + floor
+        near = _SHARE * lower.abs() + floor
         error_y = y / torch.maximum(self.top_y, near)
         error_v = v / (torch.maximum(self.top_v, 1e-8 * self.most_v) + floor)
         error = torch.maximum(error_y, error_v).sqrt()

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.averaging import VanishingAverage
-from skbamm.bilevel.column_steps import ConstantStep
+from skbamm.bilevel.column_steps import ConstantStep, SecantStep
 from skbamm.bilevel.faces import Face
+from skbamm.bilevel.figures import Figures, figures_of, on_host
 from skbamm.bilevel.forecast import Forecast
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.look_back import LookBack
@@ -109,7 +110,7 @@ def solve(
     try:
         for k in range(max_iter):
             stop = run.iterate(k)
-            ended = callback is not None and callback(k, *record.leading())
+            ended = callback is not None and callback(k, *run.leading())
             if stop is None and ended:
                 stop = Status.INTERRUPTED
             if stop is None and time.perf_counter() > deadline:
@@ -131,17 +132,20 @@ class _Run:
             schedule.x_step.kinks = True  # where the models' slopes have kinks, F's jumps
         self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
         self.record = record
-        self.x = problem.project(x0)
-        self.y = problem.start(self.x) if y0 is None else y0
+        # What decides about steps is on the CPU, x too; y, v and all that passes make need not be.
+        self.device = x0.device
+        self.x = problem.project(x0.cpu())
+        self._at: tuple[Tensor, Tensor] | None = None
+        self.y = problem.start(self.at) if y0 is None else y0
         self.v = torch.zeros_like(self.y) if v0 is None else v0
         self.starts = list(range(x0.shape[0]))
-        self.lag = Lag.begin(problem.shape, x0.device, problem.second_order)
+        self.lag = Lag.begin(problem.shape, problem.second_order)
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
         self.curvature: Any = None
         self.face: Face | None = None
         self.previous: Tensor | None = None
-        self.moved = torch.zeros(x0.shape[0], dtype=torch.bool, device=x0.device)
+        self.moved = torch.zeros(x0.shape[0], dtype=torch.bool)
         self.moved_before = self.moved
         self.last_shares: Tensor | None = None
         self.change = torch.zeros_like(self.moved, dtype=torch.float64)  # of the hypergradient
@@ -156,32 +160,48 @@ class _Run:
         self.screened: list[tuple[Tensor, float, Tensor]] = []
         self.nit = 0
 
+    @property
+    def at(self) -> Tensor:
+        """x, where the problem is."""
+        if self._at is None or self._at[0] is not self.x:
+            self._at = self.x, self.x.to(self.device, non_blocking=True)
+        return self._at[1]
+
+    def leading(self) -> tuple[Tensor, float]:
+        """Return x and F of the leading start."""
+        x, upper = self.record.leading()
+        return x.to(self.device), upper
+
     def iterate(self, k: int) -> Status | None:
         """Take one step of y, v and x; return why to stop, or None."""
         self.nit = k + 1
-        problem, schedule, mu = self.problem, self.schedule, self.schedule.mu(k)
+        problem, schedule, mu, at = self.problem, self.schedule, self.schedule.mu(k), self.at
         if self.curvature is not None and hasattr(problem, "closed_form"):
-            known = problem.closed_form(self.x, self.y, self.curvature, mu)
+            known = problem.closed_form(at, self.y, self.curvature, mu)
             self.y, self.v = known or (self.y, self.v)
-        d = problem.directions(self.x, self.y, self.v, mu)
+        d = problem.directions(at, self.y, self.v, mu)
         if isinstance(schedule.y_step, LookBack) and mu == 0:
-            nearer = schedule.y_step.nearer(problem, self.x, self.y, d.grad_y, self.moved)
+            nearer = schedule.y_step.nearer(problem, at, self.y, d.grad_y, self.moved)
             if nearer is not None:
                 self.y = nearer
-                d = problem.directions(self.x, self.y, self.v, mu)
-        self.face = problem.face(self.x, self.y, d.grad_y, mu)
+                d = problem.directions(at, self.y, self.v, mu)
+        self.face = problem.face(at, self.y, d.grad_y, mu)
         if self.face is not None:
             d = replace(d, grad_y=self.face.slope, residual_v=d.residual_v * self.face.free)
         if self.curvature is None:
-            self.curvature = problem.curvature(self.x, self.y, mu)
+            self.curvature = problem.curvature(at, self.y, mu)
             schedule.y_step.reset()
             schedule.v_step.reset()
-        p_y, p_v, error_y, error, decrement = self._measure(d)
-        y, v = self._follow(d, p_y, p_v, error_y, mu)
-        shares, noise = self._hypergradient(d, y, v, mu)
-        now = judge(d, shares, noise, error, schedule, problem, self.tol)
+        p_y, p_v = self._precondition(d)
+        step = schedule.y_step
+        slopes = step.slopes(d.grad_y, p_y) if isinstance(step, SecantStep) else []
+        seen = figures_of(d, p_y, p_v, slopes, schedule.waits)
+        error_y, error, decrement = self._errors(seen, d.grad_y.dtype)
+        y, v = self._follow(d, p_y, p_v, error_y, mu, seen)
+        shares, noise = self._hypergradient(d, y, v, mu, seen.grad_x)
+        now = judge(seen.upper, seen.upper_lag, shares, noise, error, schedule, problem, self.tol)
         upper, grad, trusted = now.upper, now.grad, now.trusted
-        kkt = self._kkt(d, grad)
+        kkt = self._kkt(seen, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol
         # to say little about x, which then goes on while its hypergradient stands out.
         clear = (now.noise <= TRUST * grad.abs().sum(1)) & (kkt[:, 2] > _FINER * self.tol)
@@ -200,9 +220,11 @@ class _Run:
         self._refresh_metric(decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
+        if bool(self.moved.any()):
+            self.x = x
+        self.y, self.v = y, v
         if self.curvature is not None:
-            self.curvature = self.curvature.at(x, y)
-        self.x, self.y, self.v = x, y, v
+            self.curvature = self.curvature.at(self.at, y)
         if screening and self._screened(k, upper, trusted):
             self._choose(upper, trusted, now.slope)
         elif not screening:
@@ -215,27 +237,32 @@ class _Run:
             return Status.PLATEAU
         return None
 
-    def _measure(self, d: Directions) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return both residuals in the metric, and how far y and v lag behind x."""
+    def _precondition(self, d: Directions) -> tuple[Tensor, Tensor]:
+        """Return both residuals in the metric."""
         if isinstance(self.curvature, Identity) and not self.schedule.waits:
-            # The published iteration asks for neither, and each is one more pass over y.
-            unknown = torch.full_like(d.upper, torch.inf, dtype=torch.float64)
-            return d.grad_y, d.residual_v, unknown, unknown, unknown
+            return d.grad_y, d.residual_v
         if self.face is None:
             p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
-        else:
-            metric = self.curvature.within(self.face)
-            p_y, (p_v,) = metric.step(self.y), metric.solve(d.residual_v[None])
-        return p_y, p_v, *self.lag.measure(d, p_y, p_v)
+            return p_y, p_v
+        metric = self.curvature.within(self.face)
+        return metric.step(self.y), metric.solve(d.residual_v[None])[0]
 
-    def _follow(self, d, p_y, p_v, error_y, mu) -> tuple[Tensor, Tensor]:
+    def _errors(self, seen: Figures, precision) -> tuple[Tensor, Tensor, Tensor]:
+        """Return how far y and v lag behind x."""
+        if seen.along:
+            at_y, at_v = seen.along
+            return self.lag.measure(at_y, at_v, seen.lower, precision)
+        return (torch.full_like(seen.upper, torch.inf),) * 3
+
+    def _follow(self, d, p_y, p_v, error_y, mu, seen: Figures) -> tuple[Tensor, Tensor]:
         """Take the steps of y and v: from the same point, or v's at the new y."""
-        y = self.schedule.y_step.step(self.y, d.grad_y, p_y, self.moved)
+        known = {"slopes": seen.slopes} if seen.slopes else {}
+        y = self.schedule.y_step.step(self.y, d.grad_y, p_y, self.moved, **known)
         # Residuals of the multiplier compare only where its equation, which y is in, stood still.
         unsettled = self.moved | ~(error_y.amax(1) <= FOLLOW)
         residual = d.residual_v
         if self.form == "gauss-seidel":
-            residual = self.problem.directions(self.x, y, self.v, mu).residual_v
+            residual = self.problem.directions(self.at, y, self.v, mu).residual_v
             (p_v,) = self.curvature.solve(residual[None])
         v = self.schedule.v_step.step(self.v, residual, p_v, unsettled)
         if self.face is None:
@@ -271,7 +298,7 @@ class _Run:
         self.curvature = None
         return 0.5 * (self.x + middle), y, v
 
-    def _hypergradient(self, d, y, v, mu) -> tuple[Tensor, Tensor]:
+    def _hypergradient(self, d, y, v, mu, shares) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
 
         Where it costs no pass it is taken at the new y and v, so that it gains what the metric
@@ -280,14 +307,14 @@ class _Run:
         the change since the iteration before tells it, once x has stood still for as long as it
         takes x to reach v, by way of y.
         """
-        shares = d.grad_x.double()
         if self.form == "gauss-seidel":
-            ahead = self.problem.directions(self.x, y, v, mu).grad_x.double()
+            ahead = self.problem.directions(self.at, y, v, mu).grad_x
         elif not self.schedule.waits:
             return shares, torch.zeros_like(shares[:, 0, 0])
         else:
-            ahead = self.problem.grad_x(self.x, y, v, mu, d.upper)
+            ahead = self.problem.grad_x(self.at, y, v, mu, d.upper)
         if ahead is not None:
+            (ahead,) = on_host([ahead])
             return ahead, (ahead - shares).abs().sum((1, 2))
         self.still = torch.where(self.moved, 0, self.still + 1)
         before, self.last_shares = self.last_shares, shares
@@ -302,13 +329,9 @@ class _Run:
         self.change = change
         return shares, torch.where(self.still < _STILL, torch.inf, error)
 
-    def _kkt(self, d: Directions, grad: Tensor) -> Tensor:
+    def _kkt(self, seen: Figures, grad: Tensor) -> Tensor:
         """Relative KKT residuals (S, 3) of the equations of y, v and x."""
-
-        def norm(t):
-            return torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
-
-        at_y, at_v = norm(d.grad_y), norm(d.residual_v)
+        at_y, at_v = seen.size_y, seen.size_v
         if self.scale_y is None:
             self.scale_y, self.scale_v = at_y, at_v
         res_y = (at_y / (1 + self.scale_y)).amax(1)
@@ -387,7 +410,7 @@ class _Run:
             if self.forecast is not None and trusted[s]:
                 self.y, self.v = self.forecast(x, self.x, self.y, self.v, self.face)
             self.x = x
-            self.curvature = self.curvature and self.curvature.at(x, self.y)
+            self.curvature = self.curvature and self.curvature.at(self.at, self.y)
 
     def result(self, status: Status) -> BilevelResult:
         """Return the best point with a status."""
@@ -395,8 +418,9 @@ class _Run:
             "upper": float("nan"), "kkt": [float("inf")] * 3, "start": 0,
             "x": self.x[0], "y": self.y[0], "v": self.v[0],
         }  # fmt: skip
+        x, y, v = best["x"].to(self.device, copy=True), best["y"].clone(), best["v"].clone()
         return BilevelResult(
-            x=best["x"].clone(), y=best["y"].clone(), v=best["v"].clone(), fun=best["upper"],
-            start=best["start"], kkt_residual=tuple(best["kkt"]), status=status, nit=self.nit,
-            history=self.record.history, screened=self.screened, curvature=self.curvature,
+            x=x, y=y, v=v, fun=best["upper"], start=best["start"], status=status, nit=self.nit,
+            kkt_residual=tuple(best["kkt"]), history=self.record.history, screened=self.screened,
+            curvature=self.curvature,
         )  # fmt: skip

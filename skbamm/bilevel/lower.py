@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.column_steps import SecantStep, mask_columns
+from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.problem import Curvature, Problem, dot
 
@@ -25,7 +26,7 @@ class LowerResult:
     y : Tensor of shape (S, K, ...)
     decrement : Tensor of shape (S, K)
         Newton decrement in the metric used; half its square estimates f - min f. Of a last step
-        that needs no look it is what was foreseen.
+        that needs no look it is what was foreseen. It and what follows are on the CPU.
     gradient_norm : Tensor of shape (S, K)
         Largest absolute entry of the gradient of f, where it was last looked at.
     converged : Tensor of bool of shape (S, K)
@@ -78,10 +79,11 @@ def solve_lower(
         y = problem.descend(x, y, tol)
     columns = problem.shape
     best = y.clone()
-    best_decrement = torch.full(columns, torch.inf, dtype=torch.float64, device=y.device)
+    # What decides is on the CPU.
+    best_decrement = torch.full(columns, torch.inf, dtype=torch.float64)
     best_norm, lowest = best_decrement.clone(), best_decrement.clone()
     rounding = torch.finfo(y.dtype).eps ** 0.5
-    converged = torch.zeros(columns, dtype=torch.bool, device=y.device)
+    converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
     previous, idle = None, 0
@@ -109,8 +111,11 @@ def solve_lower(
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
         if face is None:
             direction = torch.where(direction == 0, gradient, direction)
-        square = dot(gradient, direction)
-        value = value.double()
+        look = control.slopes if isinstance(control, SecantStep) else lambda *both: [dot(*both)]
+        slopes = look(gradient, direction)
+        norm = gradient.flatten(2).abs().amax(-1)
+        value, norm, *slopes = on_host([value, norm, *slopes])
+        square = slopes[0]
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
         change = (value - lowest[alive]) / (1 + lowest[alive].abs())
         change = change.nan_to_num(nan=-torch.inf)  # the first point
@@ -118,14 +123,13 @@ def solve_lower(
         good = torch.isfinite(square) & ~risen
         decrement = torch.where(good, square.abs(), torch.inf).sqrt()
         lowest[alive] = torch.fmin(lowest[alive], value)
-        norm = gradient.flatten(2).abs().amax(-1).double()
         better = fallen | (decrement < best_decrement[alive])
         best[alive] = torch.where(mask_columns(better, y), y, best[alive])
         best_norm[alive] = torch.where(better, norm, best_norm[alive])
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
         done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
         if face is not None:
-            done &= near
+            done &= near.cpu()
         converged[alive] |= done
         finished = converged[alive].all(1)
         if bool(finished.all()):
@@ -135,8 +139,8 @@ def solve_lower(
         idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
         if idle >= _PATIENCE:
             break
-        moved = torch.zeros(len(alive), dtype=torch.bool, device=y.device)
-        after = control.step(y, gradient, direction, moved, risen)
+        moved = torch.zeros(len(alive), dtype=torch.bool)
+        after = control.step(y, gradient, direction, moved, risen, slopes)
         if face is None and 0 < ratio <= _FORESEEN and isinstance(control, SecantStep):
             # Where the next point is sure to be near enough, a look at it costs as much as a step.
             left = ratio * decrement

@@ -133,7 +133,7 @@ class Problem(Protocol):
         ...
 
     def project(self, x: Tensor) -> Tensor:
-        """Project ``x`` onto the set of admissible upper-level variables."""
+        """Project ``x``, which is on the CPU, onto the set of admissible upper-level variables."""
         ...
 
     def select(self, starts: list[int]) -> Problem:
@@ -147,5 +147,5 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def per_column(values: Tensor, like: Tensor) -> Tensor:
-    """Reshape ``values`` of shape (S, K) so that it broadcasts against ``like``."""
-    return values.to(like.dtype).reshape(*values.shape, *[1] * (like.ndim - 2))
+    """Reshape ``values`` of shape (S, K), of any device, so that it broadcasts against ``like``."""
+    return values.to(like, non_blocking=True).reshape(*values.shape, *[1] * (like.ndim - 2))

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions
-
 TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
@@ -42,13 +40,15 @@ class Judgement:
 
 
 def judge(
-    d: Directions, shares: Tensor, noise: Tensor, error: Tensor, schedule: Any, problem, tol: float
-) -> Judgement:
+    upper: Tensor, upper_lag: Tensor, shares: Tensor, noise: Tensor, error: Tensor, schedule: Any,
+    problem: Any, tol: float,
+) -> Judgement:  # fmt: skip
     """Judge an iteration.
 
     Parameters
     ----------
-    d : Directions
+    upper, upper_lag : Tensor of shape (S, K)
+        As in ``Directions``.
     shares : Tensor of shape (S, K, h)
         The folds' shares of the hypergradient.
     noise : Tensor of shape (S,)
@@ -69,8 +69,8 @@ def judge(
         follows |= (error.amax(1) <= _FAIR) & (noise <= _STEADY * size)
     # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
     # is from F at the y we have tells how much of F is still the lag's doing.
-    lagged = torch.where(follows[:, None] | (error <= FOLLOW), d.upper_lag.double(), 0.0)
-    upper, doubt = (d.upper - lagged).sum(1), lagged.abs().sum(1)
+    lagged = torch.where(follows[:, None] | (error <= FOLLOW), upper_lag, 0.0)
+    upper, doubt = (upper - lagged).sum(1), lagged.abs().sum(1)
     finite = torch.isfinite(upper) & torch.isfinite(slope).all(1)
     scale = upper.abs().clamp(problem.upper_floor, 1.0)
     grad, noise = slope / scale[:, None], noise / scale

@@ -151,7 +151,7 @@ class GramMetric:
     """
 
     def __init__(self, problem, gram: Tensor, x: Tensor, mu: float):
-        self.problem, self.gram, self.mu = problem, gram, mu
+        self.problem, self.gram, self.mu, self.x = problem, gram, mu, x
         self.strength = (1 - mu) * problem.mean_strength(x)
         mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
         self._mean = mean.expand(*gram.shape[:-1])
@@ -219,6 +219,7 @@ class GramMetric:
         chosen = object.__new__(GramMetric)
         chosen.__dict__.update(self.__dict__)
         chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
+        chosen.x = self.x[starts]
         chosen._mean, chosen._faces = self._mean[starts], None
         if len(starts) < len(self.gram):
             chosen._approach = None
@@ -228,7 +229,8 @@ class GramMetric:
 
     def at(self, x: Tensor, y: Tensor):
         """Return the metric for another x; the Gram matrices stay."""
-        if torch.equal((1 - self.mu) * self.problem.mean_strength(x), self.strength):
+        strength = (1 - self.mu) * self.problem.mean_strength(x)
+        if x is self.x or torch.equal(strength, self.strength):
             return self
         gram = self.gram
         if len(x) != len(gram):
@@ -240,7 +242,7 @@ class GramMetric:
         return slow
 
 
-def of_like_rows(metric: Any, problem, x: Tensor, y: Tensor) -> Any:
+def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
     """Return a metric as one of a problem of like rows, or None if it is none that serves.
 
     Where the problem has other folds they get the mean of the metric's.

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.bilevel.column_steps import mask_columns
+from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import Curvature
 
@@ -53,10 +55,10 @@ def solve_narrowing(
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
     for _ in range(_STAGES):
-        lost, value = _lost(problem, x, result.y)
+        lost, value = on_host(_lost(problem, x, result.y))
         # With kinks in the penalty, too, what is lost counts what the last step has left.
         ended = (lost <= _LOST * value) & (result.converged | kinks)
-        found = torch.where((solved & ~ended)[..., None, None], found, result.y)
+        found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
         solved = solved | ended
         if bool(solved.all()) or not bool(result.converged.any()):
             break

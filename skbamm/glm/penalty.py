@@ -66,9 +66,10 @@ class Penalty:
         # With absolute values, for so many coefficients may become free at a time.
         self._n_rows = rows.n_rows
         self.strength, self.absolute = strength, absolute
-        self.bounds, self.limit, self.mean_loss = bounds, limit, mean_loss
+        self.bounds = None if bounds is None else (bounds[0].cpu(), bounds[1].cpu())
+        self.limit, self.mean_loss = limit, mean_loss
         self.divisor = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
-        self._at_last: dict[Strength, tuple[Tensor, Tensor]] = {}  # at the last x
+        self._at_last: dict[Strength, tuple[Tensor, int, Tensor, Tensor]] = {}  # at the last x
 
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""
@@ -81,11 +82,15 @@ class Penalty:
 
     def _mean(self, of_x: Strength, x: Tensor) -> Tensor:
         """Return what stands in f of a map of x; an iteration asks for the same x many times."""
-        at, value = self._at_last.get(of_x, (None, None))
-        if at is None or value is None or not torch.equal(at, x):
-            with torch.no_grad():
-                value = of_x(x.double()[:, None]) / self.divisor
-            self._at_last[of_x] = x.clone(), value
+        found = self._at_last.get(of_x)
+        # To compare numbers a device is waited for, to compare names it is not.
+        if found is not None:
+            at, version, same, value = found
+            if (at is x and version == x._version) or torch.equal(same, x):
+                return value
+        with torch.no_grad():
+            value = of_x(x.double()[:, None]) / self.divisor
+        self._at_last[of_x] = x, x._version, x.clone(), value
         return value
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:

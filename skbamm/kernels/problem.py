@@ -58,7 +58,8 @@ class KernelRidgeProblem:
         bounds: tuple[Tensor, Tensor] | None = None,
     ):
         self.blocks, self.of_x = blocks, of_x
-        self.criterion, self.bounds = criterion, bounds
+        self.criterion = criterion
+        self.bounds = None if bounds is None else (bounds[0].cpu(), bounds[1].cpu())
         K = sum(block.shape[0] for block in blocks)
         m = blocks[0].target[0].numel()
         self.shape = (starts, K)

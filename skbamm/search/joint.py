@@ -217,7 +217,8 @@ class JointSolver:
             max_time = max(max_time - (time.perf_counter() - began), 0.0)
         before = time.perf_counter() - began
         result = solve_basins(
-            whole, first, partial(self._schedule, axes), step, max_iter=max_iter, tol=tol, max_time=max_time,
+            whole, first, partial(self._schedule, axes), step,
+            max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
             finish=3 if few is None and not self._many_features else 0, ends=not strong,
         )  # fmt: skip

@@ -50,9 +50,9 @@ class Penalties:
             self.factor = None if given is None else np.asarray(given, dtype=float)
 
     def bounds(self, axes):
-        """Return the ends of x, each of shape (h,)."""
+        """Return the ends of x, each of shape (h,), on the CPU."""
         ends = zip(*(axis.bounds() for axis in axes for _ in range(axis.size)), strict=True)
-        low_high = [torch.tensor(e, dtype=torch.float64, device=self.device) for e in ends]
+        low_high = [torch.tensor(e, dtype=torch.float64) for e in ends]
         return tuple(low_high) or None
 
     def strength(self, axes, rows, factor=1.0):

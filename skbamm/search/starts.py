@@ -129,6 +129,7 @@ class EmptyLimit:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Project x of shape (S, h)."""
+        home, x = x.device, x.to(self.slopes.device)
         with torch.no_grad():
             factor = (self.absolute(x.double()[:, None]) / self.per_fold)[..., 0, 0]  # of a slope
         room = (_BELOW * self.slopes / factor).amax(1)  # what the penalty may be multiplied by
@@ -138,4 +139,4 @@ class EmptyLimit:
         low, high = self.axis.bounds()
         place = self.axis.place(value).clamp(low, high).to(x.dtype)
         first = torch.where(too_far, place, x[:, 0])
-        return torch.cat([first[:, None], x[:, 1:]], 1)
+        return torch.cat([first[:, None], x[:, 1:]], 1).to(home)

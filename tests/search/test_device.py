@@ -15,9 +15,10 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
+from skbamm.bilevel.loop import _Run
 from skbamm.search.joint import JointSolver
 from skbamm.search.placed import Placed, all_finite
-from tests.pretend_gpu import pretended_gpu
+from tests.pretend_gpu import pretended_gpu, waits
 from tests.search.vectors import quick
 
 X, Y = load_diabetes(return_X_y=True)
@@ -73,6 +74,22 @@ def test_a_pretended_gpu_changes_nothing(name):
     )
 
 
+def test_an_iteration_waits_for_a_gpu_twice(monkeypatch):
+    iterate, seen = _Run.iterate, []
+
+    def counted(self, k):
+        before, made = len(waits), self.curvature is None
+        found = iterate(self, k)
+        seen.append(len(waits) - before - 2 * made)  # how near starts are, whether a factor is one
+        return found
+
+    monkeypatch.setattr(_Run, "iterate", counted)
+    with pretended_gpu() as device:
+        fitted("single", device)
+    assert min(seen) == 2 and np.median(seen) == 2
+    assert max(seen) <= 4  # where x moves
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_gpu_finds_the_same(name):
@@ -97,9 +114,14 @@ def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
     assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
 
 
-def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is():
+def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is(monkeypatch):
     here = Placed(MANY, torch.device("cpu"))
-    assert here.tensor(torch.float32).data_ptr() == MANY.ctypes.data
+    assert here.tensor(torch.float64).data_ptr() == MANY.ctypes.data
+    single = here.tensor(torch.float32)  # a small one
+    assert single.dtype == torch.float32 and here.tensor(torch.float32) is single
+    monkeypatch.setattr("skbamm.search.placed._COPIED", MANY.nbytes // 2 - 1)
+    large = Placed(MANY, torch.device("cpu"))
+    assert large.tensor(torch.float32).data_ptr() == MANY.ctypes.data
     with pretended_gpu() as device:
         there = Placed(MANY, torch.device(device))
         double, single = there.tensor(torch.float64), there.tensor(torch.float32)

@@ -194,7 +194,7 @@ class PathSearch:
         if result.status is Status.INTERRUPTED:
             self.status = Status.INTERRUPTED
         if part is self._followed:
-            x = torch.stack(result.history["x"]).double()
+            x = torch.stack(result.history["x"]).double().to(part.x.device)
             extra = torch.zeros(len(x)) if charge is None else charge(x).cpu()
             upper = torch.tensor(result.history["upper"]) - extra
             now = time.perf_counter() - self._began - result.history["seconds"][-1]
