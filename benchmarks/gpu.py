@@ -63,6 +63,16 @@ def bandwidth(device: str) -> float:
     return 2 * a.nbytes / median(seconds[1:])
 
 
+def way(X: np.ndarray, device: str) -> float:
+    """Seconds that X takes to the device, once: the median of some."""
+    seconds = []
+    for _ in range(3):
+        start = synchronised(device)
+        torch.from_numpy(X).to(device, copy=True)
+        seconds.append(synchronised(device) - start)
+    return median(seconds)
+
+
 @contextmanager
 def phases(device: str) -> Iterator[dict[str, float]]:
     """Tell the seconds of the search phase of the fits in the context."""
@@ -142,9 +152,10 @@ def large(size: str, options: Any, record: dict[str, Any]) -> bool:
     for name in ("total", "search", "refit", "iteration"):
         entry[name] = median(fit[name] for fit in fits)
     entry["bytes_a_second"] = 2 * data[0].nbytes / entry["iteration"]
+    entry["way"] = way(data[0], options.device)
     print(
-        f"{size}: search {entry['search']:.3g} s of {entry['total']:.3g} s "
-        f"(refit {entry['refit']:.3g} s), {fits[-1]['iterations']} iterations of "
+        f"{size}: search {entry['search']:.3g} s (X's way there {entry['way']:.3g} s) of "
+        f"{entry['total']:.3g} s (refit {entry['refit']:.3g} s), {fits[-1]['iterations']} iterations of "
         f"{1e3 * entry['iteration']:.3g} ms, X twice at {entry['bytes_a_second'] / 1e9:.0f} GB/s "
         f"beside {record['copy_bytes_a_second'] / 1e9:.0f} GB/s of a copy",
         flush=True,

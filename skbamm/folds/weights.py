@@ -51,8 +51,8 @@ class FoldWeights:
         device="cpu",
     ):
         self.n_rows, self.n_folds, self.device = n_rows, len(splits), torch.device(device)
-        self._train = self._counts(train for train, _ in splits)
-        self._validation = self._counts(test for _, test in splits)
+        self._train, trained = self._counts(train for train, _ in splits)
+        self._validation, validated = self._counts(test for _, test in splits)
         self._fit_weight = self._vector(fit_weight)
         self._score_weight = self._vector(score_weight)
         self._class, self._class_weight = None, None
@@ -65,8 +65,10 @@ class FoldWeights:
             self._class = torch.as_tensor(
                 np.ascontiguousarray(row_class), dtype=torch.int64, device=self.device
             )
-        self.train_total, self.validation_total = self._totals()
-        self.train_rows = self._train.sum(0).double()
+        self.train_rows = trained
+        self.train_total, self.validation_total = trained, validated
+        if any(weight is not None for weight in (fit_weight, score_weight, class_weight)):
+            self.train_total, self.validation_total = self._totals()
 
     def chunk(self, start: int, stop: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return the training and validation weights (rows, K) of rows start to stop.
@@ -188,9 +190,6 @@ class FoldWeights:
         return train, validation
 
     def _totals(self):
-        given = (self._fit_weight, self._class_weight, self._factor, self._score_weight)
-        if all(weight is None for weight in given):
-            return self._train.sum(0).double(), self._validation.sum(0).double()
         step = 1 << 14  # rows at a time, so that no (n_rows, K) float matrix is ever made
         parts = [
             self._raw(a, min(a + step, self.n_rows), torch.float64)
@@ -198,16 +197,26 @@ class FoldWeights:
         ]
         return tuple(torch.stack([p[i].sum(0) for p in parts]).sum(0) for i in (0, 1))
 
-    def _counts(self, parts) -> Tensor:
-        """How often each row is in each fold's part, in bytes where they are wide enough."""
+    def _counts(self, parts) -> tuple[Tensor, Tensor]:
+        """How often each row is in each fold's part, in bytes where they are wide enough.
+
+        And how many rows each part has, (K,), float64.
+        """
         # The rows lie innermost, as they do in a pass.
-        counts = np.zeros((self.n_folds, self.n_rows), dtype=np.uint8).T
+        counts, sizes = np.zeros((self.n_folds, self.n_rows), dtype=np.uint8).T, []
         for k, part in enumerate(parts):
-            count = np.bincount(_indices(part, self.n_rows), minlength=self.n_rows)
-            if count.max(initial=0) > np.iinfo(counts.dtype).max:
+            index = _indices(part, self.n_rows)
+            sizes.append(len(index))
+            once = counts[:, k]
+            once[index] = 1
+            if np.count_nonzero(once) == len(index):
+                continue
+            count = np.bincount(index, minlength=self.n_rows)
+            if count.max() > np.iinfo(counts.dtype).max:
                 counts = counts.astype(np.int32)
             counts[:, k] = count
-        return torch.as_tensor(counts, device=self.device)
+        total = torch.tensor(sizes, dtype=torch.float64, device=self.device)
+        return torch.as_tensor(counts, device=self.device), total
 
     def _vector(self, weight):
         if weight is None:

@@ -22,6 +22,7 @@ from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
 _WIDTH = 0.1  # of the target's mean absolute deviation, at kinks while a penalty is searched
+_SPAN = 1 << 16  # between the least class and the largest, up to which a table tells them
 
 
 class NotApplicable(Exception):
@@ -329,14 +330,25 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
         y = y[:, 0]  # the estimator's own fit, at the latest the refit, warns of it
     # Of whole numbers the few different ones tell as much as all rows.
     whole = y.ndim == 1 and y.dtype.kind in "iub"
-    classes = np.unique(y) if whole else None
+    classes, index = _whole_classes(y) if whole else (None, None)
     if y.ndim != 1 or type_of_target(classes if whole else y) not in ("binary", "multiclass"):
         raise NotApplicable("the target is not a vector of class labels")
     if classes is None:
         classes = np.unique(y)
     if len(classes) < 2:
         raise NotApplicable("the target has fewer than two classes")
-    return classes, np.searchsorted(classes, y)  # sooner than sorting all rows
+    # Sooner than sorting all rows.
+    return classes, np.searchsorted(classes, y) if index is None else index
+
+
+def _whole_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the classes, and where they are few and close each row's index, by a table."""
+    if not y.size or int(y.max()) - int(y.min()) > _SPAN:
+        return np.unique(y), None
+    place = y.astype(np.int64) - int(y.min())
+    seen = np.bincount(place) > 0
+    classes = (np.flatnonzero(seen) + int(y.min())).astype(y.dtype)
+    return classes, (np.cumsum(seen) - 1)[place]
 
 
 def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:

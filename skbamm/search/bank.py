@@ -89,17 +89,17 @@ class Bank:
     refit: Any = None
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
-    _fold_of_rows: dict = field(default_factory=dict)
+    _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
 
     def take(self, X: Any, y: Any, splits: list, fit_params: dict[str, Any]) -> None:
         """Take up the data of a search."""
         self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
-        self._fold_of_rows = {_digest(train): k for k, (train, _) in enumerate(splits)}
+        self._fold_of_rows = None
 
     def __reduce__(self):
         # Workers get the solutions and never the data, which scikit-learn sends them anyway.
-        return _restore, (self._fold_of_rows, self._solutions, self.row_weights, self.holders)
+        return _restore, (self._folds(), self._solutions, self.row_weights, self.holders)
 
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
@@ -141,7 +141,13 @@ class Bank:
     def _fold(self, place) -> int | None:
         if self.scoring_only:
             return int(place[0]) + int(place[1]) * _num_samples(self.X)
-        return self._fold_of_rows.get(_digest(place))
+        return self._folds().get(_digest(place))
+
+    def _folds(self) -> dict:
+        """Return which fold trains on what rows, by their digest."""
+        if self._fold_of_rows is None:
+            self._fold_of_rows = {_digest(train): k for k, (train, _) in enumerate(self.splits)}
+        return self._fold_of_rows
 
     def _training_rows(self, fold):
         train, _ = self.splits[fold]
