@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -211,8 +212,8 @@ def _cpu() -> str:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:
-        return None
+    except PackageNotFoundError:  # one that runs from its folder knows itself
+        return getattr(sys.modules.get(package), "__version__", None)
 
 
 def provenance(threads: int, packages: Sequence[str] = ()) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
 from skbamm.bilevel.loop import _Run
 from skbamm.search.joint import JointSolver
-from skbamm.search.placed import Placed, all_finite
+from skbamm.search.placed import Placed, all_finite, sent
 from tests.pretend_gpu import pretended_gpu, waits
 from tests.search.vectors import quick
 
@@ -127,6 +127,12 @@ def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is(monkeypatc
         double, single = there.tensor(torch.float64), there.tensor(torch.float32)
         assert there.tensor(torch.float64) is double and there.tensor(torch.float32) is single
         np.testing.assert_array_equal(single.cpu().numpy(), MANY.astype("f4"))
+
+
+@pytest.mark.parametrize("part", [1000, 4096, 1 << 22])
+def test_a_matrix_that_goes_in_parts_arrives_whole(part):
+    sent_by_parts = sent(torch.from_numpy(MANY), torch.device("cpu"), part)
+    np.testing.assert_array_equal(sent_by_parts.numpy(), MANY)
 
 
 @pytest.mark.parametrize("make", [np.array, np.asfortranarray, lambda X: sp.csr_array(X)])
