@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 
 from skbamm import BAMMSearchCV
+from skbamm.search.placed import sent
 from skbamm.search.run import SearchRun
 
 SIZES = {"2000000x200": 100.0, "20000000x50": None}  # rows x features, with bars of the search
@@ -68,7 +69,7 @@ def way(X: np.ndarray, device: str) -> float:
     seconds = []
     for _ in range(3):
         start = synchronised(device)
-        torch.from_numpy(X).to(device, copy=True)
+        sent(torch.from_numpy(X), torch.device(device))
         seconds.append(synchronised(device) - start)
     return median(seconds)
 
@@ -156,8 +157,8 @@ def large(size: str, options: Any, record: dict[str, Any]) -> bool:
     print(
         f"{size}: search {entry['search']:.3g} s (X's way there {entry['way']:.3g} s) of "
         f"{entry['total']:.3g} s (refit {entry['refit']:.3g} s), {fits[-1]['iterations']} "
-        f"iterations of {1e3 * entry['iteration']:.3g} ms, X twice at {entry['bytes_a_second'] / 1e9:.0f} GB/s "
-        f"beside {record['copy_bytes_a_second'] / 1e9:.0f} GB/s of a copy",
+        f"iterations of {1e3 * entry['iteration']:.3g} ms, X twice at "
+        f"{entry['bytes_a_second'] / 1e9:.0f} GB/s beside {record['copy_bytes_a_second'] / 1e9:.0f} GB/s of a copy",
         flush=True,
     )
     record["large"][size] = entry

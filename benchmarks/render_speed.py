@@ -155,7 +155,7 @@ def gpu() -> str:
             ]
         )
     head = [
-        "logistic regression", "search", "a plain copy of X to it", "all", "iterations",
+        "logistic regression", "search", "X's way there", "all", "iterations",
         "X read twice at",
         "`GridSearchCV`", "search and all as fast",
     ]  # fmt: skip

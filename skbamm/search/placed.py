@@ -36,7 +36,9 @@ class Placed:
         On a CPU, whose passes can convert some rows at a time, a large matrix has none.
         """
         if not self._tensors:
-            tensor = sent(_as_tensor(self.matrix), self.device)
+            tensor = _as_tensor(self.matrix)
+            if self.device.type != "cpu":
+                tensor = sent(tensor, self.device)
             self._tensors[tensor.dtype] = tensor
         (own, *_) = self._tensors
         large = self.device.type == "cpu" and self.matrix.size * dtype.itemsize > _COPIED
@@ -49,14 +51,14 @@ class Placed:
 
 
 def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
-    """Return a matrix on a device.
+    """Return a copy of a matrix on a GPU.
 
-    A large one goes to a GPU in parts, by way of memory that the GPU can read by itself: while it
-    reads one part the next is put there, which takes a fifth of the time of a plain copy.
+    A large one goes in parts, by way of memory that the GPU can read by itself: while it reads
+    one part the next is put there, which takes a fifth of the time of a plain copy.
     """
-    pinned = device.type == "cuda"
-    if not pinned and part == _STAGED or tensor.numel() <= 4 * part or not tensor.is_contiguous():
+    if tensor.numel() <= 4 * part or not tensor.is_contiguous():
         return tensor.to(device)
+    pinned = device.type == "cuda"
     out, source = torch.empty(tensor.shape, dtype=tensor.dtype, device=device), tensor.view(-1)
     flat = out.view(-1)
     rooms = [torch.empty(part, dtype=tensor.dtype, pin_memory=pinned) for _ in range(2)]
