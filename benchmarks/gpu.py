@@ -158,7 +158,8 @@ def large(size: str, options: Any, record: dict[str, Any]) -> bool:
         f"{size}: search {entry['search']:.3g} s (X's way there {entry['way']:.3g} s) of "
         f"{entry['total']:.3g} s (refit {entry['refit']:.3g} s), {fits[-1]['iterations']} "
         f"iterations of {1e3 * entry['iteration']:.3g} ms, X twice at "
-        f"{entry['bytes_a_second'] / 1e9:.0f} GB/s beside {record['copy_bytes_a_second'] / 1e9:.0f} GB/s of a copy",
+        f"{entry['bytes_a_second'] / 1e9:.0f} GB/s beside "
+        f"{record['copy_bytes_a_second'] / 1e9:.0f} GB/s of a copy",
         flush=True,
     )
     record["large"][size] = entry
