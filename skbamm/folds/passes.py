@@ -63,7 +63,8 @@ class Totals:
         """Return products (r', S, K, m, p) and sums (S, K)."""
         assert self.products is not None and self.sums is not None
         _, S, K, m, _ = shape
-        products = self.products.unflatten(0, (-1, m, S, K)).permute(0, 2, 3, 1, 4)
+        count = len(self.products) // (m * S * K)
+        products = self.products.unflatten(0, (count, m, S, K)).permute(0, 2, 3, 1, 4)
         return products, [part.view(S, K) for part in self.sums]
 
 

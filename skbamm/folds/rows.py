@@ -88,8 +88,8 @@ class Rows(Protocol):
         coefficients : Tensor of shape (r, S, K, m, p)
         function : callable
             Maps the r predictors of some rows, each (n, m, C) with C = S K columns, and a Chunk
-            to a list of r' Tensors (n, m, C) and a list of Tensors (n, C) to be summed over the
-            rows.
+            to a list of r' Tensors (n, m, C), which may be empty, and a list of Tensors (n, C) to
+            be summed over the rows.
         kept : list of Tensor, optional
             What ``keep`` returned, which the function finds in its chunks; or what ``room`` did,
             which it fills.
@@ -274,7 +274,7 @@ class ChunkedRows:
                 block = self._block(start, stop)
                 z = blocks(block.predict(flat), shape)
                 back, sums = function(z, self._chunk(start, stop, shape[1], kept))
-                total.add(block.pull(join(back)), sums)
+                total.add(block.pull(join(back)) if back else flat[:0], sums)
             return total
 
         ranges = self._ranges(len(flat))

@@ -123,6 +123,16 @@ class GLMProblem(Penalty):
             grad_x=self.grad_x(x, y64, v64, mu, shares),
         )
 
+    def upper(self, y: Tensor) -> Tensor:
+        """Return the folds' shares of F, (S, K), from half a pass."""
+        judge = self.criterion.evaluator(self.rows, y)
+
+        def function(z, chunk):
+            return [], [chunk.validation * judge(z[0], chunk, None)[0]]
+
+        _, (average,) = self.rows.sweep(y[None], function)
+        return self.criterion.shares(average)
+
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
 

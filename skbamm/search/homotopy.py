@@ -133,8 +133,8 @@ class _Paths:
 
     def upper(self, factors: np.ndarray) -> np.ndarray:
         """Return F."""
-        many, x, y = self.problem.select([0] * len(factors)), self.x(factors), self.models(factors)
-        upper = many.directions(x, y, torch.zeros_like(y), 0.0).upper.sum(1)
+        many = self.problem.select([0] * len(factors))
+        upper = many.upper(self.models(factors)).sum(1)
         return upper.nan_to_num(torch.inf).cpu().numpy()
 
 

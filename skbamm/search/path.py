@@ -82,7 +82,7 @@ def together(problem: Any, points: Tensor, y: Tensor | None) -> list[_Point]:
     many = problem.select([0] * count)
     begin = None if y is None else y.expand(count, *y.shape[1:])
     y = solve_lower(many, points, begin, tol=_TOL).y
-    upper = _upper(many, points, y).nan_to_num(torch.inf)
+    upper = many.upper(y).sum(1).nan_to_num(torch.inf)
     return [_Point(points[[i]], value, y[[i]]) for i, value in enumerate(upper.tolist())]
 
 
@@ -102,7 +102,7 @@ def follow(
             curvature = curvature.at(x, y)
         solved = solve_lower(problem, x, y, tol=tol, curvature=curvature)
         y, curvature = solved.y, solved.curvature
-        upper = float(_upper(problem, x, y))
+        upper = float(problem.upper(y).sum())
         path.append(_Point(x, upper if upper == upper else torch.inf, y))
         if known is not None and _between(known.x, points[:1], x):
             least = min(least, known.upper)
@@ -111,15 +111,6 @@ def follow(
         if worse >= _AGAIN or time.perf_counter() > deadline:
             break
     return path
-
-
-def _upper(problem: Any, x: Tensor, y: Tensor) -> Tensor:
-    """Return F, (S,)."""
-    if isinstance(problem, LeastSquaresProblem):
-        shares = problem.upper(y)
-    else:
-        shares = problem.directions(x, y, torch.zeros_like(y), 0.0).upper
-    return shares.sum(1)
 
 
 def _kinked(problem: Any) -> bool:
