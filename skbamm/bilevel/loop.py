@@ -35,6 +35,7 @@ from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 from skbamm.bilevel.trust import FOLLOW, TRUST, judge
+from skbamm.bilevel.turn_back import TurnBack
 
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
@@ -42,8 +43,6 @@ _FINER = 0.01  # share of tol that x goes on to, where it may
 _STILL = 2  # iterations after a move of x from which changes of the hypergradient tell its error
 _SLOWEST = 0.98  # fall of changes that their error is extrapolated from
 _IDLE = 5  # iterations that leave a trusted x where it is
-_LOST = 25  # iterations without trust or progress after which x turns back
-_NEARER = 0.5  # fall of the squared decrement that is progress
 _PATIENCE = 20  # moves of x without an improvement
 
 
@@ -151,10 +150,7 @@ class _Run:
         self.change = torch.zeros_like(self.moved, dtype=torch.float64)  # of the hypergradient
         self.still = torch.zeros_like(self.moved, dtype=torch.int64)  # iterations since x moved
         self.idle = 0
-        self.lost = 0  # iterations since y and v last came nearer to what x asks for
-        self.least = torch.inf  # squared decrement then
-        self.lost_at: Tensor | None = None  # where they did not
-        self.good: tuple[Tensor, Tensor, Tensor] | None = None
+        self.turn_back = TurnBack()
         steady = problem.second_order and getattr(schedule.x_step, "steady", False)
         self.forecast = Forecast() if steady else None
         self.screened: list[tuple[Tensor, float, Tensor]] = []
@@ -213,7 +209,10 @@ class _Run:
         x = self._step_x(upper, now.slope, go, trusted)
         screening = schedule.waits and len(self.starts) > 1
         if schedule.waits and not screening:
-            x, y, v = self._back_off(x, y, v, bool(trusted[0]), float(decrement.amax()))
+            here, nearness = (self.x, self.y, self.v), float(decrement.amax())
+            x, y, v = self.turn_back(here, (x, y, v), bool(trusted[0]), nearness)
+            if self.turn_back.turned:
+                self.curvature = None
         self.moved = (x != self.x).any(1)
         if self.forecast is not None and not screening and bool(trusted[0]):
             y, v = self.forecast(x, self.x, y, v, self.face)
@@ -278,25 +277,6 @@ class _Run:
         if bool(trusted.any()):
             step(x, upper, slope, trusted)
         return self.x
-
-    def _back_off(self, x, y, v, trusted, decrement) -> tuple[Tensor, Tensor, Tensor]:
-        """Return to the middle between here and the last trusted x where y and v do not follow."""
-        if trusted:
-            self.good, self.lost, self.least = (self.x, self.y, self.v), 0, torch.inf
-            if self.lost_at is not None:  # come no nearer than half the way
-                room = 0.5 * (self.lost_at - self.x)
-                step = x - self.x
-                x = self.x + torch.where(step * room > 0, step.clamp(-room.abs(), room.abs()), step)
-        elif decrement < _NEARER * self.least:
-            self.lost, self.least = 0, decrement
-        else:
-            self.lost += 1
-        if self.lost < _LOST or self.good is None:
-            return x, y, v
-        self.lost, self.least, self.lost_at = 0, torch.inf, self.x
-        middle, y, v = self.good
-        self.curvature = None
-        return 0.5 * (self.x + middle), y, v
 
     def _hypergradient(self, d, y, v, mu, shares) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
@@ -399,7 +379,7 @@ class _Run:
         if self.curvature is not None:
             self.curvature = self.curvature.select([s])
         if trusted[s]:
-            self.good = self.x, self.y, self.v
+            self.turn_back.good = self.x, self.y, self.v
         self.schedule.y_step.select([s])
         self.schedule.v_step.select([s])
         self.schedule.x_step.lead(s)
