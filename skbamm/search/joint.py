@@ -192,8 +192,8 @@ class JointSolver:
             strong = dear and chosen.loss is self.task.loss
             several = few is not None and self.task.loss.n_outputs > 1
             leave = self.twin.inverse if strong or several else None
-            points = partial(starting_points, axes, self.n_starts)
-            x0, ends = (self._factor(np.array(points(some))) for some in (leave, None))
+            choose = partial(starting_points, axes, self.n_starts)
+            x0, ends = (self._factor(np.array(choose(some))) for some in (leave, None))
             first = screen(on_some, few, x0, ends, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
             if first.found is not None and len(first.x) == 1:
