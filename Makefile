@@ -41,6 +41,7 @@ bench: $(READY)
 	$(PIP) -e ".[bench]"
 	$(PY) benchmarks/lasso_path.py
 	$(PY) benchmarks/speed.py
+	$(PY) benchmarks/speed_profile.py
 	$(PY) benchmarks/growth.py
 	$(PY) benchmarks/penalties.py
 	$(PY) benchmarks/penalties_real.py

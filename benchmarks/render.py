@@ -13,7 +13,7 @@ from typing import Any
 
 from cases import LARGE, SMALL
 from render_penalties import penalties, penalties_large, penalties_optuna, penalties_real
-from render_speed import gpu, growth, speed_cases
+from render_speed import gpu, growth, speed_cases, speed_profile
 from tables import footnote, load, seconds, table
 
 HERE = Path(__file__).parent
@@ -275,6 +275,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "small": lambda: speed(SMALL),
     "speed_cases": speed_cases,
     "growth": growth,
+    "speed_profile": speed_profile,
     "gpu": gpu,
     "accuracy": accuracy,
     "memory": memory,

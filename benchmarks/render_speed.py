@@ -1,4 +1,4 @@
-"""The tables of speed.py, growth.py and gpu.py, for render.py."""
+"""The tables of speed.py, speed_profile.py, growth.py and gpu.py, for render.py."""
 
 from typing import Any
 
@@ -85,6 +85,29 @@ def _reached(result: dict[str, Any]) -> str:
     if reached is None:
         return ""
     return f"the grid's score after {reached['least']:.2g} to {seconds(reached['most'])}"
+
+
+def speed_profile() -> str:
+    """Where the time of our searches goes."""
+    results = sorted(_parts("speed_profile").values(), key=lambda result: result["number"])
+    if not results:
+        return ""
+    rows = []
+    for result in results:
+        parts = [f"{told} {seconds(spent)}" for told, spent in result["parts"].items()]
+        passes = ""
+        if result["passes"]:
+            rate = result["multiplied"] / result["parts"].get("passes over X", float("inf")) / 1e9
+            passes = f"{result['passes']} of {result['multiplied'] / 1e9:.3g} GFLOP"
+            passes += f", {rate:.2g} a second" if rate else ""
+        title = f"{result['number']}. {result['title']}"
+        rows.append([title, seconds(result["total"]), ", ".join(parts), passes])
+    head = ["data", "seconds", "of which", "passes over X"]
+    extra = (
+        "Medians of whole fits; each part without what it calls that is named, too, and none "
+        "below 3 %. A GFLOP is a billion additions and multiplications. "
+    )
+    return table(head, rows, 1) + footnote(results, "speed_profile.py", extra)
 
 
 def growth() -> str:

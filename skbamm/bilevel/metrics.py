@@ -115,10 +115,13 @@ class DiagonalAndBlock:
         some = self.block.solve(torch.gather(residuals, -1, index))
         return self.diagonal.solve(residuals).scatter_(-1, index, some)
 
-    def for_folds(self, count: int) -> DiagonalAndBlock | None:
-        """Return the metric for so many other folds, or None if these do not share the matrix."""
+    def for_folds(self, starts: int, count: int) -> DiagonalAndBlock | None:
+        """Return the metric for so many other folds, or None.
+
+        That is where these do not share the matrix, or there are not as many starts.
+        """
         diagonal = self.diagonal.diagonal
-        if self.block.factor.shape[1] > 1:
+        if self.block.factor.shape[1] > 1 or len(diagonal) != starts:
             return None
         mean = diagonal.mean(1, keepdim=True)
         other = copy.copy(self)

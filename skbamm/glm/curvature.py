@@ -254,7 +254,7 @@ def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
         inner = of_like_rows(metric.inner, problem, x, y)
         return inner and Gauge(inner, metric.slopes)
     if isinstance(metric, DiagonalAndBlock):
-        return metric.for_folds(problem.shape[1])
+        return metric.for_folds(*problem.shape)
     if not isinstance(metric, GramMetric) or len(metric.gram) != len(x):
         return None
     gram = metric.gram

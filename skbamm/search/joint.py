@@ -48,8 +48,8 @@ _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 _NEAR, _NEXT = 0.3, 0.1  # first step from where a search on some rows, and a path, ended
-# Decrements: of models to begin with, of single precision, of what is scored.
-_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+# Decrements: of models to begin with, of single precision, of what is scored, of the refit.
+_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL, _REFIT_TOL = 1e-2, 3e-3, 1e-8, 1e-5
 
 
 class JointSolver:
@@ -257,7 +257,9 @@ class JointSolver:
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
         metric = of_like_rows(self._metric, problem, x, y)
-        result = solve_lower(problem, x, y, tol=np.inf, gradient_tol=gradient_tol, curvature=metric)
+        result = solve_lower(
+            problem, x, y, tol=_REFIT_TOL, gradient_tol=gradient_tol, curvature=metric
+        )
         return result.y[0, 0].cpu().numpy()
 
     def weights_on_all_rows(self) -> FoldWeights:

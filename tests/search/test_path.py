@@ -123,17 +123,18 @@ class Stub:
     second_order, upper_floor = True, 1.0
     rows = SimpleNamespace(n_rows=1000)
 
-    def __init__(self, upper=lambda x: (x - 2) ** 2, features=1000, starts=1):
-        self.upper, self.asked, self.shape = upper, [], (starts, 1)
+    def __init__(self, of_x=lambda x: (x - 2) ** 2, features=1000, starts=1):
+        self.of_x, self.asked, self.shape = of_x, [], (starts, 1)
         self.y_shape = (starts, 1, 1, features)
 
     def select(self, starts):
-        return Stub(self.upper, self.y_shape[-1], len(starts))
+        return Stub(self.of_x, self.y_shape[-1], len(starts))
 
     def start(self, x):
         return torch.zeros(len(x), 1, 1, 1, dtype=torch.float64)
 
     def lower(self, x, y):
+        self.at_last = x.flatten().tolist()
         return torch.zeros(len(x), 1), torch.zeros_like(y)
 
     def curvature(self, x, y, mu):
@@ -148,11 +149,9 @@ class Stub:
     def face(self, x, y, gradient, mu=0.0):
         return None
 
-    def directions(self, x, y, v, mu):
-        self.asked += x.flatten().tolist()
-        return SimpleNamespace(
-            upper=torch.tensor([[self.upper(at)] for at in x.flatten().tolist()])
-        )
+    def upper(self, y):
+        self.asked += self.at_last
+        return torch.tensor([[self.of_x(at)] for at in self.at_last])
 
 
 @pytest.mark.parametrize(
