@@ -91,6 +91,30 @@ def test_starts_do_not_mix_until_one_leads():
     assert rule.jump() == pytest.approx(0.4, abs=0.05)
 
 
+def test_starts_that_are_followed_roughly_bound_the_minimum_but_are_not_remembered():
+    rule = ScalarStep()
+    x = torch.tensor([[-2.0], [2.0]]).double()
+    rule.step(x, ((x - 0.4) ** 2)[:, 0], 2 * (x - 0.4), torch.tensor([True, False]))
+    rule.lead(0)
+    assert rule.jump() == -2.0 + rule.first
+    higher, lower = (2.0, 8.0, 3.2), (2.0, 0.1, 3.2)
+    assert rule.jump([higher]) != rule.jump([lower])
+    assert -2.0 < rule.jump([higher]) < 2.0
+    # F of a start that is not followed yet will rise: where it is lower it tells nothing.
+    assert rule.jump([lower]) == -2.0 + rule.first
+    assert len(rule.seen[0]) == 1
+
+
+@pytest.mark.parametrize("slope, settled", [(1e-6, True), (1e-2, False)])
+def test_a_narrow_bracket_that_promises_nothing_is_the_end(slope, settled):
+    rule = ScalarStep()
+    for place, value, grad in ((1.0, 2.0, 1.0), (0.0, 1.0, -slope), (5e-5, 1.0, slope)):
+        x, at = torch.tensor([[place]]).double(), torch.tensor([value]).double()
+        after = rule.step(x, at, torch.tensor([[grad]]).double(), YES)
+    assert rule.settled is settled
+    assert bool((after == x).all()) is settled
+
+
 def test_a_zero_gradient_stays():
     for rule in (ScalarStep(), TrustRegionStep()):
         x = torch.ones(1, 1).double()

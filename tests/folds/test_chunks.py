@@ -1,10 +1,12 @@
 """Threads change neither the order nor the values of what they are given."""
 
+import threading
+
 import pytest
 import torch
 
 from skbamm.folds import map_in_threads, threads_for_rows
-from skbamm.folds.chunks import chunk_ranges, threads_for_products
+from skbamm.folds.chunks import chunk_ranges, over_chunks, threads_for_products
 
 CPU = torch.device("cpu")
 
@@ -34,6 +36,34 @@ def test_products_have_the_threads_that_rows_do_not_use():
 def test_a_fault_in_a_thread_is_raised():
     with pytest.raises(ZeroDivisionError):
         map_in_threads(lambda i: 1 // i, [2, 1, 0], CPU)
+
+
+@pytest.mark.parametrize("n, width, count", [(1000, 100, 1), (20_000, 100, 2), (200_000, 100, 8)])
+def test_each_thread_gets_as_many_rows(n, width, count):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        sizes = [b - a for a, b in chunk_ranges(n, width)]
+    finally:
+        torch.set_num_threads(before)
+    assert len(sizes) == count and max(sizes) - min(sizes) < count
+
+
+def test_threads_stay_while_the_context_lasts():
+    def name(share):
+        return [threading.current_thread().name for _ in share]
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with threads_for_rows():
+            first, again = over_chunks([1, 2], CPU, name), over_chunks([1, 2], CPU, name)
+            other = over_chunks([1, 2], CPU, lambda share: over_chunks(share, CPU, name))
+    finally:
+        torch.set_num_threads(before)
+    used = {name for names in first + again for (name,) in [names]}
+    assert len(used) <= 2 and len(other) == 2
+    assert not any(thread.name in used for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("n", [1, 300, 100_000])

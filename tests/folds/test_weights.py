@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.model_selection import KFold
 
 from skbamm.folds import FoldWeights
 
+from ..problems import rows_of
 from .conftest import SPLITS
 from .naive import N, NaiveWeights
 
@@ -104,6 +106,22 @@ def test_a_fold_may_have_no_validation_rows():
     weights = FoldWeights(N, [(np.arange(N), np.arange(0))])
     assert weights.validation_total.item() == 0
     assert not weights.chunk(0, N, torch.float32)[1].any()
+
+
+def test_rows_in_other_folds_are_what_rows_of_those_folds_are():
+    X, target = np.random.default_rng(0).normal(size=(2, N, 3))
+    first, other = (FoldWeights(N, SPLITS[name]) for name in ("kfold", "bootstrap"))
+    y = torch.ones(1, 1, other.n_folds, 1, 4, dtype=torch.float64)
+    for of in (lambda X: X, sp.csr_array):
+        rows = rows_of(of(X), target[:, 0], first).with_folds(other)
+        plain = rows_of(of(X), target[:, 0], other)
+        torch.testing.assert_close(rows.train_total, plain.train_total)
+
+        def function(z, chunk):
+            return [chunk.train[:, None] * z[0]], [chunk.validation]
+
+        for got, expected in zip(rows.sweep(y, function), plain.sweep(y, function), strict=True):
+            torch.testing.assert_close(got, expected)
 
 
 def test_chunks_come_in_the_precision_asked_for():

@@ -139,6 +139,30 @@ def test_directions_are_derivatives(explicit, mu):
         torch.testing.assert_close(found.grad_x[s, k], -factor * cross, **close)
 
 
+def test_upper_is_that_of_directions(explicit):
+    e = explicit
+    found = e.problem.directions(e.x, e.y, e.v, 0.0).upper
+    torch.testing.assert_close(e.problem.upper(e.y), found, rtol=1e-12, atol=1e-12)
+
+
+def test_what_a_pass_keeps_for_products_is_what_they_would_make(explicit):
+    e = explicit
+    if isinstance(e.problem, LeastSquaresProblem):
+        return
+    made = e.problem.keep_curvature(e.y)  # from now on passes keep it
+    e.problem.directions(e.x, e.y, e.v, 0.0)
+    for part, known in zip(e.problem.keep_curvature(e.y), made, strict=True):
+        assert part is not known
+        torch.testing.assert_close(part, known)
+    other = e.y + 0.1
+    e.problem.lower(e.x, other)
+    fresh = e.problem.metric_rows.keep(
+        other[None], lambda z, chunk: e.loss.curvature(z, chunk.target)
+    )
+    for part, known in zip(e.problem.keep_curvature(other), fresh, strict=True):
+        torch.testing.assert_close(part, known)
+
+
 def test_lower_is_phi_without_averaging(explicit):
     e = explicit
     value, gradient = e.problem.lower(e.x, e.y)

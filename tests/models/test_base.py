@@ -14,10 +14,23 @@ from skbamm.bilevel import solve_lower
 from skbamm.folds import FoldWeights
 from skbamm.glm import glm_problem
 from skbamm.models import NotApplicable, find_twin, remember_features
-from skbamm.models.base import ALPHA, L1_RATIO
+from skbamm.models.base import ALPHA, L1_RATIO, class_indices
 
 from ..problems import penalty_of, rows_of
 from .conftest import TARGETS, X, make
+
+
+@pytest.mark.parametrize(
+    "y",
+    [[3, -2, 3, 7], [True, False, True], [2**40, 1, 2**40], np.array([200, 3, 200], np.uint8)],
+    ids=str,
+)
+def test_whole_numbers_are_classes_as_numpy_finds_them(y):
+    classes, index = class_indices(y)
+    expected = np.unique(y, return_inverse=True)
+    np.testing.assert_array_equal(classes, expected[0])
+    np.testing.assert_array_equal(index, expected[1])
+    assert classes.dtype == expected[0].dtype
 
 
 def exported(estimator, X, y, dtype=np.float64):
