@@ -47,7 +47,8 @@ _MANY_KINKS = 100  # features from which coordinate descent at some points is so
 _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
-_NEAR, _NEXT = 0.3, 0.1  # first step from where a search on some rows, and a path, ended
+# First steps from where a search on some rows, a path, and exact paths ended.
+_NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
 # Decrements: of models to begin with, of single precision, of what is scored, of the refit.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL, _REFIT_TOL = 1e-2, 3e-3, 1e-8, 1e-5
 
@@ -208,7 +209,7 @@ class JointSolver:
             kinked = isinstance(self.task.loss, Smoothed)
             points = paths(axes, limit, *[KINKED_SPACING] * kinked)
             first = exact or follow_paths(problem, points, max_time)
-            step = _NEXT
+            step = _NEXT if exact is None else _EXACT
         if first.found is not None and (rough or first.ended):
             return first.found, chosen, first.start[0].tolist()
         if max_time is not None:
