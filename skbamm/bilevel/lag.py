@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.figures import Figures
+
 # What is left, an iteration later, of the decrement that errors are relative to: with a metric
 # near the Hessian, and with plain gradients.
 _FADE, _FADE_SLOWLY = 0.3, 0.95
@@ -32,26 +34,21 @@ class Lag:
         zero = torch.zeros(shape, dtype=torch.float64)
         return cls(zero, zero.clone(), zero.clone(), _FADE if second_order else _FADE_SLOWLY)
 
-    def measure(
-        self, y: Tensor, v: Tensor, lower: Tensor, precision: torch.dtype
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def measure(self, seen: Figures, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Return relative errors of y, of y and v, and the larger squared decrement, (S, K).
 
-        Parameters
-        ----------
-        y, v, lower : Tensor of shape (S, K)
-            Squared decrements of both residuals, and f.
-        precision : torch.dtype
-            Of the residuals.
+        They are infinite where the figures have no decrements. ``precision`` is the residuals'.
         """
-        y, v = y.abs(), v.abs()
+        if not seen.along:
+            return (torch.full_like(seen.upper, torch.inf),) * 3
+        y, v = (along.abs() for along in seen.along)
         # The largest counts less with every iteration, else a far start would excuse later lag.
         self.top_y = torch.fmax(self.fade * self.top_y, y)
         self.top_v = torch.fmax(self.fade * self.top_v, v)
         self.most_v = torch.fmax(self.most_v, v)
         floor = torch.finfo(precision).eps ** 1.5
         # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        near = _SHARE * lower.abs() + floor
+        near = _SHARE * seen.lower.abs() + floor
         error_y = y / torch.maximum(self.top_y, near)
         error_v = v / (torch.maximum(self.top_v, 1e-8 * self.most_v) + floor)
         error = torch.maximum(error_y, error_v).sqrt()

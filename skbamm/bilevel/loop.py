@@ -192,7 +192,7 @@ class _Run:
         step = schedule.y_step
         slopes = step.slopes(d.grad_y, p_y) if isinstance(step, SecantStep) else []
         seen = figures_of(d, p_y, p_v, slopes, schedule.waits)
-        error_y, error, decrement = self._errors(seen, d.grad_y.dtype)
+        error_y, error, decrement = self.lag.measure(seen, d.grad_y.dtype)
         y, v = self._follow(d, p_y, p_v, error_y, mu, seen)
         shares, noise = self._hypergradient(d, y, v, mu, seen.grad_x)
         now = judge(seen.upper, seen.upper_lag, shares, noise, error, schedule, problem, self.tol)
@@ -245,13 +245,6 @@ class _Run:
             return p_y, p_v
         metric = self.curvature.within(self.face)
         return metric.step(self.y), metric.solve(d.residual_v[None])[0]
-
-    def _errors(self, seen: Figures, precision) -> tuple[Tensor, Tensor, Tensor]:
-        """Return how far y and v lag behind x."""
-        if seen.along:
-            at_y, at_v = seen.along
-            return self.lag.measure(at_y, at_v, seen.lower, precision)
-        return (torch.full_like(seen.upper, torch.inf),) * 3
 
     def _follow(self, d, p_y, p_v, error_y, mu, seen: Figures) -> tuple[Tensor, Tensor]:
         """Take the steps of y and v: from the same point, or v's at the new y."""

@@ -189,10 +189,9 @@ class GLMProblem(Penalty):
     def keep_curvature(self, y: Tensor) -> Kept | None:
         """Return what products with the Hessian of f at y need, unless it takes much memory."""
         rows, seen = self.metric_rows, self._seen
-        if seen.y is y:
+        if seen.y is y and seen.loss is self.loss:
             return seen.kept
-        size = rows.n_rows * y[..., 0].numel() * rows.dtype.itemsize
-        if size > _KEEP:
+        if self._too_large(y):
             return None
         seen.asked = True
         return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
@@ -200,9 +199,14 @@ class GLMProblem(Penalty):
     def _room(self, y: Tensor) -> Kept | None:
         """Return room for the same, for a pass that is over y anyway, where it may be asked for."""
         seen = self._seen
-        if seen.asked:
-            seen.y, seen.kept = y, self.metric_rows.room(y[None])
+        if not seen.asked or self._too_large(y):
+            return None
+        seen.y, seen.loss, seen.kept = y, self.loss, self.metric_rows.room(y[None])
         return seen.kept
+
+    def _too_large(self, y: Tensor) -> bool:
+        rows = self.metric_rows
+        return rows.n_rows * y[..., 0].numel() * rows.dtype.itemsize > _KEEP
 
     def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
         """Return the row function of the weights in phi's Gram matrices, at y of any starts.
@@ -253,6 +257,7 @@ class _Seen:
 
     asked: bool = False
     y: Tensor | None = None
+    loss: Any = None
     kept: Kept | None = None
 
 

@@ -16,7 +16,7 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import DenseRows, FoldWeights, StackedRows
-from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows, solve_narrowing
+from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
@@ -31,26 +31,23 @@ from skbamm.search.data import (
 )  # fmt: skip
 from skbamm.search.fold_rows import fold_rows
 from skbamm.search.homotopy import begin_on_paths
-from skbamm.search.path import follow_paths, path_order
+from skbamm.search.path import follow_paths
 from skbamm.search.penalties import Penalties
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows
 from skbamm.search.starts import KINKED_SPACING, paths, starting_points
 from skbamm.search.training_rows import training_rows
+from skbamm.search.values import MANY_FEATURES, solve_values
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
-_MOMENTS_LIMIT = 1500  # features up to which least squares keeps its second moments
 _WIDE = 4  # features a row from which second moments are larger than the rows by far
 _MANY_KINKS = 100  # features from which coordinate descent at some points is sooner than a path
-_COLUMNS = 4096  # predictors a row that are solved at a time
-_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _MANY_ROWS = 65536  # rows from which there are three starts
 # First steps from where a search on some rows, a path, and exact paths ended.
 _NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
-# Decrements: of models to begin with, of single precision, of what is scored, of the refit.
-_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL, _REFIT_TOL = 1e-2, 3e-3, 1e-8, 1e-5
+_REFIT_TOL = 1e-5  # decrement of the model that a refit begins at
 
 
 class JointSolver:
@@ -110,12 +107,12 @@ class JointSolver:
             self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
         columns = len(self.used) * task.loss.n_outputs
         many = columns > _FEW_COLUMNS or len(task.target) > _MANY_ROWS
-        self._many_features = sample.shape[1] > _MOMENTS_LIMIT  # for factors of their matrices
+        self._many_features = sample.shape[1] > MANY_FEATURES  # for factors of their matrices
         self.n_starts = 3 if many or self._many_features else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
         self.moments: Any = None
-        self._metric: Curvature | None = None  # the last of all rows, near any solution
+        self.metric: Curvature | None = None  # the last of all rows, near any solution
 
     @property
     def least_squares(self) -> bool:
@@ -123,7 +120,7 @@ class JointSolver:
         if not isinstance(self.task.loss, HalfSquaredLoss):
             return False
         rows = self.rows(torch.float64)
-        return rows.n_coefficients <= _MOMENTS_LIMIT and not self._wide(rows)
+        return rows.n_coefficients <= MANY_FEATURES and not self._wide(rows)
 
     def _wide(self, rows) -> bool:
         """Whether matrices of rows are smaller than those of features by far, and serve."""
@@ -141,7 +138,7 @@ class JointSolver:
         # What is the same in all rows is no variable: a penalty without a part is a simpler one.
         vary = [i for i in range(len(axes)) if len(np.unique(values[:, i])) > 1]
         self.penalties.values.update(zip(self.penalties.values, values[0].tolist(), strict=True))
-        return self._solve_lower(tuple(axes[i] for i in vary), x[:, vary], None)
+        return solve_values(self, tuple(axes[i] for i in vary), x[:, vary], None)
 
     def search(
         self,
@@ -183,7 +180,7 @@ class JointSolver:
         def whole(starts):
             return self.problem(axes, starts, self.dtype, chosen, limit=limit)
 
-        few, every, strong = self._some_rows(), self.rows(self.dtype), False
+        few, every, strong = self.some_rows(), self.rows(self.dtype), False
         limit = self.penalties.limit(axes, every, lambda: self.problem((), 1, self.dtype))
         if near is not None:
             first, step = near, _NEAR
@@ -206,8 +203,7 @@ class JointSolver:
             soon = isinstance(problem, LeastSquaresProblem) and problem.y_shape[-1] > _MANY_KINKS
             if len(axes) == 1 and not soon:
                 exact = begin_on_paths(problem, axes[0], self.twin.inverse, max_time)
-            kinked = isinstance(self.task.loss, Smoothed)
-            points = paths(axes, limit, *[KINKED_SPACING] * kinked)
+            points = paths(axes, limit, *[KINKED_SPACING] * isinstance(self.task.loss, Smoothed))
             first = exact or follow_paths(problem, points, max_time)
             step = _NEXT if exact is None else _EXACT
         if first.found is not None and (rough or first.ended):
@@ -224,7 +220,7 @@ class JointSolver:
         result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
         # The second moments have coordinates of their own, unlike another loss's search.
         moved = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
-        self._metric = None if moved else result.curvature
+        self.metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
 
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
@@ -236,7 +232,7 @@ class JointSolver:
         rule = ScalarStep if len(axes) == 1 else TrustRegionStep
         return adaptive(len(axes), x_step=rule(first, kinks=kinks))
 
-    def _some_rows(self):
+    def some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""
         rows, outputs = self.rows(self.dtype), self.task.loss.n_outputs
         return None if self.least_squares else some_rows(rows, outputs)
@@ -247,7 +243,7 @@ class JointSolver:
         """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
         points = torch.tensor(x, dtype=torch.float64, device=self.device)
         begin = None if y is None else y.double()[None].expand(len(x), *y.shape).clone()
-        return self._solve_lower(axes, points, begin)
+        return solve_values(self, axes, points, begin)
 
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""
@@ -257,7 +253,7 @@ class JointSolver:
         problem = self.glm((), rows, 1, metric_rows=metric_rows)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(coef, device=self.device)[None, None]
-        metric = of_like_rows(self._metric, problem, x, y)
+        metric = of_like_rows(self.metric, problem, x, y)
         # Where there are kinks, how near a step comes is not seen before the next.
         tol = _REFIT_TOL if problem.absolute is None else np.inf
         result = solve_lower(problem, x, y, tol=tol, gradient_tol=gradient_tol, curvature=metric)
@@ -307,61 +303,6 @@ class JointSolver:
                 rows = fold_rows(self, dtype)
             self._rows[dtype] = rows
         return self._rows[dtype]
-
-    def _solve_lower(self, axes, x, y) -> FoldSolutions:
-        rows = self.rows(torch.float64)
-        absolute = self.penalties.absolute(axes, rows)
-        if absolute is not None and y is None:
-            return self._solve_path(axes, x, absolute(x[:, None]).amax((1, 2, 3)))
-        size = max(1, _COLUMNS // (rows.n_folds * self.task.loss.n_outputs))
-        parts = [
-            self._solve_block(axes, x[a : a + size], None if y is None else y[a : a + size])
-            for a in range(0, len(x), size)
-        ]
-        return FoldSolutions.join(parts)
-
-    def _solve_path(self, axes, x, absolute) -> FoldSolutions:
-        """Solve one after the other, from the strongest penalty on: each begins at the last."""
-        scale = next(iter(self.penalties.values))
-        parts: dict[int, FoldSolutions] = {}
-        y = None
-        for s, anew in path_order(x, [axis.parameter == scale for axis in axes], absolute):
-            parts[s] = self._solve_block(axes, x[[s]], None if anew else y)
-            y = torch.as_tensor(parts[s].coef, device=self.device)
-        return FoldSolutions.join([parts[s] for s in range(len(x))])
-
-    def _solve_block(self, axes, x, y) -> FoldSolutions:
-        metric, single = self._metric, self.dtype is torch.float32 and not self.least_squares
-        if y is None and single:
-            rough = self.problem(axes, len(x), torch.float32)
-            few = self._some_rows()
-            if few is not None:
-                y = solve_lower(self.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
-            first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
-            y = first.y.double()
-        problem = self.problem(axes, len(x), torch.float64)
-        if metric is not None:
-            metric = metric.at(x, problem.start(x) if y is None else y)
-        # Of many features, what is not soon solved is sooner fitted by liblinear.
-        brief = problem.hessian_jumps and self.rows(torch.float64).n_coefficients > _MOMENTS_LIMIT
-        most = _MIXED_ITER if brief else _FINAL_ITER
-        finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=self.gradient_tol, max_iter=most)
-        if isinstance(self.task.loss, Smoothed):
-            # Which rows are near a kink, single precision cannot tell.
-            finish, single = partial(solve_narrowing, max_iter=most), False
-        if single:
-            # Directions from single precision do, unless the problem is very ill-conditioned.
-            mixed = self.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
-            result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
-            y, metric = result.y, None
-        if not single or not (brief or bool(result.converged.all())):
-            result = finish(problem, x, y, curvature=metric)
-        norm = result.gradient_norm
-        if (
-            problem.hessian_jumps
-        ):  # unlike their gradients, models that are not solved may be far off
-            norm = torch.where(result.converged, norm, torch.nan)
-        return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
 
     def problem(self, axes, starts, dtype, criterion=None, metric_dtype=None, limit=None):
         """Return the problem of all used folds in a working precision."""

@@ -54,7 +54,7 @@ def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
     """Return a copy of a matrix on a GPU.
 
     A large one goes in parts, by way of memory that the GPU can read by itself: while it reads
-    one part the next is put there, which takes a fifth of the time of a plain copy.
+    one part the next is put there, which takes a quarter of the time of a plain copy.
     """
     if tensor.numel() <= 4 * part or not tensor.is_contiguous():
         return tensor.to(device)

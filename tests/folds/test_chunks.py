@@ -61,7 +61,7 @@ def test_threads_stay_while_the_context_lasts():
             other = over_chunks([1, 2], CPU, lambda share: over_chunks(share, CPU, name))
     finally:
         torch.set_num_threads(before)
-    used = {name for names in first + again for (name,) in [names]}
+    used = {names[0] for names in first + again}
     assert len(used) <= 2 and len(other) == 2
     assert not any(thread.name in used for thread in threading.enumerate())
 

@@ -147,8 +147,6 @@ def test_upper_is_that_of_directions(explicit):
 
 def test_what_a_pass_keeps_for_products_is_what_they_would_make(explicit):
     e = explicit
-    if isinstance(e.problem, LeastSquaresProblem):
-        return
     made = e.problem.keep_curvature(e.y)  # from now on passes keep it
     e.problem.directions(e.x, e.y, e.v, 0.0)
     for part, known in zip(e.problem.keep_curvature(e.y), made, strict=True):

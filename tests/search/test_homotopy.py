@@ -36,7 +36,7 @@ def begun(monkeypatch):
 @pytest.mark.parametrize("data", [FEW, WIDE], ids=["moments", "rows"])
 @pytest.mark.parametrize(("weighted", "intercept"), [(True, True), (False, False)])
 def test_models_on_the_paths_are_those_of_the_folds(data, weighted, intercept, begun, monkeypatch):
-    monkeypatch.setattr(joint, "_MOMENTS_LIMIT", 100)
+    monkeypatch.setattr(joint, "MANY_FEATURES", 100)
     X, y = data[0], data[1] + 7.0
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y)) if weighted else None
     model = Lasso(fit_intercept=intercept, **TIGHT)

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.search import joint, path
+from skbamm.search import values as values_module
 
 from .truth import assert_served, search_over
 
@@ -165,12 +166,12 @@ class Stub:
 def test_lists_are_solved_along_paths_and_told_in_their_order(estimator, values, monkeypatch):
     began = []
 
-    def spy(self, axes, x, y):
+    def spy(solver, axes, x, y):
         began.append(y is not None)
-        return block(self, axes, x, y)
+        return block(solver, axes, x, y)
 
-    block = joint.JointSolver._solve_block
-    monkeypatch.setattr(joint.JointSolver, "_solve_block", spy)
+    block = values_module._solve_block
+    monkeypatch.setattr(values_module, "_solve_block", spy)
     mine = search_over(estimator, values, X_WIDE, Y_WIDE, scoring=MSE, cv=CV, refit=False)
     assert_served(mine, "joint grid")
     own = GridSearchCV(estimator, values, scoring=MSE, cv=CV, refit=False).fit(X_WIDE, Y_WIDE)

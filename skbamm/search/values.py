@@ -1,0 +1,87 @@
+"""Solves a linear model's folds at given values: those of a list, and what a search has found."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import solve_lower
+from skbamm.glm import solve_narrowing
+from skbamm.losses import Smoothed
+from skbamm.search.bank import FoldSolutions
+from skbamm.search.path import path_order
+
+MANY_FEATURES = 1500  # above which least squares keeps no second moments
+_COLUMNS = 4096  # predictors a row that are solved at a time
+_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
+# Decrements: of models to begin with, of single precision, of what is scored.
+_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+
+
+def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSolutions:
+    """Solve all values in all folds, so well that the estimator would not go on.
+
+    Parameters
+    ----------
+    solver : JointSolver
+    axes : tuple of Axis
+    x : Tensor of shape (N, h)
+    y : Tensor of shape (N, K, m, p), or None
+        Where to begin.
+    """
+    rows = solver.rows(torch.float64)
+    absolute = solver.penalties.absolute(axes, rows)
+    if absolute is not None and y is None:
+        return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)))
+    size = max(1, _COLUMNS // (rows.n_folds * solver.task.loss.n_outputs))
+    parts = [
+        _solve_block(solver, axes, x[a : a + size], None if y is None else y[a : a + size])
+        for a in range(0, len(x), size)
+    ]
+    return FoldSolutions.join(parts)
+
+
+def _solve_path(solver, axes, x, absolute) -> FoldSolutions:
+    """Solve one after the other, from the strongest penalty on: each begins at the last."""
+    scale = next(iter(solver.penalties.values))
+    parts: dict[int, FoldSolutions] = {}
+    y = None
+    for s, anew in path_order(x, [axis.parameter == scale for axis in axes], absolute):
+        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y)
+        y = torch.as_tensor(parts[s].coef, device=solver.device)
+    return FoldSolutions.join([parts[s] for s in range(len(x))])
+
+
+def _solve_block(solver, axes, x, y) -> FoldSolutions:
+    metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares
+    if y is None and single:
+        rough = solver.problem(axes, len(x), torch.float32)
+        few = solver.some_rows()
+        if few is not None:
+            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
+        first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
+        y = first.y.double()
+    problem = solver.problem(axes, len(x), torch.float64)
+    if metric is not None:
+        metric = metric.at(x, problem.start(x) if y is None else y)
+    # Of many features, what is not soon solved is sooner fitted by liblinear.
+    brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
+    most = _MIXED_ITER if brief else _FINAL_ITER
+    finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=solver.gradient_tol, max_iter=most)
+    if isinstance(solver.task.loss, Smoothed):
+        # Which rows are near a kink, single precision cannot tell.
+        finish, single = partial(solve_narrowing, max_iter=most), False
+    if single:
+        # Directions from single precision do, unless the problem is very ill-conditioned.
+        mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
+        result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
+        y, metric = result.y, None
+    if not single or not (brief or bool(result.converged.all())):
+        result = finish(problem, x, y, curvature=metric)
+    norm = result.gradient_norm
+    if problem.hessian_jumps:  # models that are not solved may be far off all the same
+        norm = torch.where(result.converged, norm, torch.nan)
+    return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
