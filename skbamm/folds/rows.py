@@ -89,7 +89,8 @@ class Rows(Protocol):
         function : callable
             Maps the r predictors of some rows, each (n, m, C) with C = S K columns, and a Chunk
             to a list of r' Tensors (n, m, C), which may be empty, and a list of Tensors (n, C) to
-            be summed over the rows.
+            be summed over the rows. It may write what it returns in the predictors' place: where
+            it has done so with all of them, nothing is copied.
         kept : list of Tensor, optional
             What ``keep`` returned, which the function finds in its chunks; or what ``room`` did,
             which it fills.
@@ -272,9 +273,9 @@ class ChunkedRows:
             total = Totals()
             for start, stop in ranges:
                 block = self._block(start, stop)
-                z = blocks(block.predict(flat), shape)
+                z = blocks(predictors := block.predict(flat), shape)
                 back, sums = function(z, self._chunk(start, stop, shape[1], kept))
-                total.add(block.pull(join(back)) if back else flat[:0], sums)
+                total.add(block.pull(join(back, z, predictors)) if back else flat[:0], sums)
             return total
 
         ranges = self._ranges(len(flat))

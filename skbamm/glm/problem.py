@@ -99,12 +99,13 @@ class GLMProblem(Penalty):
                 up, up_gradient, up_product = value, gradient, product
             else:
                 up, up_gradient, up_product = judge(z[0], chunk, z[1] if mu else None)
-            pull = V * up_gradient
-            first, second = W * gradient, W * product
+            pull, bent = V * up_gradient, V * up_product if mu else None
+            first, second = torch.mul(W, gradient, out=z[0]), torch.mul(W, product, out=z[1])
             if mu:
-                first = first.mul_(1 - mu).add_(pull, alpha=mu)
-                second = second.mul_(1 - mu).add_(V * up_product, alpha=mu)
-            return [first, second.sub_(pull)], [chunk.train * value, chunk.validation * up]
+                first.mul_(1 - mu).add_(pull, alpha=mu)
+                second.mul_(1 - mu).add_(bent, alpha=mu)
+            second.sub_(pull)
+            return [first, second], [chunk.train * value, chunk.validation * up]
 
         room = None if mu else self._room(y)
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)
@@ -141,7 +142,7 @@ class GLMProblem(Penalty):
             value, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
             if chunk.kept is not None:
                 chunk.kept.copy_(_curvature(loss, z[0], gradient, chunk))
-            return [chunk.train[:, None] * gradient], [chunk.train * value]
+            return [torch.mul(chunk.train[:, None], gradient, out=z[0])], [chunk.train * value]
 
         products, (value,) = self.rows.sweep(y[None], function, self._room(y))
         y64 = y.double()
@@ -172,7 +173,7 @@ class GLMProblem(Penalty):
             loss = self.row_loss(chunk)
             W, V = chunk.train[:, None], chunk.validation[:, None]
             if chunk.kept is not None:
-                return [W * loss.hessian(chunk.kept, direction) for direction in z], []
+                return [torch.mul(W, loss.hessian(chunk.kept, u), out=u) for u in z], []
             curvature = loss.curvature(z[0], chunk.target)
             out = [W * loss.hessian(curvature, direction) for direction in z[1:]]
             if upper is not None:

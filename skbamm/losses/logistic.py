@@ -25,7 +25,7 @@ class LogisticLoss:
         p = torch.sigmoid(z)
         # Above the threshold softplus(z) is z itself: to rounding, in either precision.
         value = softplus(z, threshold=40).sub_(target * z)
-        product = None if u is None else (p * u).mul_(1 - p)
+        product = None if u is None else (1 - p).mul_(p).mul_(u)
         return value[:, 0], p - target, product
 
     def curvature(self, z, target):

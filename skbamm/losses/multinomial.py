@@ -62,8 +62,7 @@ class MultinomialLoss:
     def hessian(self, curvature, u):
         """Return ``p u - p (p' u)``."""
         product = curvature * u
-        product -= curvature * product.sum(1, keepdim=True)
-        return product
+        return product.addcmul_(curvature, product.sum(1, keepdim=True), value=-1)
 
     def diagonal(self, curvature):
         """Return ``p (1 - p)``."""
