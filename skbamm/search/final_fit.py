@@ -10,7 +10,7 @@ from skbamm.folds import threads_for_rows
 from skbamm.models import last_step
 from skbamm.search.bank import Solution, adopt, may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.joint import JointSolver
-from skbamm.search.pooled_fit import pooled_fit
+from skbamm.search.pooled_fit import pooled_fit, pooled_start
 
 
 def final_fit(
@@ -57,7 +57,9 @@ def final_fit(
         if begin.task.fit_intercept:
             full = np.concatenate([full, intercept[:, None].astype(float)], 1)
         with threads_for_rows():
-            solved = solver.all_rows(last, full, 0.5 * tol)
+            solved = pooled_start(solver, last, full, 0.5 * tol)
+            if solved is None:
+                solved = solver.all_rows(last, full, 0.5 * tol)
         begin.parameters = _as_exported(solved, begin)
     warm_fit(estimator, begin, X, y, fit_params)
 
