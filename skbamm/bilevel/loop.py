@@ -29,7 +29,7 @@ from skbamm.bilevel.figures import Figures, figures_of, on_host
 from skbamm.bilevel.forecast import Forecast
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.look_back import LookBack
-from skbamm.bilevel.metrics import Identity
+from skbamm.bilevel.metrics import Identity, precondition
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
@@ -172,6 +172,7 @@ class _Run:
         """Take one step of y, v and x; return why to stop, or None."""
         self.nit = k + 1
         problem, schedule, mu, at = self.problem, self.schedule, self.schedule.mu(k), self.at
+        known = None
         if self.curvature is not None and hasattr(problem, "closed_form"):
             known = problem.closed_form(at, self.y, self.curvature, mu)
             self.y, self.v = known or (self.y, self.v)
@@ -188,7 +189,7 @@ class _Run:
             self.curvature = problem.curvature(at, self.y, mu)
             schedule.y_step.reset()
             schedule.v_step.reset()
-        p_y, p_v = self._precondition(d)
+        p_y, p_v = self._precondition(d, known is not None)
         step = schedule.y_step
         slopes = step.slopes(d.grad_y, p_y) if isinstance(step, SecantStep) else []
         seen = figures_of(d, p_y, p_v, slopes, schedule.waits)
@@ -236,15 +237,11 @@ class _Run:
             return Status.PLATEAU
         return None
 
-    def _precondition(self, d: Directions) -> tuple[Tensor, Tensor]:
-        """Return both residuals in the metric."""
+    def _precondition(self, d: Directions, solved: bool) -> tuple[Tensor, Tensor]:
+        """Return both residuals in the metric; ``solved`` if y and v ought to have none."""
         if isinstance(self.curvature, Identity) and not self.schedule.waits:
             return d.grad_y, d.residual_v
-        if self.face is None:
-            p_y, p_v = self.curvature.solve(torch.stack([d.grad_y, d.residual_v]))
-            return p_y, p_v
-        metric = self.curvature.within(self.face)
-        return metric.step(self.y), metric.solve(d.residual_v[None])[0]
+        return precondition(self.curvature, self.face, self.y, d, solved)
 
     def _follow(self, d, p_y, p_v, error_y, mu, seen: Figures) -> tuple[Tensor, Tensor]:
         """Take the steps of y and v: from the same point, or v's at the new y."""

@@ -9,10 +9,29 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.problem import Curvature
+from skbamm.bilevel.problem import Curvature, Directions
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
+_SOLVED = 1e-6  # slope beside the kinks from which they are not in the way of a step
 _LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
+
+
+def precondition(
+    metric: Curvature, face: Face | None, y: Tensor, d: Directions, solved: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the residuals of y and v in a metric: the steps that they ask for.
+
+    Where there are kinks that of y passes them, unless y is ``solved``: then none is in the way.
+    """
+    both = torch.stack([d.grad_y, d.residual_v])
+    if face is None:
+        p_y, p_v = metric.solve(both)
+        return p_y, p_v
+    inside = metric.within(face)
+    if solved and float(face.violation().max()) <= _SOLVED:
+        p_y, p_v = inside.solve(both)
+        return p_y, p_v
+    return inside.step(y), inside.solve(both[1:])[0]
 
 
 class Masked:

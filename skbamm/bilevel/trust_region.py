@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -43,6 +44,10 @@ class TrustRegionStep:
     ----------
     first, longest : float
         Radius of the region, in units of x.
+    bend : float, optional
+        Curvature of F about where it begins.
+    project : callable, optional
+        The projection that follows, (S, h) to (S, h): it tells what is held back from the first.
     kinks : bool, default=False
         Whether the slope of F may jump. At a minimum it then need not vanish: it is the solution
         if slopes seen no further than ``close`` average to nothing (Burke, Lewis & Overton, "A
@@ -52,8 +57,12 @@ class TrustRegionStep:
     close, narrow, memory = 3e-3, 1e-5, 10
     level = 2e-5  # share of F below which an average of slopes is nothing
 
-    def __init__(self, first: float = 1.0, longest: float = 4.0, kinks: bool = False):
+    def __init__(
+        self, first: float = 1.0, longest: float = 4.0, kinks: bool = False,
+        bend: float | None = None, project: Callable[[Tensor], Tensor] | None = None,
+    ):  # fmt: skip
         self.first, self.longest, self.kinks = first, longest, kinks
+        self.bend, self.project = bend, project
         self.settled = False
         self._paths: dict[int, _Path] = {}
 
@@ -62,7 +71,7 @@ class TrustRegionStep:
         rows, values = x.double().cpu(), upper.tolist()
         slopes, go, after = grad.double().cpu(), trusted.tolist(), []
         for s, row in enumerate(rows):
-            path = self._paths.setdefault(s, _Path(self.first))
+            path = self._paths.setdefault(s, self._path(row))
             after.append(self._next(path, _Point(row, values[s], slopes[s])) if go[s] else row)
         return torch.stack(after).to(x)
 
@@ -78,10 +87,17 @@ class TrustRegionStep:
             path.best, path.near = None, []
         self.settled = False
 
+    def _path(self, x: Tensor) -> _Path:
+        bend = None if self.bend is None else self.bend * torch.eye(len(x), dtype=x.dtype)
+        return _Path(self.first, bend=bend)
+
     def _next(self, path: _Path, here: _Point) -> Tensor:
         held = torch.zeros_like(here.x, dtype=torch.bool)
         if path.proposal is not None:
             held = (path.proposal - here.x) * -here.grad > 0
+        elif self.project is not None:
+            pushed = here.x - torch.sign(here.grad) * self.close
+            held = (self.project(pushed[None])[0] == here.x) & (here.grad != 0)
         if path.best is not None and not torch.equal(path.best.x, here.x):
             self._learn(path, here)
         if path.best is None or here.value <= path.best.value + _EVEN * abs(path.best.value):

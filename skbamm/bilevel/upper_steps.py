@@ -143,13 +143,15 @@ class ScalarStep:
         minimum it then need not vanish: the solution is a bracket as narrow as ``close``, or one
         whose slopes promise no more than ``level``, a share of F. (Without kinks they must promise
         ``nothing``, and be no further apart than ``narrow``.)
+    bend : float, optional
+        Curvature of F about where it begins: the first step is no longer than that says.
     """
 
     longest, narrow, close, level, nothing = 2.0, 1e-4, 1e-3, 5e-5, 1e-7
     steady = True  # steps are never so long that y and v would not go about straight on
 
-    def __init__(self, first: float = 1.0, kinks: bool = False):
-        self.first, self.kinks = first, kinks
+    def __init__(self, first: float = 1.0, kinks: bool = False, bend: float | None = None):
+        self.first, self.kinks, self.bend = first, kinks, bend
         self.settled = False  # whether the solution is such a bracket
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._last: tuple[float, float] | None = None  # width of a bracket, slope at its best end
@@ -242,7 +244,8 @@ class ScalarStep:
         side = -1.0 if here[2] > 0 else 1.0
         behind = [p for p in seen if (p[0] - here[0]) * side < 0]
         if not behind:
-            return here[0] + side * self.first
+            enough = math.inf if self.bend is None else 1.1 * abs(here[2]) / self.bend
+            return here[0] + side * min(self.first, enough)
         last = min(behind, key=lambda p: abs(p[0] - here[0]))
         step = min(2 * abs(here[0] - last[0]), self.longest)
         bend = (here[2] - last[2]) / (here[0] - last[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -37,6 +38,17 @@ class Moments:
     gram: Tensor
     cross: Tensor
     square: Tensor
+
+    @cached_property
+    def without_last(self) -> Moments:
+        """The same at the best last coefficient, the intercept's, of any others."""
+        mass, sums, pull = self.gram[:, -1, -1], self.gram[:, :-1, -1], self.cross[..., -1]
+        share = sums / mass[:, None]
+        return Moments(
+            torch.baddbmm(self.gram[:, :-1, :-1], sums[:, :, None], share[:, None], alpha=-1),
+            self.cross[..., :-1] - pull[..., None] * share[:, None],
+            self.square - pull**2 / mass[:, None],
+        )
 
 
 def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:

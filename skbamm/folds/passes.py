@@ -25,9 +25,7 @@ def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
     return list(z.view(r, m, S * K, -1).permute(0, 3, 1, 2))
 
 
-def join(
-    back: list[Tensor], z: Sequence[Tensor] = (), predictors: Tensor | None = None
-) -> Tensor:
+def join(back: list[Tensor], z: Sequence[Tensor] = (), predictors: Tensor | None = None) -> Tensor:
     """Put what a row function returned beside each other, (r' m C, n).
 
     What it wrote in the place of all predictors, whose blocks are z, is there already.

@@ -36,16 +36,12 @@ class CoordinateDescent:
 
     def __init__(self, moments: Moments, fit_intercept: bool):
         self.fit_intercept = fit_intercept
-        gram, cross, square = moments.gram, moments.cross, moments.square
-        if fit_intercept:  # at the best intercept of any slopes
-            self.mass = gram[:, -1, -1]
-            self.sums, self.pull = gram[:, :-1, -1], cross[..., -1]  # (K, d), (K, m)
-            share = self.sums / self.mass[:, None]
-            gram = gram[:, :-1, :-1] - self.sums[:, :, None] * share[:, None]
-            cross = cross[..., :-1] - self.pull[..., None] * share[:, None]
-            square = square - self.pull**2 / self.mass[:, None]
-        self.gram = [part.contiguous().numpy() for part in gram]
-        self.cross, self.square = cross.contiguous().numpy(), square.clamp_min(0).numpy()
+        own = moments.without_last if fit_intercept else moments
+        if fit_intercept:
+            self.mass = moments.gram[:, -1, -1]
+            self.sums, self.pull = moments.gram[:, :-1, -1], moments.cross[..., -1]
+        self.gram = [part.contiguous().numpy() for part in own.gram]
+        self.cross, self.square = own.cross.contiguous().numpy(), own.square.clamp_min(0).numpy()
 
     def __call__(self, y: Tensor, squares: Tensor, absolutes: Tensor, tol: float) -> Tensor:
         """Return a point near the minimum, beginning at y (S, K, m, p).

@@ -218,6 +218,9 @@ class GramMetric:
         """Return the metric of these starts."""
         chosen = object.__new__(GramMetric)
         chosen.__dict__.update(self.__dict__)
+        if starts == list(range(len(self.gram))):  # nothing to copy
+            chosen._faces = None
+            return chosen
         chosen.gram, chosen.strength = self.gram[starts], self.strength[starts]
         chosen.x = self.x[starts]
         chosen._mean, chosen._faces = self._mean[starts], None

@@ -14,7 +14,6 @@ from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
-_LARGE, _FEW = 1 << 18, 0.3  # entries of large matrices; share of their rows that are few
 _ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
 
 
@@ -121,8 +120,9 @@ class LeastSquaresProblem(Penalty):
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> GramMetric:
         """Return the Hessian itself, factored, one a start and fold."""
-        gram = (1 - mu) * self.train.gram[:, None]
+        gram = self.train.gram[:, None]
         if mu:
+            gram = (1 - mu) * gram
             scale = self.criterion.output_scale
             scale = 1.0 if scale is None else scale[:, :, None, None]
             gram = gram + mu * scale * self.validation.gram[:, None]
@@ -179,12 +179,7 @@ class LeastSquaresProblem(Penalty):
 
 def _times(y: Tensor, gram: Tensor) -> Tensor:
     """Return y (S, K, m, p) times each fold's matrix: all starts' rows in one product a fold."""
-    S, _, m, p = y.shape
-    if gram.numel() > _LARGE and gram.device.type == "cpu":
-        # Large matrices take long to read, and of models with few coefficients few rows count.
-        used = torch.nonzero((y != 0).flatten(0, 2).any(0)).flatten()
-        if len(used) <= _FEW * p:
-            y, gram = y[..., used], gram[:, used]
+    S, _, m, _ = y.shape
     return (y.transpose(0, 1).flatten(1, 2) @ gram).unflatten(1, (S, m)).transpose(0, 1)
 
 

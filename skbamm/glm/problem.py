@@ -99,7 +99,9 @@ class GLMProblem(Penalty):
                 up, up_gradient, up_product = value, gradient, product
             else:
                 up, up_gradient, up_product = judge(z[0], chunk, z[1] if mu else None)
-            pull, bent = V * up_gradient, V * up_product if mu else None
+            assert product is not None
+            pull = V * up_gradient
+            bent = V * up_product if mu else pull
             first, second = torch.mul(W, gradient, out=z[0]), torch.mul(W, product, out=z[1])
             if mu:
                 first.mul_(1 - mu).add_(pull, alpha=mu)

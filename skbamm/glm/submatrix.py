@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import Cholesky
 
+_WIDE = 64  # free coefficients from which matrices are larger than what a call costs
 UNSEEN = 1e-10  # of the diagonal, added to it
 
 
@@ -34,8 +36,9 @@ class Submatrix:
         self.matrix = packed(gram, strength, self.index, self.used)
         # More free coefficients than the rows can tell apart: along what they do not see, a step
         # goes as far as the kinks let it.
-        unseen = UNSEEN * torch.diag_embed(self.matrix.diagonal(dim1=-2, dim2=-1))
-        self.factor: Any = Cholesky(self.matrix + unseen)
+        seen = self.matrix.clone()
+        seen.diagonal(dim1=-2, dim2=-1).mul_(1 + UNSEEN)
+        self.factor: Any = Cholesky(seen)
 
     def on(self, face: Face) -> Submatrix:
         """Return the metric of another face with the same free entries."""
@@ -118,10 +121,16 @@ def packing(free: Tensor) -> tuple[Tensor, Tensor]:
 def packed(gram: Tensor, strength: Tensor, index: Tensor, used: Tensor) -> Tensor:
     """Return rows and columns of Gram matrices plus a penalty; what fills the width is identity."""
     (*lead, width), p = index.shape, gram.shape[-1]
-    rows = index[..., None].expand(*lead, width, p)
-    some = torch.gather(gram.expand(*lead, p, p), -2, rows)
-    some = torch.gather(some, -1, index[..., None, :].expand(*lead, width, width))
-    some = some * (used[..., :, None] & used[..., None, :])
+    gram = gram.expand(*lead, p, p)
+    if gram.device.type == "cpu" and width > _WIDE:  # whole rows, one matrix after the other
+        some = gram.new_empty(*lead, width, width)
+        for at in np.ndindex(*lead):
+            torch.index_select(gram[at].index_select(0, index[at]), 1, index[at], out=some[at])
+    else:
+        some = torch.gather(gram, -2, index[..., None].expand(*lead, width, p))
+        some = torch.gather(some, -1, index[..., None, :].expand(*lead, width, width))
+    if not bool(used.all()):
+        some.mul_(used[..., :, None] & used[..., None, :])
     diagonal = torch.gather(strength.expand(*lead, p), -1, index)
     some.diagonal(dim1=-2, dim2=-1).add_(torch.where(used, diagonal, 1.0))
     return some

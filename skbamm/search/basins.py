@@ -28,7 +28,7 @@ _NEXT = 0.1  # distance from an end that is no other basin's
 def solve_basins(
     problem: Callable[[int], Any],
     first: Beginning,
-    schedule: Callable[[Any, float], Any],
+    schedule: Callable[[Any, float, float | None], Any],
     step: float,
     *,
     max_iter: int,
@@ -44,7 +44,8 @@ def solve_basins(
         Maps a number of starts to a problem.
     first : Beginning
     schedule : callable
-        Maps a problem and the length of the first step to a schedule.
+        Maps a problem, the length of the first step and what is known of F's curvature to a
+        schedule.
     step : float
     max_iter, max_time
         As for ``solve``; of both searches together.
@@ -59,7 +60,7 @@ def solve_basins(
         one = problem(len(begin.x))
         return solve(
             one, begin.x, y0=begin.y, v0=begin.v, curvature=begin.curvature,
-            schedule=schedule(one, step), max_iter=left, max_time=seconds, **options,
+            schedule=schedule(one, step, begin.bend), max_iter=left, max_time=seconds, **options,
         )  # fmt: skip
 
     result = run(first, step, max_iter, max_time)

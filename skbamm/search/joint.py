@@ -13,7 +13,7 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult, adaptive, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.trust_region import TrustRegionStep
-from skbamm.bilevel.upper_steps import ScalarStep
+from skbamm.bilevel.upper_steps import ScalarStep, UpperStep
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import DenseRows, FoldWeights, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows
@@ -227,10 +227,12 @@ class JointSolver:
         """Return the criterion for this combination's folds."""
         return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
 
-    def _schedule(self, axes, problem, first: float):
+    def _schedule(self, axes, problem, first: float, bend: float | None):
         kinks = problem.absolute is not None
-        rule = ScalarStep if len(axes) == 1 else TrustRegionStep
-        return adaptive(len(axes), x_step=rule(first, kinks=kinks))
+        step: UpperStep = ScalarStep(first, kinks=kinks, bend=bend)
+        if len(axes) > 1:
+            step = TrustRegionStep(first, kinks=kinks, bend=bend, project=problem.project)
+        return adaptive(len(axes), x_step=step)
 
     def some_rows(self):
         """Return rows to begin with, or None where all are as cheap."""

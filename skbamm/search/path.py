@@ -23,7 +23,7 @@ from skbamm.search.screening import Beginning
 
 _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
 # Points tried from the neighbour on one side of the best to that on the other: F of few rows has
-# several minima, closer to each other than the points of a path.
+# several minima, closer to each other than the points of a path; that of many is a parabola there.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
 _SMALL = 64  # coefficients up to which all points of a path are sooner solved together
@@ -49,11 +49,12 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         Seconds after which no further points are tried.
     """
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+    many = problem.rows.n_rows >= _FEW_ROWS
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
     # Models of other losses are found sooner from those of a like penalty.
     small = few and isinstance(problem, LeastSquaresProblem)
-    best, around = None, paths[0][:0]
-    count = _AROUND if problem.rows.n_rows < _FEW_ROWS else _AROUND_MANY
+    best, around, trio = None, paths[0][:0], []
+    count = _AROUND_MANY if many else _AROUND
     for points in paths:
         if small:
             path = together(problem, points, None)
@@ -62,12 +63,20 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
         least = min(range(len(path)), key=lambda i: path[i].upper)
         if best is None or path[least].upper < best.upper:
             best, before = path[least], path[max(least - 1, 0)]
+            trio = path[max(least - 1, 0) : least + 2]
             share = torch.linspace(0, 1, count, dtype=points.dtype, device=points.device)
             after = path[min(least + 1, len(path) - 1)]
             around = torch.lerp(before.x, after.x, share[:, None])
-        if time.perf_counter() > deadline:
+        # Where another coordinate has led away from the minimum, it would lead further.
+        away = points.shape[1] == 2 and path[least].upper > _WORSE * best.upper
+        if away or time.perf_counter() > deadline:
             break
     assert best is not None
+    known = _parabola(trio) if many and not _kinked(problem) else None
+    if known is not None:
+        vertex = best.x.clone()
+        vertex[0, 0], bend = known
+        return Beginning(vertex, best.y, None, vertex, bend=bend)
     if small:
         nearby = together(problem, around, best.y)
     else:
@@ -111,6 +120,21 @@ def follow(
         if worse >= _AGAIN or time.perf_counter() > deadline:
             break
     return path
+
+
+def _parabola(points: list[_Point]) -> tuple[float, float] | None:
+    """Return where the parabola through three points is least, and its second derivative.
+
+    It is of the first coordinate; None if the one in the middle is not below the others.
+    """
+    if len(points) < 3:
+        return None
+    (a, fa), (b, fb), (c, fc) = ((float(point.x[0, 0]), point.upper) for point in points)
+    if not max(fa, fc) < torch.inf or not fb < min(fa, fc):
+        return None
+    left, right = (fb - fa) / (b - a), (fc - fb) / (c - b)
+    bend = 2 * (right - left) / (c - a)
+    return 0.5 * (a + b) - left / bend, bend
 
 
 def _kinked(problem: Any) -> bool:

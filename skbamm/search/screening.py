@@ -55,6 +55,8 @@ class Beginning:
         Of some rows.
     curvature : Curvature or None
         A metric near x and y, if that of some rows will do for all.
+    bend : float or None
+        The second derivative of F in the first coordinate of x, if it is known.
     """
 
     x: Tensor
@@ -63,6 +65,7 @@ class Beginning:
     start: Tensor
     found: BilevelResult | None = None
     curvature: Curvature | None = None
+    bend: float | None = None
 
     @property
     def ended(self) -> bool:

@@ -53,6 +53,20 @@ def test_a_bound_holds_one_coordinate_and_lets_the_other_go_on(low, expected):
     torch.testing.assert_close(found, torch.tensor(expected).double(), rtol=0, atol=1e-3)
 
 
+def test_what_is_on_its_bound_from_the_first_does_not_shorten_the_others_step():
+    """The projection tells that the second coordinate can go no further up."""
+    x = torch.tensor([[0.0, 1.0]]).double()
+    slope = torch.tensor([[0.1, -5.0]]).double()
+    value = torch.ones(1).double()
+
+    def first(**known):
+        return TrustRegionStep(0.5, bend=1.0, **known).step(x, value, slope, YES)[0].tolist()
+
+    assert first(project=lambda x: x.clamp(-1, 1))[0] == pytest.approx(-0.1)
+    assert first(project=lambda x: x.clamp(-1, 9)) == first()
+    assert abs(first()[0]) < 0.02
+
+
 def test_a_coordinate_leaves_its_bound_when_its_slope_turns():
     def function(x):
         return (x[0] - x[1]) ** 2 + 0.1 * (x[1] - 3) ** 2

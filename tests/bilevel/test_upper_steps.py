@@ -115,6 +115,18 @@ def test_a_narrow_bracket_that_promises_nothing_is_the_end(slope, settled):
     assert bool((after == x).all()) is settled
 
 
+@pytest.mark.parametrize("rule", [ScalarStep, TrustRegionStep])
+def test_a_known_curvature_shortens_the_first_step(rule):
+    def first(**known):
+        x = torch.tensor([[2.0]]).double()
+        value, slope = torch.tensor([1.0]).double(), torch.tensor([[0.3]]).double()
+        return float(rule(1.0, **known).step(x, value, slope, YES) - 2.0)
+
+    assert first() == -1.0
+    assert -0.4 <= first(bend=1.0) <= -0.3
+    assert first(bend=0.1) == pytest.approx(-1.0)
+
+
 def test_a_zero_gradient_stays():
     for rule in (ScalarStep(), TrustRegionStep()):
         x = torch.ones(1, 1).double()

@@ -47,6 +47,21 @@ def test_several_targets(splits):
     check(X, np.column_stack([target, target**2, X[:, 0]]), splits, {}, True)
 
 
+def test_moments_at_the_best_intercept_are_those_of_centred_columns(splits):
+    X, target = data()
+    weights = FoldWeights(len(target), splits)
+    train, *_ = fold_moments(rows_of(X, target, weights))
+    w = NaiveWeights(len(target), splits).normalised()[0]
+    own = train.without_last
+    for k in range(len(splits)):
+        centred = X - w[:, k] @ X
+        T = target - w[:, k] @ target
+        weighted = centred * w[:, [k]]
+        np.testing.assert_allclose(own.gram[k], weighted.T @ centred, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(own.cross[k, 0], T @ weighted, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(own.square[k, 0], w[:, k] @ T**2, rtol=1e-10)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
 def test_any_number_type_is_summed_in_double(splits, dtype):
     X, target = data()

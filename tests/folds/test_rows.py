@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights
@@ -160,6 +161,29 @@ def test_a_gram_of_fewer_rows_has_rows_of_every_part():
     full, fewer = (rows.gram(y, naive.weight_function, True, limit) for limit in (n, n // 40))
     assert float((fewer - full).norm() / full.norm()) < 0.05
     assert torch.equal(fewer, rows.gram(y, naive.weight_function, True, n // 40))
+
+
+def test_what_is_written_in_the_predictors_place_is_what_goes_back():
+    X, target = data()
+    y = coefficients(2, 2, 3, 1, D + 1)
+
+    def plain(z, chunk):
+        return [chunk.train[:, None] * z[1], chunk.train[:, None] * z[0] ** 2], []
+
+    def in_place(z, chunk):
+        square = z[0] ** 2
+        torch.mul(chunk.train[:, None], z[1], out=z[0])
+        torch.mul(chunk.train[:, None], square, out=z[1])
+        return [z[0], z[1]], []
+
+    def in_other_places(z, chunk):
+        return [z[1].mul_(chunk.train[:, None]), z[0].square_().mul_(chunk.train[:, None])], []
+
+    for matrix in (X, sp.csr_array(X)):
+        rows = rows_of(matrix, target, FoldWeights(N, SPLITS["kfold"]))
+        expected = rows.sweep(y, plain)[0]
+        for function in (in_place, in_other_places):
+            torch.testing.assert_close(rows.sweep(y, function)[0], expected)
 
 
 @pytest.mark.parametrize("S, m", [(1, 1), (2, 3)])

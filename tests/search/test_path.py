@@ -77,11 +77,30 @@ def test_several_minima_close_to_each_other_are_told_apart():
     assert -search.best_score_ <= fine.mse_path_.mean(1).min() * (1 + 1e-3)
 
 
-def test_other_hyperparameters_get_paths_of_their_own(solved):
+@pytest.mark.parametrize("informative, noise, count", [(5, 30.0, 2), (30, 300.0, 3)])
+def test_other_hyperparameters_get_paths_of_their_own(informative, noise, count, solved):
+    """The sparsest models come first, and paths that lead away from the best are the last."""
     grid = {"alpha": (1e-3, 1e3), "l1_ratio": (0.1, 1.0)}
-    search_over(ElasticNet(), grid, X, Y, scoring=MSE, cv=CV)
+    data = make_regression(120, 30, n_informative=informative, noise=noise, random_state=0)
+    search_over(ElasticNet(), grid, *data, scoring=MSE, cv=CV)
     ratios = [x[1] for x, _ in solved]
-    assert len(set(ratios)) == 3 and ratios[0] == 10.0  # the sparsest models first
+    assert len(set(ratios)) == count and ratios[0] == 10.0
+
+
+def test_of_many_rows_a_parabola_tells_where_to_begin():
+    """Of few rows F has several minima, closer to each other than a path's points."""
+    problem = Stub(lambda x: 3.0 + 0.5 * (x - 2.2) ** 2)
+    begin = path.follow_paths(problem, [torch.arange(6.0)[:, None]], None)
+    assert float(begin.x) == pytest.approx(2.2) and begin.bend == pytest.approx(1.0)
+    problem.rows = SimpleNamespace(n_rows=100)
+    begin = path.follow_paths(problem, [torch.arange(6.0)[:, None]], None)
+    assert float(begin.x) in problem.asked and begin.bend is None
+
+
+@pytest.mark.parametrize("points", [[5.0, 4.0, 3.0], [3.0, 4.0, 5.0], [3.0, 1.0, 1.0], [3.0, 1.0]])
+def test_no_parabola_is_drawn_where_nothing_bounds_the_best(points):
+    zero = torch.zeros(1, 1)
+    assert path._parabola([path._Point(zero + i, f, zero) for i, f in enumerate(points)]) is None
 
 
 @pytest.mark.parametrize("features", [30, 8])
@@ -112,6 +131,7 @@ def test_time_that_is_up_ends_the_paths(monkeypatch):
 
 def test_values_that_are_not_finite_are_never_the_best():
     problem = Stub(lambda x: float("nan") if x < 2 else 1.0 + x)
+    assert path._parabola(path.together(problem, torch.arange(1.0, 4.0)[:, None], None)) is None
     together = path.together(problem, torch.arange(6.0)[:, None], None)
     assert min(together, key=lambda point: point.upper).upper == 3.0
     begin = path.follow_paths(problem, [torch.arange(6.0)[:, None]], None)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.search import pooled_fit
+from skbamm.search.joint import JointSolver
 
 from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
@@ -154,6 +155,22 @@ def test_a_ridge_that_the_moments_do_not_solve_is_fitted_by_itself(regression, m
     search = search_over(ridge(), {"alpha": (1e-2, 1e2)}, *regression, cv=CV)
     alone = clone(search.best_estimator_).fit(*regression)
     np.testing.assert_array_equal(search.best_estimator_.coef_, alone.coef_)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("model", [Lasso(), ElasticNet(l1_ratio=0.5)])
+def test_penalties_with_kinks_begin_at_the_solution_that_the_moments_have(
+    model, fit_intercept, regression, monkeypatch
+):
+    """No rows are read for it."""
+    monkeypatch.setattr(JointSolver, "all_rows", None)
+    model = clone(model).set_params(fit_intercept=fit_intercept)
+    search = search_over(model, {"alpha": (1e-2, 1e2)}, *regression, cv=CV)
+    found = search.best_estimator_
+    exact = clone(found).set_params(tol=1e-10, max_iter=100_000).fit(*regression)
+    np.testing.assert_allclose(found.coef_, exact.coef_, atol=1e-5 * np.abs(exact.coef_).max())
+    assert found.intercept_ == pytest.approx(exact.intercept_, abs=1e-4)
+    assert found.n_iter_ <= 1 < exact.n_iter_
 
 
 def test_the_start_is_scored_only_where_the_scorer_has_more_to_say(binary):
