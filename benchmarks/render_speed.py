@@ -19,6 +19,8 @@ SEARCHES = {
     "ours, drawn together": "the same, drawn together",
 }
 
+_FAR = 1e-4  # of a score, from which on two are told
+
 
 def _parts(name: str) -> dict[str, dict[str, Any]]:
     return load([name])[0]["parts"] if load([name]) else {}
@@ -48,7 +50,7 @@ def speed_cases() -> str:
                     told,
                     seconds(entry["median_seconds"]) + once,
                     f"{_times(ratio['median'])} ({_times(ratio['worst'])})" if ratio else "",
-                    f"{entry['score']:.6g}",
+                    _score(entry),
                     _bar(ratio) if ratio else _reached(result) if name == "ours" else "",
                 ]
             )
@@ -56,13 +58,21 @@ def speed_cases() -> str:
     head = ["data", "search", "seconds", "ours times as fast (worst round)", "CV score", "bar"]
     extra = (
         "Medians in turns, refit included; 5 folds; grids of 20 values, of two hyperparameters 10 "
-        "x 10. Scores are of the same 5 folds of all rows, whatever a search scores by; of lasso "
-        "and elastic net those of models at `tol=1e-8`. Optuna had as many seconds as ours, ten "
+        "x 10. Scores are of the same 5 folds of all rows, whatever a search scores by; of lasso, "
+        "elastic net and sparse text those of models at `tol=1e-8`, beside what the search's own "
+        "models reached where that is another. Optuna had as many seconds as ours, ten "
         "times as many for the groups, and its refit on top. When a search was first as good as "
         "the grid is between what its history says, which begins with the search, and that with "
         "all of what came before and after. "
     )
     return table(head, rows, 2) + footnote(results, "speed.py", extra)
+
+
+def _score(entry: dict[str, Any]) -> str:
+    """The score that counts, and what the search says where its models stopped far from it."""
+    score, own = entry["score"], entry["outcome"].get("score", entry["score"])
+    told = f"{score:.6g}"
+    return told if abs(own - score) <= _FAR * abs(score) else f"{told} ({own:.6g})"
 
 
 def _times(value: float) -> str:
