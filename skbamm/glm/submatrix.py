@@ -37,7 +37,7 @@ class Submatrix:
         # More free coefficients than the rows can tell apart: along what they do not see, a step
         # goes as far as the kinks let it.
         seen = self.matrix.clone()
-        seen.diagonal(dim1=-2, dim2=-1).mul_(1 + UNSEEN)
+        seen.diagonal(dim1=-2, dim2=-1).add_(UNSEEN * self._diagonal())
         self.factor: Any = Cholesky(seen)
 
     def on(self, face: Face) -> Submatrix:
