@@ -55,6 +55,8 @@ def speed_cases() -> str:
                 ]
             )
             title = ""
+        for name, reason in result["skipped"].items():
+            rows.append(["", f"{SEARCHES[name]}: {reason}", *[""] * 4])
     head = ["data", "search", "seconds", "ours times as fast (worst round)", "CV score", "bar"]
     extra = (
         "Medians in turns, refit included; 5 folds; grids of 20 values, of two hyperparameters 10 "

@@ -6,6 +6,7 @@ what counts of these are the hyperparameters they find, and the score of these i
 itself reaches with them in the same 5 folds of all rows, which is not part of their time.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -138,6 +139,10 @@ def ridge_cv(case: SpeedCase, data: Data) -> Rival:
 def himalaya(case: SpeedCase, data: Data) -> Rival:
     from himalaya.ridge import RidgeCV as HimalayaRidgeCV
 
+    # Of each fold it makes a matrix of the rows left out by the others.
+    size = 8 * len(data.y) ** 2 * (case.cv - 1) / case.cv**2
+    if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise ImportError(f"it would make an array of {size / 1e9:.0f} GB")
     (values,) = grid_of(case.intervals(data)).values()
     # Of each alpha it makes a matrix of features by rows; of all of them at once, 5 GB.
     batch = {"n_alphas_batch": 1, "warn": False}
