@@ -139,7 +139,7 @@ def ridge_cv(case: SpeedCase, data: Data) -> Rival:
 def himalaya(case: SpeedCase, data: Data) -> Rival:
     from himalaya.ridge import RidgeCV as HimalayaRidgeCV
 
-    # Of each fold it makes a matrix of the rows left out by the others.
+    # Of each fold it makes a matrix of the rows left out by the rows trained on.
     size = 8 * len(data.y) ** 2 * (case.cv - 1) / case.cv**2
     if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         raise ImportError(f"it would make an array of {size / 1e9:.0f} GB")

@@ -1,5 +1,7 @@
 """Metrics solve what they say they solve, column by column."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from skbamm.bilevel.metrics import (
     Diagonal,
     DiagonalAndBlock,
     Identity,
+    precondition,
 )
 
 S, K, M, P = 3, 2, 2, 4
@@ -50,6 +53,28 @@ def test_identity_gives_back_what_it_gets(generator):
     r = residuals(generator)
     assert Identity().solve(r) is r
     assert Identity().select([0]).solve(r) is r
+
+
+@pytest.mark.parametrize(
+    "violation, solved, steps", [(0.0, True, 0), (0.0, False, 1), (1e-3, True, 1)]
+)
+def test_a_step_past_kinks_is_taken_unless_none_is_in_the_way(violation, solved, steps):
+    taken = []
+
+    class Inside(Identity):
+        def within(self, face):
+            return self
+
+        def step(self, y):
+            taken.append(y)
+            return -y
+
+    y, r = torch.ones(1, 1, 1, P), torch.arange(4.0).expand(1, 1, 1, P)
+    face = SimpleNamespace(violation=lambda: torch.tensor([[violation]]))
+    d = SimpleNamespace(grad_y=r, residual_v=2 * r)
+    p_y, p_v = precondition(Inside(), face, y, d, solved)
+    assert len(taken) == steps and torch.equal(p_v, 2 * r)
+    assert torch.equal(p_y, -y if steps else r)
 
 
 def test_diagonal_divides(generator):
