@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.problem import dot, per_column
 
 _OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
@@ -49,6 +48,7 @@ class SecantStep:
         self.initial, self.longest = length, longest
         self._length: Tensor | None = None
         self._top: Tensor  # largest slope yet, once there is a length
+        # Where the last step began, along what, the slope there, and the length.
         self._last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._back: Tensor | None = None  # columns that stepped back the last time
 
@@ -94,7 +94,8 @@ class SecantStep:
     ) -> Tensor:
         """Return the next point.
 
-        Lengths are made on the CPU.
+        Lengths are made where the slopes are: an iteration that does not look at them need not
+        wait for a device.
 
         Parameters
         ----------
@@ -106,49 +107,48 @@ class SecantStep:
             Columns known to be worse off here than where they came from; they step back, as
             those do in which something is not finite.
         slopes : list of Tensor, optional
-            What ``slopes`` returned, on the CPU.
+            What ``slopes`` returned.
         """
-        slope, *along_last = slopes or on_host(self.slopes(gradient, direction))
-        finite = torch.isfinite(slope)
+        slope, *along_last = slopes or self.slopes(gradient, direction)
+        finite = slope.abs() < torch.inf
         good = finite if risen is None else finite & ~risen
-        if self._length is None:
-            self._length = torch.full_like(slope, self.initial)
-            self._top = slope
+        if self._last is None:
+            self._length, self._top = torch.full_like(slope, self.initial), slope.clamp_min(0)
+            self._last, self._back = (point, direction, slope, self._length), ~good
+            return point - per_column(self._length, point) * direction
+        last_point, last_direction, last_slope, taken = self._last
+        assert self._length is not None and self._back is not None
         length, self._top = self._length, torch.fmax(self._top, slope)
-        back = torch.zeros_like(finite)
-        if self._last is not None:
-            last_point, last_direction, last_slope, taken = self._last
-            assert self._back is not None
-            (now,) = along_last
+        # Slopes that are mostly rounding errors tell nothing; and a second step back in a row would
+        # mean that they do not belong together.
+        comparable = finite & (last_slope > torch.finfo(point.dtype).eps * self._top) & ~self._back
+        if moved.device.type != "cpu" or bool(moved.any()):
+            there = moved.to(slope.device, non_blocking=True)[:, None]
+            comparable &= ~there
             if self.longest == self.initial:  # near the Hessian the full step is the first guess
-                length = torch.where(moved[:, None], self.initial, length)
-            # A second step back in a row would mean that the slopes do not belong together.
-            comparable = finite & ~moved[:, None] & (last_slope > 0) & ~self._back
-            fall = last_slope - now
-            secant = torch.where(fall > 0, length * last_slope / fall, _GROW * length)
-            secant = torch.clamp(secant, _SHRINK * length, _GROW * length)
-            secant = secant.clamp_max(self.longest)
-            # Slopes that are mostly rounding errors tell nothing.
-            comparable &= last_slope > torch.finfo(point.dtype).eps * self._top
-            back = comparable & (now < _OVERSHOT * last_slope)
-            length = torch.where(comparable, secant, length)
-            length = torch.where(good | back, length, _SHRINK * taken)
-            back |= ~good
-        self._back, self._length = back, length
-        ahead = point - per_column(length, point) * direction
-        if not bool(back.any()):
-            self._last = point, direction, slope, length
-            return ahead
-        retreat = last_point - per_column(length, point) * last_direction
-        # From the next point that is no better we step back to the same one, further still.
-        origin = back & ~good
-        self._last = (
-            torch.where(mask_columns(origin, point), last_point, point),
-            torch.where(mask_columns(origin, point), last_direction, direction),
-            torch.where(origin, last_slope, slope),
-            length,
-        )
-        return torch.where(mask_columns(back, point), retreat, ahead)
+                length = torch.where(there, self.initial, length)
+        (now,) = along_last
+        fall = last_slope - now
+        secant = torch.where(fall > 0, last_slope / fall, _GROW).clamp(_SHRINK, _GROW)
+        length = torch.where(comparable, (length * secant).clamp_max(self.longest), length)
+        back = comparable & (now < _OVERSHOT * last_slope)
+        length = torch.where(good | back, length, _SHRINK * taken)
+        self._back, self._length = back | ~good, length
+        self._last = point, direction, slope, length
+        # To see whether any steps back a device would be waited for.
+        if slope.device.type != "cpu" or bool(self._back.any()):
+            # From the next point that is no better we step back to the same one, further still.
+            keeps = mask_columns(good, point)
+            self._last = (
+                torch.where(keeps, point, last_point),
+                torch.where(keeps, direction, last_direction),
+                torch.where(good, slope, last_slope),
+                length,
+            )
+            back = mask_columns(self._back, point)
+            point = torch.where(back, last_point, point)
+            direction = torch.where(back, last_direction, direction)
+        return point - per_column(length, point) * direction
 
 
 def mask_columns(columns: Tensor, like: Tensor) -> Tensor:

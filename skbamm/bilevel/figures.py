@@ -1,4 +1,4 @@
-"""The few numbers of an iteration that decide about its steps, brought to the CPU at once."""
+"""The few numbers of an iteration that decide about what follows, brought to the CPU at once."""
 
 from __future__ import annotations
 
@@ -8,62 +8,43 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions, dot
+from skbamm.bilevel.problem import Directions
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What decides about the steps of an iteration, each (S, K), float64, on the CPU.
+    """What decides about x and the end of a run, in float64, on the CPU.
 
     Attributes
     ----------
-    upper, lower, upper_lag, grad_x
+    upper, upper_lag, grad_x
         As in ``Directions``.
-    size_y, size_v : Tensor
+    size_y, size_v : Tensor of shape (S, K)
         Norms of both residuals.
-    along : list of Tensor
-        Their squared decrements, where these are asked for.
-    slopes : list of Tensor
-        What ``SecantStep.slopes`` returned.
+    error, decrement : Tensor of shape (S, K)
+        As ``Lag.measure`` returned them.
+    ahead : Tensor of shape (S, K, h), or None
+        The hypergradient's shares where y and v go next, if that is known.
     """
 
     upper: Tensor
-    lower: Tensor
     upper_lag: Tensor
     grad_x: Tensor
     size_y: Tensor
     size_v: Tensor
-    along: list[Tensor]
-    slopes: list[Tensor]
+    error: Tensor
+    decrement: Tensor
+    ahead: Tensor | None = None
 
 
-def figures_of(
-    d: Directions, p_y: Tensor, p_v: Tensor, slopes: list[Tensor], decrements: bool
-) -> Figures:
-    """Return the figures, after one wait for the device.
-
-    Parameters
-    ----------
-    d : Directions
-    p_y, p_v : Tensor
-        Its residuals in the metric.
-    slopes : list of Tensor
-        See ``Figures``; the first is the squared decrement of y's.
-    decrements : bool
-        Whether they are asked for: each is one more pass over y.
-    """
-    sizes = [
+def figures_of(d: Directions, error: Tensor, decrement: Tensor, ahead: Tensor | None) -> Figures:
+    """Return the figures, after the one wait of an iteration for the device."""
+    size_y, size_v = (
         torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
         for t in (d.grad_y, d.residual_v)
-    ]
-    along = []
-    if decrements:
-        along = [slopes[0] if slopes else dot(d.grad_y, p_y), dot(d.residual_v, p_v)]
-    upper, lower, lag, grad_x, size_y, size_v, *others = on_host(
-        [d.upper, d.lower, d.upper_lag, d.grad_x, *sizes, *along, *slopes]
     )
-    along, slopes = others[: len(along)], others[len(along) :]
-    return Figures(upper, lower, lag, grad_x, size_y, size_v, along, slopes)
+    told = [d.upper, d.upper_lag, d.grad_x, size_y, size_v, error, decrement]
+    return Figures(*on_host(told if ahead is None else [*told, ahead]))
 
 
 def on_host(figures: Sequence[Tensor]) -> list[Tensor]:

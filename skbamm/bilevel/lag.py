@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.figures import Figures
+from skbamm.bilevel.problem import Directions, dot
 
 # What is left, an iteration later, of the decrement that errors are relative to: with a metric
 # near the Hessian, and with plain gradients.
@@ -21,41 +21,54 @@ class Lag:
 
     The squared decrement ``<residual, P residual>`` is compared with the largest seen, since
     that is free of the units of features, targets and penalties. Rounding bounds it below.
+    All is where y and v are.
+
+    Attributes
+    ----------
+    top : Tensor of shape (2, S, K)
+        The largest squared decrements of y and v; what was seen long ago counts less.
+    most_v : Tensor of shape (S, K)
+        That of v, however long ago.
+    fade : float
+        What is left of ``top`` an iteration later.
     """
 
-    top_y: Tensor
-    top_v: Tensor
+    top: Tensor
     most_v: Tensor
     fade: float
 
     @classmethod
-    def begin(cls, shape: tuple[int, int], second_order: bool) -> Lag:
+    def begin(cls, shape: tuple[int, int], second_order: bool, device: torch.device) -> Lag:
         """Return the state before the first iteration."""
-        zero = torch.zeros(shape, dtype=torch.float64)
-        return cls(zero, zero.clone(), zero.clone(), _FADE if second_order else _FADE_SLOWLY)
+        zero = torch.zeros((2, *shape), dtype=torch.float64, device=device)
+        return cls(zero, zero[0], _FADE if second_order else _FADE_SLOWLY)
 
-    def measure(self, seen: Figures, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    def measure(
+        self, d: Directions, p_y: Tensor, p_v: Tensor, decrement_y: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return relative errors of y, of y and v, and the larger squared decrement, (S, K).
 
-        They are infinite where the figures have no decrements. ``precision`` is the residuals'.
+        Parameters
+        ----------
+        d : Directions
+        p_y, p_v : Tensor
+            Its residuals in the metric.
+        decrement_y : Tensor of shape (S, K), optional
+            The squared decrement of y's, if it is known.
         """
-        if not seen.along:
-            return (torch.full_like(seen.upper, torch.inf),) * 3
-        y, v = (along.abs() for along in seen.along)
+        if decrement_y is None:
+            decrement_y = dot(d.grad_y, p_y)
+        both = torch.stack([decrement_y, dot(d.residual_v, p_v)]).abs()
         # The largest counts less with every iteration, else a far start would excuse later lag.
-        self.top_y = torch.fmax(self.fade * self.top_y, y)
-        self.top_v = torch.fmax(self.fade * self.top_v, v)
-        self.most_v = torch.fmax(self.most_v, v)
-        floor = torch.finfo(precision).eps ** 1.5
+        self.top = torch.fmax(self.fade * self.top, both)
+        self.most_v = torch.fmax(self.most_v, both[1])
+        floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
         # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        near = _SHARE * seen.lower.abs() + floor
-        error_y = y / torch.maximum(self.top_y, near)
-        error_v = v / (torch.maximum(self.top_v, 1e-8 * self.most_v) + floor)
-        error = torch.maximum(error_y, error_v).sqrt()
-        error = torch.where(torch.isfinite(error), error, torch.inf)
-        return error_y.sqrt(), error, torch.maximum(y, v)
+        least = torch.stack([_SHARE * d.lower.double().abs(), 1e-8 * self.most_v])
+        errors = (both / (torch.maximum(self.top, least) + floor)).sqrt()
+        error = errors.amax(0).nan_to_num(torch.inf, torch.inf)
+        return errors[0], error, both.amax(0)
 
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""
-        self.top_y, self.top_v = self.top_y[starts], self.top_v[starts]
-        self.most_v = self.most_v[starts]
+        self.top, self.most_v = self.top[:, starts], self.most_v[starts]

@@ -25,12 +25,12 @@ from torch import Tensor
 from skbamm.bilevel.averaging import VanishingAverage
 from skbamm.bilevel.column_steps import ConstantStep, SecantStep
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.figures import Figures, figures_of, on_host
+from skbamm.bilevel.figures import Figures, figures_of
 from skbamm.bilevel.forecast import Forecast
 from skbamm.bilevel.lag import Lag
 from skbamm.bilevel.look_back import LookBack
-from skbamm.bilevel.metrics import Identity, precondition
-from skbamm.bilevel.problem import Curvature, Directions, Problem
+from skbamm.bilevel.metrics import precondition
+from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
@@ -131,14 +131,14 @@ class _Run:
             schedule.x_step.kinks = True  # where the models' slopes have kinks, F's jumps
         self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
         self.record = record
-        # What decides about steps is on the CPU, x too; y, v and all that passes make need not be.
+        # x and what decides about it are on the CPU; y, v and what decides about them need not be.
         self.device = x0.device
         self.x = problem.project(x0.cpu())
         self._at: tuple[Tensor, Tensor] | None = None
         self.y = problem.start(self.at) if y0 is None else y0
         self.v = torch.zeros_like(self.y) if v0 is None else v0
         self.starts = list(range(x0.shape[0]))
-        self.lag = Lag.begin(problem.shape, problem.second_order)
+        self.lag = Lag.begin(problem.shape, problem.second_order, self.device)
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
         self.curvature: Any = None
@@ -189,14 +189,11 @@ class _Run:
             self.curvature = problem.curvature(at, self.y, mu)
             schedule.y_step.reset()
             schedule.v_step.reset()
-        p_y, p_v = self._precondition(d, known is not None)
-        step = schedule.y_step
-        slopes = step.slopes(d.grad_y, p_y) if isinstance(step, SecantStep) else []
-        seen = figures_of(d, p_y, p_v, slopes, schedule.waits)
-        error_y, error, decrement = self.lag.measure(seen, d.grad_y.dtype)
-        y, v = self._follow(d, p_y, p_v, error_y, mu, seen)
-        shares, noise = self._hypergradient(d, y, v, mu, seen.grad_x)
-        now = judge(seen.upper, seen.upper_lag, shares, noise, error, schedule, problem, self.tol)
+        p_y, p_v = precondition(self.curvature, self.face, self.y, d, known is not None)
+        y, v, error, decrement = self._follow(d, p_y, p_v, mu)
+        seen = figures_of(d, error, decrement, self._ahead(d, y, v, mu))
+        shares, noise = self._hypergradient(seen)
+        now = judge(seen, shares, noise, schedule, problem, self.tol)
         upper, grad, trusted = now.upper, now.grad, now.trusted
         kkt = self._kkt(seen, grad)
         # Where x's own equation holds, y and v may come to rest; but F may be flat enough for tol
@@ -210,14 +207,14 @@ class _Run:
         x = self._step_x(upper, now.slope, go, trusted)
         screening = schedule.waits and len(self.starts) > 1
         if schedule.waits and not screening:
-            here, nearness = (self.x, self.y, self.v), float(decrement.amax())
+            here, nearness = (self.x, self.y, self.v), float(seen.decrement.amax())
             x, y, v = self.turn_back(here, (x, y, v), bool(trusted[0]), nearness)
             if self.turn_back.turned:
                 self.curvature = None
         self.moved = (x != self.x).any(1)
         if self.forecast is not None and not screening and bool(trusted[0]):
             y, v = self.forecast(x, self.x, y, v, self.face)
-        self._refresh_metric(decrement, trusted)
+        self._refresh_metric(seen.decrement, trusted)
         still = schedule.waits and not screening and bool(trusted[0] & ~self.moved[0])
         self.idle = self.idle + 1 if still else 0
         if bool(self.moved.any()):
@@ -237,27 +234,30 @@ class _Run:
             return Status.PLATEAU
         return None
 
-    def _precondition(self, d: Directions, solved: bool) -> tuple[Tensor, Tensor]:
-        """Return both residuals in the metric; ``solved`` if y and v ought to have none."""
-        if isinstance(self.curvature, Identity) and not self.schedule.waits:
-            return d.grad_y, d.residual_v
-        return precondition(self.curvature, self.face, self.y, d, solved)
+    def _follow(self, d, p_y, p_v, mu) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Take the steps of y and v: from the same point, or v's at the new y.
 
-    def _follow(self, d, p_y, p_v, error_y, mu, seen: Figures) -> tuple[Tensor, Tensor]:
-        """Take the steps of y and v: from the same point, or v's at the new y."""
-        known = {"slopes": seen.slopes} if seen.slopes else {}
-        y = self.schedule.y_step.step(self.y, d.grad_y, p_y, self.moved, **known)
-        # Residuals of the multiplier compare only where its equation, which y is in, stood still.
-        unsettled = self.moved | ~(error_y.amax(1) <= FOLLOW)
+        Return with them the errors and decrements of where they began, infinite if x never waits.
+        """
+        step = self.schedule.y_step
+        known = {"slopes": step.slopes(d.grad_y, p_y)} if isinstance(step, SecantStep) else {}
+        y = step.step(self.y, d.grad_y, p_y, self.moved, **known)
+        lag = (torch.full_like(d.upper, torch.inf),) * 3
+        if self.schedule.waits:
+            lag = self.lag.measure(d, p_y, p_v, *known.get("slopes", [])[:1])
+        unsettled = self.moved
+        if isinstance(self.schedule.v_step, SecantStep):
+            # Its residuals compare only where its equation, which y is in, stood still.
+            unsettled = unsettled.to(self.device) | ~(lag[0].amax(1) <= FOLLOW)
         residual = d.residual_v
         if self.form == "gauss-seidel":
             residual = self.problem.directions(self.at, y, self.v, mu).residual_v
             (p_v,) = self.curvature.solve(residual[None])
         v = self.schedule.v_step.step(self.v, residual, p_v, unsettled)
-        if self.face is None:
-            return y, v
-        y = self.face.settle(self.y, y, p_y, getattr(self.schedule.y_step, "going", None))
-        return y, self.face.support(y, v)
+        if self.face is not None:
+            y = self.face.settle(self.y, y, p_y, getattr(step, "going", None))
+            v = self.face.support(y, v)
+        return y, v, *lag[1:]
 
     def _step_x(self, upper, slope, go, trusted) -> Tensor:
         """Return the next x; while starts are screened theirs are only remembered."""
@@ -268,7 +268,13 @@ class _Run:
             step(x, upper, slope, trusted)
         return self.x
 
-    def _hypergradient(self, d, y, v, mu, shares) -> tuple[Tensor, Tensor]:
+    def _ahead(self, d, y, v, mu) -> Tensor | None:
+        """Return the hypergradient's shares at the new y and v, if they cost no pass."""
+        if self.form == "gauss-seidel":
+            return self.problem.directions(self.at, y, v, mu).grad_x
+        return self.problem.grad_x(self.at, y, v, mu, d.upper) if self.schedule.waits else None
+
+    def _hypergradient(self, seen: Figures) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
 
         Where it costs no pass it is taken at the new y and v, so that it gains what the metric
@@ -277,15 +283,11 @@ class _Run:
         the change since the iteration before tells it, once x has stood still for as long as it
         takes x to reach v, by way of y.
         """
-        if self.form == "gauss-seidel":
-            ahead = self.problem.directions(self.at, y, v, mu).grad_x
-        elif not self.schedule.waits:
-            return shares, torch.zeros_like(shares[:, 0, 0])
-        else:
-            ahead = self.problem.grad_x(self.at, y, v, mu, d.upper)
+        shares, ahead = seen.grad_x, seen.ahead
         if ahead is not None:
-            (ahead,) = on_host([ahead])
             return ahead, (ahead - shares).abs().sum((1, 2))
+        if not self.schedule.waits:
+            return shares, torch.zeros_like(shares[:, 0, 0])
         self.still = torch.where(self.moved, 0, self.still + 1)
         before, self.last_shares = self.last_shares, shares
         if before is None:

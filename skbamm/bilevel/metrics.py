@@ -23,6 +23,8 @@ def precondition(
 
     Where there are kinks that of y passes them, unless y is ``solved``: then none is in the way.
     """
+    if face is None and isinstance(metric, Identity):
+        return d.grad_y, d.residual_v
     both = torch.stack([d.grad_y, d.residual_v])
     if face is None:
         p_y, p_v = metric.solve(both)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.figures import Figures
+
 TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
 FOLLOW = 0.05  # relative error of y and v with which x may move in any case
 _NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
@@ -40,26 +42,22 @@ class Judgement:
 
 
 def judge(
-    upper: Tensor, upper_lag: Tensor, shares: Tensor, noise: Tensor, error: Tensor, schedule: Any,
-    problem: Any, tol: float,
-) -> Judgement:  # fmt: skip
+    seen: Figures, shares: Tensor, noise: Tensor, schedule: Any, problem: Any, tol: float
+) -> Judgement:
     """Judge an iteration.
 
     Parameters
     ----------
-    upper, upper_lag : Tensor of shape (S, K)
-        As in ``Directions``.
+    seen : Figures
     shares : Tensor of shape (S, K, h)
         The folds' shares of the hypergradient.
     noise : Tensor of shape (S,)
         Its error, the sum over all entries.
-    error : Tensor of shape (S, K)
-        Relative errors of y and v.
     schedule : Schedule
     problem : Problem
     tol : float
     """
-    slope = shares.sum(1)
+    upper, error, slope = seen.upper, seen.error, shares.sum(1)
     follows = error.amax(1) <= FOLLOW
     if schedule.waits and problem.second_order:
         # Near the arithmetic's end errors no longer fall beside what they were.
@@ -69,7 +67,7 @@ def judge(
         follows |= (error.amax(1) <= _FAIR) & (noise <= _STEADY * size)
     # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
     # is from F at the y we have tells how much of F is still the lag's doing.
-    lagged = torch.where(follows[:, None] | (error <= FOLLOW), upper_lag, 0.0)
+    lagged = torch.where(follows[:, None] | (error <= FOLLOW), seen.upper_lag, 0.0)
     upper, doubt = (upper - lagged).sum(1), lagged.abs().sum(1)
     finite = torch.isfinite(upper) & torch.isfinite(slope).all(1)
     scale = upper.abs().clamp(problem.upper_floor, 1.0)

@@ -12,6 +12,7 @@ from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, columns_of, join, weighted_gram
 from skbamm.folds.rows import ChunkedRows
+from skbamm.folds.weights import FoldWeights
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about
 _TAKEN = 1024  # rows that are taken and converted at a time
@@ -39,6 +40,7 @@ class DenseRows(ChunkedRows):
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
         self._index: Tensor | None = None  # which rows of X these are, if not all
+        self._some: tuple[FoldWeights, DenseRows] | None = None  # the last sample, and of which
         self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
 
     def take(self, rows):
@@ -91,11 +93,16 @@ class DenseRows(ChunkedRows):
         return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)
 
     def _sample(self, count):
-        """Return ``count`` of the rows, for a single pass: they are gathered a chunk at a time."""
+        """Return ``count`` of the rows, for single passes: they are gathered a chunk at a time."""
+        if self._some is not None:
+            weights, some = self._some
+            if weights is self.weights and some.n_rows == count:
+                return some
         rows = draw_rows(self.n_rows, count)
         some = copy.copy(self)
         some.n_rows, some._index = count, torch.as_tensor(rows, device=self.device)
         some.target, some.weights = self.target[some._index], self.weights.take(rows)
+        self._some = self.weights, some
         return some
 
     def diagonal(self, coefficients, function):

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skbamm.folds.chunks import chunk_ranges
+
 _KEPT = 1 << 20  # weights of all rows up to which a pass keeps them for the next
 
 
@@ -190,11 +192,9 @@ class FoldWeights:
         return train, validation
 
     def _totals(self):
-        step = 1 << 14  # rows at a time, so that no (n_rows, K) float matrix is ever made
-        parts = [
-            self._raw(a, min(a + step, self.n_rows), torch.float64)
-            for a in range(0, self.n_rows, step)
-        ]
+        # Some rows at a time: no matrix of as many numbers as there are rows and folds is made.
+        ranges = chunk_ranges(self.n_rows, self.n_folds, self.device)
+        parts = [self._raw(start, stop, torch.float64) for start, stop in ranges]
         return tuple(torch.stack([p[i].sum(0) for p in parts]).sum(0) for i in (0, 1))
 
     def _counts(self, parts) -> tuple[Tensor, Tensor]:

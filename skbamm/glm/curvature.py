@@ -124,6 +124,8 @@ def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
 
     Starts at the same point share one; where the folds share one, starts near each other do.
     """
+    if len(y) == 1:  # nothing to wait for a device for
+        return [0], [0]
     flat = y.flatten(1)
     apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
     size = (_NEAR if share else 0.0) * torch.linalg.vector_norm(flat, dim=1, keepdim=True)

@@ -14,6 +14,8 @@ from skbamm.folds import Rows
 Strength = Callable[[Tensor], Tensor]
 MeanLoss = bool | Literal["rows"]
 
+_FEW = 4  # entries of x for which the derivatives of all coefficients' strengths are kept
+
 
 def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
     """Return what a penalty is divided by where it stands beside a weighted mean, (K,).
@@ -69,28 +71,30 @@ class Penalty:
         self.bounds = None if bounds is None else (bounds[0].cpu(), bounds[1].cpu())
         self.limit, self.mean_loss = limit, mean_loss
         self.divisor = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
-        self._at_last: dict[Strength, tuple[Tensor, int, Tensor, Tensor]] = {}  # at the last x
+        # What follows from the last x, by what made it.
+        self._at_last: dict[Callable[..., Any], tuple[Tensor, int, Tensor, Any]] = {}
 
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""
-        return self._mean(self.strength, x)
+        return self._once(self.strength, x, lambda at: self.strength(at) / self.divisor)
 
     def mean_absolute(self, x: Tensor) -> Tensor:
         """Return kappa / N_k; only of a penalty that has it."""
-        assert self.absolute is not None
-        return self._mean(self.absolute, x)
+        absolute = self.absolute
+        assert absolute is not None
+        return self._once(absolute, x, lambda at: absolute(at) / self.divisor)
 
-    def _mean(self, of_x: Strength, x: Tensor) -> Tensor:
-        """Return what stands in f of a map of x; an iteration asks for the same x many times."""
-        found = self._at_last.get(of_x)
+    def _once(self, name: Callable[..., Any], x: Tensor, make: Callable[[Tensor], Any]) -> Any:
+        """Return what ``make`` makes of x (S, 1, h): an iteration asks for the same many times."""
+        found = self._at_last.get(name)
         # To compare numbers a device is waited for, to compare names it is not.
         if found is not None:
             at, version, same, value = found
             if (at is x and version == x._version) or torch.equal(same, x):
                 return value
         with torch.no_grad():
-            value = of_x(x.double()[:, None]) / self.divisor
-        self._at_last[of_x] = x, x._version, x.clone(), value
+            value = make(x.double()[:, None])
+        self._at_last[name] = x, x._version, x.clone(), value
         return value
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:
@@ -139,6 +143,13 @@ class Penalty:
         maps = [self.strength] if self.absolute is None else [self.strength, self.absolute]
         slopes = self.criterion.slopes(upper)
         scale = (mu - 1) * slopes[..., None, None] / self.divisor
+        if x.shape[1] <= _FEW:
+            kept = self._once(_slopes, x, lambda at: [_slopes(of_x, at) for of_x in maps])
+            parts = [
+                (slope * (scale * factor * v)).sum((-2, -1))  # (h, S, K)
+                for slope, factor in zip(kept, factors, strict=True)
+            ]
+            return sum(parts[1:], parts[0]).movedim(0, -1)
         at = x.double()[:, None].repeat(1, slopes.shape[1], 1).requires_grad_()
         total = x.new_zeros((), dtype=torch.float64)
         with torch.enable_grad():
@@ -148,3 +159,23 @@ class Penalty:
             return torch.zeros_like(at)
         (grad,) = torch.autograd.grad(total, at, materialize_grads=True)
         return grad
+
+
+def _slopes(strength: Strength, x: Tensor) -> Tensor:
+    """Return the derivative of a strength in each entry of x (S, 1, h), (h, S, 1 or K, 1 or m, p).
+
+    What goes back through a sum of strengths is linear in their factors: to go back through that,
+    too, tells what each factor met, where to go back once a strength would take a pass for each.
+    """
+    with torch.enable_grad():
+        at = x.detach().requires_grad_()
+        value = strength(at)
+        if not value.requires_grad:  # a penalty that is given does not depend on x
+            return value.new_zeros(x.shape[-1], *value.shape)
+        factors = torch.ones_like(value, requires_grad=True)
+        (back,) = torch.autograd.grad(value, at, factors, create_graph=True)
+        slopes = [
+            torch.autograd.grad(part.sum(), factors, retain_graph=True)[0]
+            for part in back.unbind(-1)
+        ]
+    return torch.stack(slopes)

@@ -345,10 +345,12 @@ def _whole_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the classes, and where they are few and close each row's index, by a table."""
     if not y.size or int(y.max()) - int(y.min()) > _SPAN:
         return np.unique(y), None
-    place = y.astype(np.int64) - int(y.min())
+    low, place = int(y.min()), y.astype(np.int64)
+    if low:
+        place -= low
     seen = np.bincount(place) > 0
-    classes = (np.flatnonzero(seen) + int(y.min())).astype(y.dtype)
-    return classes, (np.cumsum(seen) - 1)[place]
+    classes = (np.flatnonzero(seen) + low).astype(y.dtype)
+    return classes, place if seen.all() else (np.cumsum(seen) - 1)[place]
 
 
 def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:

@@ -18,6 +18,7 @@ from skbamm.models import NotApplicable, Task, remember_features
 from skbamm.search.placed import Placed, all_finite
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
+_LOOK = 4096  # rows of a fold among which all classes are looked for first
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
 # products are as accurate as any other's, but an offset leaves no digits to what varies.
@@ -179,15 +180,20 @@ def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any
     used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
     if task.classes is None:
         return used
-    count = len(task.classes)
+    row_class, count = task.row_class, len(task.classes)
+    assert row_class is not None
+    weight = None if fit_weight is None else np.asarray(fit_weight, float)
 
     def every_class(train):
-        assert task.row_class is not None
-        heavy = None if fit_weight is None else np.asarray(fit_weight, float)[train]
-        mass = np.bincount(task.row_class[train], heavy, minlength=count)
-        return bool((mass > 0).all())
+        heavy = None if weight is None else weight[train]
+        return bool((np.bincount(row_class[train], heavy, minlength=count) > 0).all())
 
-    return [k for k in used if every_class(splits[k][0])]
+    def found(train):
+        # A few of many rows tend to have them all; where they do not, all are looked at.
+        train = as_indices(train)
+        return every_class(train[:: len(train) // _LOOK + 1]) or every_class(train)
+
+    return [k for k in used if found(splits[k][0])]
 
 
 def own_copy(routed: Any) -> Bunch:
