@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 
+_FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 27  # numbers of a batched product
+
+
 def columns_of(coefficients: Tensor, dtype: torch.dtype) -> Tensor:
     """Return coefficients (r, S, K, m, p) as (r m C, p), in the order of the predictors."""
     return coefficients.permute(0, 3, 1, 2, 4).reshape(-1, coefficients.shape[-1]).to(dtype)
@@ -38,8 +41,7 @@ def join(back: list[Tensor], z: Sequence[Tensor] = (), predictors: Tensor | None
 
 def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
     """``X' diag(w) X`` for each of the weights w (g, n), (g, d, d)."""
-    n, d = X.shape
-    if n * d * len(weights) <= 1 << 20:  # small: one batched product
+    if X.numel() * len(weights) <= (_FEW if X.device.type == "cpu" else _FEW_ON_DEVICE):
         return (X.T[None] * weights[:, None, :]) @ X
     return torch.stack([(X * w[:, None]).T @ X for w in weights])
 

@@ -81,6 +81,30 @@ def test_not_a_number_is_stepped_back_from():
     assert 0 < float(shorter) < 0.5
 
 
+def test_not_a_number_from_the_first_is_no_error():
+    step, (hessian, minimum, y) = SecantStep(), quadratic()
+    gradient = hessian * (y - minimum)
+    gradient[0, 1] = torch.nan
+    for _ in range(3):
+        y = step.step(y, gradient, gradient, STILL)
+        assert torch.equal(torch.isnan(y).any(-1), torch.isnan(gradient).any(-1))
+
+
+def test_a_step_back_that_is_no_better_goes_back_to_where_it_came_from():
+    step, (hessian, minimum, y) = SecantStep(), quadratic()
+    gradient = hessian * (y - minimum)
+    far = step.step(y, gradient, 3 * gradient, STILL)
+    there = hessian * (far - minimum)
+    back = step.step(far, there, 3 * there, STILL)
+    assert bool(((back - minimum).norm(dim=-1) < (far - minimum).norm(dim=-1)).all())
+    risen = torch.zeros(S, K, dtype=torch.bool)
+    risen[0, 0] = True  # what went too far was better than this
+    here = hessian * (back - minimum)
+    after = step.step(back, here, here, STILL, risen)
+    near = (after - far).norm(dim=-1) < (after - back).norm(dim=-1)
+    assert torch.equal(near, risen)
+
+
 def test_slopes_of_a_problem_that_changed_are_not_compared():
     step, (hessian, minimum, y) = SecantStep(), quadratic()
     gradient = hessian * (y - minimum)

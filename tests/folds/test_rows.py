@@ -163,6 +163,27 @@ def test_a_gram_of_fewer_rows_has_rows_of_every_part():
     assert torch.equal(fewer, rows.gram(y, naive.weight_function, True, n // 40))
 
 
+def test_a_sample_has_the_weights_that_its_rows_have_now():
+    n = 4_000
+    X, target = data(n, 3)
+    rows = rows_of(X, target, FoldWeights(n, [(np.arange(n), np.arange(0, n, 3))]))
+    y = coefficients(1, 1, 1, 1, 4)
+
+    def sampled(rows, limit=1_000):
+        return rows.gram(y, naive.weight_function, True, limit)
+
+    plain = sampled(rows)
+    twice = rows.reweighted(torch.full((n,), 2.0, dtype=torch.float64))
+    other = rows.with_folds(FoldWeights(n, [(np.arange(n // 2), np.arange(n // 2, n))]))
+    fresh = rows_of(X, target, other.weights)
+    # Weights of a sample sum to one again; those of folds that see fewer rows are others.
+    torch.testing.assert_close(sampled(twice), plain)
+    torch.testing.assert_close(sampled(other), sampled(fresh))
+    assert not torch.allclose(sampled(other), plain)
+    torch.testing.assert_close(sampled(rows), plain)
+    assert not torch.allclose(sampled(rows, 500), plain)
+
+
 def test_what_is_written_in_the_predictors_place_is_what_goes_back():
     X, target = data()
     y = coefficients(2, 2, 3, 1, D + 1)

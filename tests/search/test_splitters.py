@@ -1,5 +1,7 @@
 """Whatever the folds: lists give GridSearchCV's table, intervals a true score."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.model_selection import (
@@ -12,6 +14,9 @@ from sklearn.model_selection import (
     StratifiedKFold,
     TimeSeriesSplit,
 )
+
+from skbamm.folds import FoldWeights
+from skbamm.search.data import usable_folds
 
 from .truth import (
     LIST,
@@ -143,3 +148,16 @@ def test_equal_training_rows_under_different_test_rows(values, binary):
         assert_grid_search_agrees(logistic(), {"C": LIST}, X, y, **settings)
     search = search_over(logistic(), {"C": values}, X, y, cv=cv, scoring=LOSS)
     assert_true(search, X, y, cv=cv, scoring=LOSS)
+
+
+def test_a_class_of_one_row_is_seen_among_many():
+    n = 50_000
+    kinds = np.zeros(n, int)
+    kinds[::2], kinds[31_113] = 1, 2
+    task = SimpleNamespace(classes=np.arange(3), row_class=kinds)
+    rows, rare = np.arange(n), np.flatnonzero(kinds == 2)
+    splits = [(rows, rare), (np.delete(rows, rare), rare), (kinds < 2, rare), (kinds >= 0, rare)]
+    weights = FoldWeights(n, splits)
+    assert usable_folds(task, splits, weights, None) == [0, 3]
+    assert usable_folds(task, splits, weights, (kinds < 2).astype(float)) == []
+    assert usable_folds(task, splits, weights, kinds + 1.0) == [0, 3]
