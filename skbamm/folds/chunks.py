@@ -129,14 +129,16 @@ def over_chunks(ranges: list, device: torch.device, work: Callable[[list], objec
         return team.share(work, [ranges[i::workers] for i in range(workers)])
 
 
-def over_ranges(n_rows: int, size: int, work: Callable[[int, int], object]) -> None:
-    """Call ``work`` with ranges of rows of ``size`` bytes each, on the CPU."""
+def over_ranges(
+    n_rows: int, size: int, work: Callable[[int, int], object], device: torch.device = CPU
+) -> None:
+    """Call ``work`` with ranges of rows of ``size`` bytes each."""
 
     def share(ranges):
         for start, stop in ranges:
             work(start, stop)
 
-    over_chunks(chunk_ranges(n_rows, size), CPU, share)
+    over_chunks(chunk_ranges(n_rows, size, device), device, share)
 
 
 def map_in_threads(function: Callable, items: Sequence, device: torch.device) -> list:

@@ -13,7 +13,6 @@ from operator import is_
 import torch
 from torch import Tensor
 
-
 _FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 27  # numbers of a batched product
 
 

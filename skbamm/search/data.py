@@ -15,7 +15,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_array
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
-from skbamm.search.placed import Placed, all_finite
+from skbamm.search.placed import Placed
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _LOOK = 4096  # rows of a fold among which all classes are looked for first
@@ -49,6 +49,11 @@ class FoldData:
 
 def as_matrix(X: Any) -> Any:
     """Return X as a float array or CSR matrix, without a copy if possible, or NotApplicable."""
+    return place(X, "cpu").matrix
+
+
+def place(X: Any, device: str) -> Placed:
+    """Return the same for the device of a search that the user asked for, as in "auto"."""
     if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
         raise NotApplicable("array API dispatch is on")
     with warnings.catch_warnings():
@@ -59,9 +64,11 @@ def as_matrix(X: Any) -> Any:
             )
         except (ValueError, TypeError) as error:
             raise NotApplicable(str(error)) from None
-    if not get_config()["assume_finite"] and not all_finite(matrix):
+    entries = 0 if sp.issparse(matrix) else matrix.size
+    placed = Placed(matrix, choose_device(device, entries))
+    if not get_config()["assume_finite"] and not placed.all_finite():
         raise NotApplicable("X contains NaN or infinity")
-    return matrix
+    return placed
 
 
 def feature_memory(X: Any) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class JointSolver:
     estimator : estimator
         As the user set it.
     task : Task
-    matrix : ndarray or CSR array, or None
+    shared : Placed or None
         What all folds share; None if they do not.
     folds : list of FoldData, or None
         What each fold has of its own.
@@ -77,7 +77,7 @@ class JointSolver:
         twin: LinearTwin,
         estimator: Any,
         task: Task,
-        matrix: Any,
+        shared: Placed | None,
         folds: list[FoldData] | None,
         splits: list,
         fit_weight: np.ndarray | None,
@@ -86,14 +86,15 @@ class JointSolver:
         dtype: str,
         row_weights: RowWeights | None = None,
     ):
-        self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
+        self.twin, self.task, self.folds = twin, task, folds
+        self.matrix: Any = None if shared is None else shared.matrix
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
-        sample = matrix if folds is None else folds[0].matrix
+        sample = self.matrix if folds is None else folds[0].matrix
         dense = isinstance(sample, np.ndarray)
         self.device = choose_device(device, sample.size if dense else 0)
-        self._placed = Placed(matrix, self.device)
+        self._placed = shared or Placed(None, self.device)
         self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
         weights = self._weights(n, splits) if splits else None

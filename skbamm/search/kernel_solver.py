@@ -20,7 +20,7 @@ from skbamm.kernels import KernelBlock, KernelRidgeProblem
 from skbamm.losses import UpperLoss
 from skbamm.models import KernelTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.data import FoldData, choose_device
+from skbamm.search.data import FoldData, Placed, choose_device
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.starts import starting_points
@@ -44,7 +44,7 @@ class KernelSolver:
     Parameters
     ----------
     twin : KernelTwin
-    estimator, task, matrix, folds, splits, fit_weight, score_weight, device, row_weights
+    estimator, task, shared, folds, splits, fit_weight, score_weight, device, row_weights
         As for ``JointSolver``.
     dtype : str
         Not used: kernels are close to singular, and need double precision.
@@ -57,7 +57,7 @@ class KernelSolver:
         twin: KernelTwin,
         estimator: Any,
         task: Task,
-        matrix: Any,
+        shared: Placed | None,
         folds: list[FoldData] | None,
         splits: list,
         fit_weight: np.ndarray | None,
@@ -66,7 +66,8 @@ class KernelSolver:
         dtype: str,
         row_weights: RowWeights | None = None,
     ):
-        self.twin, self.task, self.matrix, self.folds = twin, task, matrix, folds
+        self.twin, self.task, self.folds = twin, task, folds
+        self.matrix: Any = None if shared is None else shared.matrix
         self.fit_weight, self.score_weight = fit_weight, score_weight
         self.row_weights, n = row_weights, len(task.target)
         self.device = choose_device(device, n * n)

@@ -35,19 +35,29 @@ class Placed:
         If a lower precision is asked for, a copy in it is kept: to read that takes half as long.
         On a CPU, whose passes can convert some rows at a time, a large matrix has none.
         """
+        whole = self._whole()
+        large = self.device.type == "cpu" and self.matrix.size * dtype.itemsize > _COPIED
+        if large or dtype.itemsize > whole.dtype.itemsize:
+            return whole
+        if dtype not in self._tensors:
+            with threads_for_products():
+                self._tensors[dtype] = whole.to(dtype)
+        return self._tensors[dtype]
+
+    def all_finite(self) -> bool:
+        """Whether the matrix has neither NaN nor infinity; seen where it is soonest read."""
+        if self.device.type == "cpu" or sp.issparse(self.matrix):
+            return all_finite(self.matrix)
+        return _all_finite(self._whole())
+
+    def _whole(self) -> Tensor:
+        """Return the dense matrix on its device, in its own precision."""
         if not self._tensors:
             tensor = _as_tensor(self.matrix)
             if self.device.type != "cpu":
                 tensor = sent(tensor, self.device)
             self._tensors[tensor.dtype] = tensor
-        (own, *_) = self._tensors
-        large = self.device.type == "cpu" and self.matrix.size * dtype.itemsize > _COPIED
-        if large or dtype.itemsize > own.itemsize:
-            return self._tensors[own]
-        if dtype not in self._tensors:
-            with threads_for_products():
-                self._tensors[dtype] = self._tensors[own].to(dtype)
-        return self._tensors[dtype]
+        return next(iter(self._tensors.values()))
 
 
 def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
@@ -78,10 +88,13 @@ def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
 
 def all_finite(matrix: Any) -> bool:
     """Whether an array or a CSR matrix has neither NaN nor infinity."""
-    values = matrix.data if sp.issparse(matrix) else matrix
-    if not values.size:
+    return _all_finite(_as_tensor(matrix.data if sp.issparse(matrix) else matrix))
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    if not tensor.numel():
         return True
-    tensor, bad = _as_tensor(values), []
+    bad = []
 
     def look(begin: int, end: int) -> None:
         part = tensor[begin:end]
@@ -89,7 +102,7 @@ def all_finite(matrix: Any) -> bool:
         if not bool(torch.isfinite(part.sum())) and not bool(torch.isfinite(part).all()):
             bad.append(begin)
 
-    over_ranges(len(tensor), tensor[0].nbytes, look)
+    over_ranges(len(tensor), tensor[0].nbytes, look, tensor.device)
     return not bad
 
 

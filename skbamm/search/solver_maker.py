@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
 from skbamm.models import NotApplicable, TransformedTarget, last_step
-from skbamm.search.data import FoldData, as_matrix, feature_memory, split_fold, transform_fold
+from skbamm.search.data import FoldData, feature_memory, place, split_fold, transform_fold
 from skbamm.search.fold_maps import FoldMaps
 from skbamm.search.line_solver import LineSolver
 from skbamm.search.lines import FeatureLine, LossLine
+from skbamm.search.placed import Placed
 from skbamm.search.solvers import solver_of
 from skbamm.search.stand_in import candidate_key
 from skbamm.search.vectors.solver import VectorSolver
@@ -40,7 +41,7 @@ class SolverMaker:
         self.fit_params, self.score_params = fit_params, score_params
         self.row_weights = row_weights
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
-        self._matrix: Any = None
+        self._placed: tuple[str, Placed] | None = None  # X, and the device that was asked for
 
     def for_splits(self, splits: list) -> SolverMaker:
         """Return a maker of solvers for other splits of the same rows."""
@@ -50,7 +51,7 @@ class SolverMaker:
             self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
             self.row_weights,
         )  # fmt: skip
-        made._matrix = self._matrix
+        made._placed = self._placed
         return made
 
     def make(self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None) -> Any:
@@ -69,13 +70,13 @@ class SolverMaker:
         y = twin.transformed(last, self.y, self.splits) if twin.transforms_target else self.y
         weight = self._sample_weight(target)
         score_weight = self.score_params.get("sample_weight")
-        matrix = None
+        shared: Any = None
         if folds is None:
-            matrix, folds = self._data(target, params, y)
-        sample = matrix if folds is None else folds[0].matrix
+            shared, folds = self._data(target, params, y)
+        sample = shared.matrix if folds is None else folds[0].matrix
         task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
         return solver_of(twin)(
-            twin, last, task, matrix, folds, self.splits, weight,
+            twin, last, task, shared, folds, self.splits, weight,
             None if score_weight is None else np.asarray(score_weight, dtype=float),
             self.settings.device, self.settings.dtype, self.row_weights,
         )  # fmt: skip
@@ -106,17 +107,25 @@ class SolverMaker:
 
         return VectorSolver(make, axes, self.X, self.splits)
 
+    def _shared(self, device: str) -> Placed:
+        """Return X for a device, where it goes once for all solvers."""
+        if self._placed is None or self._placed[0] != device:
+            self._placed = None  # lest there be two at a time
+            self._placed = device, place(self.X, device)
+        return self._placed[1]
+
     def _data(self, target, params, y):
         """Return the shared matrix, or each fold's rows, as its transformers make them."""
         own_targets = isinstance(y, TransformedTarget) and not y.shared
         if target.pipeline is None:
-            if self._matrix is None:
-                self._matrix = as_matrix(self.X)
+            # Kernels of the rows are made on the CPU, and folds' own rows go where each is used.
+            here = own_targets or target.twin.family == "kernel"
+            shared = self._shared("cpu" if here else self.settings.device)
             if not own_targets:
-                return self._matrix, None
+                return shared, None
             memory = feature_memory(self.X)
             return None, [
-                split_fold(self._matrix, train, test, memory) for train, test in self.splits
+                split_fold(shared.matrix, train, test, memory) for train, test in self.splits
             ]
         own = isinstance(y, TransformedTarget) and target.pipeline is not target.estimator
         setting = candidate_key(

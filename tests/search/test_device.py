@@ -101,6 +101,20 @@ def test_a_gpu_finds_the_same(name):
     assert search.best_score_ == pytest.approx(plain.best_score_, rel=1e-4, abs=1e-6)
 
 
+def test_a_matrix_goes_to_a_gpu_once_for_all_candidates(monkeypatch):
+    ways = []
+
+    def counted(tensor, device):
+        ways.append(tensor.shape)
+        return sent(tensor, device)
+
+    monkeypatch.setattr("skbamm.search.placed.sent", counted)
+    space = {"C": (1e-2, 1e2), "fit_intercept": [True, False], "class_weight": [None, "balanced"]}
+    with pretended_gpu() as device, quick():
+        BAMMSearchCV(LogisticRegression(), space, cv=2, device=device, tol=1e-2).fit(*TWO)
+    assert ways == [TWO[0].shape]
+
+
 def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
     solve = JointSolver.search
 
@@ -141,10 +155,14 @@ def test_a_matrix_that_goes_in_parts_arrives_whole(part):
 def test_one_entry_that_is_not_finite_is_found(make):
     X = np.full((5000, 40), 1e307)
     assert all_finite(make(X))
+    with pretended_gpu() as device:
+        assert Placed(make(X), torch.device(device)).all_finite()
     for value in (np.nan, np.inf, -np.inf):
         worse = X.copy()
         worse[4321, 7] = value
         assert not all_finite(make(worse))
+        with pretended_gpu() as device:
+            assert not Placed(make(worse), torch.device(device)).all_finite()
 
 
 def test_what_a_gpu_refuses_is_refused():
