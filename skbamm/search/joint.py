@@ -91,7 +91,7 @@ class JointSolver:
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
-        sample = self.matrix if folds is None else folds[0].matrix
+        sample: Any = self.matrix if folds is None else folds[0].matrix
         dense = isinstance(sample, np.ndarray)
         self.device = choose_device(device, sample.size if dense else 0)
         self._placed = shared or Placed(None, self.device)
