@@ -53,7 +53,7 @@ def as_matrix(X: Any) -> Any:
 
 
 def place(X: Any, device: str) -> Placed:
-    """Return the same for the device of a search that the user asked for, as in "auto"."""
+    """Return X, as a matrix like that, for the device that the user named, maybe "auto"."""
     if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
         raise NotApplicable("array API dispatch is on")
     with warnings.catch_warnings():
