@@ -41,7 +41,8 @@ def speed_cases() -> str:
             entry = searches[name]
             told = entry.get("title", SEARCHES[name])
             if "given" in entry:
-                told += f", {entry['outcome']['trials']} trials"
+                trials = entry["outcome"]["trials"]
+                told += f", {trials} trial{'s' * (trials != 1)}"
             ratio = result["ratios"].get(name)
             once = ", once" if len(entry["seconds"]) == 1 < result["rounds"] else ""
             rows.append(
