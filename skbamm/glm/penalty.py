@@ -173,7 +173,8 @@ def _slopes(strength: Strength, x: Tensor) -> Tensor:
         if not value.requires_grad:  # a penalty that is given does not depend on x
             return value.new_zeros(x.shape[-1], *value.shape)
         factors = torch.ones_like(value, requires_grad=True)
-        (back,) = torch.autograd.grad(value, at, factors, create_graph=True)
+        # As a sum: at the first factors of outputs torch imports symbolic algebra, half a second.
+        (back,) = torch.autograd.grad((factors * value).sum(), at, create_graph=True)
         slopes = [
             torch.autograd.grad(part.sum(), factors, retain_graph=True)[0]
             for part in back.unbind(-1)

@@ -205,8 +205,9 @@ class KernelRidgeProblem:
         grad = torch.zeros_like(at)
         for value, share in ((alpha, of_alpha), (gamma, of_gamma)):
             if value.requires_grad:
-                pulled = (slopes * share).flatten()
-                grad = grad + torch.autograd.grad(value, at, pulled, retain_graph=True)[0]
+                # As a sum: at the first factors of outputs torch imports symbolic algebra, .5 s.
+                pulled = ((slopes * share).flatten() * value).sum()
+                grad = grad + torch.autograd.grad(pulled, at, retain_graph=True)[0]
         return grad.view(S, K, -1)
 
 

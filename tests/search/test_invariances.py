@@ -158,3 +158,29 @@ def test_the_first_sparse_search_of_a_process_is_silent():
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+def test_the_first_search_does_not_wait_for_modules():
+    """Some ways of taking a derivative import torch's symbolic algebra, for half a second."""
+    code = """if True:
+        import sys
+        import numpy as np
+        from sklearn.kernel_ridge import KernelRidge
+        from sklearn.linear_model import ElasticNet, LogisticRegression
+        from skbamm import BAMMSearchCV, PerFeature
+        X, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 2
+        y = y + X[:, 0]
+        for model, space in (
+            (LogisticRegression(), {"C": (0.1, 10.0)}),
+            (LogisticRegression(), {"C": PerFeature(0.1, 10.0)}),
+            (ElasticNet(), {"alpha": (0.01, 1.0), "l1_ratio": (0.1, 0.9)}),
+            (KernelRidge(kernel="rbf"), {"alpha": (0.1, 1.0), "gamma": (0.1, 1.0)}),
+        ):
+            target = y > 0.5 if hasattr(model, "C") else y
+            search = BAMMSearchCV(model, space, cv=2, max_iter=5).fit(X, target)
+            assert search.search_plan_[0]["role"] == "searched", search.search_plan_
+            assert "sympy" not in sys.modules, model
+    """
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
