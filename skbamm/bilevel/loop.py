@@ -242,9 +242,10 @@ class _Run:
         step = self.schedule.y_step
         known = {"slopes": step.slopes(d.grad_y, p_y)} if isinstance(step, SecantStep) else {}
         y = step.step(self.y, d.grad_y, p_y, self.moved, **known)
-        lag = (torch.full_like(d.upper, torch.inf),) * 3
         if self.schedule.waits:
             lag = self.lag.measure(d, p_y, p_v, *known.get("slopes", [])[:1])
+        else:
+            lag = (torch.full_like(d.upper, torch.inf),) * 3
         unsettled = self.moved
         if isinstance(self.schedule.v_step, SecantStep):
             # Its residuals compare only where its equation, which y is in, stood still.

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows
-from skbamm.search.data import Placed, make_rows, pad_features
+from skbamm.search.data import make_rows, pad_features
+from skbamm.search.placed import Placed
 
 _STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 

@@ -23,7 +23,6 @@ from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.basins import solve_basins
 from skbamm.search.data import (
     FoldData,
-    Placed,
     choose_device,
     choose_dtype,
     make_rows,
@@ -33,6 +32,7 @@ from skbamm.search.fold_rows import fold_rows
 from skbamm.search.homotopy import begin_on_paths
 from skbamm.search.path import follow_paths
 from skbamm.search.penalties import Penalties
+from skbamm.search.placed import Placed
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows

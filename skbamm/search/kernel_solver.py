@@ -20,7 +20,8 @@ from skbamm.kernels import KernelBlock, KernelRidgeProblem
 from skbamm.losses import UpperLoss
 from skbamm.models import KernelTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.data import FoldData, Placed, choose_device
+from skbamm.search.data import FoldData, choose_device
+from skbamm.search.placed import Placed
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.starts import starting_points

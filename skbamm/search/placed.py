@@ -45,10 +45,9 @@ class Placed:
         return self._tensors[dtype]
 
     def all_finite(self) -> bool:
-        """Whether the matrix has neither NaN nor infinity; seen where it is soonest read."""
-        if self.device.type == "cpu" or sp.issparse(self.matrix):
-            return all_finite(self.matrix)
-        return _all_finite(self._whole())
+        """Whether the matrix has neither NaN nor infinity; it is looked at where it is."""
+        sparse = sp.issparse(self.matrix)
+        return _all_finite(_as_tensor(self.matrix.data) if sparse else self._whole())
 
     def _whole(self) -> Tensor:
         """Return the dense matrix on its device, in its own precision."""
@@ -84,11 +83,6 @@ def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
             if event is not None:
                 event.record()
     return out
-
-
-def all_finite(matrix: Any) -> bool:
-    """Whether an array or a CSR matrix has neither NaN nor infinity."""
-    return _all_finite(_as_tensor(matrix.data if sp.issparse(matrix) else matrix))
 
 
 def _all_finite(tensor: Tensor) -> bool:

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
 from skbamm.bilevel.loop import _Run
 from skbamm.search.joint import JointSolver
-from skbamm.search.placed import Placed, all_finite, sent
+from skbamm.search.placed import Placed, sent
 from tests.pretend_gpu import pretended_gpu, waits
 from tests.search.vectors import quick
 
@@ -130,6 +130,17 @@ def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
     assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
 
 
+def test_where_a_gpu_has_no_room_for_the_matrix_the_cpu_goes_on(monkeypatch):
+    def full(tensor, device):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 EiB.")
+
+    monkeypatch.setattr("skbamm.search.placed.sent", full)
+    plain = fitted("logistic", "cpu")
+    with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
+        found = fitted("logistic", device)
+    assert found.device_ == "cpu" and found.best_score_ == plain.best_score_
+
+
 def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is(monkeypatch):
     here = Placed(MANY, torch.device("cpu"))
     assert here.tensor(torch.float64).data_ptr() == MANY.ctypes.data
@@ -154,13 +165,14 @@ def test_a_matrix_that_goes_in_parts_arrives_whole(part):
 @pytest.mark.parametrize("make", [np.array, np.asfortranarray, lambda X: sp.csr_array(X)])
 def test_one_entry_that_is_not_finite_is_found(make):
     X = np.full((5000, 40), 1e307)
-    assert all_finite(make(X))
+    here = torch.device("cpu")
+    assert Placed(make(X), here).all_finite()
     with pretended_gpu() as device:
         assert Placed(make(X), torch.device(device)).all_finite()
     for value in (np.nan, np.inf, -np.inf):
         worse = X.copy()
         worse[4321, 7] = value
-        assert not all_finite(make(worse))
+        assert not Placed(make(worse), here).all_finite()
         with pretended_gpu() as device:
             assert not Placed(make(worse), torch.device(device)).all_finite()
 
