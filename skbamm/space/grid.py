@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ from skbamm.models import (
     supported,
 )
 from skbamm.space.holding import Holder
-from skbamm.space.interval import Axis, as_interval, make_axis
+from skbamm.space.interval import Axis, as_interval, check_no_text, make_axis, reversed_pair
+from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
@@ -169,11 +171,16 @@ def read_grid(estimator: Any, param_grid: Any) -> Space:
     ------
     TypeError, ValueError
         scikit-learn's own for a bad grid; ours, which name the parameter, for a bad interval or
-        one that nothing can search.
+        one that nothing can search, or a name that the estimator does not have.
     """
     grids = param_grid if isinstance(param_grid, (list, tuple)) else [param_grid]
     if not all(isinstance(grid, dict) for grid in grids):
         ParameterGrid(param_grid)  # raises
+    try:
+        clone(estimator)
+    except Exception:  # a class, or no estimator: scikit-learn's own fit says so
+        return Space([])
+    _tell_of_reversed_pairs(grids)
     combinations: list[Combination] = []
     plan: list[dict[str, Any]] = []
     for grid in grids:
@@ -184,38 +191,25 @@ def read_grid(estimator: Any, param_grid: Any) -> Space:
 
 
 def _read_one(estimator, grid) -> Iterator[Combination]:
-    explicit: dict[str, Any] = {}
-    tuples: dict[str, Any] = {}
-    listed: dict[str, Any] = {}
     vectors = {name: value for name, value in grid.items() if isinstance(value, Vector)}
     if len(vectors) > 1:
         raise ValueError(f"Only one parameter may be a vector, got {list(vectors)}.")
-    for name, value in grid.items():
-        interval = as_interval(name, value)
-        if name in vectors:
-            pass
-        elif interval is None:
-            listed[name] = value
-        else:
-            (tuples if isinstance(value, tuple) else explicit)[name] = interval
-    if not explicit and not tuples and not vectors:
-        ParameterGrid(grid)
-        for params in ParameterGrid(grid):
-            yield Combination(params, _target(estimator, params, _varied(grid)))
-        return
-    # A tuple is an interval only on what a twin tunes, and the twin may depend on the lists.
-    base = _target(estimator, next(iter(ParameterGrid(listed)), {}))
-    for name in [n for n in tuples if not _may_tune(base, n)]:
-        listed[name] = grid[name]
-        del tuples[name]
-    intervals = {**explicit, **tuples, **vectors}
+    read = {name: as_interval(name, value) for name, value in grid.items() if name not in vectors}
+    intervals = {name: one for name, one in read.items() if one is not None} | vectors
+    listed = {name: grid[name] for name in grid if name not in intervals}
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
         found = target.searchable
+        for name in params.keys() & found.keys():
+            check_no_text(name, params[name])
+        if not intervals:
+            yield Combination(params, target)
+            continue
         if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
             found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
         for name in intervals:
             if name not in found:
+                check_names(estimator, [*params, name], params)
                 raise ValueError(_cannot_search(name, target))
         axes: dict[str, Any] = {}
         for name, one in found.items():
@@ -261,14 +255,6 @@ def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:
     return Target(estimator, target.prefix, twin, ""), holder
 
 
-def _may_tune(target: Target, name: str) -> bool:
-    """Whether the twin tunes this parameter, if perhaps not as the estimator is set."""
-    if target.twin is None:
-        return False
-    names = [target.prefix + one.name for one in target.twin.hyperparameters]
-    return name in [*names, target.loss_name, target.map_name]
-
-
 def _cannot_search(name: str, target: Target) -> str:
     why = target.why_no_map() if name == target.map_name else target.reason
     if not why:
@@ -282,6 +268,18 @@ def _cannot_search(name: str, target: Target) -> str:
         f"Parameter {name!r} cannot be searched over an interval: {why}. Use a list of values. "
         f"Intervals are supported for {supported()}."
     )
+
+
+def _tell_of_reversed_pairs(grids) -> None:
+    """Warn that pairs of numbers in falling order are lists, and how an interval is written."""
+    for name, value in (item for grid in grids for item in grid.items() if reversed_pair(item[1])):
+        low, high = value[::-1]
+        warnings.warn(
+            f"Parameter {name!r}: {value!r} is a list of two values, as for GridSearchCV. An "
+            f"interval has its lower end first: ({low!r}, {high!r}).",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _varied(listed: dict[str, Any]) -> set[str]:
@@ -309,7 +307,10 @@ def _target(estimator, params, varied=frozenset()) -> Target:
             if own:
                 kind = type(last).__name__
                 twin, reason = None, f"{kind}: {own[0]} matters to its own fits only"
-    except Exception as error:  # bad parameters get scikit-learn's own error, when it fits
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith("Invalid parameter"):
+            check_names(estimator, params, params)
+        # Other bad parameters get scikit-learn's own error, when it fits.
         return Target(estimator, "", None, f"{type(error).__name__}: {error}")
     return Target(chosen, prefix, twin, reason)
 

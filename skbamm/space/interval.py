@@ -28,8 +28,8 @@ class Interval:
     Raises
     ------
     ValueError
-        By the search's ``fit``, if the ends are not finite or not in order, or if ``low <= 0``
-        with a "log" scale.
+        By the search's ``fit``, if the ends are not finite or not in order, if ``low <= 0`` with
+        a "log" scale, or if the parameter cannot be searched for this estimator.
 
     Examples
     --------
@@ -116,12 +116,17 @@ def as_interval(name: str, value: Any) -> Interval | None:
     Raises
     ------
     ValueError
-        If a distribution has infinite support.
+        If a distribution has infinite support, or whole numbers only.
     """
     if isinstance(value, Interval):
         return value
-    if isinstance(value, tuple) and len(value) == 2 and all(map(_is_real, value)):
+    if _is_pair(value) and not value[0] >= value[1]:
         return Interval(*value)
+    if hasattr(value, "support") and hasattr(value, "pmf") and not hasattr(value, "pdf"):
+        raise ValueError(
+            f"The distribution for parameter {name!r} must be continuous, got one of whole "
+            "numbers. Use a list of values."
+        )
     if hasattr(value, "support") and hasattr(value, "pdf"):
         low, high = (float(end) for end in value.support())
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -132,6 +137,20 @@ def as_interval(name: str, value: Any) -> Interval | None:
         kind = getattr(getattr(value, "dist", None), "name", "")
         return Interval(low, high, "log" if kind in ("loguniform", "reciprocal") else "auto")
     return None
+
+
+def reversed_pair(value: Any) -> bool:
+    """Whether an entry of a grid is two numbers in falling order, as a tuple."""
+    return _is_pair(value) and value[0] > value[1]
+
+
+def check_no_text(name: str, value: Any) -> None:
+    """Raise ValueError if a value of a parameter that is a number is the text of one."""
+    if isinstance(value, str) and _is_numeric(value):
+        raise ValueError(
+            f"The values of parameter {name!r} must be numbers, got the text "
+            f"{str(value)!r}; write {value.strip()}."
+        )
 
 
 def make_axis(name: str, interval: Interval, hyperparameter: Hyperparameter) -> Axis:
@@ -178,6 +197,18 @@ def make_axis(name: str, interval: Interval, hyperparameter: Hyperparameter) -> 
     if scale == "auto":
         scale = "log" if low > 0 and math.isinf(hyperparameter.high) else "linear"
     return Axis(name, float(low), float(high), scale)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_real, value))
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_real(value: Any) -> bool:

@@ -25,6 +25,7 @@ from .comparison import (
     assert_same_failure,
     fit_both,
     logistic,
+    outcome,
     roles,
 )
 
@@ -191,7 +192,6 @@ def test_bad_arguments_come_before_any_work():
         {"C": np.array([])},
         {"nope": [1.0, 2.0]},
         {"C": [1.0], "nope": [1.0]},
-        {"logisticregression__C": [1.0]},
     ],
     ids=repr,
 )
@@ -201,25 +201,29 @@ def test_bad_grids(grid):
 
 def test_bad_grids_of_a_pipeline():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    for grid in ({"C": [1.0]}, {"logisticregression__nope": [1.0]}, {"nope__C": [1.0]}):
-        assert_same_failure(
-            lambda cls, grid=grid: cls(pipeline, grid), lambda s: s.fit(X_CLASS, Y_BINARY)
-        )
+    fit = {"call": lambda s: s.fit(X_CLASS, Y_BINARY)}
+    assert_same_failure(lambda cls: cls(pipeline, {"logisticregression__nope": [1.0]}), **fit)
+    for model, grid in (
+        (pipeline, {"C": [1.0]}),
+        (pipeline, {"nope__C": [1.0]}),
+        (LogisticRegression(), {"logisticregression__C": [1.0]}),
+    ):
+        ((_, expected),) = outcome(GridSearchCV(model, grid), **fit)
+        ((kind, told),) = outcome(BAMMSearchCV(model, grid), **fit)
+        assert kind is ValueError and told.startswith(f"{expected} Did you mean ")
 
 
 @pytest.mark.parametrize("bounds", [(10, 1), (1.0, 1.0), (10.0, 1.0)], ids=str)
-@pytest.mark.parametrize(
-    "kind", [tuple, lambda bounds: Interval(*bounds)], ids=["tuple", "Interval"]
-)
-def test_reversed_bounds_suggest_a_list(bounds, kind):
+def test_reversed_bounds_suggest_a_list(bounds):
     with pytest.raises(ValueError, match="use a list for a grid"):
-        BAMMSearchCV(logistic(), {"C": kind(bounds)}).fit(X_CLASS, Y_BINARY)
+        BAMMSearchCV(logistic(), {"C": Interval(*bounds)}).fit(X_CLASS, Y_BINARY)
 
 
 def test_reversed_bounds_in_a_pipeline():
     pipeline = make_pipeline(StandardScaler(), Ridge())
-    with pytest.raises(ValueError, match="use a list for a grid"):
-        BAMMSearchCV(pipeline, {"ridge__alpha": (10, 1)}).fit(X_REG, Y_REG)
+    with pytest.warns(UserWarning, match=r"lower end first: \(1, 10\)"):
+        search = BAMMSearchCV(pipeline, {"ridge__alpha": (10, 1)}).fit(X_REG, Y_REG)
+    assert search.cv_results_["params"] == [{"ridge__alpha": 10}, {"ridge__alpha": 1}]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +278,8 @@ class OwnLogistic(LogisticRegression):
 )
 @pytest.mark.parametrize(
     "interval",
-    [Interval(1e-2, 1e2), scipy.stats.loguniform(1e-2, 1e2)],
-    ids=["Interval", "distribution"],
+    [Interval(1e-2, 1e2), scipy.stats.loguniform(1e-2, 1e2), (1e-2, 1e2)],
+    ids=["Interval", "distribution", "tuple"],
 )
 def test_interval_where_it_cannot_be_searched(estimator, name, interval):
     """The error names the parameter and what could be searched instead."""
@@ -330,14 +334,14 @@ def test_linear_interval():
         (logistic(), {"C": np.array([0.1, 1.0])}, "joint grid"),
         (logistic(), {"C": range(1, 4)}, "joint grid"),
         (logistic(), {"fit_intercept": (True, False)}, "enumerated"),
-        (LogisticRegression(), {"max_iter": (500, 1000)}, "enumerated"),
-        (DecisionTreeClassifier(random_state=0), {"max_depth": (2, 3)}, "enumerated"),
-        (SVC(), {"C": (0.1, 1.0)}, "enumerated"),
+        (LogisticRegression(), {"max_iter": [500, 1000]}, "enumerated"),
+        (DecisionTreeClassifier(random_state=0), {"max_depth": (2, 3, 4)}, "enumerated"),
+        (SVC(), {"C": (0.1, 1.0, 10.0)}, "enumerated"),
     ],
     ids=str,
 )
 def test_sequences_that_are_grids(estimator, grid, role):
-    """A tuple is an interval only as two numbers on a parameter that is ours to tune."""
+    """A tuple is an interval only as two numbers in rising order."""
     ours, theirs = fit_both(estimator, grid, X_CLASS, Y_BINARY, cv=3, scoring="accuracy")
     assert ours.cv_results_["params"] == theirs.cv_results_["params"]
     assert set(roles(ours).values()) <= {role, "joint grid"}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import loguniform
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -28,7 +29,7 @@ def refused(estimator, grid, X, y, match, **settings):
 @pytest.mark.parametrize(
     "bounds, message",
     [
-        ((10, 1), r"'C' must have low < high, got \(10, 1\); use a list for a grid"),
+        (Interval(10, 1), r"'C' must have low < high, got \(10, 1\); use a list for a grid"),
         ((0, 1), r"'C' must begin at above 0, got low=0"),
         ((-1.0, 1.0), r"'C' must begin at above 0, got low=-1.0"),
         ((1.0, np.inf), r"ends of the interval for parameter 'C' must be finite"),
@@ -77,17 +78,25 @@ def test_bounds_of_alpha(bounds, message, regression):
 )
 def test_where_an_interval_cannot_be_searched(estimator, name, why, binary):
     message = rf"'{name}' cannot be searched over an interval: .*{why}.*Use a list of values.*Ridge"
-    refused(estimator, {name: Interval(1e-2, 1e2)}, *binary, message)
+    for interval in (Interval(1e-2, 1e2), (1e-2, 1e2), loguniform(1e-2, 1e2)):
+        refused(estimator, {name: interval}, *binary, message)
+
+
+def test_a_pair_in_falling_order_is_the_list_it_is_to_grid_search(binary):
+    with pytest.warns(UserWarning, match=r"lower end first: \(0.1, 1.0\)"):
+        search = search_over(LogisticRegression(), {"C": (1.0, 0.1)}, *binary)
+    assert search.cv_results_["params"] == [{"C": 1.0}, {"C": 0.1}]
+    assert search.search_plan_[0]["role"] == "joint grid"
 
 
 def test_two_intervals(binary):
     """A linear model has one penalty; a second interval has nothing to tune."""
-    grid = {"C": (1e-2, 1e2), "tol": Interval(1e-6, 1e-2)}
+    grid = {"C": (1e-2, 1e2), "tol": (1e-6, 1e-2)}
     refused(LogisticRegression(), grid, *binary, "'tol' cannot be searched")
 
 
 def test_a_bad_interval_in_the_second_grid(binary):
-    refused(LogisticRegression(), [{"C": [1.0]}, {"C": (2.0, 1.0)}], *binary, "low < high")
+    refused(LogisticRegression(), [{"C": [1.0]}, {"C": Interval(2.0, 1.0)}], *binary, "low < high")
 
 
 def test_a_criterion_of_another_kind(binary, regression):

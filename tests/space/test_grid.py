@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LassoLars, LogisticRegression, Ridge
@@ -45,7 +46,7 @@ def plan(space):
         [{"C": [1]}, {}],
         {"C": np.array([0.1, 1.0])},
         {"C": (1, 2, 3)},
-        {"tol": (1e-3, 1e-4), "C": [1]},
+        {"tol": ("a", "b"), "C": [1]},
     ],
     ids=repr,
 )
@@ -56,22 +57,36 @@ def test_lists_are_candidates_in_scikit_learns_order(grid):
     assert all(not combination.axes for combination in space.combinations)
 
 
-def test_a_tuple_on_what_is_not_tuned_is_a_list():
-    space = read_grid(LogisticRegression(), {"tol": (1e-3, 1e-4), "C": (1e-3, 1e3)})
-    assert params(space) == [{"tol": 1e-3}, {"tol": 1e-4}]
-    assert {combination.axes for combination in space.combinations} == {(C_AXIS,)}
+@pytest.mark.parametrize(
+    ("estimator", "grid"),
+    [
+        (LogisticRegression(), {"C": (1.0, 0.1)}),
+        (LogisticRegression(), {"tol": (1e-3, 1e-4), "C": [1]}),
+        (Ridge(positive=True), {"alpha": (10, 1)}),
+        (DecisionTreeClassifier(), [{"max_depth": [1]}, {"max_depth": (10, 2)}]),
+        (Pipeline([("clf", SVC())]), {"clf__C": (np.float64(1e3), 1)}),
+    ],
+    ids=str,
+)
+def test_a_pair_in_falling_order_is_a_list_and_told(estimator, grid):
+    with pytest.warns(UserWarning, match="An interval has its lower end first") as told:
+        space = read_grid(estimator, grid)
+    assert len(told) == 1
+    assert params(space) == list(ParameterGrid(grid)) and not space.continuous
 
 
-def test_a_tuple_on_a_model_without_a_twin_is_a_list():
-    space = read_grid(SVC(), {"C": (1, 2)})
-    assert params(space) == [{"C": 1}, {"C": 2}]
-    assert not space.continuous
-
-
-def test_a_tuple_on_what_a_mismatch_would_tune_is_a_list():
-    space = read_grid(LogisticRegression(solver="liblinear", l1_ratio=0.5), {"C": (1, 2)})
-    assert params(space) == [{"C": 1}, {"C": 2}]
-    assert "has no l1_ratio=0.5" in plan(space)["C"]["reason"]
+@pytest.mark.parametrize(
+    "values",
+    [(True, False), (1, True), ((1, 1), (1, 2)), (1.0, 1.0), (1.0,), (None, 1.0), ("l1", "l2"), ()],
+    ids=str,
+)
+def test_other_tuples_are_lists_as_scikit_learn_has_it(values):
+    grid = {"min_samples_leaf": values}
+    if not values:
+        with pytest.raises(ValueError, match="non-empty"):
+            read_grid(DecisionTreeClassifier(), grid)
+        return
+    assert params(read_grid(DecisionTreeClassifier(), grid)) == list(ParameterGrid(grid))
 
 
 # Intervals
@@ -232,6 +247,25 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
     ("estimator", "grid", "name", "why"),
     [
         (SVC(), {"C": Interval(1, 2)}, "C", "SVC has no differentiable twin"),
+        (SVC(), {"tol": (1e-4, 1e-2)}, "tol", "SVC has no differentiable twin"),
+        (
+            DecisionTreeClassifier(),
+            {"max_depth": (2, 10)},
+            "max_depth",
+            "DecisionTreeClassifier has no differentiable twin",
+        ),
+        (
+            Ridge(positive=True),
+            {"alpha": (1, 2)},
+            "alpha",
+            "Ridge: positive=True constrains the coefficients",
+        ),
+        (
+            LogisticRegression(),
+            {"tol": (1e-4, 1e-3), "C": [1.0]},
+            "tol",
+            "of LogisticRegression as it is set only 'C' can be",
+        ),
         (SVC(), {"C": stats.uniform(1, 2)}, "C", "SVC has no differentiable twin"),
         (
             LogisticRegression(l1_ratio=1),
@@ -240,12 +274,6 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             "LogisticRegression: solver='lbfgs' has no L1 penalty; use solver='saga'",
         ),
         (Ridge(), {"tol": Interval(1, 2)}, "tol", "of Ridge as it is set only 'alpha' can be"),
-        (
-            pipeline(Ridge()),
-            {"alpha": Interval(1, 2)},
-            "alpha",
-            "of Ridge as it is set only 'model__alpha' can be",
-        ),
         (
             make_pipeline(PCA(), Ridge()),
             {"pca__n_components": Interval(1, 2)},
@@ -275,7 +303,7 @@ def test_what_cannot_be_searched_is_named_with_the_reason(estimator, grid, name,
     )
 
 
-@pytest.mark.parametrize("grid", [{"C": (2, 1)}, {"C": Interval(1, 2, "x")}, {"C": (0, 1)}])
+@pytest.mark.parametrize("grid", [{"C": Interval(2, 1)}, {"C": Interval(1, 2, "x")}, {"C": (0, 1)}])
 def test_bad_intervals_are_refused(grid):
     with pytest.raises(ValueError, match="parameter 'C'"):
         read_grid(LogisticRegression(), grid)
@@ -324,7 +352,37 @@ def test_bad_lists_beside_an_interval_get_them_too(bad):
     assert str(found.value) == str(expected.value)
 
 
-def test_unknown_parameters_are_left_to_scikit_learn():
-    space = read_grid(Ridge(), {"beta": [1.0], "alpha": [1.0]})
-    assert space.combinations[0].target.twin is None
-    assert "Invalid parameter 'beta'" in space.combinations[0].target.reason
+def test_numbers_given_as_text_are_named():
+    for values in (["0.1", 1.0], ("0.1", "10"), Interval(0.1, "1e3"), np.array(["1", "2"])):
+        with pytest.raises(ValueError, match=r"parameter 'C' must be numbers, got .*'1?0?\.?1"):
+            read_grid(LogisticRegression(), {"C": values})
+    read_grid(SVC(), {"gamma": ["scale", "0.1"]})  # texts may be values there
+
+
+@pytest.mark.parametrize(
+    ("estimator", "grid", "meant"),
+    [
+        (Ridge(), {"aplha": [1.0], "alpha": [1.0]}, "'alpha'"),
+        (LogisticRegression(), {"c": [1.0]}, "'C'"),
+        (LogisticRegression(), {"c": (0.1, 1.0)}, "'C'"),
+        (pipeline(Ridge()), {"alpha": (0.1, 1.0)}, "'model__alpha'"),
+        (pipeline(Ridge()), {"ridge__alpha": [1.0]}, "'model__alpha'"),
+        (pipeline(Ridge()), {"modle__alhpa": [1.0]}, "'model__alpha'"),
+        (pipeline(Ridge()), {"model": [SVC()], "model__alpha": [1.0]}, ""),
+        (pipeline(Ridge()), {"model": [LassoLars()], "model__esp": [1.0]}, "'model__eps'"),
+        (Ridge(), {"zzz": Interval(1, 2)}, ""),
+    ],
+    ids=str,
+)
+def test_unknown_names_get_scikit_learns_error_and_what_is_near(estimator, grid, meant):
+    listed = {n: [1] if isinstance(v, (tuple, Interval)) else v for n, v in grid.items()}
+    with pytest.raises(ValueError) as expected:
+        for one in ParameterGrid(listed):
+            clone(estimator).set_params(**one)
+    with pytest.raises(ValueError) as found:
+        read_grid(estimator, grid)
+    told = str(found.value)
+    assert told.startswith(str(expected.value))
+    assert told.removeprefix(str(expected.value)).startswith(f" Did you mean {meant}") == bool(
+        meant
+    )
