@@ -291,7 +291,7 @@ def _norm_of(model: Any) -> str | None:
     names = [base.__name__ for base in type(model).__mro__]
     if any(name in _L1 for name in names):
         return "l1"
-    if "LogisticRegression" in names:
+    if "LogisticRegression" in names and getattr(model, "penalty", None) not in ("l1", "l2"):
         return "l1" if model.l1_ratio else "l2"
     if getattr(model, "penalty", None) in ("l1", "elasticnet"):
         return "l1"

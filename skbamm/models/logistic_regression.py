@@ -22,13 +22,15 @@ from skbamm.models.base import (
 )
 
 _SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+_PENALTIES = ("l2", "l1", "elasticnet", "deprecated")
 
 
 class LogisticRegressionTwin(LinearTwin):
     """``sum of log losses + ((1 - r) ||w||^2 / 2 + r sum |w|) / C``; the intercept is free.
 
-    r is ``l1_ratio``. ``solver="liblinear"`` takes the intercept b for the coefficient of a feature
-    that is s, the ``intercept_scaling``, in every row: it adds ``(b / s)^2 / (2 C)`` with r = 0 and
+    r is ``l1_ratio``, unless the deprecated ``penalty`` says "l2" (r = 0) or "l1" (r = 1), which
+    goes first. ``solver="liblinear"`` takes the intercept b for the coefficient of a feature that
+    is s, the ``intercept_scaling``, in every row: it adds ``(b / s)^2 / (2 C)`` with r = 0 and
     ``|b / s| / C`` with r = 1, and has no other r.
     """
 
@@ -38,32 +40,37 @@ class LogisticRegressionTwin(LinearTwin):
     warm_starts = True
     judges_labels = True
     ratio = 0.0  # where it is not tuned
+    tunes_ratio = True
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if estimator.solver not in _SOLVERS:
             return f"solver={estimator.solver!r} is not one of {list(_SOLVERS)}"
-        if estimator.penalty != "deprecated":
-            return f"penalty={estimator.penalty!r} is deprecated; leave it out and use l1_ratio"
-        if not L1_RATIO.valid(estimator.l1_ratio):
-            return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
-        if estimator.solver == "liblinear" and estimator.l1_ratio not in (0, 1):
-            return f"solver='liblinear' has no l1_ratio={estimator.l1_ratio!r}; use solver='saga'"
-        if estimator.solver == "liblinear" and estimator.l1_ratio == 1 and estimator.dual:
+        if estimator.penalty is None:
+            return "penalty=None leaves nothing to tune"
+        if estimator.penalty not in _PENALTIES:
+            return f"penalty={estimator.penalty!r} is not one of {list(_PENALTIES[:-1])}"
+        ratio, solver = _ratio(estimator), estimator.solver
+        if not L1_RATIO.valid(ratio):
+            return f"l1_ratio={ratio!r} is not a number from 0 to 1"
+        if solver == "liblinear" and (ratio not in (0, 1) or estimator.penalty == "elasticnet"):
+            named = estimator.penalty == "elasticnet"
+            told = "penalty='elasticnet'" if named else f"l1_ratio={ratio!r}"
+            return f"solver='liblinear' has no {told}; use solver='saga'"
+        if solver == "liblinear" and ratio == 1 and estimator.dual:
             return "dual=True has no L1 penalty; use dual=False"
-        if estimator.l1_ratio != 0 and estimator.solver not in ("liblinear", "saga"):
-            return f"solver={estimator.solver!r} has no L1 penalty; use solver='saga'"
-        if estimator.n_jobs is not None:
-            return "n_jobs is deprecated"
+        absolutes = ratio != 0 or estimator.penalty == "elasticnet"
+        if absolutes and solver not in ("liblinear", "saga"):
+            return f"solver={solver!r} has no L1 penalty; use solver='saga'"
         return ""
 
     def for_estimator(self, estimator):
         """See ``Twin.for_estimator``."""
-        if estimator.solver != "liblinear":
-            return self
         twin = copy.copy(self)
-        twin.warm_starts = False  # liblinear begins at zero whatever warm_start says
-        twin.ratio = float(estimator.l1_ratio)
+        # liblinear begins at zero whatever warm_start says.
+        twin.warm_starts = estimator.solver != "liblinear"
+        twin.ratio = float(_ratio(estimator))
+        twin.tunes_ratio = estimator.penalty in ("deprecated", "elasticnet")
         return twin
 
     def task(self, estimator, y, weight, sparse):
@@ -91,11 +98,13 @@ class LogisticRegressionTwin(LinearTwin):
 
     def tunes(self, estimator):
         """See ``Twin.tunes``."""
-        return self.hyperparameters if estimator.solver == "saga" else (C,)
+        return self.hyperparameters if estimator.solver == "saga" and self.tunes_ratio else (C,)
 
     def enables(self, name):
         """See ``Twin.enables``."""
-        return "solver='saga'" if name == "l1_ratio" else ""
+        if name != "l1_ratio":
+            return ""
+        return "solver='saga'" if self.tunes_ratio else "solver='saga' and penalty='elasticnet'"
 
     def penalty(self, values):
         """See ``LinearTwin.penalty``."""
@@ -113,3 +122,8 @@ class LogisticRegressionTwin(LinearTwin):
         estimator.intercept_ = intercept if task.fit_intercept else none
         estimator.classes_ = task.classes
         estimator.n_iter_ = np.zeros(1, dtype=np.int32)
+
+
+def _ratio(estimator) -> Any:
+    """Return the share of absolute values in the penalty: the name of the penalty goes first."""
+    return {"l2": 0.0, "l1": 1.0}.get(estimator.penalty, estimator.l1_ratio)

@@ -18,6 +18,7 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.validation import _num_samples
 
 from skbamm.bilevel import solve_lower
+from skbamm.clock import Clock
 from skbamm.criteria import make_criterion
 from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
@@ -76,7 +77,7 @@ class Weigher:
         self.group: np.ndarray | None = None
 
     @classmethod
-    def for_search(cls, search: Any, space: Space) -> Weigher:
+    def for_search(cls, search: Any, space: Space, clock: Clock) -> Weigher:
         """Return the weigher that a search asks for, or raise ValueError if there can be none."""
         given = search.sample_weights
         check_sample_weights(given)
@@ -92,7 +93,8 @@ class Weigher:
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
             )
         values = last_step(target.estimator).get_params()
-        if len(space.combinations[0].axes) > 1 or values.get("l1_ratio", 0.0) != 0:
+        absolutes = values.get("l1_ratio", 0.0) != 0 or values.get("penalty") == "l1"
+        if len(space.combinations[0].axes) > 1 or absolutes:
             raise ValueError(
                 f"SampleWeights: weights cannot be learned with {model!r}: it has more than an L2 "
                 "penalty. Give a proxy to learn them with, such as proxy=LogisticRegression()."
@@ -107,7 +109,7 @@ class Weigher:
         criterion = robust_criterion(search.criterion, search.scoring, classes)
         settings = Settings(
             criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
-            search.verbose,
+            search.verbose, clock,
         )  # fmt: skip
         return cls(given, search.estimator, space, settings, auto)
 
