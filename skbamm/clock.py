@@ -88,9 +88,10 @@ class Clock:
 
     def tell(self) -> None:
         """Warn, once, of what was ended."""
-        if not self.ended:
+        ended = self.ended or ["the search"] * self.interrupted
+        if not ended:
             return
-        stages = " and ".join([*filter(None, [", ".join(self.ended[:-1])]), self.ended[-1]])
+        stages = " and ".join([*filter(None, [", ".join(ended[:-1])]), ended[-1]])
         warnings.warn(
             f"{stages[0].upper()}{stages[1:]} stopped early: {self.reason}. "
             "The best found so far is used.",

@@ -13,17 +13,19 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
+from skbamm.clock import Clock
 from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.data import feature_memory
+from skbamm.search.faults import is_users
 from skbamm.search.final_fit import final_fit
+from skbamm.search.keys import candidate_key
 from skbamm.search.scoring import UnfitCriterion, choose_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
-from skbamm.search.stand_in import candidate_key
 from skbamm.search.starts import neighbours, profile, starting_points
 from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.search.vectors.solver import VectorSolver
@@ -43,6 +45,7 @@ class Settings:
     device: str
     dtype: str
     verbose: int
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass
@@ -105,8 +108,7 @@ class SearchRun:
         self.scorers, self.refit = scorers, refit
         self.bank, self.row_weights = bank, row_weights
         bank.row_weights = row_weights
-        self.outcome = Outcome()
-        self.began = time.perf_counter()
+        self.outcome, self.clock = Outcome(), settings.clock
         self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
@@ -126,9 +128,15 @@ class SearchRun:
             return [c.params for c in self.space.combinations], None
         params, stages = [], []
         for combination in self.space.combinations:
-            for values, stage in self._explore(combination):
-                params.append({**combination.params, **values})
-                stages.append(stage)
+            with self.clock.kept():
+                for values, stage in self._explore(combination):
+                    params.append({**combination.params, **values})
+                    stages.append(stage)
+            if self.clock.interrupted:
+                self.outcome.converged = False
+                break
+        if self.clock.interrupted and not params:
+            raise KeyboardInterrupt
         for message in self._stopped:
             warnings.warn(message + " The best point found is used.", ConvergenceWarning, 3)
         return params, {"stage": stages}
@@ -173,7 +181,12 @@ class SearchRun:
                 self._try_grid(group)
             return [({}, "grid")]
         found: list[tuple[list[float], str]] = []  # x and stage; kept whatever happens after
-        self._guard(lambda: self._search(combination, found))
+        try:
+            self._guard(lambda: self._search(combination, found))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            self.clock.interrupt()
         if not found:  # scikit-learn's own fits of a few values, with its errors if it has any
             for row in self.space.plan:
                 if row["parameter"] in [axis.name for axis in axes]:
@@ -204,11 +217,9 @@ class SearchRun:
             f"searching {where} for the least {told}: {len(joint.used)} folds, "
             f"on {joint.device} in {str(joint.dtype)[6:]}"
         )
-        began = time.perf_counter()
-        spent = began - self.began
-        left = None if s.max_time is None else max(s.max_time - spent, 0.0)
+        began, spent = time.perf_counter(), self.clock.spent
         result, criterion, start = joint.search(
-            axes, chosen, max_iter=s.max_iter, tol=s.tol, max_time=left,
+            axes, chosen, max_iter=s.max_iter, tol=s.tol, max_time=self.clock.left,
             upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
         )  # fmt: skip
         if result.status is Status.DIVERGED:
@@ -293,8 +304,12 @@ class SearchRun:
                 history.setdefault(name, []).append(value)
         out.n_iter = max(out.n_iter, result.nit)
         out.converged = out.converged and result.success
-        if result.status in (Status.MAX_ITER, Status.INTERRUPTED):
-            names = " and ".join(repr(axis.name) for axis in axes)
+        names = " and ".join(repr(axis.name) for axis in axes)
+        if result.status is Status.INTERRUPTED:
+            self.clock.interrupt()
+        if result.status in (Status.MAX_TIME, Status.INTERRUPTED):
+            self.clock.end(f"the search over {names}")
+        if result.status is Status.MAX_ITER:
             self._stopped.append(f"The search over {names} stopped early: {result.message}.")
 
     def _guard(self, solve) -> None:
@@ -308,6 +323,8 @@ class SearchRun:
         except NotApplicable as error:
             self._reason = str(error)
         except Exception as error:
+            if is_users(error):
+                raise
             # A fault of ours costs the user speed, not the result.
             self.outcome.converged = False
             self._reason = f"{type(error).__name__}: {error}"

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.callback._base import AutoPropagatedCallback
-from sklearn.model_selection import ParameterGrid
-from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _num_samples
 
 from skbamm.criteria import NAMES as CRITERIA
 from skbamm.sample_weights import SampleWeights
-from skbamm.search.bank import Bank
 from skbamm.search.certainty import say_how_sure
-from skbamm.search.data import as_indices, check_device, own_copy
-from skbamm.search.run import Outcome, SearchRun, Settings
-from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, StandIn, stand_in_for
-from skbamm.search.vectors.found import check_vectors, publish_vector, refuse_weights
-from skbamm.search.weighing import Weigher
-from skbamm.space import read_grid
-
-# Of the object while it fits; gone when that is over.
-_FIT_ONLY = (
-    "_space", "_run", "_outcome", "_routed", "_candidates", "_more", "_found", "_weigher",
-)  # fmt: skip
+from skbamm.search.data import check_device
+from skbamm.search.fitting import Fitting
+from skbamm.search.vectors.found import publish_vector
 
 
-class BAMMSearchCV(BaseSearchCV):
+class BAMMSearchCV(GridSearchCV):
     """Search over hyperparameters by bi-level optimisation, with cross-validation.
 
     It takes the place of :class:`sklearn.model_selection.GridSearchCV`. Regularisation
@@ -107,8 +94,9 @@ class BAMMSearchCV(BaseSearchCV):
     tol : float, default=1e-4
         Bound on the relative KKT residuals at which such a search has converged.
     max_time : float, default=None
-        Seconds after which the searches end with the best point found. It does not bound the
-        learning of ``sample_weights``.
+        Seconds after which every stage of the search ends with the best that it has found, and a
+        ConvergenceWarning says which. What is found is still scored, and refitted; fits of
+        scikit-learn's own are not cut short.
     device : str, default="auto"
         "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one and X is large.
     dtype : {"auto", "float32", "float64"}, default="auto"
@@ -192,8 +180,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     """
 
     _parameter_constraints: dict = {
-        **BaseSearchCV._parameter_constraints,
-        "param_grid": [dict, list],
+        **GridSearchCV._parameter_constraints,
         "sample_weights": [SampleWeights, None],
         "criterion": [StrOptions({"auto", *CRITERIA})],
         "max_iter": [RealInterval(Integral, 1, None, closed="left")],
@@ -204,10 +191,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "random_state": ["random_state"],
     }
 
-    estimator: Any  # these four are BaseSearchCV's
-    n_jobs: Any
+    estimator: Any  # these are GridSearchCV's
     best_estimator_: Any
-    _checked_cv_orig: Any
+    scorer_: Any
 
     def __init__(
         self,
@@ -232,7 +218,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         random_state=None,
     ):
         super().__init__(
-            estimator=estimator,
+            estimator,
+            param_grid,
             scoring=scoring,
             n_jobs=n_jobs,
             refit=refit,
@@ -242,7 +229,6 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             error_score=error_score,
             return_train_score=return_train_score,
         )
-        self.param_grid = param_grid
         self.sample_weights = sample_weights
         self.criterion = criterion
         self.max_iter = max_iter
@@ -269,98 +255,43 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """
         self._validate_params()
         check_device(self.device)
-        self._space = read_grid(self.estimator, self.param_grid)
-        self._run, self._outcome, self._found = None, Outcome(), None
-        weigh = self.sample_weights is not None
-        if weigh:
-            refuse_weights(self._space)
-            self._weigher = Weigher.for_search(self, self._space)
-            params = self._weigher.take_groups(X, y, self.cv, params)
-        user_estimator, user_n_jobs = self.estimator, self.n_jobs
+        self._fitting = fitting = Fitting(self)
         try:
-            if weigh or any(c.target.twin is not None for c in self._space.combinations):
-                # BaseSearchCV.fit clones ``estimator``; see stand_in.py for what it gets.
-                self.estimator = stand_in_for(user_estimator, Bank())
+            if fitting.weigher is not None:
+                params = fitting.weigher.take_groups(X, y, self.cv, params)
+            fitting.begin(self)
             super().fit(X, y, **params)
-            if self.estimator is not user_estimator and self.refit:
-                self.best_estimator_ = self.best_estimator_.estimator
+            if fitting.needs_stand_in:
+                if self.refit:
+                    self.best_estimator_ = self.best_estimator_.estimator
+                self.estimator = fitting.estimator
+                scorers, _ = self._get_scorers()  # the default one holds the estimator
+                self.scorer_ = getattr(scorers, "_scorers", scorers)
         finally:
-            space, outcome, found = self._space, self._outcome, self._found
-            self.estimator, self.n_jobs = user_estimator, user_n_jobs
-            for name in _FIT_ONLY:
-                self.__dict__.pop(name, None)
+            fitting.end(self)
+            del self._fitting
+        space, outcome, clock = fitting.space, fitting.outcome, fitting.clock
         self.search_plan_ = space.plan
         self.history_ = outcome.columns()
-        self.n_iter_, self.converged_ = outcome.n_iter, outcome.converged
-        self.device_ = outcome.device
-        if found is not None:
-            found.publish(self)
+        self.n_iter_, self.device_ = outcome.n_iter, outcome.device
+        self.converged_ = outcome.converged and not clock.interrupted
+        if fitting.found is not None:
+            fitting.found.publish(self)
         publish_vector(self, space, outcome)
         say_how_sure(self, space)
+        clock.tell()
         return self
 
     def _get_routed_params_for_fit(self, params):
-        self._routed = own_copy(super()._get_routed_params_for_fit(params))
-        return self._routed
+        return self._fitting.route(super()._get_routed_params_for_fit(params))
 
     def _check_input_parameters(self, X, y, split_params):
-        """Draw the splits, once, and take up the data: ``_run_search`` gets none."""
-        if not issubclass(type(self.estimator), StandIn):
-            return
-        check_vectors(self._space, X)
-        cv, n_rows = self._checked_cv_orig, _num_samples(X)
-        splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
-        fit_params = dict(self._routed.estimator.fit)
-        criterion, row_weights = self.criterion, None
-        if self.sample_weights is not None:
-            weigher = self._weigher
-            self._found = weigher.learn(cv, splits, X, y, fit_params)
-            criterion, row_weights = weigher.settings.criterion, self._found.row_weights
-            splits = self._found.splits
-        self._checked_cv_orig = FrozenSplits(cv, splits)
-        self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
-        bank = self.estimator.bank
-        bank.take(X, y, splits, fit_params)
-        scorers, _ = self._get_scorers()
-        settings = Settings(
-            criterion, self.max_iter, self.tol, self.max_time, self.device, self.dtype,
-            self.verbose,
-        )  # fmt: skip
-        run = SearchRun(
-            self._space, settings, bank, X, y, splits, fit_params,
-            dict(self._routed.scorer.score), scorers, self.refit, row_weights,
-        )  # fmt: skip
-        # Callbacks that follow the fits of the models want to see fits.
-        callbacks = getattr(self, "_skl_callbacks", [])
-        run.adoptable = not getattr(self.estimator, "_skl_callbacks", []) and not any(
-            isinstance(callback, AutoPropagatedCallback) for callback in callbacks
-        )
-        # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
-        # where nothing is left to fit.
-        self._candidates, self._more = run.candidates()
-        if run.solved(self._candidates):
-            self.n_jobs = 1
-            if not self.return_train_score and not callbacks:  # both look at training rows
-                bank.scoring_only = True
-                self._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
-        self._run, self._outcome = run, run.outcome
-        del self._routed
+        """Take up the data: ``_run_search`` gets none."""
+        self._fitting.take_up(self, X, y, split_params)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the candidates."""
-        run = self._run
-        if run is None:
-            candidates, more = ParameterGrid(self.param_grid), None
+        if self._fitting.run is None:
+            super()._run_search(evaluate_candidates, callback_ctx=callback_ctx)
         else:
-            candidates, more = self._candidates, self._more
-        search_ctx = callback_ctx.subcontext(
-            task_name="search",
-            max_subtasks=len(candidates) * self.n_splits_,
-            sequential_subtasks=False,
-        ).call_on_fit_task_begin(estimator=self)
-        began = time.perf_counter()
-        evaluate_candidates(candidates, more_results=more, callback_ctx=search_ctx)
-        if run is not None:
-            run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
-            run.begin_refit()
-        search_ctx.call_on_fit_task_end(estimator=self)
+            self._fitting.score(self, evaluate_candidates, callback_ctx)

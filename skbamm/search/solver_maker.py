@@ -12,11 +12,11 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 from skbamm.models import NotApplicable, TransformedTarget, last_step
 from skbamm.search.data import FoldData, feature_memory, place, split_fold, transform_fold
 from skbamm.search.fold_maps import FoldMaps
+from skbamm.search.keys import candidate_key
 from skbamm.search.line_solver import LineSolver
 from skbamm.search.lines import FeatureLine, LossLine
 from skbamm.search.placed import Placed
 from skbamm.search.solvers import solver_of
-from skbamm.search.stand_in import candidate_key
 from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Axis
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from skbamm.search.bank import Bank
+from skbamm.search.keys import candidate_key
 
 FOLD = "_skbamm_fold"  # fit parameter that tells the stand-in where it is
 
@@ -104,11 +104,6 @@ def _restore(estimator, bank, params):
     stand_in = stand_in_for(estimator, bank)
     stand_in.params = params
     return stand_in
-
-
-def candidate_key(params: dict[str, Any]) -> str:
-    """Return a key that is the same for equal settings, clones included."""
-    return joblib.hash(sorted(params.items(), key=lambda item: item[0]))
 
 
 class FrozenSplits:

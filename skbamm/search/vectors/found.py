@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skbamm.search.stand_in import candidate_key
+from skbamm.search.keys import candidate_key
 from skbamm.search.vectors.entries import known_axis
 from skbamm.space import Space, UnfitVector, VectorAxis, named_values
 

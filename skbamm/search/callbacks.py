@@ -1,0 +1,42 @@
+"""Who looks on while models are fitted: scikit-learn's callbacks on the estimator or its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.callback._base import AutoPropagatedCallback
+
+
+def who_looks_on(search: Any) -> str:
+    """Return whose fits callbacks are to see; "" if there are none that look at models' fits.
+
+    They may be on the estimator, on any part of it, on a candidate, or, if they are such as
+    propagate, on the search.
+    """
+    own = getattr(search, "_skl_callbacks", [])
+    if any(isinstance(callback, AutoPropagatedCallback) for callback in own):
+        return type(search.estimator).__name__
+    for part in _parts([search.estimator, search.param_grid]):
+        if getattr(part, "_skl_callbacks", []):
+            return type(part).__name__
+    return ""
+
+
+def without_callbacks(estimator: Any) -> Any:
+    """Take the callbacks of an estimator, and of all of its parts, away: its fits are ours."""
+    for part in _parts(estimator):
+        vars(part).pop("_skl_callbacks", None) if hasattr(part, "__dict__") else None
+    return estimator
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield every estimator in a value, however deep."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _parts(one)
+    elif hasattr(value, "get_params") and not isinstance(value, type):
+        yield value
+        yield from _parts(list(value.get_params(deep=False).values()))

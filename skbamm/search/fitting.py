@@ -1,0 +1,154 @@
+"""One ``fit`` of a BAMMSearchCV: what it needs besides the public parameters, until it is over."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _num_samples
+
+from skbamm.clock import Clock
+from skbamm.search.bank import Bank
+from skbamm.search.callbacks import who_looks_on
+from skbamm.search.data import as_indices, own_copy
+from skbamm.search.run import Outcome, SearchRun, Settings
+from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, stand_in_for
+from skbamm.search.vectors.found import check_vectors, refuse_weights
+from skbamm.search.weighing import Weigher
+from skbamm.space import read_grid
+
+
+class Fitting:
+    """What a search holds while it fits, and lets go of when that is over.
+
+    Parameters
+    ----------
+    search : BAMMSearchCV
+        Its parameters are valid.
+    """
+
+    def __init__(self, search: Any):
+        self.clock = Clock(search.max_time)
+        self.space = read_grid(search.estimator, search.param_grid)
+        self.estimator, self.n_jobs = search.estimator, search.n_jobs  # the user's
+        self.watched = who_looks_on(search)
+        self.run: SearchRun | None = None
+        self.outcome = Outcome()
+        self.found: Any = None  # of the weights of rows
+        self.weigher: Weigher | None = None
+        self.bank = Bank()
+        self._routed: Any = None
+        self._candidates: list[dict[str, Any]] = []
+        self._more: dict[str, list] | None = None
+        if search.sample_weights is not None:
+            refuse_weights(self.space)
+            self.weigher = Weigher.for_search(search, self.space, self.clock)
+        elif self.watched and not self.space.continuous:
+            self._leave_to_own_fits()
+
+    def __reduce__(self):
+        # scikit-learn sends its caller, and so this, to the workers with every task.
+        return _nothing, ()
+
+    @property
+    def needs_stand_in(self) -> bool:
+        """Whether fits may have something else to do than the estimator's own."""
+        if self.weigher is not None:
+            return True
+        own = self.watched and not self.space.continuous
+        return not own and any(c.target.twin is not None for c in self.space.combinations)
+
+    def begin(self, search: Any) -> None:
+        """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""
+        if self.needs_stand_in:
+            search.estimator = stand_in_for(self.estimator, self.bank)
+
+    def end(self, search: Any) -> None:
+        """Give the search the user's own back, and let go of the data."""
+        search.estimator, search.n_jobs = self.estimator, self.n_jobs
+        cv = vars(search).get("_checked_cv_orig")
+        if isinstance(cv, FrozenSplits):
+            search._checked_cv_orig = cv.cv
+        # Solvers and what they keep refer to each other, and an exception's frames to them.
+        for one in (self.run, self.weigher, self.bank):
+            if one is not None:
+                vars(one).clear()
+        self.run = self.weigher = self._routed = None
+
+    def route(self, routed: Any) -> Any:
+        """Take what scikit-learn routed for fit; return it, to be added to."""
+        self._routed = own_copy(routed)
+        return self._routed
+
+    def take_up(self, search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
+        """Draw the splits, once, and solve what can be solved before anything is fitted."""
+        if not self.needs_stand_in:
+            return
+        check_vectors(self.space, X)
+        cv, n_rows = search._checked_cv_orig, _num_samples(X)
+        splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
+        fit_params = dict(self._routed.estimator.fit)
+        criterion, row_weights = search.criterion, None
+        if self.weigher is not None:
+            self.found = self.weigher.learn(cv, splits, X, y, fit_params)
+            criterion = self.weigher.settings.criterion
+            row_weights, splits = self.found.row_weights, self.found.splits
+        search._checked_cv_orig = FrozenSplits(cv, splits)
+        self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
+        self.bank.take(X, y, splits, fit_params)
+        scorers, _ = search._get_scorers()
+        settings = Settings(
+            criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
+            search.verbose, self.clock,
+        )  # fmt: skip
+        run = SearchRun(
+            self.space, settings, self.bank, X, y, splits, fit_params,
+            dict(self._routed.scorer.score), scorers, search.refit, row_weights,
+        )  # fmt: skip
+        run.adoptable = not self.watched
+        self.run, self.outcome = run, run.outcome
+        # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
+        # where nothing is left to fit.
+        self._candidates, self._more = run.candidates()
+        if self.watched:
+            self._leave_to_own_fits()
+        if run.solved(self._candidates):
+            search.n_jobs = 1
+            callbacks = getattr(search, "_skl_callbacks", [])
+            if not search.return_train_score and not callbacks:  # both look at training rows
+                self.bank.scoring_only = True
+                search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
+
+    def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:
+        """Score the candidates, as GridSearchCV does."""
+        run, candidates = self.run, self._candidates
+        assert run is not None
+        search_ctx = callback_ctx.subcontext(
+            task_name="search",
+            max_subtasks=len(candidates) * search.n_splits_,
+            sequential_subtasks=False,
+        ).call_on_fit_task_begin(estimator=search)
+        began = time.perf_counter()
+        try:
+            evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
+        except KeyboardInterrupt:
+            # What is solved is soon scored, and is what was found so far.
+            if not run.solved(candidates) or getattr(search, "_skl_callbacks", []):
+                raise
+            self.clock.interrupt()
+            evaluate(candidates, more_results=self._more)
+        run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
+        run.begin_refit()
+        search_ctx.call_on_fit_task_end(estimator=search)
+
+    def _leave_to_own_fits(self) -> None:
+        """Say in the plan that callbacks are the reason why nothing is solved."""
+        for row in self.space.plan:
+            if row["role"] == "joint grid":
+                reason = f"callbacks are to see the fits of {self.watched}"
+                row.update(role="enumerated", reason=reason)
+
+
+def _nothing():
+    return None
