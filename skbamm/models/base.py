@@ -331,7 +331,11 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     # Of whole numbers the few different ones tell as much as all rows.
     whole = y.ndim == 1 and y.dtype.kind in "iub"
     classes, index = _whole_classes(y) if whole else (None, None)
-    if y.ndim != 1 or type_of_target(classes if whole else y) not in ("binary", "multiclass"):
+    try:
+        kind = type_of_target(classes if whole else y)
+    except (TypeError, ValueError) as error:
+        raise NotApplicable(f"the target is not a vector of class labels: {error}") from None
+    if y.ndim != 1 or kind not in ("binary", "multiclass"):
         raise NotApplicable("the target is not a vector of class labels")
     if classes is None:
         classes = np.unique(y)
@@ -353,16 +357,27 @@ def _whole_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return classes, place if seen.all() else (np.cumsum(seen) - 1)[place]
 
 
-def numeric_target(y: Any, *, vector: bool = False) -> np.ndarray:
-    """Return a target of one or two dimensions as float64, or NotApplicable."""
+def numeric_target(y: Any, *, vector: bool = False, text: bool = True) -> np.ndarray:
+    """Return a target of one or two dimensions as float64, or NotApplicable.
+
+    Objects are converted as estimators do, decimals and the text of numbers among them; ``vector``
+    makes a vector of one column. ``text`` says whether the estimator takes arrays of strings.
+    """
     target = np.asarray(y)
+    if vector and target.ndim == 2 and target.shape[1] == 1:
+        target = target[:, 0]  # the estimator's own fit, at the latest the refit, warns of it
     if vector and target.ndim != 1:
         raise NotApplicable("the target is not a vector")
-    if target.ndim not in (1, 2) or target.dtype.kind not in "iufb" or not target.size:
+    kinds = "iufbOUS" if text else "iufbO"
+    if target.ndim not in (1, 2) or target.dtype.kind not in kinds or not target.size:
         raise NotApplicable("the target is not numeric")
+    try:
+        target = target.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise NotApplicable(f"the target is not numeric: {error}") from None
     if not np.isfinite(target).all():
         raise NotApplicable("the target is not finite")
-    return target.astype(np.float64)
+    return target
 
 
 def kink_width(target: np.ndarray) -> float:

@@ -29,7 +29,7 @@ class HuberTwin(LinearTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         return Task(
-            target=numeric_target(y, vector=True),
+            target=numeric_target(y, vector=True, text=False),
             loss=ConcomitantHuberLoss(estimator.epsilon),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",

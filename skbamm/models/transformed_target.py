@@ -98,13 +98,16 @@ class TransformedTargetTwin(MetaTwin):
 
     def transformed(self, estimator, y, splits) -> TransformedTarget:
         """Fit the target's transformer on the training rows of each split."""
-        numeric_target(y, vector=True)
         y = np.asarray(y)
+        if y.ndim != 1:
+            raise NotApplicable("the target is not a vector")
+        numbers = numeric_target(y, vector=True, text=False)
+        y = numbers if y.dtype.kind == "O" else y
         found = [_transformed(estimator, y, train) for train, _ in splits]
         values, transformers = zip(*found, strict=True)
         if all(np.array_equal(values[0], other) for other in values[1:]):
             values = values[:1]
-        return TransformedTarget(y, values, transformers)
+        return TransformedTarget(numbers, values, transformers)
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``; y is a TransformedTarget."""

@@ -1,9 +1,19 @@
 """Labels and matrices of every form a user may have."""
 
+import re
+import warnings
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import DataConversionWarning
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import HuberRegressor, Lasso
 from sklearn.model_selection import StratifiedKFold
+from sklearn.svm import LinearSVR
 
 from .truth import (
     INTERVAL,
@@ -140,3 +150,60 @@ def test_kinds_of_a_target(kind, values, regression):
     y = (y > np.median(y)) if kind is bool else y.astype(kind)
     search = search_over(ridge(), {"alpha": values}, X, y, cv=3)
     assert_true(search, X, y, cv=3)
+
+
+OBJECTS = {
+    "objects": lambda y: y.astype(object),
+    "decimals": lambda y: np.array([Decimal(repr(v)) for v in y.tolist()], dtype=object),
+    "fractions": lambda y: np.array([Fraction(v) for v in y.tolist()], dtype=object),
+    "text as objects": lambda y: y.astype(str).astype(object),
+    "text": lambda y: y.astype(str),
+    "nullable": lambda y: pd.Series(y, dtype="Float64"),
+    "a column of a mixed frame": lambda y: pd.DataFrame({"a": ["x"] * len(y), "b": y}).values[
+        :, -1
+    ],
+    "long double": lambda y: y.astype(np.longdouble),
+}
+REGRESSORS = {
+    "ridge": (ridge(), "alpha"),
+    "lasso": (Lasso(tol=1e-10), "alpha"),
+    "svr": (LinearSVR(loss="squared_epsilon_insensitive", dual=False), "C"),
+    "kernel": (KernelRidge(kernel="rbf"), "alpha"),
+    "transformed": (TransformedTargetRegressor(ridge()), "regressor__alpha"),
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize("model", REGRESSORS)
+def test_targets_that_are_objects_are_the_numbers_they_stand_for(model, kind, values, regression):
+    (estimator, name), (X, y) = REGRESSORS[model], regression
+    y, target = y.round(6), OBJECTS[kind](y.round(6))
+    if model == "transformed" and kind == "text":
+        pytest.skip("its own fit takes no text")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The best ")
+        plain = search_over(estimator, {name: values}, X, y, cv=3)
+        search = search_over(estimator, {name: values}, X, target, cv=3)
+    assert_served(search, "searched" if values is INTERVAL else "joint grid")
+    assert search.best_params_ == plain.best_params_
+    np.testing.assert_allclose(fold_scores(search), fold_scores(plain), rtol=1e-9)
+
+
+@pytest.mark.parametrize("bad", [None, "high", np.nan], ids=str)
+def test_targets_that_are_no_numbers_get_the_estimators_own_error(bad, regression):
+    X, y = regression
+    target = np.array([bad, *y[1:]], dtype=object)
+    with pytest.raises(ValueError) as expected:
+        ridge().fit(X, target)
+    with pytest.raises(ValueError, match=re.escape(str(expected.value))):
+        search_over(ridge(), {"alpha": [1.0]}, X, target, cv=3, error_score="raise")
+
+
+def test_a_column_is_a_vector_to_a_model_of_vectors(values, regression):
+    X, y = regression
+    model = HuberRegressor(tol=1e-8, max_iter=1000)
+    plain = search_over(model, {"alpha": values}, X, y, cv=3)
+    with pytest.warns(DataConversionWarning):
+        search = search_over(model, {"alpha": values}, X, y[:, None], cv=3)
+    assert search.best_params_ == plain.best_params_
+    np.testing.assert_allclose(fold_scores(search), fold_scores(plain), rtol=1e-6)
