@@ -22,6 +22,7 @@ class Figures:
     size_y, size_v : Tensor of shape (S, K)
         Norms of both residuals.
     error, decrement : Tensor of shape (S, K)
+    nearness : Tensor of shape (2, S, K)
         As ``Lag.measure`` returned them.
     ahead : Tensor of shape (S, K, h), or None
         The hypergradient's shares where y and v go next, if that is known.
@@ -34,16 +35,20 @@ class Figures:
     size_v: Tensor
     error: Tensor
     decrement: Tensor
+    nearness: Tensor
     ahead: Tensor | None = None
 
 
-def figures_of(d: Directions, error: Tensor, decrement: Tensor, ahead: Tensor | None) -> Figures:
-    """Return the figures, after the one wait of an iteration for the device."""
+def figures_of(d: Directions, lag: Sequence[Tensor], ahead: Tensor | None) -> Figures:
+    """Return the figures, after the one wait of an iteration for the device.
+
+    ``lag`` are errors, decrements and nearness.
+    """
     size_y, size_v = (
         torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
         for t in (d.grad_y, d.residual_v)
     )
-    told = [d.upper, d.upper_lag, d.grad_x, size_y, size_v, error, decrement]
+    told = [d.upper, d.upper_lag, d.grad_x, size_y, size_v, *lag]
     return Figures(*on_host(told if ahead is None else [*told, ahead]))
 
 

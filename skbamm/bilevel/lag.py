@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions, dot
+from skbamm.bilevel.problem import Directions, Problem, dot, lower_floor, upper_null
 
 # What is left, an iteration later, of the decrement that errors are relative to: with a metric
 # near the Hessian, and with plain gradients.
@@ -31,22 +31,31 @@ class Lag:
         That of v, however long ago.
     fade : float
         What is left of ``top`` an iteration later.
+    floor, null : Tensor of shape (K,) or ()
+        The problem's ``lower_floor`` and ``upper_null``: squared decrements of y have the units of
+        f, those of v those of F squared over f's.
     """
 
     top: Tensor
     most_v: Tensor
     fade: float
+    floor: Tensor
+    null: Tensor
 
     @classmethod
-    def begin(cls, shape: tuple[int, int], second_order: bool, device: torch.device) -> Lag:
+    def begin(cls, problem: Problem, device: torch.device) -> Lag:
         """Return the state before the first iteration."""
-        zero = torch.zeros((2, *shape), dtype=torch.float64, device=device)
-        return cls(zero, zero[0], _FADE if second_order else _FADE_SLOWLY)
+        zero = torch.zeros((2, *problem.shape), dtype=torch.float64, device=device)
+        fade = _FADE if problem.second_order else _FADE_SLOWLY
+        floor, null = (scale(problem).to(device) for scale in (lower_floor, upper_null))
+        return cls(zero, zero[0], fade, floor, null)
 
     def measure(
         self, d: Directions, p_y: Tensor, p_v: Tensor, decrement_y: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return relative errors of y, of y and v, and the larger squared decrement, (S, K).
+
+        Last are the squared decrements of both, (2, S, K), relative to the scales of f and F.
 
         Parameters
         ----------
@@ -62,12 +71,15 @@ class Lag:
         # The largest counts less with every iteration, else a far start would excuse later lag.
         self.top = torch.fmax(self.fade * self.top, both)
         self.most_v = torch.fmax(self.most_v, both[1])
-        floor = torch.finfo(d.grad_y.dtype).eps ** 1.5
+        lower, tiny = d.lower.double().abs(), torch.finfo(torch.float64).tiny
+        scale = (self.floor + lower).clamp_min(tiny)
+        scales = torch.stack([scale, self.null**2 / scale])
         # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        least = torch.stack([_SHARE * d.lower.double().abs(), 1e-8 * self.most_v])
-        errors = (both / (torch.maximum(self.top, least) + floor)).sqrt()
+        least = torch.stack([_SHARE * lower, 1e-8 * self.most_v])
+        least = torch.maximum(self.top, least) + torch.finfo(d.grad_y.dtype).eps ** 1.5 * scales
+        errors = (both / least.clamp_min(tiny)).sqrt()
         error = errors.amax(0).nan_to_num(torch.inf, torch.inf)
-        return errors[0], error, both.amax(0)
+        return errors[0], error, both.amax(0), both / scales
 
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""

@@ -15,7 +15,7 @@ x-step at the new y and v where that costs no pass (the Gauss-Seidel form).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +41,7 @@ _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is wo
 _SCREEN = 15  # iterations after which starts that do not follow are given up
 _FINER = 0.01  # share of tol that x goes on to, where it may
 _STILL = 2  # iterations after a move of x from which changes of the hypergradient tell its error
+_TINY = torch.finfo(torch.float64).tiny
 _SLOWEST = 0.98  # fall of changes that their error is extrapolated from
 _IDLE = 5  # iterations that leave a trusted x where it is
 _PATIENCE = 20  # moves of x without an improvement
@@ -138,7 +139,7 @@ class _Run:
         self.y = problem.start(self.at) if y0 is None else y0
         self.v = torch.zeros_like(self.y) if v0 is None else v0
         self.starts = list(range(x0.shape[0]))
-        self.lag = Lag.begin(problem.shape, problem.second_order, self.device)
+        self.lag = Lag.begin(problem, self.device)
         self.scale_y: Any = None  # gradients of f and F at the first point
         self.scale_v: Any = None
         self.curvature: Any = None
@@ -190,8 +191,8 @@ class _Run:
             schedule.y_step.reset()
             schedule.v_step.reset()
         p_y, p_v = precondition(self.curvature, self.face, self.y, d, known is not None)
-        y, v, error, decrement = self._follow(d, p_y, p_v, mu)
-        seen = figures_of(d, error, decrement, self._ahead(d, y, v, mu))
+        y, v, lag = self._follow(d, p_y, p_v, mu)
+        seen = figures_of(d, lag, self._ahead(d, y, v, mu))
         shares, noise = self._hypergradient(seen)
         now = judge(seen, shares, noise, schedule, problem, self.tol)
         upper, grad, trusted = now.upper, now.grad, now.trusted
@@ -234,10 +235,11 @@ class _Run:
             return Status.PLATEAU
         return None
 
-    def _follow(self, d, p_y, p_v, mu) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _follow(self, d, p_y, p_v, mu) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
         """Take the steps of y and v: from the same point, or v's at the new y.
 
-        Return with them the errors and decrements of where they began, infinite if x never waits.
+        Return with them the errors, decrements and nearness of where they began, infinite if x
+        never waits.
         """
         step = self.schedule.y_step
         known = {"slopes": step.slopes(d.grad_y, p_y)} if isinstance(step, SecantStep) else {}
@@ -245,7 +247,8 @@ class _Run:
         if self.schedule.waits:
             lag = self.lag.measure(d, p_y, p_v, *known.get("slopes", [])[:1])
         else:
-            lag = (torch.full_like(d.upper, torch.inf),) * 3
+            never = torch.full_like(d.upper, torch.inf)
+            lag = never, never, never, torch.stack([never, never])
         unsettled = self.moved
         if isinstance(self.schedule.v_step, SecantStep):
             # Its residuals compare only where its equation, which y is in, stood still.
@@ -258,7 +261,7 @@ class _Run:
         if self.face is not None:
             y = self.face.settle(self.y, y, p_y, getattr(step, "going", None))
             v = self.face.support(y, v)
-        return y, v, *lag[1:]
+        return y, v, lag[1:]
 
     def _step_x(self, upper, slope, go, trusted) -> Tensor:
         """Return the next x; while starts are screened theirs are only remembered."""
@@ -307,8 +310,17 @@ class _Run:
         at_y, at_v = seen.size_y, seen.size_v
         if self.scale_y is None:
             self.scale_y, self.scale_v = at_y, at_v
-        res_y = (at_y / (1 + self.scale_y)).amax(1)
-        res_v = (at_v / (1 + self.scale_v)).amax(1)
+        if hasattr(self.problem, "lower_floor"):  # it has units
+            # Relative to what they were at first, or by what they cost relative to f and F: the
+            # first is hard where a run begins near the solution, the other where f is flat.
+            pairs = zip((at_y, at_v), (self.scale_y, self.scale_v), seen.nearness, strict=True)
+            res_y, res_v = (
+                torch.fmin(at / scale.clamp_min(_TINY), near.sqrt()).amax(1)
+                for at, scale, near in pairs
+            )
+        else:
+            res_y = (at_y / (1 + self.scale_y)).amax(1)
+            res_v = (at_v / (1 + self.scale_v)).amax(1)
         x = self.x.double()
         if getattr(self.schedule.x_step, "settled", False):
             grad = torch.zeros_like(grad)

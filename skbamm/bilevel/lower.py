@@ -10,7 +10,7 @@ from torch import Tensor
 from skbamm.bilevel.column_steps import SecantStep, mask_columns
 from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.look_back import LookBack
-from skbamm.bilevel.problem import Curvature, Problem, dot
+from skbamm.bilevel.problem import Curvature, Problem, dot, lower_floor
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
 _FORESEEN = 0.1  # fall of the decrement from which the next one can be foreseen
@@ -62,7 +62,7 @@ def solve_lower(
     y : Tensor of shape (S, K, ...), optional
         Where to begin; ``problem.start(x)`` if not given.
     tol : float
-        Bound on the decrement, relative to ``sqrt(1 + |f|)``.
+        Bound on the decrement, relative to ``sqrt(c + |f|)`` with the problem's ``lower_floor`` c.
     gradient_tol : float
         Bound on the largest entry of the gradient.
     max_iter : int
@@ -82,7 +82,8 @@ def solve_lower(
     # What decides is on the CPU.
     best_decrement = torch.full(columns, torch.inf, dtype=torch.float64)
     best_norm, lowest = best_decrement.clone(), best_decrement.clone()
-    rounding = torch.finfo(y.dtype).eps ** 0.5
+    rounding, floor = torch.finfo(y.dtype).eps ** 0.5, lower_floor(problem)
+    there = floor.to(y.device)
     converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
@@ -105,7 +106,7 @@ def solve_lower(
         else:
             gradient = face.slope
             least = 1e4 * rounding**2  # of a gap that can be told from nothing
-            near = face.gap(y) <= max(tol**2, least) * (1 + value.abs())
+            near = face.gap(y) <= max(tol**2, least) * (there + value.abs())
             # So close the decrement, whose direction may cost more than all else, need not be.
             solved = tol**2 >= least and bool((near & (face.violation() <= tol)).all())
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
@@ -117,7 +118,7 @@ def solve_lower(
         value, norm, *slopes = on_host([value, norm, *slopes])
         square = slopes[0]
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
-        change = (value - lowest[alive]) / (1 + lowest[alive].abs())
+        change = (value - lowest[alive]) / (floor + lowest[alive].abs())
         change = change.nan_to_num(nan=-torch.inf)  # the first point
         risen, fallen = change > rounding, change < -rounding
         good = torch.isfinite(square) & ~risen
@@ -127,7 +128,8 @@ def solve_lower(
         best[alive] = torch.where(mask_columns(better, y), y, best[alive])
         best_norm[alive] = torch.where(better, norm, best_norm[alive])
         best_decrement[alive] = torch.where(better, decrement, best_decrement[alive])
-        done = (decrement <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol)
+        enough = tol * (floor + value.abs()).sqrt()
+        done = (decrement <= enough) & (norm <= gradient_tol)
         if face is not None:
             done &= near.cpu()
         converged[alive] |= done
@@ -144,7 +146,7 @@ def solve_lower(
         if face is None and 0 < ratio <= _FORESEEN and isinstance(control, SecantStep):
             # Where the next point is sure to be near enough, a look at it costs as much as a step.
             left = ratio * decrement
-            near = (left <= tol * (1 + value.abs()).sqrt()) & (norm <= gradient_tol) & ~risen
+            near = (left <= enough) & (norm <= gradient_tol) & ~risen
             if bool((near | done).all()):
                 best[alive] = torch.where(mask_columns(done, y), best[alive], after)
                 best_decrement[alive] = torch.where(done, best_decrement[alive], left)

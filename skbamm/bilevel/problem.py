@@ -94,7 +94,10 @@ class Problem(Protocol):
 
     ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A problem
     whose Hessian of f jumps says so by an attribute ``hessian_jumps``; see ``LookBack`` for what
-    its f must be.
+    its f must be. One whose f has units says by ``lower_floor``, (K,) or a number, what is added
+    to ``|f|`` for the scale of tolerances, and by ``upper_null``, likewise, what a column's F is
+    about before its multiple (see ``Directions.residual_v``) at a constant y; without them both
+    are 1.
     """
 
     shape: tuple[int, int]
@@ -139,6 +142,18 @@ class Problem(Protocol):
     def select(self, starts: list[int]) -> Problem:
         """Return the same problem with only these starting points."""
         ...
+
+
+def lower_floor(problem: Problem) -> Tensor:
+    """Return what is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
+    floor = getattr(problem, "lower_floor", 1.0)
+    return torch.as_tensor(floor, dtype=torch.float64, device="cpu")
+
+
+def upper_null(problem: Problem) -> Tensor:
+    """Return about what F is at a constant y, before v's multiple, (K,) or (), on the CPU."""
+    null = getattr(problem, "upper_null", 1.0)
+    return torch.as_tensor(null, dtype=torch.float64, device="cpu")
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

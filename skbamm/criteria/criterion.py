@@ -103,6 +103,14 @@ class Criterion:
         """Return each column's share of F / null from the averages of the loss, (S, K)."""
         return self.factor * (average.sqrt() if self.root else average)
 
+    @property
+    def null_average(self) -> Tensor:
+        """About what each fold's average is for a constant prediction, (K,), on the CPU."""
+        used = (self.factor > 0).double()
+        root = used / used.sum().clamp_min(1) / self.factor.clamp_min(finfo(self.factor.dtype).tiny)
+        average = root**2 if self.root else root
+        return average.nan_to_num(posinf=1.0).cpu()
+
     def slopes(self, shares: Tensor) -> Tensor:
         """Return the derivatives of the shares in the averages."""
         if self.root:

@@ -96,6 +96,14 @@ class FoldwiseRows:
         sums = zip(*(sums for _, sums in parts), strict=True)
         return products, [torch.cat(fold, 1) for fold in sums]
 
+    def totals(self, function):
+        """See ``Rows.totals``."""
+
+        def of_fold(k):
+            return lambda chunk: function(replace(chunk, folds=slice(k, k + 1)))
+
+        return torch.cat([rows.totals(of_fold(k)) for k, rows in enumerate(self.folds)])
+
     def keep(self, coefficients, function):
         """See ``Rows.keep``."""
         parts = [

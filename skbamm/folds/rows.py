@@ -179,6 +179,10 @@ class Rows(Protocol):
         """
         ...
 
+    def totals(self, function: Callable[[Chunk], Tensor]) -> Tensor:
+        """Return what a function of chunks (n, K), which sees no predictors, sums to, (K,)."""
+        ...
+
     def take(self, rows: np.ndarray) -> Rows:
         """Return some of the user's rows, by ascending numbers; they are numbered anew.
 
@@ -341,6 +345,15 @@ class ChunkedRows:
                 function(z, self._chunk(start, stop, shape[1]))
 
         self._over(self._ranges(len(flat)), work)
+
+    def totals(self, function):
+        """See ``Rows.totals``."""
+
+        def work(ranges):
+            parts = [function(self._chunk(start, stop, 1)) for start, stop in ranges]
+            return sum(part.sum(0, dtype=torch.float64) for part in parts)
+
+        return sum(self._over(self._ranges(self.n_folds), work))
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""

@@ -59,7 +59,7 @@ class CoordinateDescent:
             size = self.square[k, m]
             _cd_fast.enet_coordinate_descent_gram(
                 found[s, k, m], kappa[s][k], lam[s][k], self.gram[k], self.cross[k, m],
-                np.array([size**0.5]), _MOST, enough / min(max(size, 1e-300), 1.0), rng,
+                np.array([size**0.5]), _MOST, enough, rng,
                 False, False, True,
             )  # fmt: skip
 

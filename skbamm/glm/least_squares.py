@@ -14,6 +14,8 @@ from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
+# Of the target's square: what rounding leaves where a constant fits a target exactly.
+_ROUNDING = 4 * torch.finfo(torch.float64).eps
 _ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
 
 
@@ -49,6 +51,10 @@ class LeastSquaresProblem(Penalty):
         super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
         self.rows, self.criterion = rows, criterion
         self._descent: CoordinateDescent | None = None
+        own = self.train.without_last if rows.fit_intercept else self.train
+        rounding = _ROUNDING * (self.train.square + self._target_centre**2)
+        floor = 0.5 * (own.square.clamp_min(0) + rounding).sum(-1)
+        self.lower_floor = floor.cpu() + torch.finfo(torch.float64).tiny
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
     def start(self, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.column_steps import mask_columns
 from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.lower import LowerResult
-from skbamm.bilevel.problem import Curvature
+from skbamm.bilevel.problem import Curvature, lower_floor
 
 _RATIO = 0.1  # of a width to the one before, unless a little less is enough
 _SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
@@ -51,6 +51,7 @@ def solve_narrowing(
         Converged is a column that is solved and has next to no duality gap.
     """
     result = solve_lower(problem, x, y, tol=tol, max_iter=max_iter, curvature=curvature)
+    floor = lower_floor(problem)
     kinks, found = problem.absolute is not None, result.y
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
@@ -69,9 +70,9 @@ def solve_narrowing(
         ratio = min(needed if needed > 0.3 * least else least, 0.5)
         width, wider = problem.loss.width, width
         problem.loss = problem.loss.narrowed(ratio * width)
-        if kinks:  # decrements are relative to 1 + f
-            least = float(value.min())
-            tol = max(tol, (0.3 * _LOST * least / (1 + least)) ** 0.5)
+        if kinks:  # of what decrements are relative to
+            share = float((value / (floor + value)).min())
+            tol = max(tol, (0.3 * _LOST * share) ** 0.5)
         begin = last
         if before is not None:
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)

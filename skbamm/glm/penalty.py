@@ -74,6 +74,11 @@ class Penalty:
         # What follows from the last x, by what made it.
         self._at_last: dict[Callable[..., Any], tuple[Tensor, int, Tensor, Any]] = {}
 
+    @property
+    def upper_null(self) -> Tensor:
+        """See ``Problem``."""
+        return self.criterion.null_average
+
     def mean_strength(self, x: Tensor) -> Tensor:
         """Return lambda / N_k, as it stands in f, (S, K, 1 or m, p), float64."""
         return self._once(self.strength, x, lambda at: self.strength(at) / self.divisor)

@@ -23,6 +23,7 @@ from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
+from skbamm.glm.null_loss import null_loss
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 from skbamm.losses import PointwiseLoss, Smoothed
 
@@ -76,6 +77,13 @@ class GLMProblem(Penalty):
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
         self._seen = _Seen()
+
+    @property
+    def lower_floor(self) -> Tensor:
+        """The loss of the best constant, (K,): see ``Problem``."""
+        if self._seen.floor is None:
+            self._seen.floor = null_loss(self).cpu()
+        return self._seen.floor
 
     def start(self, x: Tensor) -> Tensor:
         """Return zero coefficients, and the intercept that the loss begins at."""
@@ -256,12 +264,16 @@ class GLMProblem(Penalty):
 
 @dataclass
 class _Seen:
-    """What the last pass kept for products with the Hessian, once a metric has asked for that."""
+    """What the last pass kept for products with the Hessian, once a metric has asked for that.
+
+    And the scale of f, which is the same for all starts.
+    """
 
     asked: bool = False
     y: Tensor | None = None
     loss: Any = None
     kept: Kept | None = None
+    floor: Tensor | None = None
 
 
 def _curvature(loss: Any, z: Tensor, gradient: Tensor, chunk: Chunk) -> Tensor:

@@ -47,6 +47,7 @@ class KernelRidgeProblem:
 
     second_order, hessian_jumps = True, False
     upper_floor = 1e-5  # of the loss of the best constant prediction
+    lower_floor = 0.0  # f is zero without coefficients, and below elsewhere
 
     def __init__(
         self,
@@ -64,6 +65,12 @@ class KernelRidgeProblem:
         m = blocks[0].target[0].numel()
         self.shape = (starts, K)
         self.y_shape = (starts, K, m, max(block.shape[1] for block in blocks))
+
+    @property
+    def upper_null(self) -> Tensor:
+        """See ``Problem``."""
+        assert self.criterion is not None
+        return self.criterion.null_average
 
     def numbers(self, x: Tensor) -> tuple[list[float], list[float]]:
         """Return alpha and gamma of each start."""

@@ -174,17 +174,21 @@ class _OfMoments:
 
     def path(self, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the penalties where the path bends, ascending from ``least``, and the models."""
+        # In units of the largest penalty: the algorithm's own tolerances are absolute.
+        unit = self.largest or 1.0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it ends early where features are too much alike
-            penalties, _, slopes = self._lars(least)
-        models = slopes.T
+            penalties, _, slopes = self._lars(least / unit, unit)
+        penalties, models = penalties * unit, slopes.T * unit
         if self._intercept:
             level = self._level - models @ self._mean
             models = np.concatenate([models, level[:, None]], 1)
         return penalties[::-1], models[::-1]
 
-    def _lars(self, least: float):
-        return lars_path_gram(self._cross, self._gram, n_samples=1, alpha_min=least, method="lasso")
+    def _lars(self, least: float, unit: float):
+        return lars_path_gram(
+            self._cross / unit, self._gram, n_samples=1, alpha_min=least, method="lasso"
+        )
 
 
 class _OfRows(_OfMoments):
@@ -202,9 +206,9 @@ class _OfRows(_OfMoments):
         self._X, self._target = root[:, None] * (X - self._mean), root * (target - self._level)
         self._cross = self._X.T @ self._target
 
-    def _lars(self, least: float):
+    def _lars(self, least: float, unit: float):
         n = len(self._X)  # penalties are divided by the number of rows
         penalties, active, slopes = lars_path(
-            self._X, self._target, Gram=None, alpha_min=least / n, method="lasso"
+            self._X, self._target / unit, Gram=None, alpha_min=least / n, method="lasso"
         )
         return penalties * n, active, slopes
