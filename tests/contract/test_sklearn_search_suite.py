@@ -197,7 +197,9 @@ def is_foreign(value):
     values = value.values if isinstance(value, type(pytest.param())) else value
     if isinstance(values, (tuple, list)):
         return any(is_foreign(part) for part in values)
-    return values in FOREIGN if inspect.isclass(values) else isinstance(values, FOREIGN)
+    if inspect.isclass(values):
+        return values in FOREIGN
+    return isinstance(values, FOREIGN) and not isinstance(values, BAMMSearchCV)
 
 
 def adapt(function, joint):

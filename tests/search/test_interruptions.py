@@ -109,14 +109,17 @@ def test_warnings_as_errors_are_not_taken_for_faults(binary):
             search.fit(*binary)
 
 
+def faulty(statement):
+    """Return a method of ours that runs into a statement: no frame of it is the user's."""
+    code = f"def method(self, *args, **kwargs):\n    {statement}\n"
+    exec(code, namespace := {"__name__": "skbamm.faulty"})
+    return namespace["method"]
+
+
 @pytest.mark.parametrize("listed", [{}, {"fit_intercept": [True, False]}], ids=["one", "two"])
 def test_a_fault_of_ours_in_a_joint_grid(listed, monkeypatch, binary):
     """One warning a joint solve, then the table of scikit-learn's own fits."""
-
-    def grid(self, values):
-        raise ZeroDivisionError("a fault")
-
-    monkeypatch.setattr(JointSolver, "grid", grid)
+    monkeypatch.setattr(JointSolver, "grid", faulty("raise ZeroDivisionError('a fault')"))
     space = {"C": LIST, **listed}
     with pytest.warns(RuntimeWarning, match=r"ZeroDivisionError: a fault.*own fits") as record:
         ours = search_over(logistic(), space, *binary, cv=CV, scoring=LOSS)
@@ -130,11 +133,7 @@ def test_a_fault_of_ours_in_a_joint_grid(listed, monkeypatch, binary):
 
 def test_a_fault_of_ours_in_an_interval(monkeypatch, binary):
     """One warning, and a few values of the interval by scikit-learn's own fits."""
-
-    def search(self, *args, **kwargs):
-        raise ZeroDivisionError("a fault")
-
-    monkeypatch.setattr(JointSolver, "search", search)
+    monkeypatch.setattr(JointSolver, "search", faulty("raise ZeroDivisionError('a fault')"))
     with pytest.warns(RuntimeWarning, match="ZeroDivisionError: a fault") as record:
         found = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
     assert len(record) == 1
@@ -147,11 +146,7 @@ def test_a_fault_of_ours_in_an_interval(monkeypatch, binary):
 def test_a_fault_after_the_search_keeps_its_point(monkeypatch, binary):
     """Polishing fails: what was found is still among the candidates, fitted by scikit-learn."""
     whole = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
-
-    def polish(self, *args, **kwargs):
-        raise MemoryError("no memory left")
-
-    monkeypatch.setattr(JointSolver, "polish", polish)
+    monkeypatch.setattr(JointSolver, "polish", faulty("raise MemoryError('no memory left')"))
     with pytest.warns(RuntimeWarning, match="no memory left"):
         search = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
     assert search.best_score_ == pytest.approx(whole.best_score_, abs=1e-4)
