@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from sklearn.metrics.pairwise import euclidean_distances, linear_kernel, manhattan_distances
+from sklearn.metrics.pairwise import (
+    cosine_similarity,
+    euclidean_distances,
+    linear_kernel,
+    manhattan_distances,
+)
 from torch import Tensor
 
 
@@ -73,15 +78,10 @@ class Polynomial:
         return self.degree * base * (gamma * base + self.coef0) ** (self.degree - 1)
 
 
-@dataclass(frozen=True)
-class Linear:
-    """``x'z``; it has no gamma."""
+class WithoutGamma:
+    """What is common to kernels that are their own base."""
 
     has_gamma = False
-
-    def base(self, X):
-        """Return the kernel itself."""
-        return linear_kernel(X)
 
     def matrix(self, base, gamma):
         """Return the kernel."""
@@ -90,3 +90,36 @@ class Linear:
     def slope(self, base, matrix, gamma):
         """Return zeros: there is nothing to change."""
         return matrix.new_zeros(()).expand_as(matrix)
+
+
+@dataclass(frozen=True)
+class Linear(WithoutGamma):
+    """``x'z``."""
+
+    def base(self, X):
+        """Return the kernel itself."""
+        return linear_kernel(X)
+
+
+@dataclass(frozen=True)
+class Cosine(WithoutGamma):
+    """``x'z / (|x| |z|)``."""
+
+    def base(self, X):
+        """Return the kernel itself."""
+        return cosine_similarity(X)
+
+
+@dataclass(frozen=True)
+class Precomputed(WithoutGamma):
+    """The rows are those of the kernel, and the columns the rows again that it is to."""
+
+    def base(self, X):
+        """Return the kernel itself; what rows that nothing is trained on are to each other is 0."""
+        n, d = X.shape
+        if n == d:
+            return X
+        # A transformer made the kernel of all of a fold's rows to those it was fitted on.
+        base = np.zeros((n, n), X.dtype)
+        base[:, :d], base[:d, d:] = X, X[d:].T
+        return base

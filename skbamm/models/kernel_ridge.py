@@ -6,13 +6,14 @@ import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 
 from skbamm.criteria import ABSOLUTE, BOUNDED_SQUARED, SQUARED
-from skbamm.kernels.kernel import Exponential, Linear, Polynomial
+from skbamm.kernels.kernel import Cosine, Exponential, Linear, Polynomial, Precomputed
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import Hyperparameter, KernelTwin, Task, numeric_target
 
 _ALPHA = Hyperparameter("alpha", positive=True)  # without it the kernel may be singular
 _GAMMA = Hyperparameter("gamma", positive=True, optional=True)
-_NAMES = "'rbf', 'laplacian', 'poly' or 'linear'"
+_WITHOUT_GAMMA = {"linear": Linear, "cosine": Cosine, "precomputed": Precomputed}
+_NAMES = "'rbf', 'laplacian', 'poly', 'linear', 'cosine' or 'precomputed'"
 
 
 class KernelRidgeTwin(KernelTwin):
@@ -24,7 +25,7 @@ class KernelRidgeTwin(KernelTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         name = estimator.kernel
-        if name in ("rbf", "laplacian", "linear"):
+        if isinstance(name, str) and name in ("rbf", "laplacian", *_WITHOUT_GAMMA):
             return ""
         if name not in ("poly", "polynomial"):
             told = repr(name) if isinstance(name, str) else "a function"
@@ -51,8 +52,8 @@ class KernelRidgeTwin(KernelTwin):
         """See ``KernelTwin.kernel``."""
         if estimator.kernel in ("poly", "polynomial"):
             return Polynomial(int(estimator.degree), float(estimator.coef0))
-        if estimator.kernel == "linear":
-            return Linear()
+        if estimator.kernel in _WITHOUT_GAMMA:
+            return _WITHOUT_GAMMA[estimator.kernel]()
         return Exponential(city_block=estimator.kernel == "laplacian")
 
     def tunes(self, estimator):

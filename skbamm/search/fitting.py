@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
 
 from skbamm.clock import Clock
@@ -116,7 +117,9 @@ class Fitting:
         if run.solved(self._candidates):
             search.n_jobs = 1
             callbacks = getattr(search, "_skl_callbacks", [])
-            if not search.return_train_score and not callbacks:  # both look at training rows
+            # These, and kernels that are given, look at training rows.
+            pairwise = get_tags(search.estimator).input_tags.pairwise
+            if not (search.return_train_score or callbacks or pairwise):
                 self.bank.scoring_only = True
                 search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
 
@@ -129,15 +132,25 @@ class Fitting:
             max_subtasks=len(candidates) * search.n_splits_,
             sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=search)
-        began = time.perf_counter()
+        began, looked_on = time.perf_counter(), getattr(search, "_skl_callbacks", [])
         try:
-            evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
+            results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         except KeyboardInterrupt:
             # What is solved is soon scored, and is what was found so far.
-            if not run.solved(candidates) or getattr(search, "_skl_callbacks", []):
+            if not run.solved(candidates) or looked_on:
                 raise
             self.clock.interrupt()
-            evaluate(candidates, more_results=self._more)
+            results = evaluate(candidates, more_results=self._more)
+        # How many candidates there are is told to callbacks beforehand.
+        while self.space.continuous and not looked_on:
+            with self.clock.kept():
+                further, more = run.further(results)
+                if not further:
+                    break
+                results = evaluate(further, more_results=more)
+                candidates = [*candidates, *further]
+            if self.clock.interrupted:
+                break
         run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
         run.begin_refit()
         search_ctx.call_on_fit_task_end(estimator=search)

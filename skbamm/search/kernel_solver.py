@@ -16,7 +16,7 @@ from skbamm.bilevel.trust_region import TrustRegionStep
 from skbamm.bilevel.upper_steps import ScalarStep
 from skbamm.criteria import Choice, Criterion
 from skbamm.folds import FoldWeights, draw_rows
-from skbamm.kernels import KernelBlock, KernelRidgeProblem
+from skbamm.kernels import KernelBlock, KernelRidgeProblem, Precomputed
 from skbamm.losses import UpperLoss
 from skbamm.models import KernelTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
@@ -33,6 +33,7 @@ _STARTS = 5  # points of the first interval
 _FEW, _WORTH = 512, 2  # rows that starts are compared on, and times as many there must be
 _FEW_TOL = 1e-2  # of that search: its optimum is another one anyway
 _NEAR = 0.3  # first step from where it ended
+_ROUNDING = 1e-12  # of a kernel's largest entry, what a given one may lack of its properties
 _FINAL_TOL = 1e-6  # decrement of what is scored: of a direct solve, the first will do
 
 
@@ -82,6 +83,8 @@ class KernelSolver:
         model = twin.model(estimator)
         self.values = {one.name: getattr(model, one.name) for one in twin.tunes(estimator)}
         self._kernel = twin.kernel(estimator)
+        if isinstance(self._kernel, Precomputed):
+            self._check_given()
         self._blocks: list[KernelBlock] = []
         self._rows: dict[int, Any] = {}  # that each fold's models remember
 
@@ -173,6 +176,10 @@ class KernelSolver:
             dual = dual[:, train] / np.bincount(train, minlength=n)[train]
             if k not in self._rows:
                 self._rows[k] = self.matrix[train]
+                if isinstance(self._kernel, Precomputed):
+                    self._rows[k] = self._rows[k][:, train]
+            if isinstance(self._kernel, Precomputed):
+                features = {**features, "n_features_in_": len(train)}
         else:
             data = self.folds[self.used[k]]
             dual, features = dual[:, : len(data.train)], data.features
@@ -238,6 +245,21 @@ class KernelSolver:
                 value = self.values[one.name]
                 if not one.valid(value):
                     raise NotApplicable(f"{one.name}={value!r} is not a number above zero")
+
+    def _check_given(self) -> None:
+        """Raise NotApplicable if a kernel that was given is none."""
+        for k in [None] if self.folds is None else self.used:
+            matrix = self.matrix if k is None else self.folds[k].matrix
+            n = matrix.shape[0] if k is None else len(self.folds[k].train)
+            if not isinstance(matrix, np.ndarray) or matrix.shape[1] != n:
+                raise NotApplicable("the kernel is no dense matrix of the rows to themselves")
+            square = torch.from_numpy(np.array(matrix[:n], dtype=np.float64))
+            scale = float(square.abs().max()) or 1.0
+            if not torch.allclose(square, square.T, rtol=0, atol=_ROUNDING * scale):
+                raise NotApplicable("the kernel is not symmetric")
+            square.diagonal().add_(_ROUNDING * n * scale)
+            if int(torch.linalg.cholesky_ex(square).info):
+                raise NotApplicable("the kernel is not positive semi-definite")
 
     def _some_rows(self) -> list[KernelBlock] | None:
         """Return blocks of some rows, or None where all are few or some would not do."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
+from skbamm.kernels import Precomputed
 from skbamm.models import NotApplicable, TransformedTarget, last_step
 from skbamm.search.data import FoldData, feature_memory, place, split_fold, transform_fold
 from skbamm.search.fold_maps import FoldMaps
@@ -68,6 +70,11 @@ class SolverMaker:
         for one in (last, twin.model(last)):
             _check_parameters(one)
         y = twin.transformed(last, self.y, self.splits) if twin.transforms_target else self.y
+        given = twin.family == "kernel" and isinstance(twin.kernel(last), Precomputed)
+        # scikit-learn takes the columns of a kernel's training rows as well only if it is told.
+        pairwise = get_tags(target.estimator).input_tags.pairwise if given else False
+        if given and pairwise != (target.pipeline is None):
+            raise NotApplicable("a kernel that is given reaches the model by rows only")
         weight = self._sample_weight(target)
         score_weight = self.score_params.get("sample_weight")
         shared: Any = None

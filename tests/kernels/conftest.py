@@ -28,6 +28,7 @@ KERNELS = {
     "laplacian": KernelRidge(kernel="laplacian"),
     "poly": KernelRidge(kernel="poly", degree=2, coef0=0.5),
     "linear": KernelRidge(kernel="linear"),
+    "cosine": KernelRidge(kernel="cosine"),
 }
 ALPHA, GAMMA = 0.3, 0.04
 

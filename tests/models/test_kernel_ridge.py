@@ -5,7 +5,7 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
-from skbamm.kernels import Exponential, Linear, Polynomial
+from skbamm.kernels import Cosine, Exponential, Linear, Polynomial, Precomputed
 from skbamm.models import find_twin
 
 from .conftest import TARGETS, X
@@ -15,13 +15,13 @@ from .conftest import TARGETS, X
     ("params", "reason"),
     [
         ({"kernel": "sigmoid"}, "kernel='sigmoid' is not one of 'rbf', 'laplacian'"),
-        ({"kernel": "precomputed"}, "kernel='precomputed' is not one of"),
+        ({"kernel": ["linear"]}, "kernel=a function is not one of"),
         ({"kernel": rbf_kernel}, "kernel=a function is not one of"),
         ({"kernel": "poly", "degree": 1.5}, "degree=1.5 is not a whole number"),
         ({"kernel": "poly", "degree": 0}, "degree=0 is not a whole number"),
         ({"kernel": "polynomial", "coef0": -1}, "coef0=-1 makes the kernel indefinite"),
     ],
-    ids=["sigmoid", "precomputed", "function", "fraction", "zero", "coef0"],
+    ids=["sigmoid", "list", "function", "fraction", "zero", "coef0"],
 )
 def test_those_without_a_twin(params, reason):
     twin, found = find_twin(KernelRidge(**params))
@@ -36,6 +36,8 @@ def test_those_without_a_twin(params, reason):
         ({"kernel": "poly", "degree": 2}, Polynomial(2, 1.0), ["alpha", "gamma"]),
         ({"kernel": "polynomial", "coef0": 0}, Polynomial(3, 0.0), ["alpha", "gamma"]),
         ({}, Linear(), ["alpha"]),
+        ({"kernel": "cosine", "gamma": 2.0}, Cosine(), ["alpha"]),
+        ({"kernel": "precomputed"}, Precomputed(), ["alpha"]),
     ],
     ids=str,
 )

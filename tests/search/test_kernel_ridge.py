@@ -1,13 +1,23 @@
 """KernelRidge: alpha and gamma together, lists, and where scikit-learn's own fits serve."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, TimeSeriesSplit
+from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    ShuffleSplit,
+    TimeSeriesSplit,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -293,3 +303,124 @@ def test_weights_learned_by_a_linear_model(regression):
     assert_served(search, "searched")
     score = search.cv_results_["mean_test_score"][search.best_index_]
     assert search.best_score_ == score and np.isfinite(score)
+
+
+# Kernels that are given, and others without gamma
+
+GIVEN = KernelRidge(kernel="precomputed")
+
+
+class ToKernel(BaseEstimator, TransformerMixin):
+    """The kernel of rows to those that it was fitted on."""
+
+    def fit(self, X, y=None):
+        self.rows_ = X
+        return self
+
+    def transform(self, X):
+        return laplacian_kernel(X, self.rows_)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_cosine_kernels(form, regression, fits):
+    X, y = regression
+    X, settings = form(X), {"cv": CV, "scoring": MSE}
+    model = KernelRidge(kernel="cosine")
+    listed = search_over(model, {"alpha": [0.01, 1.0]}, X, y, **settings)
+    search = search_over(model, {"alpha": ALPHA}, X, y, **settings)
+    assert len(fits) == 2
+    assert_served(listed, "joint grid")
+    assert_served(search, "searched")
+    for one in (listed, search):
+        assert_true(one, X, y, atol=1e-6 * abs(one.best_score_), **settings)
+    at_least_the_grid(search, model, {"alpha": np.geomspace(*ALPHA, 9)}, X, y, **settings)
+
+
+BOOTSTRAP = [(np.arange(99) * 7 % 60, np.arange(60, 99)), (np.arange(20, 90), np.arange(25))]
+
+
+@pytest.mark.parametrize("cv", [CV, BOOTSTRAP], ids=["folds", "repeats"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weights"])
+def test_kernels_that_are_given_are_those_of_the_rows(cv, weighted, regression, fits):
+    X, y = regression
+    X, y = X[:99], np.column_stack([y, X[:, 0]])[:99]
+    params = {"sample_weight": np.arange(99) % 3 + 0.5} if weighted else {}
+    settings = {"cv": cv, "scoring": MSE}
+    for values in ([0.01, 1.0], ALPHA):
+        plain = search_over(rbf(gamma=0.1), {"alpha": values}, X, y, params, **settings)
+        given = rbf_kernel(X, gamma=0.1)
+        kept = given.copy()
+        search = search_over(GIVEN, {"alpha": values}, given, y, params, **settings)
+        np.testing.assert_array_equal(given, kept)
+        assert_served(search, "searched" if values is ALPHA else "joint grid")
+        assert search.best_params_["alpha"] == pytest.approx(plain.best_params_["alpha"], rel=1e-6)
+        np.testing.assert_allclose(fold_scores(search), fold_scores(plain), rtol=1e-7)
+        np.testing.assert_allclose(search.predict(given), plain.predict(X), rtol=1e-6, atol=1e-6)
+    assert len(fits) == 4
+
+
+def test_fold_models_of_a_given_kernel_are_those_of_own_fits(regression):
+    X, y = regression
+    K, seen = rbf_kernel(X), []
+
+    def scorer(estimator, X, y):
+        seen.append(estimator)
+        return estimator.score(X, y)
+
+    search_over(GIVEN, {"alpha": [0.1]}, K, y, scoring=scorer, cv=CV, refit=False)
+    for scored, (train, test) in zip(seen, CV.split(K), strict=True):
+        own = clone(GIVEN).set_params(alpha=0.1).fit(K[np.ix_(train, train)], y[train])
+        assert set(vars(scored.estimator)) == set(vars(own))
+        assert scored.n_features_in_ == own.n_features_in_
+        np.testing.assert_array_equal(scored.X_fit_, own.X_fit_)
+        np.testing.assert_allclose(scored.dual_coef_, own.dual_coef_, rtol=1e-8)
+        rows = K[np.ix_(test, train)]
+        np.testing.assert_allclose(scored.predict(rows), own.predict(rows), rtol=1e-8)
+
+
+def test_a_kernel_that_a_transformer_makes(regression):
+    X, y = regression
+    model, settings = make_pipeline(ToKernel(), GIVEN), {"cv": CV, "scoring": MSE}
+    search = search_over(model, {"kernelridge__alpha": ALPHA}, X, y, **settings)
+    assert_served(search, "searched")
+    assert_true(search, X, y, atol=1e-6 * abs(search.best_score_), **settings)
+    plain = search_over(rbf(kernel="laplacian"), {"alpha": ALPHA}, X, y, **settings)
+    assert search.best_params_["kernelridge__alpha"] == pytest.approx(
+        plain.best_params_["alpha"], rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda K: K - 0.5, "not positive semi-definite"),
+        (lambda K: K + np.triu(K), "not symmetric"),
+        (sp.csr_array, "no dense matrix"),
+        (lambda K: K[:, :-1], "no dense matrix"),
+    ],
+    ids=["indefinite", "asymmetric", "sparse", "not square"],
+)
+@pytest.mark.filterwarnings("ignore:Singular matrix")
+def test_what_is_no_kernel_is_left_to_own_fits(change, why, regression):
+    X, y = regression
+    K, grid = change(rbf_kernel(X, gamma=0.1)), {"alpha": [0.1, 1.0]}
+    settings = {"cv": CV, "error_score": "raise"}
+    try:
+        expected = GridSearchCV(GIVEN, grid, **settings).fit(K, y)
+    except (AttributeError, ValueError) as error:
+        with pytest.raises(type(error), match=re.escape(str(error)[:40])):
+            search_over(GIVEN, grid, K, y, **settings)
+        return
+    search = search_over(GIVEN, grid, K, y, **settings)
+    assert why in search.search_plan_[0]["reason"]
+    scores = (one.cv_results_["mean_test_score"] for one in (search, expected))
+    np.testing.assert_array_equal(*scores)
+
+
+def test_a_given_kernel_behind_a_transformed_target_fails_as_its_own_fit_does(regression):
+    X, y = regression
+    model, K = TransformedTargetRegressor(GIVEN), rbf_kernel(X)
+    with pytest.raises(ValueError):
+        cross_val_score(model, K, y, cv=CV, error_score="raise")
+    with pytest.raises(ValueError):
+        search_over(model, {"regressor__alpha": [1.0]}, K, y, cv=CV, error_score="raise")
