@@ -15,6 +15,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_array
 
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
+from skbamm.search.callbacks import without_callbacks
 from skbamm.search.placed import Placed
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
@@ -96,7 +97,7 @@ def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
     inner, outer = _safe_indexing(X, train), _safe_indexing(X, test)
     if transformers is None:
         return FoldParts(None, inner, outer)
-    fitted = clone(transformers)
+    fitted = without_callbacks(clone(transformers))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:

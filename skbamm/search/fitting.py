@@ -107,7 +107,7 @@ class Fitting:
             self.space, settings, self.bank, X, y, splits, fit_params,
             dict(self._routed.scorer.score), scorers, search.refit, row_weights,
         )  # fmt: skip
-        run.adoptable = not self.watched
+        run.watched = bool(self.watched)
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.

@@ -11,6 +11,9 @@ from sklearn.callback.tests._utils import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import BAMMSearchCV
@@ -129,3 +132,62 @@ def test_fits_that_fail_are_seen_too():
         search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
     assert tasks(callback, "on_fit_task_begin")[EVALUATION] == 4
     assert tasks(callback, "on_fit_task_end")[EVALUATION] == 4
+
+
+def watched(callback, build):
+    """Return a model with a callback on one of its parts, and the name of its C."""
+    logistic = LogisticRegression(max_iter=1000)
+    if build == "model":
+        return logistic.set_callbacks(callback), "C"
+    if build == "nested":
+        return OneVsRestClassifier(logistic.set_callbacks(callback)), "estimator__C"
+    if build == "pipeline":
+        return make_pipeline(StandardScaler(), logistic).set_callbacks(
+            callback
+        ), "logisticregression__C"
+    if build == "last":
+        logistic.set_callbacks(callback)
+        return make_pipeline(StandardScaler(), logistic), "logisticregression__C"
+    return make_pipeline(StandardScaler().set_callbacks(callback), logistic), (
+        "logisticregression__C"
+    )
+
+
+BUILDS = ["model", "nested", "pipeline", "last", "transformer"]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_callbacks_of_a_part_see_the_fits_of_a_list(build):
+    seen = []
+    for cls in (BAMMSearchCV, GridSearchCV):
+        callback = RecordingCallback()
+        model, name = watched(callback, build)
+        search = cls(model, {name: [0.1, 1.0]}, cv=2).fit(X_CLASS, Y_BINARY)
+        seen.append([(r["name"], r["context"].task_name) for r in callback.record])
+        if cls is BAMMSearchCV:
+            assert roles(search) == {name: "enumerated"}
+            assert "callbacks" in search.search_plan_[0]["reason"]
+    assert seen[0] == seen[1]
+
+
+def test_callbacks_of_a_candidate_see_its_fits():
+    seen = []
+    for cls in (BAMMSearchCV, GridSearchCV):
+        callback = RecordingCallback()
+        steps = ["passthrough", StandardScaler().set_callbacks(callback)]
+        model = Pipeline([("scale", "passthrough"), ("model", Ridge())])
+        cls(model, {"scale": steps, "model__alpha": [0.1, 1.0]}, cv=2).fit(X_CLASS, Y_BINARY)
+        seen.append([(r["name"], r["context"].task_name) for r in callback.record])
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_callbacks_of_a_part_see_the_fits_of_an_interval(build):
+    """Those that are scored, and the last one: not what is done to find them."""
+    callback = RecordingCallback()
+    model, name = watched(callback, build)
+    search = BAMMSearchCV(model, {name: (0.01, 1.0)}, cv=2).fit(X_CLASS, Y_BINARY)
+    assert roles(search) == {name: "searched"}
+    fits = 2 * len(search.cv_results_["params"]) + 1
+    assert callback.count_hooks("setup") == fits
+    assert callback.count_hooks("teardown") == fits
