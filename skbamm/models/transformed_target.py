@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 
 from skbamm.criteria import ABSOLUTE, BOUNDED_SQUARED, SQUARED
+from skbamm.faults import from_signal
 from skbamm.losses import Inverse
 from skbamm.models.base import NotApplicable, numeric_target
 from skbamm.models.meta import MetaTwin
@@ -145,6 +146,8 @@ def _transformed(estimator, y, train) -> tuple[np.ndarray, Any]:
             transform = fitted.transformer_.transform
             every, inner = (_column(transform(part[:, None])) for part in (y, y[train]))
         except Exception as error:
+            if from_signal(error):
+                raise
             raise NotApplicable(f"the target's transformer failed: {error}") from None
     values = numeric_target(every, vector=True)
     if not np.allclose(inner, every[train]):

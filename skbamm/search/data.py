@@ -13,6 +13,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch, _safe_indexing, check_array
 
+from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, Task, remember_features
 from skbamm.search.callbacks import without_callbacks
@@ -105,6 +106,8 @@ def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
             inner = fitted.fit_transform(inner, target)
             outer = fitted.transform(outer) if len(test) else inner[:0]
         except Exception as error:
+            if from_signal(error):
+                raise
             raise NotApplicable(f"a transformer failed: {error}") from None
     return FoldParts(fitted, inner, outer)
 

@@ -10,7 +10,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from skbamm.faults import from_signal
 from skbamm.models import NotApplicable
+from skbamm.search.callbacks import without_callbacks
 from skbamm.search.data import FoldData, FoldParts, as_matrix, fold_parts, join_parts
 
 
@@ -42,7 +44,7 @@ class FoldMaps:
 
     def at(self, value: float) -> list[FoldData]:
         """Return each fold's data for a value of the parameter."""
-        transformer = clone(self.transformer)
+        transformer = without_callbacks(clone(self.transformer))
         transformer.set_params(**{self.map.hyperparameter.name: value})
         return [self._fold(transformer, k) for k in range(len(self.splits))]
 
@@ -66,6 +68,8 @@ class FoldMaps:
                 inner = fitted.transform(before.inner)
                 outer = fitted.transform(before.outer) if len(test) else inner[:0]
             except Exception as error:
+                if from_signal(error):
+                    raise
                 raise NotApplicable(f"a transformer failed: {error}") from None
         steps = [] if before.fitted is None else before.fitted.steps
         chain = Pipeline([*steps, (self.name, fitted)])
