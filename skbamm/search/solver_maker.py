@@ -112,7 +112,7 @@ class SolverMaker:
                 held = replace(target, estimator=clone(target.estimator).set_params(**more))
             return self.for_splits(splits).make(held, {**params, **more})
 
-        return VectorSolver(make, axes, self.X, self.splits)
+        return VectorSolver(make, axes, self.X, self.splits, self.settings.clock)
 
     def _shared(self, device: str) -> Placed:
         """Return X for a device, where it goes once for all solvers."""

@@ -19,6 +19,7 @@ from sklearn.model_selection import KFold
 from torch import Tensor
 
 from skbamm.bilevel import Status
+from skbamm.clock import Clock
 from skbamm.models import NotApplicable
 from skbamm.search.joint import JointSolver
 from skbamm.search.screening import Beginning
@@ -125,14 +126,18 @@ class PathSearch:
     criterion : Criterion
         For all splits.
     tol : float
-    deadline : float
-        By ``time.perf_counter``.
+    clock : Clock
+
+    Attributes
+    ----------
+    path : Shrinkage
+        As far as it was followed, a point of it chosen once there is one.
     """
 
-    def __init__(self, make, X, splits, full: Part, choice, criterion, tol, deadline):
+    def __init__(self, make, X, splits, full: Part, choice, criterion, tol, clock: Clock):
         self.make, self.X, self.splits, self.full = make, X, splits, full
         self.choice, self.criterion = choice, criterion
-        self.tol, self.deadline = tol, deadline
+        self.tol, self.clock, self.path = tol, clock, Shrinkage()
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.status = Status.CONVERGED
         self._followed = full  # whose history is told
@@ -142,34 +147,40 @@ class PathSearch:
     @property
     def late(self) -> bool:
         """Whether the user's time or patience has ended."""
-        if time.perf_counter() > self.deadline:
-            self.status = Status.MAX_TIME
-        return self.status in (Status.INTERRUPTED, Status.MAX_TIME)
-
-    @property
-    def _left(self) -> float | None:
-        """Seconds that are left, None if there is no limit."""
-        if self.deadline == math.inf:
-            return None
-        return max(self.deadline - time.perf_counter(), 0.0)
+        if self.clock.over:
+            self.status = Status.INTERRUPTED if self.clock.interrupted else Status.MAX_TIME
+        return self.clock.over
 
     def without_shrinkage(self, max_iter: int) -> None:
         """Find the least F."""
         result = self._move(self.full, None, max_iter, _ITERATIONS * max_iter)
         self.status = result.status
 
-    def follow(self) -> Shrinkage:
-        """Follow the path as far as time allows; return it, with a point of it chosen."""
+    def follow(self) -> None:
+        """Follow the path as far as time allows."""
+        try:
+            self._follow()
+        finally:
+            if self.path.x:
+                self.path.choose()
+
+    def _follow(self) -> None:
         joint = self.full.joint
         # A price on freedom is for penalties that are alone.
         kinks = self.full.problem.absolute is not None or self.full.axis.weighs_rows
         effort = Effort.for_size(_numbers(joint), kinks)
         charge = self._charge()
-        outer = [self._outer(group) for group in _outer_groups(self.splits, effort.outer)]
-        pairs = [pair for pair in outer if pair is not None]
+        pairs: list[tuple[Part, Check]] = []
+        for group in _outer_groups(self.splits, effort.outer):
+            if self.late:
+                return
+            pair = self._outer(group)
+            pairs += [] if pair is None else [pair]
+        if self.late:
+            return
         if not pairs:
             raise NotApplicable("no rows can be left out to tell how much shrinkage is right")
-        path, parts = Shrinkage(), [part for part, _ in pairs]
+        path, parts = self.path, [part for part, _ in pairs]
         if effort.whole:
             parts.insert(0, self.full)
         self._followed = parts[0]
@@ -186,13 +197,11 @@ class PathSearch:
             if self.late:
                 break
             self._add(path, spread, freedom, parts, pairs)
-        path.choose()
-        return path
 
     def _move(self, part: Part, charge: Charge | None, moves: int, max_iter: int):
-        result = part.move(charge, moves, max_iter, self.tol, self._left)
+        result = part.move(charge, moves, max_iter, self.tol, self.clock.left)
         if result.status is Status.INTERRUPTED:
-            self.status = Status.INTERRUPTED
+            self.clock.interrupt()
         if part is self._followed:
             x = torch.stack(result.history["x"]).double().to(part.x.device)
             extra = torch.zeros(len(x)) if charge is None else charge(x).cpu()
@@ -250,8 +259,10 @@ class PathSearch:
         else:
             found, criterion, _ = joint.search(
                 (axis.one(),), self.choice, max_iter=100, tol=self.tol,
-                max_time=self._left, near=Beginning(self._one, None, None, self._one),
+                max_time=self.clock.left, near=Beginning(self._one, None, None, self._one),
             )  # fmt: skip
+            if found.status is Status.INTERRUPTED:
+                self.clock.interrupt()
             if found.status is Status.DIVERGED:
                 return None
             start = found.x.double().expand(axis.size).clone()
@@ -261,11 +272,13 @@ class PathSearch:
 
     def _add(self, path: Shrinkage, spread: float, freedom: float, parts, pairs: list) -> None:
         """Note a point that all parts have come to."""
+        score = np.array([check.score(part.x) for part, check in pairs])
+        x = torch.stack([part.x[0] for part in parts]).double().mean(0)
+        criterion = self._followed.value(x[None])
         path.spread.append(spread)
         path.freedom.append(freedom)
-        path.score.append(np.array([check.score(part.x) for part, check in pairs]))
-        x = torch.stack([part.x[0] for part in parts]).double().mean(0)
-        path.criterion.append(self._followed.value(x[None]))
+        path.score.append(score)
+        path.criterion.append(criterion)
         path.x.append(x)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status
+from skbamm.clock import Clock
 from skbamm.criteria import Choice, Criterion
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.joint import JointSolver
@@ -35,9 +34,11 @@ class VectorSolver:
     X : array-like
         The user's.
     splits : list of (train, test)
+    clock : Clock
     """
 
-    def __init__(self, make: Any, axes: tuple[Any, ...], X: Any, splits: list):
+    def __init__(self, make: Any, axes: tuple[Any, ...], X: Any, splits: list, clock: Clock):
+        self.clock = clock
         self.make, self.X, self.splits = make, X, splits
         self.joint: JointSolver = make(splits)
         joint = self.joint
@@ -70,8 +71,7 @@ class VectorSolver:
         begin: Any = None,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
         """Search; see ``JointSolver.search``. Where it began is one value for all."""
-        began = time.perf_counter()
-        joint, axis = self.joint, self.vector
+        joint, axis, clock = self.joint, self.vector, self.clock
         scalars: tuple[Any, ...] = tuple(
             axis.one() if other is axis else other
             for other in self.axes
@@ -95,20 +95,26 @@ class VectorSolver:
                 joint.penalties.values[other.parameter] = other.number(known[other.name])
         rows = len(set().union(*(test.tolist() for _, test in joint.splits)))
         full = Part(joint, axis, chosen, one, start, rows)
-        deadline = math.inf if max_time is None else began + max_time
-        search = PathSearch(self.make, self.X, joint.splits, full, criterion, chosen, tol, deadline)
-        if axis.shrinkage:
-            self.shrinkage = search.follow()
-            vector = self.shrinkage.x[self.shrinkage.chosen]
-        else:
-            search.without_shrinkage(max_iter)
+        if one.status is Status.INTERRUPTED:
+            clock.interrupt()
+        search = PathSearch(self.make, self.X, joint.splits, full, criterion, chosen, tol, clock)
+        vector = start
+        with clock.kept():
+            if axis.shrinkage:
+                search.follow()
+            else:
+                search.without_shrinkage(max_iter)
+        if not axis.shrinkage:
             vector = full.x[0]
+        elif search.path.x:
+            self.shrinkage = search.path
+            vector = search.path.x[search.path.chosen]
         upper, y = evaluate(joint, axis, chosen, vector[None], full.y)
         self.left = share_left(full.problem, vector[None].to(y.device), y, axis)
-        late = search.status is not Status.CONVERGED
+        status = Status.INTERRUPTED if clock.interrupted else search.status
         result = BilevelResult(
             self._whole(known, vector.cpu()), y[0], torch.zeros_like(y[0]), upper, 0,
-            one.kkt_residual, search.status if late else one.status,
+            one.kkt_residual, one.status if status is Status.CONVERGED else status,
             one.nit + len(search.history["upper"]),
             self._history(one, scalars, known, search.history),
         )  # fmt: skip
