@@ -18,6 +18,9 @@ _MAKE: dict[str, Callable[..., Criterion]] = {
     "balanced_log_loss": labels.balanced_loss,
     "balanced_brier": labels.balanced_brier,
     "pairwise_logistic": labels.pairwise_logistic,
+    "scaled_log_loss": labels.scaled_log_loss,
+    "balanced_scaled_log_loss": labels.balanced_scaled_log_loss,
+    "scaled_pairwise_logistic": labels.scaled_pairwise_logistic,
     "expected_error": labels.expected_error,
     "balanced_expected_error": labels.balanced_expected_error,
     "balanced_squared_error": labels.balanced_loss,
@@ -39,6 +42,9 @@ EXPECTED_ERROR = ("expected_error", "balanced_expected_error")
 BOUNDED_SQUARED = ("bounded_squared_error",)
 LOG_LOSS = ("log_loss", *EXPECTED_ERROR, "brier", "balanced_log_loss", "balanced_brier")
 PAIRWISE = ("pairwise_logistic",)  # two classes only
+# Of margins, whatever the classifier's loss; the last of two classes only.
+SCALED = ("scaled_log_loss", "balanced_scaled_log_loss")
+SCALED_PAIRWISE = ("scaled_pairwise_logistic",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")
 BALANCED_SQUARED = ("balanced_squared_error",)
 SQUARED_HINGE = ("squared_hinge",)
@@ -76,6 +82,8 @@ __all__ = [
     "NAMES",
     "OWN_LOSS",
     "PAIRWISE",
+    "SCALED",
+    "SCALED_PAIRWISE",
     "SQUARED",
     "SQUARED_HINGE",
     "Choice",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skbamm.criteria.criterion import Criterion
 from skbamm.criteria.given import Given, mean
-from skbamm.criteria.pairs import PairwiseLoss
+from skbamm.criteria.scaled import PairwiseLoss, ScaledLogLoss
 from skbamm.losses import (
     BalancedLoss,
     BrierLoss,
@@ -77,6 +77,33 @@ def pairwise_logistic(given: Given) -> Criterion:
     """Return the mean log loss of pairs of rows, which stands for one minus the ROC AUC."""
     loss = PairwiseLoss()
     return given.criterion(loss, lambda target, weight: math.log(2), sums_over_rows=False)
+
+
+def scaled_pairwise_logistic(given: Given) -> Criterion:
+    """Return the same with the scale of each fold's margins free, as the ROC AUC has it."""
+    loss = PairwiseLoss(free_scale=True)
+    return given.criterion(loss, lambda target, weight: math.log(2), sums_over_rows=False)
+
+
+def scaled_log_loss(given: Given) -> Criterion:
+    """Return the log loss of margins whose scale is free, which stands for the accuracy."""
+
+    def entropy(target, weight):
+        p = _frequencies(given.class_of(target).double(), weight)
+        return float(-torch.special.xlogy(p, p).sum())
+
+    loss = ScaledLogLoss(given.loss.n_outputs, given.class_of)
+    return given.criterion(loss, entropy, sums_over_rows=False)
+
+
+def balanced_scaled_log_loss(given: Given) -> Criterion:
+    """Return the same, with all classes counting alike."""
+    factor = given.class_factor()
+    classes = int((factor > 0).sum())
+    loss = ScaledLogLoss(given.loss.n_outputs, given.class_of, factor)
+    return given.criterion(
+        loss, lambda target, weight: math.log(classes), sums_over_rows=False
+    )
 
 
 def squared_hinge(given: Given) -> Criterion:

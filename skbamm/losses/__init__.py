@@ -2,7 +2,13 @@
 
 from skbamm.losses.absolute import PinballLoss
 from skbamm.losses.balanced import BalancedLoss
-from skbamm.losses.base import ParametricLoss, PointwiseLoss, ScaledLoss, UpperLoss
+from skbamm.losses.base import (
+    ParametricLoss,
+    PointwiseLoss,
+    ScaledLoss,
+    UpperLoss,
+    loss_of_folds,
+)
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
     ExpectedErrorLoss,
@@ -21,7 +27,7 @@ from skbamm.losses.modified_huber import ModifiedHuberLoss
 from skbamm.losses.multinomial import MultinomialLoss
 from skbamm.losses.normalised_logistic import NormalisedLogisticLoss
 from skbamm.losses.one_vs_rest import OneVsRest, OneVsRestLogisticLoss
-from skbamm.losses.pairwise import pairwise_logistic
+from skbamm.losses.pairwise import pairs, pairwise_logistic
 from skbamm.losses.quantile import QuantileLoss
 from skbamm.losses.smoothed import Smoothed
 from skbamm.losses.squared import HalfSquaredLoss
@@ -61,5 +67,7 @@ __all__ = [
     "TweedieLoss",
     "UpperLoss",
     "behind_inverse",
+    "loss_of_folds",
+    "pairs",
     "pairwise_logistic",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
@@ -20,18 +21,22 @@ from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.data import feature_memory
-from skbamm.search.faults import is_users
+from skbamm.search.explored import Explored
+from skbamm.faults import is_users
 from skbamm.search.final_fit import final_fit
 from skbamm.search.keys import candidate_key
-from skbamm.search.scoring import UnfitCriterion, choose_criterion
+from skbamm.search.scoring import (
+    UnfitCriterion,
+    choose_criterion,
+    counts_rows,
+    selecting_scorer,
+)
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
-from skbamm.search.starts import neighbours, profile, starting_points
+from skbamm.search.starts import profile
 from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
-
-_OWN_FITS = 5  # values of an interval that scikit-learn's own fits try
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Outcome:
         Of vectors, what ``shrinkage_`` publishes, by the candidate.
     notes : list of str
         What the user is to be warned of once all is done.
+    left_to_own_fits : dict of str -> str
+        Intervals that could not be searched jointly, with the reason.
+    refit_adopted : str
+        Why the final model is the search's solution and not the estimator's own fit; "" if it is.
     """
 
     history: dict[str, list] = field(default_factory=dict)
@@ -72,10 +81,22 @@ class Outcome:
     device: str = "cpu"
     shrinkage: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_to_own_fits: dict[str, str] = field(default_factory=dict)
+    refit_adopted: str = ""
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the history as ``history_`` has it."""
         return {name: history_column(values) for name, values in self.history.items()}
+
+    def tell(self) -> None:
+        """Warn of intervals that were not searched jointly."""
+        for names, reason in self.left_to_own_fits.items():
+            warnings.warn(
+                f"{names} was not searched jointly, and scikit-learn's own fits of values from end "
+                f"to end of the interval serve: {reason}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
 
 class SearchRun:
@@ -112,9 +133,10 @@ class SearchRun:
         self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
-        self._axes: dict[int, tuple] = {}  # of combinations, with the entries of vectors
+        self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
         self._stopped: list[str] = []  # searches that did not end by themselves
         self.adoptable = True  # False: every model is fitted by its own fit, from its solution
+        self.watched = False  # True: every model is fitted by its own fit, as if none were solved
 
     def __reduce__(self):
         # scikit-learn sends its caller, and so this, to the workers with every task.
@@ -129,9 +151,10 @@ class SearchRun:
         params, stages = [], []
         for combination in self.space.combinations:
             with self.clock.kept():
-                for values, stage in self._explore(combination):
-                    params.append({**combination.params, **values})
-                    stages.append(stage)
+                explored = self._explore(combination)
+                self._rows += [(explored, i) for i in range(len(explored.points))]
+                params += explored.params()
+                stages += explored.stages
             if self.clock.interrupted:
                 self.outcome.converged = False
                 break
@@ -140,6 +163,50 @@ class SearchRun:
         for message in self._stopped:
             warnings.warn(message + " The best point found is used.", ConvergenceWarning, 3)
         return params, {"stage": stages}
+
+    def further(
+        self, results: dict[str, Any]
+    ) -> tuple[list[dict[str, Any]], dict[str, list] | None]:
+        """Return candidates between the best of those that were scored, and their columns.
+
+        Parameters
+        ----------
+        results : dict
+            ``cv_results_`` so far. Without further candidates the list is empty.
+        """
+        explored, best = self._best(results)
+        if explored is None or explored.rounds == 0 or self.clock.over:
+            return [], None
+        known = len(explored.points)
+        explored.add_between(best)
+        if explored.solver is not None and len(explored.points) > known:
+            self._guard(partial(self._solve_points, explored, known, None))
+        self._rows += [(explored, i) for i in range(known, len(explored.points))]
+        return explored.params(known), {"stage": explored.stages[known:]}
+
+    def best_index(self, results: dict[str, Any]) -> int | None:
+        """Return the row of an interval's candidates to take; None where scikit-learn's will do."""
+        explored, best = self._best(results)
+        if explored is None:
+            return None
+        return next(i for i, row in enumerate(self._rows) if row == (explored, best))
+
+    def _best(self, results: dict[str, Any]) -> tuple[Explored | None, int]:
+        """Return whose candidate is the best, and which of these it is."""
+        scores = results.get(f"mean_test_{self.refit if isinstance(self.refit, str) else 'score'}")
+        if scores is None or np.isnan(scores).all() or not self._rows:
+            return None, 0
+        top, _ = self._rows[int(np.nanargmax(scores))]
+        mine = [row for row, (explored, _) in enumerate(self._rows) if explored is top]
+        return top, top.middle_of_top(np.asarray(scores)[mine], self._worth)
+
+    @cached_property
+    def _worth(self) -> float:
+        """What one row can do to the score, where it counts rows."""
+        scorer = selecting_scorer(self.scorers, self.refit)
+        if not counts_rows(scorer, is_classifier(self.space.combinations[0].target.estimator)):
+            return 0.0
+        return 1 / max(1, sum(len(test) for _, test in self.maker.splits))
 
     def solved(self, candidates: list[dict[str, Any]]) -> bool:
         """Whether every fold of every candidate can be adopted as it is."""
@@ -173,40 +240,44 @@ class SearchRun:
         self._keep(joint, solutions, keys, target)
         self.say(f"solved in {time.perf_counter() - began:.2f} s")
 
-    def _explore(self, combination: Combination) -> list[tuple[dict[str, Any], str]]:
-        """Search one combination; return what to score, each with its stage."""
-        axes = combination.all_axes
-        if not axes:
+    def _explore(self, combination: Combination) -> Explored:
+        """Search one combination; return what to score."""
+        explored = Explored(combination, combination.all_axes)
+        if not explored.axes:
             for group in _groups([combination]):
                 self._try_grid(group)
-            return [({}, "grid")]
-        found: list[tuple[list[float], str]] = []  # x and stage; kept whatever happens after
+            explored.add([[]], "grid")
+            return explored
         try:
-            self._guard(lambda: self._search(combination, found))
+            self._guard(lambda: self._search(combination, explored))
         except KeyboardInterrupt:
-            if not found:
+            if not explored.points:
                 raise
             self.clock.interrupt()
-        if not found:  # scikit-learn's own fits of a few values, with its errors if it has any
-            for row in self.space.plan:
-                if row["parameter"] in [axis.name for axis in axes]:
-                    row["reason"] = self._reason
-            alone = tuple(a.one() if isinstance(a, VectorAxis) else a for a in axes)
-            if alone != axes:
-                name = next(axis.name for axis in axes if isinstance(axis, VectorAxis))
-                self.outcome.notes.append(
-                    f"The values of {name!r} were not searched apart, one serves all: "
-                    f"{self._reason}."
-                )
-            return [(named_values(alone, x), "start") for x in starting_points(alone, _OWN_FITS)]
-        known = self._axes.get(id(combination), axes)
-        return [(named_values(known, x), stage) for x, stage in found]
+        if not explored.points:
+            self._cover(explored)
+        return explored
 
-    def _search(self, combination: Combination, found: list[tuple[list[float], str]]) -> None:
-        target, s = combination.target, self.settings
-        joint = self.solver(combination)
+    def _cover(self, explored: Explored) -> None:
+        """Leave intervals to scikit-learn's own fits, from end to end, with its errors if any."""
+        axes, names = explored.axes, [axis.name for axis in explored.axes]
+        for row in self.space.plan:
+            if row["parameter"] in names:
+                row["reason"] = self._reason
+        explored.axes = tuple(a.one() if isinstance(a, VectorAxis) else a for a in axes)
+        if explored.axes != axes:
+            name = next(axis.name for axis in axes if isinstance(axis, VectorAxis))
+            self.outcome.notes.append(
+                f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
+            )
+        explored.scan_own()
+        self.outcome.converged = False
+        self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = self._reason
+
+    def _search(self, combination: Combination, explored: Explored) -> None:
+        s, joint = self.settings, self.solver(combination)
         axes: Any = joint.axes if combination.holder else combination.all_axes
-        self._axes[id(combination)] = axes
+        explored.axes = axes
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = None if self.row_weights is None else self.row_weights.upper_loss
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
@@ -225,44 +296,55 @@ class SearchRun:
         if result.status is Status.DIVERGED:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axes, spent)
-        found.append((result.x.tolist(), "refined"))
-        best = named_values(axes, found[0][0])
-        if _differ(named_values(axes, start), best) and self._is_to_be_judged(
-            combination, joint, criterion, result, exact=s.criterion == "auto" and not note
-        ):
-            found.append((start, "start"))
-        kinks = isinstance(joint.task.loss, Smoothed) and self.row_weights is None
-        if kinks and len(axes) == 1 and combination.holder is None:
-            found += [(x, "neighbour") for x in neighbours(axes[0], found[0][0])]
+        found = result.x.tolist()
+        explored.solver = None if _few_rows(joint, joint.twin.own_scores_below) else joint
+        explored.add([found], "refined")
+        self._add_more(explored, joint, criterion, result, start, s.criterion == "auto" and not note)
         if combination.holder:
-            note_vector(
-                self.bank, self.outcome, combination, joint, criterion, [x for x, _ in found]
-            )
-        near, around = [x for x, _ in found], []
-        if rule_of(self.refit)[0] is one_standard_error and not combination.holder:
-            around = profile(combination.all_axes, found[0][0])
-            found += [(x, "profile") for x in around]
-        if not _few_rows(joint, joint.twin.own_scores_below):
-            solutions = joint.polish(axes, near, result.y)
-            if around:
-                solutions = FoldSolutions.join([solutions, joint.polish(axes, around, None)])
-            params = [{**combination.params, **named_values(axes, x)} for x, _ in found]
-            self._keep(joint, solutions, [candidate_key(p) for p in params], target)
+            note_vector(self.bank, self.outcome, combination, joint, criterion, explored.points)
+        self._solve_points(explored, 0, result.y)
+        named = ", ".join(f"{n}={_told(v)}" for n, v in named_values(axes, found).items())
         self.say(
-            f"{', '.join(f'{n}={_told(value)}' for n, value in best.items())}, {told} "
-            f"{result.fun * criterion.null:.6g} after {result.nit} iterations, "
+            f"{named}, {told} {result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def _is_to_be_judged(self, combination, joint, criterion, result, exact: bool) -> bool:
-        """Whether the scorer has to say if what was found is better than where the search began.
+    def _add_more(self, explored, joint, criterion, result, start, exact: bool) -> None:
+        """Add what else the scorer is to judge beside what was found."""
+        found, axes, holder = explored.points[0], explored.axes, explored.combination.holder
+        judged = self._is_to_be_judged(holder, joint, criterion, result, exact)
+        if judged and holder is not None and start != found:
+            explored.add([start], "start")
+        if judged and holder is None and not self.clock.over:
+            explored.scan()
+        if holder is None and rule_of(self.refit)[0] is one_standard_error:
+            explored.add(profile(axes, found), "profile")
+
+    def _solve_points(self, explored: Explored, first: int, y: Any) -> None:
+        """Solve the candidates from the ``first`` on, which begins at y, in all folds."""
+        joint, points = explored.solver, explored.points[first:]
+        if joint is None:
+            return
+        if y is None:
+            solutions = joint.polish(explored.axes, points, None)
+        else:
+            near = 1 if explored.combination.holder is None else len(points)
+            parts = [joint.polish(explored.axes, points[:near], y)]
+            if points[near:]:
+                parts.append(joint.polish(explored.axes, points[near:], None))
+            solutions = FoldSolutions.join(parts)
+        keys = [candidate_key(params) for params in explored.params(first)]
+        self._keep(joint, solutions, keys, explored.combination.target)
+
+    def _is_to_be_judged(self, holder, joint, criterion, result, exact: bool) -> bool:
+        """Whether the scorer has to say if what was found is better than other points.
 
         A search that has converged has said so itself where its criterion is the scorer's own
-        loss. And weights were learned for what the search finds, not for where it began.
+        loss. And weights were learned for what the search finds, not for other points.
         """
         if self.row_weights is not None:
             return False
-        same = exact and combination.holder is None and joint.task.transformed is None
+        same = exact and holder is None and joint.task.transformed is None
         return not (same and result.success and not isinstance(criterion.loss, Smoothed))
 
     def solver(self, combination: Combination) -> Any:
@@ -279,6 +361,8 @@ class SearchRun:
         return joint
 
     def _keep(self, joint, solutions, keys, target) -> None:
+        if self.watched:
+            return
         features = feature_memory(self.X) if joint.folds is None else None
         for s, key in enumerate(keys):
             self._solvers[key] = joint.of_row(s) if isinstance(joint, VectorSolver) else joint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,9 +13,9 @@ import torch
 from sklearn import metrics
 from sklearn.metrics._scorer import _PassthroughScorer
 
-from skbamm.criteria import Choice, Criterion, make_criterion
+from skbamm.criteria import SCALED, SCALED_PAIRWISE, Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights
-from skbamm.losses import UpperLoss
+from skbamm.losses import HalfSquaredLoss, UpperLoss
 from skbamm.models import Task
 
 
@@ -37,9 +38,11 @@ class Meaning:
     options : dict
         Those of the criterion that do not depend on the scorer's.
     harmless : tuple of str
-        Options that change nothing. With any other an exact meaning is lost.
+        Options that change nothing. With any other an exact meaning becomes a surrogate.
     relative : bool
         Whether each fold's value is divided by that of a constant.
+    counts_rows : bool
+        Whether the score moves in steps, of about one over the number of rows.
     """
 
     criteria: tuple[str, ...] = ()
@@ -48,25 +51,22 @@ class Meaning:
     options: dict[str, Any] = field(default_factory=dict)
     harmless: tuple[str, ...] = ()
     relative: bool = False
+    counts_rows: bool = False
 
 
 _OWN = Meaning(exact=False)
-# Of surrogates for scores of predicted labels this one came closest, on even and on uneven
-# classes: a balanced log loss is ruled by the rows of a rare class that are far off.
-_BALANCED = Meaning(("balanced_brier", "balanced_squared_error"), exact=False)
+# benchmarks/surrogates.py has what was measured of these and others. A least-squares model has
+# second moments only, and its own loss is what can be had of them.
+_LABELS_RIGHT = Meaning(("scaled_log_loss",), exact=False, counts_rows=True)
+_BALANCED = Meaning(
+    ("balanced_scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
+)
+_RANKS = Meaning(("scaled_pairwise_logistic", "scaled_log_loss"), exact=False, counts_rows=True)
 _OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
 
 
 def _averaged(options: dict[str, Any]) -> Meaning:
-    return _OWN if options.get("average") in _OVER_ROWS else _BALANCED
-
-
-def _ranking(options: dict[str, Any]) -> Meaning:
-    if options.get("average") in _OVER_ROWS:
-        return Meaning(("pairwise_logistic",), exact=False)
-    return Meaning(
-        ("pairwise_logistic", "balanced_log_loss", "balanced_squared_error"), exact=False
-    )
+    return _LABELS_RIGHT if options.get("average") in _OVER_ROWS else _BALANCED
 
 
 def _deviance(options: dict[str, Any], relative: bool = False) -> Meaning:
@@ -88,15 +88,20 @@ _LABELS: Table = {
         ("brier",), takes=("scale_by_half",), harmless=("labels", "pos_label")
     ),
     metrics.d2_brier_score: Meaning(("brier",), harmless=("labels", "pos_label"), relative=True),
+    metrics.accuracy_score: _LABELS_RIGHT,
+    metrics.zero_one_loss: _LABELS_RIGHT,
+    metrics.hamming_loss: _LABELS_RIGHT,
+    metrics.top_k_accuracy_score: _LABELS_RIGHT,
     metrics.balanced_accuracy_score: _BALANCED,
     metrics.matthews_corrcoef: _BALANCED,
     metrics.cohen_kappa_score: _BALANCED,
     metrics.f1_score: _averaged,
     metrics.fbeta_score: _averaged,
     metrics.jaccard_score: _averaged,
+    metrics.precision_score: _averaged,
     metrics.recall_score: _averaged,
-    metrics.roc_auc_score: _ranking,
-    metrics.average_precision_score: _ranking,
+    metrics.roc_auc_score: _RANKS,
+    metrics.average_precision_score: _RANKS,
 }
 
 # Of numbers.
@@ -117,6 +122,9 @@ _NUMBERS: Table = {
     metrics.mean_tweedie_deviance: _deviance,
     metrics.d2_tweedie_score: partial(_deviance, relative=True),
 }
+# Better where they are lower, though their names do not say so.
+_LOSSES_BY_OTHER_NAMES = (metrics.mean_poisson_deviance, metrics.mean_gamma_deviance,
+                          metrics.mean_tweedie_deviance)  # fmt: skip
 
 
 def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tuple[Choice, str]:
@@ -131,11 +139,9 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
         If ``criterion`` does not go with the estimator.
     """
     check_criterion(criterion, task)
-    scorer = getattr(scorers, "_scorers", scorers)
-    if isinstance(scorer, dict):
-        scorer = scorer.get(refit) if isinstance(refit, str) else None
+    scorer = selecting_scorer(scorers, refit)
     meaning = _meaning(scorer, task)
-    fit = [name for name in meaning.criteria if name in task.criteria]
+    fit = [name for name in meaning.criteria if name in criteria_of(task)]
     choice = Choice(fit[0], meaning.options, meaning.relative) if fit else Choice(task.criterion)
     if criterion != "auto":
         # Of which quantile, or power, the scorer may say.
@@ -146,6 +152,34 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
         return choice, f"refit names no metric; {choice} stands for all"
     why = f"scoring {_told(scorer)} has no differentiable criterion"
     return choice, f"{why}; {choice} stands for it"
+
+
+def selecting_scorer(scorers: Any, refit: Any) -> Any:
+    """Return the scorer that selects; None where there are several and ``refit`` names none."""
+    scorer = getattr(scorers, "_scorers", scorers)
+    if isinstance(scorer, dict):
+        scorer = scorer.get(refit) if isinstance(refit, str) else None
+    return scorer
+
+
+def counts_rows(scorer: Any, labels: bool) -> bool:
+    """Whether a scorer moves in steps of about one over the number of rows.
+
+    ``labels`` tells whether the estimator is a classifier.
+    """
+    if isinstance(scorer, _PassthroughScorer):
+        return labels
+    entry = (_LABELS if labels else _NUMBERS).get(getattr(scorer, "_score_func", None), _OWN)
+    return (entry if isinstance(entry, Meaning) else entry(_options(scorer))).counts_rows
+
+
+def criteria_of(task: Task) -> tuple[str, ...]:
+    """Return the criteria that go with a task: its own, and of margins those of free scale."""
+    one_label = task.classes is not None and task.indicator is None
+    if not one_label or isinstance(task.loss, HalfSquaredLoss):
+        return task.criteria
+    two = task.loss.n_outputs == 1
+    return (*task.criteria, *SCALED, *(SCALED_PAIRWISE if two else ()))
 
 
 def task_criterion(
@@ -181,10 +215,11 @@ def task_criterion(
 
 def check_criterion(criterion: str, task: Task) -> None:
     """Raise UnfitCriterion if ``criterion`` does not go with the estimator."""
-    if criterion != "auto" and criterion not in task.criteria:
+    known = criteria_of(task)
+    if criterion != "auto" and criterion not in known:
         raise UnfitCriterion(
             f"criterion={criterion!r} does not go with this estimator; "
-            f"use 'auto' or one of {list(task.criteria)}."
+            f"use 'auto' or one of {list(known)}."
         )
 
 
@@ -192,18 +227,39 @@ def _meaning(scorer: Any, task: Task) -> Meaning:
     """Return what a scorer means for a model."""
     function = getattr(scorer, "_score_func", None)
     if function is None:
-        if not isinstance(scorer, _PassthroughScorer) or task.classes is not None:
+        if not isinstance(scorer, _PassthroughScorer):
             return _OWN
+        if task.classes is not None:
+            return _LABELS_RIGHT
         # The estimator's own score: of deviances that, too, is relative to a constant's.
         return Meaning((task.criterion,), relative=task.criterion == "deviance")
-    options = dict(getattr(scorer, "_kwargs", None) or {})
+    options = _options(scorer)
     # What a regression score means on class labels is not what its loss means on their codes.
     entry = (_NUMBERS if task.classes is None else _LABELS).get(function, _OWN)
     meaning = entry if isinstance(entry, Meaning) else entry(options)
-    if meaning.exact and not options.keys() <= {*meaning.takes, *meaning.harmless}:
-        return _OWN
+    unknown = not options.keys() <= {*meaning.takes, *meaning.harmless}
+    if meaning.exact and (unknown or _turned_round(scorer)):
+        meaning = replace(meaning, exact=False)  # still the nearest
     taken = {name: options[name] for name in meaning.takes if name in options}
     return replace(meaning, options={**meaning.options, **taken})
+
+
+def _options(scorer: Any) -> dict[str, Any]:
+    """Return the options of a scorer's function that are not its defaults."""
+    given = dict(getattr(scorer, "_kwargs", None) or {})
+    known = inspect.signature(scorer._score_func).parameters if given else {}
+    return {n: v for n, v in given.items() if n not in known or not _same(v, known[n].default)}
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(np.all(value == default)))
+
+
+def _turned_round(scorer: Any) -> bool:
+    """Whether a scorer of a known function takes its worst value for the best."""
+    function = scorer._score_func
+    loss = function.__name__.endswith(("_loss", "_error")) or function in _LOSSES_BY_OTHER_NAMES
+    return scorer._sign != (-1 if loss else 1)
 
 
 def _told(scorer: Any) -> str:

@@ -279,6 +279,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             fitting.found.publish(self)
         publish_vector(self, space, outcome)
         say_how_sure(self, space)
+        outcome.tell()
         clock.tell()
         return self
 
@@ -288,6 +289,15 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     def _check_input_parameters(self, X, y, split_params):
         """Take up the data: ``_run_search`` gets none."""
         self._fitting.take_up(self, X, y, split_params)
+
+    def _select_best_index(self, refit, refit_metric, results):
+        """Return the row to refit; of an interval's, the middle of those that score alike."""
+        run = self._fitting.run
+        if run is not None and not callable(refit):
+            index = run.best_index(results)
+            if index is not None:
+                return index
+        return super()._select_best_index(refit, refit_metric, results)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the candidates."""

@@ -18,7 +18,6 @@ _SPACING, KINKED_SPACING = 0.6, 1.2  # of the points of a path; where losses hav
 _FEWEST, _MOST = 6, 24  # points of a path
 # Distances of a profile's points from the best: about 10 % of the value at first, then further.
 _AWAY = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2, 1.6, 2.1, 2.8, 3.7, 5.0, 7.0, 10.0)
-_BESIDE = 0.5  # of neighbours
 _HUGE = 1e30
 _BELOW = 0.999  # of the penalty at which the last coefficient vanishes
 
@@ -70,16 +69,6 @@ def profile(axes: tuple[Axis, ...], best: list[float]) -> list[list[float]]:
             if low <= place <= high and abs(place - best[i]) >= _AWAY[0] / 2:
                 points.append([*best[:i], place, *best[i + 1 :]])
     return points
-
-
-def neighbours(axis: Axis, best: list[float]) -> list[list[float]]:
-    """Return a point on either side of the best one, which is about right.
-
-    Losses with kinks are searched with wide ones; and what is scored changes in steps.
-    """
-    low, high = axis.bounds()
-    places = (min(max(best[0] + step, low), high) for step in (-_BESIDE, _BESIDE))
-    return [[place] for place in places if place != best[0]]
 
 
 def empty_slopes(problem, shares: Tensor) -> Tensor:

@@ -1,0 +1,233 @@
+"""Log losses of margins whose scale is free: what stands for scores of labels and of ranks.
+
+Accuracy and the like do not mind how sure a model is, the log loss does: a strong penalty shrinks
+the margins, and the log loss then asks for a weaker one though hardly a label changes. So each
+fold's margins are multiplied by the factor at which their log loss is least::
+
+    F_k(z) = min over s > 0 of mean_i l(s z_i, t_i)
+
+At the minimum the derivative in s vanishes, so the gradient in z is that of the loss at ``s z``,
+times s (the envelope theorem).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from skbamm.losses import LogisticLoss, MultinomialLoss, pairwise_logistic, pairs
+
+# Ends of log s: of margins that tell nothing, and of those that tell all labels apart.
+_LOW, _HIGH = -7.0, 12.0
+_STEPS, _NEAR = 40, 1e-6  # most steps in log s, and a step after which it is known
+_COARSE = 64  # groups of rows of a class among which a scale of pairs is found
+
+
+class ScaledLogLoss:
+    """The log loss of margins times each fold's best factor.
+
+    Margins of one output are log-odds, of several the logits of a softmax, whatever loss the
+    model was trained by.
+
+    Parameters
+    ----------
+    n_outputs : int
+    class_of : callable
+        Maps targets (n, ...) to class numbers (n,).
+    class_factor : Tensor of shape (n_classes,), optional
+        What a row of each class counts; one if not given.
+    """
+
+    def __init__(
+        self,
+        n_outputs: int,
+        class_of: Callable[[Tensor], Tensor],
+        class_factor: Tensor | None = None,
+    ):
+        self.n_outputs, self.class_of, self.class_factor = n_outputs, class_of, class_factor
+        self._loss: Any = LogisticLoss() if n_outputs == 1 else MultinomialLoss(n_outputs)
+        self._last: Tensor | None = None  # log scales of the models before, near those to come
+
+    def evaluator(self, rows: Any, y: Tensor):
+        """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
+        scale = torch.exp(self._log_scales(rows, y))  # (S, K)
+
+        def evaluate(z, chunk, u):
+            if u is not None:
+                raise NotImplementedError("a loss of free scale is no lower loss")
+            s = scale[:, chunk.folds].flatten().to(z.dtype)
+            value, gradient, _ = self._loss.evaluate(z * s, self._targets(chunk.target, z.dtype))
+            gradient = gradient * s
+            if self.class_factor is not None:
+                factor = self._factor(chunk.target).to(z.dtype)
+                value, gradient = value * factor[:, None], gradient * factor[:, None, None]
+            return value, gradient, None
+
+        return evaluate
+
+    def _log_scales(self, rows: Any, y: Tensor) -> Tensor:
+        """Return the logarithm of each start's and fold's best factor, (S, K)."""
+        seen = validation_margins(rows, y)
+        targets, fold, weight = self._targets(seen.target, seen.z.dtype), seen.fold, seen.weight
+        if self.class_factor is not None:
+            weight = weight * self._factor(seen.target)
+
+        def slopes(log_s):
+            scaled = seen.z * log_s.exp().T[fold][:, None]
+            _, gradient, bent = self._loss.evaluate(scaled, targets, scaled)
+            both = torch.stack([(gradient * scaled).sum(1), (bent * scaled).sum(1)], 2)
+            total = both.new_zeros(y.shape[1], *both.shape[1:])
+            total.index_add_(0, fold, both * weight[:, None, None])
+            first, second = total.permute(2, 1, 0)  # each (S, K)
+            return first, first + second
+
+        if self._last is None or self._last.shape != y.shape[:2]:
+            self._last = torch.zeros(y.shape[:2], dtype=torch.float64, device=y.device)
+        self._last = best_log_scale(slopes, self._last)
+        return self._last
+
+    def _targets(self, target: Tensor, dtype: torch.dtype) -> Tensor:
+        return self._loss.targets(self.class_of(target).to(dtype))
+
+    def _factor(self, target: Tensor) -> Tensor:
+        assert self.class_factor is not None
+        return self.class_factor[self.class_of(target)]
+
+
+class PairwiseLoss:
+    """The log loss of pairs of a positive and a negative row of the same fold.
+
+    It is no sum over rows. One pass collects the margins of the validation rows; from them follows
+    what each row adds, and how that changes with its margin.
+
+    Parameters
+    ----------
+    free_scale : bool, default=False
+        Whether each fold's margins are multiplied by their best factor.
+    """
+
+    n_outputs = 1
+
+    def __init__(self, free_scale: bool = False):
+        self.free_scale = free_scale
+
+    def evaluator(self, rows: Any, y: Tensor):
+        """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
+        S, K = y.shape[:2]
+        seen = validation_margins(rows, y)
+        n = 1 + int(seen.index.max()) if len(seen.index) else 0
+        value = torch.zeros(n, S, K, dtype=torch.float64, device=y.device)
+        gradient = torch.zeros_like(value)
+        for k in range(K):
+            mine = seen.fold == k
+            z, weight, index = seen.z[mine][:, 0], seen.weight[mine], seen.index[mine]
+            positive = seen.target[mine].flatten() > 0.5
+            for s in range(S):
+                loss, slope = self._pairs(z[:, s], positive, weight)
+                # The average over the rows, by their weights, is to be the value of the fold.
+                value[index, s, k] = loss
+                gradient[index, s, k] = slope / weight
+
+        def evaluate(z, chunk, u):
+            if u is not None:
+                raise NotImplementedError("a loss of pairs is no lower loss")
+            at = (chunk.rows, slice(None), chunk.folds)
+            return (
+                value[at].flatten(1).to(z.dtype),
+                gradient[at].flatten(1)[:, None].to(z.dtype),
+                None,
+            )
+
+        return evaluate
+
+    def _pairs(self, z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.free_scale:
+            return pairwise_logistic(z, positive, weight)
+        lead, share = pairs(z, positive, weight, _COARSE)
+
+        def slopes(log_s):
+            scaled = lead * log_s.exp()
+            wrong = torch.sigmoid(scaled)
+            first = (share * wrong * scaled).sum()
+            return first[None], (first + (share * wrong * (1 - wrong) * scaled**2).sum())[None]
+
+        s = best_log_scale(slopes, z.new_zeros(1)).exp() if lead.numel() else 1.0
+        loss, gradient = pairwise_logistic(z * s, positive, weight)
+        return loss, gradient * s
+
+
+def best_log_scale(slopes: Callable[[Tensor], tuple[Tensor, Tensor]], begin: Tensor) -> Tensor:
+    """Return where functions of the logarithm of a scale are least.
+
+    Each falls before its minimum and rises after it. Newton's steps are taken inside a bracket,
+    and its middle where they lead out of it.
+
+    Parameters
+    ----------
+    slopes : callable
+        Maps log s to the first derivatives and the second, all of one shape.
+    begin : Tensor
+    """
+    t = begin.clone()
+    low, high = torch.full_like(t, _LOW), torch.full_like(t, _HIGH)
+    for _ in range(_STEPS):
+        first, second = slopes(t)
+        low, high = torch.where(first < 0, t, low), torch.where(first < 0, high, t)
+        newton = t - first / second
+        inside = (second > 0) & (newton > low) & (newton < high)
+        after = torch.where(inside, newton, (low + high) / 2)
+        near = bool(((after - t).abs() <= _NEAR).all())
+        t = after
+        if near:
+            break
+    return t
+
+
+class Margins(NamedTuple):
+    """The validation rows of all folds.
+
+    Attributes
+    ----------
+    z : Tensor of shape (N, m, S)
+        As the models of each start see them, in float64.
+    fold : Tensor of shape (N,)
+    target : Tensor of shape (N, ...)
+    weight : Tensor of shape (N,)
+        They sum to one over a fold.
+    index : Tensor of shape (N,)
+        Which of the user's rows these are.
+    """
+
+    z: Tensor
+    fold: Tensor
+    target: Tensor
+    weight: Tensor
+    index: Tensor
+
+
+def validation_margins(rows: Any, y: Tensor) -> Margins:
+    """Return the validation rows as models y (S, K, m, p) see them, in one order for all y."""
+    starts, seen = len(y), {}
+
+    def keep(z, chunk):
+        width, place = chunk.folds.stop - chunk.folds.start, _place(chunk)
+        weight = chunk.validation[:, :width].double()  # the same for every start
+        row, column = torch.nonzero(weight, as_tuple=True)
+        margins = z[0].double().unflatten(2, (starts, width))[row, :, :, column]
+        seen[chunk.folds.start, int(place[0])] = (
+            margins, chunk.folds.start + column, chunk.target[row], weight[row, column], place[row],
+        )  # fmt: skip
+
+    rows.visit(y[None], keep)
+    parts = [seen[key] for key in sorted(seen)]
+    return Margins(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def _place(chunk) -> Tensor:
+    """Return which rows a chunk has, (n,)."""
+    if isinstance(chunk.rows, slice):
+        return torch.arange(chunk.rows.start, chunk.rows.stop, device=chunk.target.device)
+    return chunk.rows

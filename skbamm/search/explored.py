@@ -1,0 +1,132 @@
+"""What is tried of intervals besides what the search finds, for the scorer to judge.
+
+Where the loss that is searched only stands for the score, or the models cannot be solved jointly,
+the scorer judges points from end to end of the intervals, and then points between the best one and
+those next to it. A score that counts rows has a flat top; of its points the middle is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from skbamm.space import Combination, named_values
+
+# Points from end to end: of one interval; of the first of several, and of the others.
+_SOLVED, _SOLVED_FIRST, _SOLVED_OTHERS = 7, 5, 3
+_OWN, _OWN_FIRST, _OWN_OTHERS = 11, 5, 3
+_ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
+_APART = 0.1  # least distance of points in x, about 10 % of a value
+
+
+@dataclass(eq=False)
+class Explored:
+    """The candidates of one combination that has intervals.
+
+    Attributes
+    ----------
+    combination : Combination
+    axes : tuple of Axis
+        As they were searched.
+    solver : FoldSolver or None
+        None where the estimator's own fits serve.
+    points : list of list of float
+        The x of each candidate.
+    stages : list of str
+        How each came about: "refined" is what the search found, "start" where it began, "scan" a
+        point from end to end, "finer" one between; "neighbour" and "profile" lie around the first.
+    rounds : int
+        How often points between may follow.
+    """
+
+    combination: Combination
+    axes: tuple[Any, ...]
+    solver: Any = None
+    points: list[list[float]] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
+    rounds: int = 0
+
+    def add(self, points: list[list[float]], stage: str) -> None:
+        """Add candidates."""
+        self.points += points
+        self.stages += [stage] * len(points)
+
+    def params(self, first: int = 0) -> list[dict[str, Any]]:
+        """Return the parameters of the candidates from the ``first`` on."""
+        return [
+            {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
+        ]
+
+    def scan(self) -> None:
+        """Add points from end to end for models that are solved jointly."""
+        known = list(self.points)
+        points = _from_end_to_end(self.axes, _SOLVED, _SOLVED_FIRST, _SOLVED_OTHERS)
+        self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
+        self.rounds = _ROUNDS
+
+    def scan_own(self) -> None:
+        """Add points from end to end for the estimator's own fits."""
+        self.add(_from_end_to_end(self.axes, _OWN, _OWN_FIRST, _OWN_OTHERS), "scan")
+        self.rounds = _OWN_ROUNDS
+
+    def add_between(self, best: int) -> None:
+        """Add points half way from a candidate to the nearest on either side, for each axis."""
+        self.rounds -= 1
+        here, found = self.points[best], []
+        for i in range(len(here)):
+            places = sorted({point[i] for point in self.points})
+            at = places.index(here[i])
+            for other in (*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]):
+                if abs(other - here[i]) >= 2 * _APART:
+                    found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
+        self.add(found, "finer")
+
+    def middle_of_top(self, scores: np.ndarray, worth: float) -> int:
+        """Return the candidate to take: the middle one of those that score like the best.
+
+        Of one interval these are the ones beside each other around the best; the middle one is
+        the nearest to half way between the outermost.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n,)
+            Higher is better.
+        worth : float
+            Difference of scores that says nothing.
+        """
+        scores = np.nan_to_num(scores, nan=-np.inf)
+        best, points = int(scores.argmax()), np.array(self.points)
+        if not np.isfinite(scores[best]):
+            return best
+        ties = scores >= scores[best] - worth - 1e-12 * max(1.0, abs(scores[best]))
+        if points.shape[1] == 1:
+            order = np.argsort(points[:, 0], kind="stable")
+            ties = _run(ties[order], int(np.flatnonzero(order == best)[0]))[np.argsort(order)]
+        tied = np.flatnonzero(ties)
+        middle = (points[tied].min(0) + points[tied].max(0)) / 2
+        return int(tied[np.abs(points[tied] - middle).sum(1).argmin()])
+
+
+def _from_end_to_end(axes, alone: int, first: int, others: int) -> list[list[float]]:
+    counts = [alone] if len(axes) == 1 else [first, *[others] * (len(axes) - 1)]
+    places = [
+        np.linspace(*axis.bounds(), count).tolist()
+        for axis, count in zip(axes, counts, strict=True)
+    ]
+    return [list(point) for point in product(*places)]
+
+
+def _close(a: list[float], b: list[float]) -> bool:
+    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < _APART / 2
+
+
+def _run(mask: np.ndarray, inside: int) -> np.ndarray:
+    """Return the part of a mask that is true without a gap around a place where it is."""
+    gaps = np.flatnonzero(~mask)
+    first = gaps[gaps < inside].max(initial=-1) + 1
+    end = gaps[gaps > inside].min(initial=len(mask))
+    return (np.arange(len(mask)) >= first) & (np.arange(len(mask)) < end)
+
