@@ -17,7 +17,7 @@ from sklearn.model_selection import check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils.validation import _num_samples
 
-from skbamm.bilevel import solve_lower
+from skbamm.bilevel import Status, solve_lower
 from skbamm.clock import Clock
 from skbamm.criteria import make_criterion
 from skbamm.folds import draw_rows, threads_for_rows
@@ -37,7 +37,13 @@ from skbamm.search.weighing_input import (
     robust_criterion,
     user_weight,
 )
-from skbamm.search.weights_found import WeightsFound, history_of, mean_noise, mean_right
+from skbamm.search.weights_found import (
+    WeightsFound,
+    history_of,
+    judged_by,
+    mean_noise,
+    mean_right,
+)
 from skbamm.space import Space, read_grid
 from skbamm.weights.learner import FoldModel, Learned, learn
 from skbamm.weights.weightings import FLOOR
@@ -177,27 +183,43 @@ class Weigher:
             only[train, k] = True
         self._say(f"judging the labels of {n} rows in {len(splits)} folds")
         x, end, begun, noise = self._begin(splits, inner, only)
+        clock = self.settings.clock
         best: Any = None
         for kind, prior in self.given.candidates():
-            found = begun
+            found = list(begun)
             if n < MANY or len(self.given.candidates()) > 1:
                 self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
-                found = [
-                    self._weigh(inner[k], x, only[:, k], begun[k].quality.right, kind, prior)
-                    for k in range(len(splits))
-                ]
+                with clock.kept():
+                    for k in range(len(splits)):
+                        if clock.over:  # what the rows were judged to be serves
+                            break
+                        found[k] = self._weigh(
+                            inner[k], x, only[:, k], begun[k].quality.right, kind, prior
+                        )
             # Else the judgement, which is close, serves to choose the penalty.
             factors = self._factors(found, only)
-            value = self._value(splits, factors, noise)
-            if best is None or value < best[0]:
-                best = value, kind, prior, found, factors
+            if best is None:
+                best = torch.inf, kind, prior, found, factors
+            if clock.over:
+                break
+            with clock.kept():
+                value = self._value(splits, factors, noise)
+                if value < best[0]:
+                    best = value, kind, prior, found, factors
         _, kind, prior, found, factors = best
         noise = mean_noise([one.quality.loss for one in found])
         self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
-        # Few rows are judged anew: what they end with may depend on what they began with.
-        right = mean_right(found, only) if n >= MANY else None
-        final = self._weigh(everything, x, np.ones(n, bool), right, kind, prior)
+        right, final = mean_right(found, only), None
+        with clock.kept():
+            if not clock.over:
+                # Few rows are judged anew: they may keep to what they began with.
+                begin = right if n >= MANY else None
+                final = self._weigh(everything, x, np.ones(n, bool), begin, kind, prior)
+        if final is None:
+            final = judged_by(found, right, torch.as_tensor(self.trusted).to(right.device))
+        if clock.over:
+            clock.end("the learning of weights")
         rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
         if not self.given.refit_on_trusted:
             rows = np.where(self.trusted, 0.0, rows)
@@ -230,10 +252,14 @@ class Weigher:
         # some of many rows tell where to go.
         middle = [sum(axis.bounds()) / 2 for axis in self.axes]
         x = self._penalty(splits, np.ones((n, folds)), None, begin=middle, rough=True)
+        clock = self.settings.clock
+        if clock.interrupted:
+            raise KeyboardInterrupt  # no row is judged yet
         begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
         noise = mean_noise([one.quality.loss for one in begun])
-        factors = self._factors(begun, only)
-        end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
+        factors, end = self._factors(begun, only), x
+        with clock.kept():
+            end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
         # Where labels are still in doubt the penalty must be stronger than it will be: else the
         # models imitate the rows that they judge. Half the way, and not far, has done well.
         return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
@@ -262,8 +288,10 @@ class Weigher:
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         result, _, _ = joint.search(
             self.axes, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
-            max_time=None, upper_loss=noise if self._auto else None, **options,
+            max_time=self.settings.clock.left, upper_loss=noise if self._auto else None, **options,
         )  # fmt: skip
+        if result.status is Status.INTERRUPTED:
+            self.settings.clock.interrupt()
         return result.x.double().cpu().reshape(1)
 
     def _value(self, splits, factors, noise) -> float:
@@ -308,6 +336,7 @@ class Weigher:
             group=None if self.group is None else torch.as_tensor(self.group, device=device),
             begin=None if begin is None else begin.to(device).clamp_min(FLOOR),
             some=some,
+            clock=self.settings.clock,
         )
 
     def _solver(self, splits, row_weights):

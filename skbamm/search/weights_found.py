@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import torch
 
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.search.row_weights import RowWeights
-from skbamm.weights.learner import Learned
+from skbamm.weights.learner import Learned, certain
+from skbamm.weights.weightings import FLOOR
 
 
 @dataclass
@@ -52,8 +53,9 @@ class WeightsFound:
 
 
 def history_of(found: Learned, kind: str) -> dict[str, np.ndarray]:
-    """Return how the final weights were learned."""
-    assert found.result is not None
+    """Return how the final weights were learned; nothing of those that were judged only."""
+    if found.result is None:
+        return {}
     path = found.result.history
     history = {
         "weights_seconds": np.asarray(path["seconds"]),
@@ -72,6 +74,12 @@ def mean_right(found: list[Learned], only: np.ndarray) -> torch.Tensor:
     right = torch.where(known, torch.stack([one.quality.right for one in found], 1), 0.0).sum(1)
     count = known.sum(1)
     return torch.where(count > 0, right / count.clamp_min(1), 1.0)
+
+
+def judged_by(found: list[Learned], right: torch.Tensor, trusted: torch.Tensor) -> Learned:
+    """Return weights of all rows by what the folds think of them: nothing more is learned."""
+    quality = replace(found[0].quality, right=torch.where(trusted, 1.0, right))
+    return Learned(certain(quality.right, trusted).clamp_min(FLOOR), quality)
 
 
 def mean_noise(losses: list) -> Any:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
+from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
 from skbamm.bilevel.upper_steps import SpectralStep
+from skbamm.clock import Clock
 from skbamm.criteria import Criterion
 from skbamm.folds import Rows
 from skbamm.losses import PointwiseLoss
@@ -82,9 +83,14 @@ class FoldModel:
         return replace(quality, right=torch.where(seen, quality.right, 1.0))
 
     def certain(self, quality: Quality) -> Tensor:
-        """Return near one where a label is much more likely right than wrong, else near zero."""
-        cut = torch.sigmoid(_SHARP * (_logit(quality.right) - _CUT))
-        return torch.where(self.trusted, 1.0, cut)
+        """See ``certain``."""
+        return certain(quality.right, self.trusted)
+
+
+def certain(right: Tensor, trusted: Tensor) -> Tensor:
+    """Return near one where a label is much more likely right than wrong, else near zero."""
+    cut = torch.sigmoid(_SHARP * (_logit(right) - _CUT))
+    return torch.where(trusted, 1.0, cut)
 
 
 def out_of_fold(rows: Rows, y: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -131,11 +137,12 @@ def judged(
     y: Tensor | None = None,
     quality: Quality | None = None,
     tol: float = _LOWER_TOL,
+    clock: Clock | None = None,
 ):
     """Weigh rows by how likely their labels are right, until the weights settle.
 
     Begins with the weights w, models y and an earlier judgement, if there are any; ``tol`` is for
-    ``solve_lower``.
+    ``solve_lower``. There is one round at least, whatever the clock says.
 
     Returns
     -------
@@ -154,7 +161,7 @@ def judged(
         y, metric = solution.y, solution.curvature
         quality = model.judge(y, quality)
         before, w = w, quality.right.clamp_min(FLOOR)
-        if float((w - before).abs().mean()) < _SETTLED:
+        if float((w - before).abs().mean()) < _SETTLED or (clock is not None and clock.over):
             break
     return quality, solution
 
@@ -169,7 +176,7 @@ def learn(
     begin: Tensor | None = None,
     some: tuple[FoldModel, Tensor] | None = None,
     tol: float = 1e-3,
-    max_time: float | None = None,
+    clock: Clock | None = None,
 ) -> Learned:
     """Learn weights by sl-BAMM, at the penalty that x, of shape (1,), means.
 
@@ -186,15 +193,19 @@ def learn(
         Weights of the first judgement's models; ones by default.
     some : tuple of FoldModel and Tensor of int, optional
         The same of some rows, whose models are good enough to judge all, and to begin with.
+    clock : Clock, optional
+        Ends it early.
     """
+    clock = Clock() if clock is None else clock
     y, before = None, None
     if some is not None:
         few, index = some
-        before, begun = judged(few, x, None if begin is None else begin[index], tol=_ROUGH_TOL)
+        w = None if begin is None else begin[index]
+        before, begun = judged(few, x, w, tol=_ROUGH_TOL, clock=clock)
         y, before = begun.y, model.judge(begun.y, before)
         begin = before.right.clamp_min(FLOOR)
     if some is None or kind is not None:
-        quality, begun = judged(model, x, begin, y, before)
+        quality, begun = judged(model, x, begin, y, before, clock=clock)
     else:
         quality = before
     if kind is None:
@@ -212,9 +223,11 @@ def learn(
     step = SpectralStep(_FIRST) if kind == "free" else None
     schedule = adaptive(x0.shape[1], x_step=step)
     result = solve(
-        problem, x0, y0=begun.y, schedule=schedule, max_iter=_MOVES, tol=tol, max_time=max_time,
-        keep_path=kind != "free",
+        problem, x0, y0=begun.y, schedule=schedule, max_iter=_MOVES, tol=tol,
+        max_time=clock.left, keep_path=kind != "free",
     )  # fmt: skip
+    if result.status is Status.INTERRUPTED:
+        clock.interrupt()
     w = problem.weights(result.x[None]).clamp(FLOOR, 1.0)
     after = model.problem(FreeWeights(model.trusted), x)
     at = torch.cat([x, w])[None]
@@ -231,4 +244,4 @@ def _logit(p: Tensor) -> Tensor:
     return torch.log(p) - torch.log1p(-p)
 
 
-__all__ = ["FoldModel", "Learned", "judged", "learn", "out_of_fold"]
+__all__ = ["FoldModel", "Learned", "certain", "judged", "learn", "out_of_fold"]
