@@ -28,6 +28,10 @@ _MOST = 1000  # rows or features, whichever are fewer, up to which paths are sho
 _FEW_ROWS = 2000  # where the second moments are not at hand
 _POINTS = 128  # of the paths, that F is evaluated at
 _STAGE, _WORSE = 0.2, 1.02  # of the penalties that a path goes on to; F that has risen
+# Least penalty beside the largest, and least second moment of a feature beside the largest, at
+# which the algorithm's own tolerances, which are absolute, see something.
+_LEAST, _LEAST_MOMENT = 1e-6, 1e-8
+_NONE = 1e-14  # of the largest possible product of target and features: none
 _AROUND, _CLOSER = 17, 2  # points between the neighbours of the best, and how often
 
 
@@ -53,9 +57,12 @@ def begin_on_paths(
     folds = None if units is None else _folds(problem)
     if units is None or folds is None:
         return None
+    if not all(fold.alike(u * low / high) for fold, u in zip(folds, units, strict=True)):
+        return None
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     paths = _Paths(problem, axis, inverse, folds, units / high)
-    reached = top = min(high, paths.top)
+    reached = top = max(min(high, paths.top), low)
+    low = max(low, _LEAST * top)
     # F of few rows may fall again where it has risen, and their paths are short.
     stage = _STAGE if problem.rows.n_rows > _FEW_ROWS else 0.0
     while True:
@@ -120,7 +127,8 @@ class _Paths:
         for knots, models in self._knots:
             right = np.searchsorted(knots, factors).clip(1, len(knots) - 1)
             left = right - 1
-            share = ((factors - knots[left]) / (knots[right] - knots[left])).clip(0, 1)[:, None]
+            width = np.maximum(knots[right] - knots[left], np.finfo(float).tiny)
+            share = ((factors - knots[left]) / width).clip(0, 1)[:, None]
             found.append((1 - share) * models[left] + share * models[right])
         y = torch.as_tensor(np.stack(found, 1)[:, :, None])
         return y.to(self.problem.rows.device, self.problem.start(self.x(factors[:1])).dtype)
@@ -146,8 +154,10 @@ def _folds(problem: Any) -> list | None:
     if isinstance(problem, LeastSquaresProblem):
         moments, d = problem.train, rows.n_features
         return [
-            _OfMoments(gram.numpy(), cross.numpy(), d, rows.fit_intercept)
-            for gram, cross in zip(moments.gram.cpu(), moments.cross[:, 0].cpu(), strict=True)
+            _OfMoments(gram.numpy(), cross.numpy(), float(square), d, rows.fit_intercept)
+            for gram, cross, square in zip(
+                moments.gram.cpu(), moments.cross[:, 0].cpu(), moments.square[:, 0], strict=True
+            )
         ]
     each = getattr(rows, "folds", None) or [rows] * rows.n_folds
     dense = all(isinstance(one, DenseRows) for one in each)
@@ -159,36 +169,50 @@ def _folds(problem: Any) -> list | None:
 class _OfMoments:
     """Half the weighted mean of squares of one fold, from second moments."""
 
-    def __init__(self, gram: np.ndarray, cross: np.ndarray, d: int, intercept: bool):
+    def __init__(self, gram: np.ndarray, cross: np.ndarray, square: float, d: int, intercept: bool):
         self._intercept, self._mean, self._level = intercept, np.zeros(d), 0.0
         self._gram, self._cross = gram[:d, :d], cross[:d]
         if intercept:
             self._mean, self._level = gram[d, :d], cross[d]
             self._gram = self._gram - np.outer(self._mean, self._mean)
             self._cross = self._cross - self._mean * self._level
+        self._moments, self._square = self._gram.diagonal().clip(0), square
 
     @property
     def largest(self) -> float:
-        """The penalty from which on the model is empty."""
-        return float(np.abs(self._cross).max())
+        """The penalty from which on the model is empty; zero where there is no signal."""
+        largest = float(np.abs(self._cross).max(initial=0.0))
+        return largest if largest > _NONE * (self._moments.max() * self._square) ** 0.5 else 0.0
+
+    def alike(self, least: float) -> bool:
+        """Whether the features are of like scale that may be in a model of this penalty."""
+        # No residual is larger than the target: others never have a slope that is large enough.
+        seen = self._moments[self._moments * self._square >= least**2]
+        return not len(seen) or bool(seen.min() >= _LEAST_MOMENT * seen.max())
 
     def path(self, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the penalties where the path bends, ascending from ``least``, and the models."""
-        # In units of the largest penalty: the algorithm's own tolerances are absolute.
-        unit = self.largest or 1.0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it ends early where features are too much alike
-            penalties, _, slopes = self._lars(least / unit, unit)
-        penalties, models = penalties * unit, slopes.T * unit
+        largest = self.largest
+        if largest <= least:
+            penalties, models = np.array([2 * least, least]), np.zeros((2, len(self._cross)))
+        else:
+            # In units of the largest moment and penalty, for the algorithm's own tolerances.
+            size = self._moments.max() ** 0.5
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it ends early where features are too much alike
+                penalties, _, slopes = self._lars(least / largest, size, largest)
+            penalties, models = penalties * largest, slopes.T * (largest / size**2)
         if self._intercept:
             level = self._level - models @ self._mean
             models = np.concatenate([models, level[:, None]], 1)
         return penalties[::-1], models[::-1]
 
-    def _lars(self, least: float, unit: float):
+    def _lars(self, least: float, size: float, largest: float):
+        """Return the path of features divided by ``size``, down to this share of the largest."""
         return lars_path_gram(
-            self._cross / unit, self._gram, n_samples=1, alpha_min=least, method="lasso"
-        )
+            self._cross / largest, self._gram / size**2,
+            n_samples=1, alpha_min=least, method="lasso",
+        )  # fmt: skip
 
 
 class _OfRows(_OfMoments):
@@ -205,10 +229,12 @@ class _OfRows(_OfMoments):
         root = np.sqrt(w)
         self._X, self._target = root[:, None] * (X - self._mean), root * (target - self._level)
         self._cross = self._X.T @ self._target
+        self._moments, self._square = (self._X**2).sum(0), float((self._target**2).sum())
 
-    def _lars(self, least: float, unit: float):
+    def _lars(self, least: float, size: float, largest: float):
         n = len(self._X)  # penalties are divided by the number of rows
         penalties, active, slopes = lars_path(
-            self._X, self._target / unit, Gram=None, alpha_min=least / n, method="lasso"
-        )
+            self._X / size, self._target * (size / largest),
+            Gram=None, alpha_min=least / n, method="lasso",
+        )  # fmt: skip
         return penalties * n, active, slopes

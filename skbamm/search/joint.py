@@ -21,6 +21,7 @@ from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.search.basins import solve_basins
+from skbamm.search.centring import centre_folds, shifted
 from skbamm.search.data import (
     FoldData,
     choose_device,
@@ -87,6 +88,14 @@ class JointSolver:
         row_weights: RowWeights | None = None,
     ):
         self.twin, self.task, self.folds = twin, task, folds
+        self._centres: list[np.ndarray | None] = [None] * len(splits)
+        if task.fit_intercept and not task.intercept_penalty:
+            if folds is not None:
+                self.folds, self._centres = centre_folds(folds)
+            elif shared is not None:
+                shared, centre = shared.centred()
+                self._centres = [centre] * max(len(splits), 1)
+        folds = self.folds
         self.matrix: Any = None if shared is None else shared.matrix
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
@@ -97,12 +106,15 @@ class JointSolver:
         self._placed = shared or Placed(None, self.device)
         self.penalties = Penalties(twin, estimator, task, self.device)
         n = len(task.target)
-        weights = self._weights(n, splits) if splits else None
+        weights = self._weights(n, splits, by_class=False) if splits else None
         self.used = [] if weights is None else usable_folds(task, splits, weights, fit_weight)
         if weights is None or not self.used:
             raise NotApplicable("no fold has what the model needs")
         self.splits = [splits[k] for k in self.used]
-        self.weights = weights if len(self.used) == len(splits) else self._weights(n, self.splits)
+        # A fold without a class has none to weigh.
+        same = task.class_weight is None and len(self.used) == len(splits)
+        self.weights = weights if same else self._weights(n, self.splits)
+        self.task = task.in_folds([train for train, _ in self.splits])
         self.row_weights = row_weights
         if row_weights is not None:
             self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
@@ -224,6 +236,26 @@ class JointSolver:
         self.metric = None if moved else result.curvature
         return result, chosen, first.start[result.start].tolist()
 
+    @property
+    def begins_anywhere(self) -> bool:
+        """Whether a search may begin at any models: without kinks there are none that are empty."""
+        return self.penalties.absolute((), self.rows(self.dtype)) is None
+
+    def beginning(
+        self, axes: tuple[Axis, ...], points: list[list[float]], solutions: FoldSolutions,
+        criterion: str | Choice,
+    ) -> Beginning:  # fmt: skip
+        """Return the best of points whose models are solved, for a search to begin at."""
+        problem = self.problem(axes, len(points), torch.float64, self.criterion(criterion))
+        y = torch.as_tensor(solutions.coef, device=self.device)
+        if isinstance(problem, LeastSquaresProblem) and problem.rows.fit_intercept:
+            y = y.clone()
+            y[..., -1] = 0.0  # the moments are centred
+        upper = problem.upper(y).sum(1).nan_to_num(torch.inf)
+        best = int(upper.argmin())
+        x = torch.tensor([points[best]], dtype=torch.float64, device=self.device)
+        return Beginning(x, y[[best]].to(self.dtype), None, x)
+
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion for this combination's folds."""
         return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
@@ -253,14 +285,23 @@ class JointSolver:
         self.penalties.set_values(estimator)
         both, weights = (torch.float64, self.dtype), self.weights_on_all_rows()
         rows, metric_rows = (self.rows(dtype).with_folds(weights) for dtype in both)
-        problem = self.glm((), rows, 1, metric_rows=metric_rows)
+        loss = self.task.in_folds([np.arange(len(self.task.target))]).loss
+        problem = self.glm((), rows, 1, loss=loss, metric_rows=metric_rows)
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
-        y = torch.as_tensor(coef, device=self.device)[None, None]
+        y = torch.as_tensor(self.inside(coef), device=self.device)[None, None]
         metric = of_like_rows(self.metric, problem, x, y)
         # Where there are kinks, how near a step comes is not seen before the next.
         tol = _REFIT_TOL if problem.absolute is None else np.inf
         result = solve_lower(problem, x, y, tol=tol, gradient_tol=gradient_tol, curvature=metric)
-        return result.y[0, 0].cpu().numpy()
+        return self.outside(result.y[0, 0].cpu().numpy())
+
+    def inside(self, coef: np.ndarray) -> np.ndarray:
+        """Return coefficients (m, p) of the features that all folds share as they are solved."""
+        return shifted(coef, self._centres[0], 1.0)
+
+    def outside(self, coef: np.ndarray, fold: int = 0) -> np.ndarray:
+        """Return solved coefficients (m, p) as those of the features as they are."""
+        return shifted(coef, self._centres[fold], -1.0)
 
     def weights_on_all_rows(self) -> FoldWeights:
         """Return the weights of one fold, which trains on all rows."""
@@ -284,6 +325,7 @@ class JointSolver:
         if self.row_weights is not None and self.task.class_weight is not None:
             adopt = False  # balanced classes are those of the weights, too
         statistics = self.twin.statistics(self.task, partial(training_rows, self, k, coef))
+        coef = self.outside(coef, self.used[k])
         return Solution(
             self.twin,
             self.task.without_rows(self.used[k]),
@@ -328,20 +370,21 @@ class JointSolver:
             options["metric_rows"] = self.rows(metric_dtype)
         return self.glm(axes, self.rows(dtype), starts, **options)
 
-    def glm(self, axes, rows, starts, factor=1.0, **options) -> GLMProblem:
+    def glm(self, axes, rows, starts, factor=1.0, loss=None, **options) -> GLMProblem:
         """Return the problem of some rows, whatever the loss."""
         return glm_problem(
-            rows, self.task.loss, self.penalties.strength(axes, rows, factor), starts,
+            rows, loss or self.task.loss, self.penalties.strength(axes, rows, factor), starts,
             absolute=self.penalties.absolute(axes, rows, factor),
             mean_loss=self.twin.mean_loss, grouped=self.twin.grouped, **options,
         )  # fmt: skip
 
-    def _weights(self, n, splits) -> FoldWeights:
+    def _weights(self, n, splits, by_class=True) -> FoldWeights:
         task = self.task
         return FoldWeights(
             n, splits,
             fit_weight=self.fit_weight, score_weight=self.score_weight,
-            row_class=task.row_class, class_weight=task.class_weight, device=self.device,
+            row_class=task.row_class, class_weight=task.class_weight if by_class else None,
+            device=self.device,
         )  # fmt: skip
 
     def shared_rows(self, weights, dtype):

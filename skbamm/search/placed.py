@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from skbamm.folds import over_ranges, threads_for_products
+from skbamm.search.centring import far_centre, less
 
 _COPIED = 1 << 26  # bytes of a copy that a CPU keeps
 _STAGED = 1 << 22  # numbers of a part on its way to a GPU
@@ -28,6 +29,7 @@ class Placed:
     def __init__(self, matrix: Any, device: torch.device):
         self.matrix, self.device = matrix, device
         self._tensors: dict[torch.dtype, Tensor] = {}
+        self._centred: tuple[Placed, np.ndarray | None] | None = None
 
     def tensor(self, dtype: torch.dtype) -> Tensor:
         """Return the dense matrix on its device, for passes in this precision.
@@ -48,6 +50,14 @@ class Placed:
         """Whether the matrix has neither NaN nor infinity; it is looked at where it is."""
         sparse = sp.issparse(self.matrix)
         return _all_finite(_as_tensor(self.matrix.data) if sparse else self._whole())
+
+    def centred(self) -> tuple[Placed, np.ndarray | None]:
+        """Return the matrix less what brings far features to zero, and that; see ``centring``."""
+        if self._centred is None:
+            centre = far_centre(self.matrix)
+            moved = self if centre is None else Placed(less(self.matrix, centre), self.device)
+            self._centred = moved, centre
+        return self._centred
 
     def _whole(self) -> Tensor:
         """Return the dense matrix on its device, in its own precision."""

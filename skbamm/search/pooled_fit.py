@@ -30,7 +30,7 @@ def pooled_fit(solver: Any, estimator: Any) -> np.ndarray | None:
     left = problem.lower(x, y)[1].abs().amax()
     if not left <= _EXACT * cross.abs().amax():
         return None  # of a matrix that is all but singular the estimator may know more
-    return problem.coefficients(y)[0, 0].cpu().numpy()
+    return solver.outside(problem.coefficients(y)[0, 0].cpu().numpy())
 
 
 def pooled_start(
@@ -51,11 +51,13 @@ def pooled_start(
     if problem is None:
         return None
     x = torch.empty(1, 0, dtype=torch.float64, device=solver.device)
-    y = torch.as_tensor(coef, device=solver.device)[None, None].clone()
+    y = torch.as_tensor(solver.inside(coef), device=solver.device)[None, None].clone()
     if problem.rows.fit_intercept:
         y[..., -1] = 0.0  # the moments are centred
     result = solve_lower(problem, x, y, tol=_CLOSE, gradient_tol=gradient_tol)
-    return problem.coefficients(result.y)[0, 0].cpu().numpy() if result.converged.all() else None
+    if not bool(result.converged.all()):
+        return None
+    return solver.outside(problem.coefficients(result.y)[0, 0].cpu().numpy())
 
 
 def _pooled_problem(solver: Any, estimator: Any) -> LeastSquaresProblem | None:

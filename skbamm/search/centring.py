@@ -1,0 +1,76 @@
+"""Features far from zero, brought there before anything is solved.
+
+Years, prices or timestamps beside features of size one: the second moments of such features are
+all but those of the intercept, and what they vary by is lost in them. An intercept that no penalty
+weighs takes any shift of a feature, so models of shifted features are the same models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+_FAR = 1e3  # mean beside spread, from which a feature is brought to zero
+_LOOK = 4096  # rows that tell of means and spreads
+_SMALL = 1 << 23  # entries of a matrix of which constant features, too, are brought to zero
+
+
+def far_centre(matrix: Any) -> np.ndarray | None:
+    """Return what to subtract from each feature, (d,), or None where none is far from zero.
+
+    Sparse features that have zeros are never far: their spread is at least as large as theirs.
+    """
+    n, d = matrix.shape
+    if n == 0:
+        return None
+    step = max(1, n // _LOOK)
+    if not sp.issparse(matrix):
+        centre = _centre(matrix[::step], matrix.size)
+        return centre if centre.any() else None
+    centre = np.zeros(d, matrix.dtype)
+    full = np.flatnonzero(np.bincount(matrix.indices, minlength=d) == n)
+    if len(full):
+        centre[full] = _centre(matrix[::step][:, full].toarray(), n * len(full))
+    return centre if centre.any() else None
+
+
+def _centre(sample: np.ndarray, size: int) -> np.ndarray:
+    mean = sample.mean(0, dtype=np.float64)
+    spread = sample.std(0, dtype=np.float64)
+    least = _FAR * spread
+    if size > _SMALL:  # a copy for the sake of a column of ones would not be worth it
+        least = np.where(least > 0, least, _FAR * spread.max(initial=0.0))
+    return np.where(np.abs(mean) > least, mean, 0.0).astype(sample.dtype)
+
+
+def less(matrix: Any, centre: np.ndarray) -> Any:
+    """Return a matrix less a centre; of a sparse one only what is stored changes."""
+    if not sp.issparse(matrix):
+        return matrix - centre
+    data = matrix.data - centre[matrix.indices]
+    return sp.csr_array((data, matrix.indices, matrix.indptr), matrix.shape)
+
+
+def centre_folds(folds: list) -> tuple[list, list[np.ndarray | None]]:
+    """Return the folds' data, each less its own centre, and these centres."""
+    centres = [far_centre(fold.matrix) for fold in folds]
+    moved = [
+        fold if centre is None else replace(fold, matrix=less(fold.matrix, centre))
+        for fold, centre in zip(folds, centres, strict=True)
+    ]
+    return moved, centres
+
+
+def shifted(coef: np.ndarray, centre: np.ndarray | None, sign: float) -> np.ndarray:
+    """Return coefficients (m, p), the intercept last, for features less or plus a centre.
+
+    With a sign of -1 those of features less the centre become those of the features.
+    """
+    if centre is None:
+        return coef
+    moved = coef.astype(np.float64)
+    moved[:, -1] += sign * (moved[:, : len(centre)] @ centre.astype(np.float64))
+    return moved
