@@ -4,10 +4,11 @@ Accuracy and the like do not mind how sure a model is, the log loss does: a stro
 the margins, and the log loss then asks for a weaker one though hardly a label changes. So each
 fold's margins are multiplied by the factor at which their log loss is least::
 
-    F_k(z) = min over s > 0 of mean_i l(s z_i, t_i)
+    F_k(z) = min over s > 0 of mean_i [ l(s z_i, t_i) + e |s z_i|^2 / 2 ]
 
-At the minimum the derivative in s vanishes, so the gradient in z is that of the loss at ``s z``,
-times s (the envelope theorem).
+At the minimum the derivative in s vanishes, so the gradient in z is that of the bracket at
+``s z``, times s (the envelope theorem). The square, of a small e, keeps s finite where the margins
+tell all labels apart.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from torch import Tensor
 
 from skbamm.losses import LogisticLoss, MultinomialLoss, pairwise_logistic, pairs
 
-# Ends of log s: of margins that tell nothing, and of those that tell all labels apart.
-_LOW, _HIGH = -7.0, 12.0
-_STEPS, _NEAR = 40, 1e-6  # most steps in log s, and a step after which it is known
-_COARSE = 64  # groups of rows of a class among which a scale of pairs is found
+_SQUARE = 1e-5  # e: margins that tell all labels apart are then about 9
+# Ends of s times the margins' size: of margins that tell nothing, and beyond what e allows.
+_LOW, _HIGH = 1e-3, 1e3
+_STEPS, _NEAR = 40, 1e-6  # most steps in log s, and one after which it is known
 
 
 class ScaledLogLoss:
@@ -59,8 +60,12 @@ class ScaledLogLoss:
             if u is not None:
                 raise NotImplementedError("a loss of free scale is no lower loss")
             s = scale[:, chunk.folds].flatten().to(z.dtype)
-            value, gradient, _ = self._loss.evaluate(z * s, self._targets(chunk.target, z.dtype))
-            gradient = gradient * s
+            scaled = z * s
+            value, gradient, _ = self._loss.evaluate(
+                scaled, self._targets(chunk.target, z.dtype)
+            )
+            value = value + 0.5 * _SQUARE * scaled.square().sum(1)
+            gradient = (gradient + _SQUARE * scaled) * s
             if self.class_factor is not None:
                 factor = self._factor(chunk.target).to(z.dtype)
                 value, gradient = value * factor[:, None], gradient * factor[:, None, None]
@@ -78,15 +83,20 @@ class ScaledLogLoss:
         def slopes(log_s):
             scaled = seen.z * log_s.exp().T[fold][:, None]
             _, gradient, bent = self._loss.evaluate(scaled, targets, scaled)
-            both = torch.stack([(gradient * scaled).sum(1), (bent * scaled).sum(1)], 2)
+            square = _SQUARE * scaled.square().sum(1)
+            first = (gradient * scaled).sum(1) + square
+            both = torch.stack([first, (bent * scaled).sum(1) + square], 2)
             total = both.new_zeros(y.shape[1], *both.shape[1:])
             total.index_add_(0, fold, both * weight[:, None, None])
             first, second = total.permute(2, 1, 0)  # each (S, K)
             return first, first + second
 
-        if self._last is None or self._last.shape != y.shape[:2]:
-            self._last = torch.zeros(y.shape[:2], dtype=torch.float64, device=y.device)
-        self._last = best_log_scale(slopes, self._last)
+        size = seen.z.new_zeros(y.shape[1], len(y)).index_add_(
+            0, fold, seen.weight[:, None] * seen.z.square().mean(1)
+        ).T  # fmt: skip
+        last = self._last
+        begin = torch.zeros_like(size) if last is None or last.shape != size.shape else last
+        self._last = best_log_scale(slopes, begin, size.sqrt())
         return self._last
 
     def _targets(self, target: Tensor, dtype: torch.dtype) -> Tensor:
@@ -113,6 +123,7 @@ class PairwiseLoss:
 
     def __init__(self, free_scale: bool = False):
         self.free_scale = free_scale
+        self._last: Any = {}  # log scales of each start and fold, near those to come
 
     def evaluator(self, rows: Any, y: Tensor):
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
@@ -126,7 +137,7 @@ class PairwiseLoss:
             z, weight, index = seen.z[mine][:, 0], seen.weight[mine], seen.index[mine]
             positive = seen.target[mine].flatten() > 0.5
             for s in range(S):
-                loss, slope = self._pairs(z[:, s], positive, weight)
+                loss, slope = self._pairs(z[:, s], positive, weight, (S, s, k))
                 # The average over the rows, by their weights, is to be the value of the fold.
                 value[index, s, k] = loss
                 gradient[index, s, k] = slope / weight
@@ -143,23 +154,42 @@ class PairwiseLoss:
 
         return evaluate
 
-    def _pairs(self, z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def _pairs(self, z, positive, weight, of) -> tuple[Tensor, Tensor]:
         if not self.free_scale:
             return pairwise_logistic(z, positive, weight)
-        lead, share = pairs(z, positive, weight, _COARSE)
+        lead, share = pairs(z, positive, weight)
 
         def slopes(log_s):
             scaled = lead * log_s.exp()
-            wrong = torch.sigmoid(scaled)
-            first = (share * wrong * scaled).sum()
-            return first[None], (first + (share * wrong * (1 - wrong) * scaled**2).sum())[None]
+            wrong, square = torch.sigmoid(scaled), _SQUARE * scaled**2
+            first = (share * (wrong * scaled + square)).sum()
+            bent = (share * (wrong * (1 - wrong) * scaled**2 + square)).sum()
+            return first[None], (first + bent)[None]
 
-        s = best_log_scale(slopes, z.new_zeros(1)).exp() if lead.numel() else 1.0
+        if not lead.numel():
+            return pairwise_logistic(z, positive, weight)
+        size = lead.abs().mean()[None]
+        begin = self._last.get(of, -size.log())
+        self._last[of] = best_log_scale(slopes, begin, size)
+        s = self._last[of].exp()
         loss, gradient = pairwise_logistic(z * s, positive, weight)
-        return loss, gradient * s
+        square, slope = _mean_square(z * s, positive, weight)
+        return loss + 0.5 * _SQUARE * square, (gradient + _SQUARE * slope) * s
 
 
-def best_log_scale(slopes: Callable[[Tensor], tuple[Tensor, Tensor]], begin: Tensor) -> Tensor:
+def _mean_square(z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean square of what pairs are apart, and half its gradient in z."""
+    share = weight / torch.where(positive, weight[positive].sum(), weight[~positive].sum())
+    first, second = ((share * z)[side].sum() for side in (positive, ~positive))
+    middle = torch.where(positive, second, first)  # of the other class
+    slope = share * (z - middle)
+    square = (share * z * z).sum() - 2 * first * second
+    return square, slope
+
+
+def best_log_scale(
+    slopes: Callable[[Tensor], tuple[Tensor, Tensor]], begin: Tensor, size: Tensor
+) -> Tensor:
     """Return where functions of the logarithm of a scale are least.
 
     Each falls before its minimum and rises after it. Newton's steps are taken inside a bracket,
@@ -170,9 +200,12 @@ def best_log_scale(slopes: Callable[[Tensor], tuple[Tensor, Tensor]], begin: Ten
     slopes : callable
         Maps log s to the first derivatives and the second, all of one shape.
     begin : Tensor
+    size : Tensor
+        Of what is multiplied by s, which bounds it.
     """
-    t = begin.clone()
-    low, high = torch.full_like(t, _LOW), torch.full_like(t, _HIGH)
+    size = size.clamp_min(torch.finfo(size.dtype).tiny)
+    low, high = torch.log(_LOW / size), torch.log(_HIGH / size)
+    t = begin.clamp(low, high)
     for _ in range(_STEPS):
         first, second = slopes(t)
         low, high = torch.where(first < 0, t, low), torch.where(first < 0, high, t)

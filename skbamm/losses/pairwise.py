@@ -9,14 +9,12 @@ from torch.nn.functional import softplus
 _GROUPS = 512  # rows, or groups of rows, of each class that are compared
 
 
-def pairwise_logistic(
-    z: Tensor, positive: Tensor, weight: Tensor, groups: int = _GROUPS
-) -> tuple[Tensor, Tensor]:
+def pairwise_logistic(z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean over all pairs of ``log(1 + exp(z_j - z_i))``, and its gradient in z.
 
     i runs over the positive rows and j over the others; a pair weighs what its rows' product
-    does. Of a class with more rows than ``groups``, rows with scores next to each other are put in
-    as many groups, and a group stands where its mean is: what that changes is of second order in the
+    does. Of a class with more than 512 rows, rows with scores next to each other are put in 512
+    groups, and a group stands where its mean is: what that changes is of second order in the
     width of the groups.
 
     Parameters
@@ -25,7 +23,6 @@ def pairwise_logistic(
     positive : Tensor of bool of shape (n,)
     weight : Tensor of shape (n,)
         Above zero.
-    groups : int, default=512
 
     Returns
     -------
@@ -38,7 +35,7 @@ def pairwise_logistic(
     if not all(len(side) for side in sides):
         return z.new_zeros(()), gradient
     (high, high_share, of_high), (low, low_share, of_low) = (
-        _grouped(z[side], weight[side], groups) for side in sides
+        _grouped(z[side], weight[side]) for side in sides
     )
     lead = low[None, :] - high[:, None]
     value = high_share @ softplus(lead, threshold=40) @ low_share
@@ -48,7 +45,7 @@ def pairwise_logistic(
     return value, gradient
 
 
-def pairs(z: Tensor, positive: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+def pairs(z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return by how much each group of the others lies above each positive one, and their shares.
 
     Both have shape (g, g'), which is zero where a class is missing.
@@ -56,7 +53,7 @@ def pairs(z: Tensor, positive: Tensor, weight: Tensor, groups: int) -> tuple[Ten
     if not bool(positive.any()) or bool(positive.all()):
         return z.new_zeros(0, 0), z.new_zeros(0, 0)
     (high, high_share, _), (low, low_share, _) = (
-        _grouped(z[side], weight[side], groups) for side in (positive, ~positive)
+        _grouped(z[side], weight[side]) for side in (positive, ~positive)
     )
     return low[None, :] - high[:, None], high_share[:, None] * low_share[None, :]
 
@@ -65,12 +62,12 @@ def _share(weight: Tensor) -> Tensor:
     return weight / weight.sum()
 
 
-def _grouped(z: Tensor, weight: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
+def _grouped(z: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the groups' mean scores and shares, (g,), and the group of each row, (n,)."""
     n, share = len(z), _share(weight)
-    if n <= groups:
+    if n <= _GROUPS:
         return z, share, torch.arange(n, device=z.device)
     group = torch.empty(n, dtype=torch.int64, device=z.device)
-    group[torch.argsort(z, stable=True)] = torch.arange(n, device=z.device) * groups // n
-    total = z.new_zeros(groups).index_add_(0, group, share)
-    return z.new_zeros(groups).index_add_(0, group, share * z) / total, total, group
+    group[torch.argsort(z, stable=True)] = torch.arange(n, device=z.device) * _GROUPS // n
+    total = z.new_zeros(_GROUPS).index_add_(0, group, share)
+    return z.new_zeros(_GROUPS).index_add_(0, group, share * z) / total, total, group

@@ -25,16 +25,19 @@ class FoldSolutions:
         With the intercept last, if there is one; of kernel models one a row.
     gradient_norm : ndarray of shape (S, K)
         Not a number where the solution is not one.
+    solvers : list of JointSolver
+        That of each value, where they differ; else empty.
     """
 
     coef: np.ndarray
     gradient_norm: np.ndarray
+    solvers: list[Any] = field(default_factory=list)
 
     @classmethod
     def join(cls, parts: list[FoldSolutions]) -> FoldSolutions:
         """Return those of all values."""
         both = ([p.coef for p in parts], [p.gradient_norm for p in parts])
-        return cls(*map(np.concatenate, both))
+        return cls(*map(np.concatenate, both), [one for p in parts for one in p.solvers])
 
 
 @dataclass

@@ -40,6 +40,10 @@ class Explored:
         point from end to end, "finer" one between; "neighbour" and "profile" lie around the first.
     rounds : int
         How often points between may follow.
+    waiting : list of float or None
+        What the search found, if it is to be solved beside points between.
+    models : list of Tensor of shape (K, m, p), or None
+        Of each candidate, as far as they are solved: where others may begin.
     """
 
     combination: Combination
@@ -48,11 +52,19 @@ class Explored:
     points: list[list[float]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     rounds: int = 0
+    waiting: list[float] | None = None
+    models: list[Any] = field(default_factory=list)
 
-    def add(self, points: list[list[float]], stage: str) -> None:
-        """Add candidates."""
+    def add(self, points: list[list[float]], stage: str) -> int:
+        """Add candidates; return how many there were before."""
         self.points += points
         self.stages += [stage] * len(points)
+        return len(self.points) - len(points)
+
+    def keep(self, which: list[bool]) -> None:
+        """Drop the other candidates."""
+        self.points = [x for x, kept in zip(self.points, which, strict=True) if kept]
+        self.stages = [stage for stage, kept in zip(self.stages, which, strict=True) if kept]
 
     def params(self, first: int = 0) -> list[dict[str, Any]]:
         """Return the parameters of the candidates from the ``first`` on."""
@@ -73,7 +85,10 @@ class Explored:
         self.rounds = _OWN_ROUNDS
 
     def add_between(self, best: int) -> None:
-        """Add points half way from a candidate to the nearest on either side, for each axis."""
+        """Add points half way from a candidate to the nearest on either side, for each axis.
+
+        What the search found comes before them, if it waits.
+        """
         self.rounds -= 1
         here, found = self.points[best], []
         for i in range(len(here)):
@@ -82,7 +97,19 @@ class Explored:
             for other in (*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]):
                 if abs(other - here[i]) >= 2 * _APART:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
+        if self.waiting is not None:
+            self.add([self.waiting], "refined")
+            found = [x for x in found if not _close(x, self.waiting)]
+            self.waiting = None
         self.add(found, "finer")
+
+    def nearest(self, first: int) -> list[Any] | None:
+        """Return the models nearest to each candidate from the ``first`` on; None of none."""
+        if not self.models:
+            return None
+        known, new = np.array(self.points[: len(self.models)]), np.array(self.points[first:])
+        apart = np.abs(new[:, None] - known[None]).sum(2)
+        return [self.models[i] for i in apart.argmin(1)]
 
     def middle_of_top(self, scores: np.ndarray, worth: float) -> int:
         """Return the candidate to take: the middle one of those that score like the best.
@@ -98,7 +125,7 @@ class Explored:
             Difference of scores that says nothing.
         """
         scores = np.nan_to_num(scores, nan=-np.inf)
-        best, points = int(scores.argmax()), np.array(self.points)
+        best, points = int(scores.argmax()), np.array(self.points[: len(scores)])
         if not np.isfinite(scores[best]):
             return best
         ties = scores >= scores[best] - worth - 1e-12 * max(1.0, abs(scores[best]))

@@ -160,8 +160,10 @@ class KernelSolver:
         result.history["seconds"] = [passed + at for at in result.history["seconds"]]
         return result, chosen, start[result.start].tolist()
 
+    begins_anywhere = False  # where a search begins, it finds itself
+
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
     ) -> FoldSolutions:
         """Solve these x in all folds; a direct solve gains nothing by beginning at y."""
         return self._solve_lower(axes, self._tensor(x))

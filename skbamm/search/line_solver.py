@@ -11,6 +11,7 @@ it takes steps, and that is most of the work of a feature map.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -44,11 +45,12 @@ class LineSolver:
     def __init__(self, axis: Axis, line: Line):
         self.axis, self.line = axis, line
         self._joints: dict[float, JointSolver] = {}
-        self._polished: list[JointSolver] = []  # of each row that ``polish`` returned so far
         self._scan = scan_places(*axis.bounds(), _SCAN)
         first = self.at(self._scan[0])
         self.twin, self.task, self.used = first.twin, first.task, first.used
         self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
+
+    begins_anywhere = False  # where a search begins, it finds itself
 
     def at(self, place: float) -> JointSolver:
         """Return the solver for a place on the axis."""
@@ -75,38 +77,45 @@ class LineSolver:
         """
         deadline = torch.inf if max_time is None else time.perf_counter() + max_time
         line = _Search(self, axes[1:], criterion, upper_loss, max_iter, tol, deadline)
-        status = Status.MAX_ITER
-        for place in self._scan:
-            line.add(place)
-            if line.late:
-                break
-        start = line.best
+        try:
+            for place in self._scan:
+                line.add(place)
+                if line.late:
+                    break
+            start = line.best
+            status = self._refine(line)
+        except KeyboardInterrupt:
+            if not line.points:
+                raise
+            start, status = line.points[0], Status.INTERRUPTED
+        return line.result(line.ended or status), line.criterion, line.x(start)
+
+    def _refine(self, line: _Search) -> Status:
+        """Try places around the best of a scan; return why no more."""
         for _ in range(_MORE):
             if line.late or line.best.value == torch.inf:
-                status = Status.MAX_TIME if line.late else Status.DIVERGED
-                break
+                return Status.DIVERGED
             line.take_slope()
             further = next_place(line.points, *self.axis.bounds())
             if further is None:
-                status = line.status
-                break
+                return line.status
             line.add(further)
-        return line.result(status), line.criterion, line.x(start)
+        return Status.MAX_ITER
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
     ) -> FoldSolutions:
         """Solve these x in all folds, in float64."""
         parts = []
         for place, *rest in x:
             joint = self.at(place)
-            parts.append(joint.polish(axes[1:], [rest], None))
-            self._polished.append(joint)
+            one = joint.polish(axes[1:], [rest], None)
+            parts.append(replace(one, solvers=[joint]))
         return FoldSolutions.join(parts)
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
-        """Return row s of all that was polished, in the k-th used fold, as the bank keeps it."""
-        return self._polished[s].solution(solutions, s, k, features)
+        """Return row s in the k-th used fold, as the bank keeps it."""
+        return solutions.solvers[s].solution(solutions, s, k, features)
 
     def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
         """Return the slope of F along the axis, at a penalty x."""
@@ -131,6 +140,7 @@ class _Search:
         self._options, self._deadline = {"max_iter": max_iter, "tol": tol}, deadline
         self.points: list[Point] = []
         self.criterion: Any = None
+        self.ended: Status | None = None
         self._began = time.perf_counter()
         self._history: dict[str, list] = {
             name: [] for name in ("seconds", "upper", "kkt_residual", "x")
@@ -142,7 +152,10 @@ class _Search:
 
     @property
     def late(self) -> bool:
-        return time.perf_counter() > self._deadline
+        """Whether the user's time or patience has ended, which ``ended`` then tells."""
+        if self.ended is None and time.perf_counter() > self._deadline:
+            self.ended = Status.MAX_TIME
+        return self.ended is not None
 
     @property
     def status(self) -> Status:
@@ -196,6 +209,8 @@ class _Search:
             self.axes, self._choice, upper_loss=self._upper_loss, max_time=left, near=near,
             **self._options,
         )  # fmt: skip
+        if found.status is Status.INTERRUPTED:
+            self.ended = found.status
         return Point(place, _finite(found.fun), None, found)
 
     def _valued(self, place) -> Point:

@@ -35,8 +35,10 @@ from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.starts import profile
 from skbamm.search.vectors.found import history_column, note_vector
-from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
+
+
+_SURROGATE_TOL = 1e-2  # what only stands for the score need not be known better
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class SearchRun:
         self._reason = ""  # why the last joint solve could not be done
         self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
         self._stopped: list[str] = []  # searches that did not end by themselves
+        self.more_rounds = True  # whether ``further`` will be asked
         self.adoptable = True  # False: every model is fitted by its own fit, from its solution
         self.watched = False  # True: every model is fitted by its own fit, as if none were solved
 
@@ -179,8 +182,7 @@ class SearchRun:
             return [], None
         known = len(explored.points)
         explored.add_between(best)
-        if explored.solver is not None and len(explored.points) > known:
-            self._guard(partial(self._solve_points, explored, known, None))
+        self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
         self._rows += [(explored, i) for i in range(known, len(explored.points))]
         return explored.params(known), {"stage": explored.stages[known:]}
 
@@ -196,8 +198,9 @@ class SearchRun:
         scores = results.get(f"mean_test_{self.refit if isinstance(self.refit, str) else 'score'}")
         if scores is None or np.isnan(scores).all() or not self._rows:
             return None, 0
-        top, _ = self._rows[int(np.nanargmax(scores))]
-        mine = [row for row, (explored, _) in enumerate(self._rows) if explored is top]
+        rows = self._rows[: len(scores)]  # Ctrl-C may have left some without a score
+        top, _ = rows[int(np.nanargmax(scores))]
+        mine = [row for row, (explored, _) in enumerate(rows) if explored is top]
         return top, top.middle_of_top(np.asarray(scores)[mine], self._worth)
 
     @cached_property
@@ -251,9 +254,14 @@ class SearchRun:
         try:
             self._guard(lambda: self._search(combination, explored))
         except KeyboardInterrupt:
+            # What is solved, and what was found, are soon scored; nothing else is begun.
+            self.clock.interrupt()
+            explored.keep([
+                stage == "refined" or self.solved([params])
+                for stage, params in zip(explored.stages, explored.params(), strict=True)
+            ])
             if not explored.points:
                 raise
-            self.clock.interrupt()
         if not explored.points:
             self._cover(explored)
         return explored
@@ -289,54 +297,60 @@ class SearchRun:
             f"on {joint.device} in {str(joint.dtype)[6:]}"
         )
         began, spent = time.perf_counter(), self.clock.spent
-        result, criterion, start = joint.search(
-            axes, chosen, max_iter=s.max_iter, tol=s.tol, max_time=self.clock.left,
-            upper_loss=upper_loss, begin=self.row_weights and self.row_weights.begin,
-        )  # fmt: skip
-        if result.status is Status.DIVERGED:
+        options: dict[str, Any] = {"max_iter": s.max_iter, "tol": s.tol}
+        own_scores = _few_rows(joint, joint.twin.own_scores_below)
+        if self.row_weights is not None:
+            options |= {"upper_loss": upper_loss, "begin": self.row_weights.begin}
+        elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
+            # The scorer will ask for these models; the search begins at the best.
+            explored.solver = joint
+            explored.scan()
+            solved = self._solve_points(explored, 0, None)
+            options["near"] = joint.beginning(axes, explored.points, solved, chosen)
+            options["tol"] = max(s.tol, _SURROGATE_TOL)
+            explored.models = joint.models(solved)
+        result, criterion, start = joint.search(axes, chosen, max_time=self.clock.left, **options)
+        if result.status is Status.DIVERGED and not explored.points:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axes, spent)
         found = result.x.tolist()
-        explored.solver = None if _few_rows(joint, joint.twin.own_scores_below) else joint
-        explored.add([found], "refined")
-        self._add_more(explored, joint, criterion, result, start, s.criterion == "auto" and not note)
+        explored.solver = None if own_scores else joint
+        if explored.models and self.more_rounds:
+            explored.waiting = found
+        known = explored.add([] if explored.waiting else [found], "refined")
         if combination.holder:
+            # Where the search began is solved beside what it found, from the same models.
+            if self._is_to_be_judged(combination, joint, criterion, result) and start != found:
+                explored.add([start], "start")
             note_vector(self.bank, self.outcome, combination, joint, criterion, explored.points)
-        self._solve_points(explored, 0, result.y)
+        self._solve_points(explored, known, [result.y] * (len(explored.points) - known))
+        known = len(explored.points)
+        exact = s.criterion == "auto" and not note
+        if not combination.holder and not self.clock.over:
+            if explored.rounds == 0 and self._is_to_be_judged(combination, joint, criterion, result, exact):
+                explored.scan()
+            if rule_of(self.refit)[0] is one_standard_error:
+                explored.add(profile(axes, found), "profile")
+            self._solve_points(explored, known, None)
         named = ", ".join(f"{n}={_told(v)}" for n, v in named_values(axes, found).items())
         self.say(
             f"{named}, {told} {result.fun * criterion.null:.6g} after {result.nit} iterations, "
             f"{time.perf_counter() - began:.2f} s: {result.message}"
         )
 
-    def _add_more(self, explored, joint, criterion, result, start, exact: bool) -> None:
-        """Add what else the scorer is to judge beside what was found."""
-        found, axes, holder = explored.points[0], explored.axes, explored.combination.holder
-        judged = self._is_to_be_judged(holder, joint, criterion, result, exact)
-        if judged and holder is not None and start != found:
-            explored.add([start], "start")
-        if judged and holder is None and not self.clock.over:
-            explored.scan()
-        if holder is None and rule_of(self.refit)[0] is one_standard_error:
-            explored.add(profile(axes, found), "profile")
-
-    def _solve_points(self, explored: Explored, first: int, y: Any) -> None:
-        """Solve the candidates from the ``first`` on, which begins at y, in all folds."""
+    def _solve_points(
+        self, explored: Explored, first: int, y: list[Any] | None
+    ) -> FoldSolutions | None:
+        """Solve the candidates from the ``first`` on, each beginning at y if given."""
         joint, points = explored.solver, explored.points[first:]
-        if joint is None:
-            return
-        if y is None:
-            solutions = joint.polish(explored.axes, points, None)
-        else:
-            near = 1 if explored.combination.holder is None else len(points)
-            parts = [joint.polish(explored.axes, points[:near], y)]
-            if points[near:]:
-                parts.append(joint.polish(explored.axes, points[near:], None))
-            solutions = FoldSolutions.join(parts)
+        if joint is None or not points:
+            return None
+        solutions = joint.polish(explored.axes, points, y)
         keys = [candidate_key(params) for params in explored.params(first)]
         self._keep(joint, solutions, keys, explored.combination.target)
+        return solutions
 
-    def _is_to_be_judged(self, holder, joint, criterion, result, exact: bool) -> bool:
+    def _is_to_be_judged(self, combination, joint, criterion, result, exact=False) -> bool:
         """Whether the scorer has to say if what was found is better than other points.
 
         A search that has converged has said so itself where its criterion is the scorer's own
@@ -344,7 +358,7 @@ class SearchRun:
         """
         if self.row_weights is not None:
             return False
-        same = exact and holder is None and joint.task.transformed is None
+        same = exact and joint.task.transformed is None
         return not (same and result.success and not isinstance(criterion.loss, Smoothed))
 
     def solver(self, combination: Combination) -> Any:
@@ -365,7 +379,7 @@ class SearchRun:
             return
         features = feature_memory(self.X) if joint.folds is None else None
         for s, key in enumerate(keys):
-            self._solvers[key] = joint.of_row(s) if isinstance(joint, VectorSolver) else joint
+            self._solvers[key] = solutions.solvers[s] if solutions.solvers else joint
             for k, fold in enumerate(joint.used):
                 solution = joint.solution(solutions, s, k, features)
                 solution.adopt &= self.adoptable

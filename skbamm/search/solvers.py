@@ -28,6 +28,8 @@ class FoldSolver(Protocol):
         The splits that have what the model needs.
     folds : list of FoldData, or None
         What each fold has of its own; None if all share the rows.
+    begins_anywhere : bool
+        Whether a search may begin at any models, of which ``beginning`` takes the best.
     """
 
     used: list[int]
@@ -35,6 +37,7 @@ class FoldSolver(Protocol):
     task: Task
     device: torch.device
     dtype: torch.dtype
+    begins_anywhere: bool
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
         """Solve values in all folds; they have a column for each hyperparameter of the twin's."""
@@ -55,9 +58,9 @@ class FoldSolver(Protocol):
         ...
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
     ) -> FoldSolutions:
-        """Solve these x in all folds, as they are to be scored, beginning at y if there is one."""
+        """Solve these x in all folds, as they are to be scored, each beginning at y if given."""
         ...
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:

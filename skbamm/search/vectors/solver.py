@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -52,7 +53,8 @@ class VectorSolver:
         )
         self.shrinkage: Shrinkage | None = None
         self.left: Tensor | None = None  # of each entry, what the penalties found let through
-        self._polished: list[JointSolver] = []  # of each row of a polish with weights of classes
+
+    begins_anywhere = False  # where a search begins, it finds itself
 
     @property
     def vector(self) -> VectorAxis:
@@ -120,7 +122,7 @@ class VectorSolver:
         )  # fmt: skip
         return result, chosen, begin
 
-    def polish(self, axes: Any, x: list[list[float]], y: Tensor | None) -> FoldSolutions:
+    def polish(self, axes: Any, x: list[list[float]], y: list[Tensor] | None) -> FoldSolutions:
         """Solve these x in all folds; see ``JointSolver.polish``."""
         axis = self.vector
         if not axis.weighs_rows:
@@ -132,17 +134,13 @@ class VectorSolver:
             weights = axis.values(point[place : place + axis.size])
             joint = self.make(self.splits, **{axis.name: weights})
             rest = point[:place] + point[place + axis.size :]
-            parts.append(joint.polish(others, [rest], None))
-            self._polished.append(joint)
+            parts.append(replace(joint.polish(others, [rest], None), solvers=[joint]))
         return FoldSolutions.join(parts)
 
     def solution(self, solutions, s: int, k: int, features: Any):
         """See ``JointSolver.solution``."""
-        return self.of_row(s).solution(solutions, s, k, features)
-
-    def of_row(self, s: int) -> JointSolver:
-        """Return the solver that solved row s of all that was polished."""
-        return self._polished[s] if self._polished else self.joint
+        joint = solutions.solvers[s] if solutions.solvers else self.joint
+        return joint.solution(solutions, s, k, features)
 
     def _whole(self, known: dict[str, float], vector: Tensor) -> Tensor:
         """Return x of all axes, given what is known of the others, and the vector."""
