@@ -268,6 +268,7 @@ def model_problem(
     twin, reason = find_twin(estimator)
     assert twin is not None, reason
     task = twin.task(estimator, y, sample_weight, sp.issparse(X))
+    task = task.in_folds([np.arange(len(y))[train] for train, _ in splits])
     weights = FoldWeights(
         len(y),
         splits,

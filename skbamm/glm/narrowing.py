@@ -82,9 +82,9 @@ def solve_narrowing(
 
 def _lost(problem: Any, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return the duality gap and the objective, (S, K)."""
-    loss = problem.loss
 
     def function(z, chunk):
+        loss = problem.row_loss(chunk)
         gap = loss.gap(z[0], loss.targets(chunk.target))
         return [torch.zeros_like(z[0])], [chunk.train * gap]
 

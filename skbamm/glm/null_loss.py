@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.losses import HalfSquaredLoss
+from skbamm.losses import HalfSquaredLoss, loss_of_folds
 
 _F64 = torch.finfo(torch.float64)
 # Of the loss at zero: what rounding leaves where a constant fits a target far from zero exactly.
@@ -45,7 +45,8 @@ def loss_of_constants(problem: Any, level: Tensor) -> Tensor:
         scale = scale.clamp_min(_F64.tiny)
 
     def losses(z, target, chunk):
-        loss = problem.loss if scale is None else problem.loss.at(scale[chunk.folds])
+        loss = loss_of_folds(problem.loss, chunk.folds)
+        loss = loss if scale is None else loss.at(scale[chunk.folds])
         return loss.evaluate(z, target)[0]
 
     return problem.rows.totals(_of_rows(level, losses, problem.loss.targets))

@@ -25,7 +25,7 @@ from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.null_loss import null_loss
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
-from skbamm.losses import PointwiseLoss, Smoothed
+from skbamm.losses import PointwiseLoss, Smoothed, loss_of_folds
 
 _LEAST = 0.005  # share of a parabola that is above the loss in what steps are made with
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
@@ -243,8 +243,8 @@ class GLMProblem(Penalty):
         return weights
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
-        """Return the loss of some rows."""
-        return self.loss
+        """Return the loss of some rows, in the folds whose columns these are."""
+        return loss_of_folds(self.loss, chunk.folds)
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return a metric near the Hessian; see ``hessian_metric``."""

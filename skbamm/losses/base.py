@@ -8,7 +8,7 @@ that closed forms and automatic differentiation alike never see X.
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
@@ -87,4 +87,10 @@ class ParametricLoss(PointwiseLoss, Protocol):
         ...
 
 
-__all__ = ["ParametricLoss", "PointwiseLoss", "ScaledLoss", "UpperLoss"]
+def loss_of_folds(loss: Any, folds: slice | None) -> Any:
+    """Return a loss for predictors of some folds, where each fold has a loss of its own."""
+    of_folds = getattr(loss, "of_folds", None)
+    return loss if of_folds is None or folds is None else of_folds(folds)
+
+
+__all__ = ["ParametricLoss", "PointwiseLoss", "ScaledLoss", "UpperLoss", "loss_of_folds"]

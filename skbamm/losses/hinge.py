@@ -25,7 +25,7 @@ class HingeLoss(Smoothed, OneVsRest):
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and generalised Hessian times u."""
-        factor = self._factor(target)
+        factor = self._factor(target, z)
         value, slope, curvature = envelope(1 - target * z, self.width)
         product = None if u is None else factor * curvature * u
         return (factor * value).sum(1), -factor * target * slope, product
@@ -33,12 +33,12 @@ class HingeLoss(Smoothed, OneVsRest):
     def curvature(self, z, target):
         """Return ``1 / width``, times the factor, where the loss is a parabola, else 0."""
         signs = self.targets(target)
-        return self._factor(signs) * envelope(1 - signs * z, self.width)[2]
+        return self._factor(signs, z) * envelope(1 - signs * z, self.width)[2]
 
     def majorant(self, z, target):
         """See ``Smoothed``."""
-        return self._factor(target) / (2 * (1 - target * z).abs().clamp_min(self.width))
+        return self._factor(target, z) / (2 * (1 - target * z).abs().clamp_min(self.width))
 
     def gap(self, z, target):
         """See ``Smoothed``."""
-        return (self._factor(target) * hinge_gap(1 - target * z, self.width)).sum(1)
+        return (self._factor(target, z) * hinge_gap(1 - target * z, self.width)).sum(1)

@@ -17,7 +17,7 @@ class ModifiedHuberLoss(OneVsRest):
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and generalised Hessian times u."""
-        slack, factor = (1 - target * z).clamp_min_(0), self._factor(target)
+        slack, factor = (1 - target * z).clamp_min_(0), self._factor(target, z)
         pull = slack.clamp_max(2)
         value = factor * (pull * (2 * slack - pull))
         gradient = (-2 * factor * target) * pull
@@ -28,4 +28,4 @@ class ModifiedHuberLoss(OneVsRest):
         """Return 2, times the factor, between the two ends, else 0."""
         signs = self.targets(target)
         slack = 1 - signs * z
-        return 2 * self._factor(signs) * ((slack > 0) & (slack < 2)).to(z.dtype)
+        return 2 * self._factor(signs, z) * ((slack > 0) & (slack < 2)).to(z.dtype)

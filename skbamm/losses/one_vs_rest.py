@@ -23,22 +23,44 @@ class OneVsRest:
     positive_factor : Tensor of shape (n_outputs,), optional
         Factor of the loss of each output's rows with t = 1: what a class weight is to liblinear
         and to stochastic gradient descent if there are more than two classes.
+
+    Attributes
+    ----------
+    sides : Tensor of shape (2, n_outputs, 1 or K), or None
+        Factors of the rows with t = -1 and of those with t = 1, perhaps in each fold.
     """
 
     couples_outputs = False
 
     def __init__(self, n_outputs: int = 1, positive_factor: torch.Tensor | None = None):
-        self.n_outputs, self.positive_factor = n_outputs, positive_factor
+        self.n_outputs, self.sides = n_outputs, None
+        if positive_factor is not None:
+            self.sides = torch.stack([torch.ones_like(positive_factor), positive_factor])[..., None]
+
+    def weighted(self, sides: torch.Tensor | None) -> Self:
+        """Return the same loss with other factors."""
+        other = copy.copy(self)
+        other.sides = sides
+        return other
 
     def unweighted(self) -> Self:
-        """Return the same loss without the factor."""
-        other = copy.copy(self)
-        other.positive_factor = None
-        return other
+        """Return the same loss without factors."""
+        return self.weighted(None)
+
+    def of_folds(self, folds: slice) -> Self:
+        """Return the loss of some folds' columns."""
+        if self.sides is None or self.sides.shape[-1] == 1:
+            return self
+        return self.weighted(self.sides[..., folds])
 
     def targets(self, target):
         """Return the signs t as (n, m, 1)."""
-        hot = target.reshape(-1, 1, 1) if self.n_outputs == 1 else one_hot(target, self.n_outputs)
+        if self.n_outputs == 1:
+            hot = target.reshape(-1, 1, 1)
+        elif target.ndim > 1 and target.shape[1] == self.n_outputs:  # several labels a row
+            hot = target.unsqueeze(2)
+        else:
+            hot = one_hot(target, self.n_outputs)
         return 2 * hot - 1
 
     def start(self, mean):
@@ -53,10 +75,14 @@ class OneVsRest:
         """Return the curvature."""
         return curvature
 
-    def _factor(self, signs):
-        if self.positive_factor is None:
+    def _factor(self, signs, z):
+        """Return the factors of signs (n, m, 1) for predictors (n, m, C)."""
+        if self.sides is None:
             return 1.0
-        return torch.where(signs > 0, self.positive_factor.to(signs)[:, None], 1.0)
+        sides = self.sides.to(signs)
+        if sides.shape[-1] > 1:  # columns are the folds of each start
+            sides = sides.repeat(1, 1, z.shape[-1] // sides.shape[-1])
+        return torch.where(signs > 0, sides[1], sides[0])
 
 
 class OneVsRestLogisticLoss(OneVsRest):
@@ -64,7 +90,7 @@ class OneVsRestLogisticLoss(OneVsRest):
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
-        factor, p = self._factor(target), torch.sigmoid(-target * z)
+        factor, p = self._factor(target, z), torch.sigmoid(-target * z)
         # Above the threshold softplus(z) is z itself: to rounding, in either precision.
         value = factor * softplus(-target * z, threshold=40)
         product = None if u is None else factor * p * (1 - p) * u
@@ -73,4 +99,4 @@ class OneVsRestLogisticLoss(OneVsRest):
     def curvature(self, z, target):
         """Return ``p (1 - p)``, times the factor."""
         p = torch.sigmoid(z)
-        return self._factor(self.targets(target)) * p * (1 - p)
+        return self._factor(self.targets(target), z) * p * (1 - p)

@@ -16,7 +16,7 @@ class SquaredHingeLoss(OneVsRest):
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and generalised Hessian times u."""
-        slack, factor = (1 - target * z).clamp_min_(0), self._factor(target)
+        slack, factor = (1 - target * z).clamp_min_(0), self._factor(target, z)
         gradient = (-2 * factor * target) * slack
         product = None if u is None else 2 * factor * (slack > 0) * u
         return (factor * (slack * slack)).sum(1), gradient, product
@@ -24,4 +24,4 @@ class SquaredHingeLoss(OneVsRest):
     def curvature(self, z, target):
         """Return 2, times the factor, where the margin is not kept, else 0."""
         signs = self.targets(target)
-        return 2 * self._factor(signs) * (signs * z < 1).to(z.dtype)
+        return 2 * self._factor(signs, z) * (signs * z < 1).to(z.dtype)

@@ -14,6 +14,8 @@ from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
@@ -45,6 +47,12 @@ class Task:
         Index into ``classes`` of each row.
     class_weight : callable or None
         Maps the training rows of a fold, with repeats, to a weight for each class.
+    sides : callable or None
+        Maps the same to factors (2, m) of each output's rows against it, and for it.
+    indicator : array or CSR matrix of shape (1, m), or None
+        One row of a target that has several labels a row, in the form that the user gave it.
+    both_sides : bool
+        Whether a fold must have rows for each of these labels, and against it.
     intercept_penalty : float
         What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
         Its root is what that of ``|b|`` is to that of the sum of ``|w|``.
@@ -66,6 +74,9 @@ class Task:
     classes: np.ndarray | None = None
     row_class: np.ndarray | None = None
     class_weight: Callable[[np.ndarray], np.ndarray] | None = None
+    sides: Callable[[np.ndarray], np.ndarray] | None = None
+    indicator: Any = None
+    both_sides: bool = False
     intercept_penalty: float = 0.0
     solver: str = ""
     transformed: Any = None
@@ -78,8 +89,17 @@ class Task:
         """Return what the export of a split's model needs, which travels with it."""
         seen = None if self.transformed is None else self.transformed.for_export(split)
         return replace(
-            self, target=self.target[:1], row_class=None, class_weight=None, transformed=seen
-        )
+            self, target=self.target[:1], row_class=None, class_weight=None, sides=None,
+            transformed=seen,
+        )  # fmt: skip
+
+    def in_folds(self, training_rows: list[np.ndarray]) -> Task:
+        """Return the task with the loss of these folds, if that depends on their rows."""
+        if self.sides is None:
+            return self
+        loss: Any = self.loss
+        sides = np.stack([self.sides(rows) for rows in training_rows], -1)
+        return replace(self, loss=loss.weighted(torch.as_tensor(sides)))
 
 
 @dataclass(frozen=True)
@@ -316,7 +336,20 @@ def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, wei
         options = {} if weight is None else {"sample_weight": weight[rows]}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return compute_class_weight(class_weight, classes=classes, y=y[rows], **options)
+            try:
+                return compute_class_weight(class_weight, classes=classes, y=y[rows], **options)
+            except ValueError as error:
+                raise NotApplicable(str(error)) from None
+
+    return of_rows
+
+
+def own_side(class_weight: Callable[[np.ndarray], np.ndarray]):
+    """Return factors of the rows that are of an output's own class; the others count as one."""
+
+    def of_rows(rows):
+        own = class_weight(rows)
+        return np.stack([np.ones_like(own), own])
 
     return of_rows
 
@@ -355,6 +388,21 @@ def _whole_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     seen = np.bincount(place) > 0
     classes = (np.flatnonzero(seen) + low).astype(y.dtype)
     return classes, place if seen.all() else (np.cumsum(seen) - 1)[place]
+
+
+def label_indicators(y: Any) -> tuple[np.ndarray, Any] | None:
+    """Return which labels each row has, (n, m), and one row in the form that was given.
+
+    None is returned of a target that is not an indicator of several labels.
+    """
+    from sklearn.utils.multiclass import type_of_target
+
+    given = y if sp.issparse(y) else np.asarray(y)
+    if given.ndim != 2 or given.shape[1] < 2 or type_of_target(given) != "multilabel-indicator":
+        return None
+    matrix = given.tocsr() if sp.issparse(given) else given
+    dense = matrix.toarray() if sp.issparse(matrix) else matrix
+    return dense != 0, matrix[:1]
 
 
 def numeric_target(y: Any, *, vector: bool = False, text: bool = True) -> np.ndarray:

@@ -22,6 +22,8 @@ class ClassPenaltyTwin(OneVsRestTwin):
             given = np.asarray(estimator.penalty_factor, dtype=float)
             if given.ndim != 1 or not (np.isfinite(given) & (given > 0)).all():
                 return "penalty_factor is no vector of positive numbers"
+        if getattr(self.held(estimator), "class_weight", None) is not None:
+            return "class_weight weighs the two sides of every class anew"
         return super().mismatch(estimator)
 
     def for_estimator(self, estimator):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 from sklearn.svm import LinearSVC, LinearSVR
 
 from skbamm.criteria import ABSOLUTE, OWN_LOSS, SQUARED, SQUARED_HINGE
@@ -22,12 +21,12 @@ from skbamm.models.base import (
     C,
     Factors,
     LinearTwin,
-    NotApplicable,
     Task,
     balanced_or_given,
     class_indices,
     kink_width,
     numeric_target,
+    own_side,
 )
 
 _KINKS = ("hinge", "epsilon_insensitive")
@@ -105,27 +104,26 @@ class LinearSVCTwin(LinearSVRTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         classes, index = class_indices(y)
-        given, class_weight, factor = estimator.class_weight, None, None
+        given, class_weight, sides = estimator.class_weight, None, None
         if given is not None:
             class_weight = balanced_or_given(given, classes, classes[index], weight)
         if class_weight is not None and len(classes) > 2:
             # liblinear weighs a class in the output that is its own; in the others, its rows
             # count as the rest, with weight one.
-            if given == "balanced":
-                raise NotApplicable("class_weight='balanced' with more than two classes")
-            factor, class_weight = torch.as_tensor(class_weight(np.arange(len(index)))), None
+            sides, class_weight = own_side(class_weight), None
         squared = estimator.loss == "squared_hinge"
         outputs = 1 if len(classes) == 2 else len(classes)
         criteria = SQUARED_HINGE if squared else OWN_LOSS
         return Task(
             target=index.astype(np.float64),
-            loss=(SquaredHingeLoss if squared else HingeLoss)(outputs, factor),
+            loss=(SquaredHingeLoss if squared else HingeLoss)(outputs),
             fit_intercept=estimator.fit_intercept,
             criterion=criteria[0],
             criteria=criteria,
             classes=classes,
             row_class=index,
             class_weight=class_weight,
+            sides=sides,
             intercept_penalty=estimator.intercept_scaling**-2,
         )
 

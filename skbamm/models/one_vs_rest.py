@@ -17,7 +17,12 @@ from skbamm.losses import (
     OneVsRestLogisticLoss,
     SquaredHingeLoss,
 )
-from skbamm.models.base import NotApplicable, class_indices
+from skbamm.models.base import (
+    NotApplicable,
+    balanced_or_given,
+    class_indices,
+    label_indicators,
+)
 from skbamm.models.meta import MetaTwin
 
 # Of the loss of two classes: that of one output a class, and the criteria that go with it.
@@ -52,24 +57,36 @@ class OneVsRestTwin(MetaTwin):
             return f"{type(model).__name__} is not a linear classifier"
         if getattr(model, "loss", "") == "hinge":
             return "loss='hinge' has a kink"
-        if model.class_weight is not None:
-            return "class_weight weighs the two sides of every class anew"
         return ""
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         if weight is not None:
             raise NotApplicable("OneVsRestClassifier.fit takes no sample_weight")
-        classes, index = class_indices(y)
-        inner = self.inner.task(self.held(estimator), (index == 1).astype(int), None, sparse)
-        if len(classes) == 2:
+        model, found, index = self.held(estimator), label_indicators(y), None
+        if found is None:
+            classes, index = class_indices(y)
+            of_each = index[:, None] == np.arange(len(classes))
+            first, indicator = index == 1, None
+        else:
+            of_each, indicator = found
+            classes = np.arange(of_each.shape[1])
+            first = np.arange(len(of_each)) % 2 == 1  # whichever: what is kept is of no label
+        inner = self.inner.task(model, first.astype(int), None, sparse)
+        if found is None and len(classes) == 2:
             return replace(inner, classes=classes, row_class=index)
         several, criteria = _SEVERAL[type(inner.loss)]
-        target = inner.target
+        sides, given = None, model.class_weight
+        if given is not None:
+            if several is HalfSquaredLoss:
+                raise NotApplicable("class_weight weighs the two sides of every class anew")
+            sides = _both_sides(given, of_each.astype(int))
         if several is HalfSquaredLoss:
-            target = np.where(index[:, None] == np.arange(len(classes)), 1.0, -1.0)
+            target = np.where(of_each, 1.0, -1.0)
+            criteria = criteria if found is None else SQUARED
         else:
-            target = index.astype(np.float64)
+            target = of_each.astype(np.float64) if index is None else index.astype(np.float64)
+            criteria = criteria if found is None else OWN_LOSS
         return replace(
             inner,
             target=target,
@@ -78,20 +95,27 @@ class OneVsRestTwin(MetaTwin):
             criteria=criteria,
             classes=classes,
             row_class=index,
+            class_weight=None,
+            sides=sides,
+            indicator=indicator,
+            both_sides=found is not None,
         )
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
-        one = replace(task, classes=np.array([0, 1]), target=task.target.reshape(1, -1)[:, 0])
+        one = replace(
+            task, classes=np.array([0, 1]), target=task.target.reshape(1, -1)[:, 0], indicator=None
+        )
         intercepts = np.broadcast_to(intercept, len(coef))
         estimator.estimators_ = []
         for k, (w, b) in enumerate(zip(coef, intercepts, strict=True)):
             model = self.binary_model(estimator, k)
             self.inner.export(model, one, w[None].copy(), np.array([b]))
             estimator.estimators_.append(model)
-        estimator.classes_ = task.classes
         binarizer = LabelBinarizer(sparse_output=True)
-        estimator.label_binarizer_ = binarizer.fit(task.classes)
+        binarizer.fit(task.classes if task.indicator is None else task.indicator)
+        estimator.label_binarizer_ = binarizer
+        estimator.classes_ = binarizer.classes_
 
     def binary_model(self, estimator, k):
         """Return the estimator of class k, which is not fitted yet."""
@@ -101,3 +125,9 @@ class OneVsRestTwin(MetaTwin):
         """See ``Twin.remember``."""
         for one in (estimator, *estimator.estimators_):
             vars(one).update(features)
+
+
+def _both_sides(given, of_each):
+    """Return factors of the rows against each class and for it, weighed as two classes."""
+    weigh = [balanced_or_given(given, np.arange(2), column, None) for column in of_each.T]
+    return lambda rows: np.stack([of_rows(rows) for of_rows in weigh], 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skbamm.criteria import ABSOLUTE, BALANCED_SQUARED, BOUNDED_SQUARED, SQUARED
 from skbamm.losses import HalfSquaredLoss
@@ -15,6 +16,7 @@ from skbamm.models.base import (
     Task,
     balanced_or_given,
     class_indices,
+    label_indicators,
     numeric_target,
 )
 
@@ -68,6 +70,9 @@ class RidgeClassifierTwin(RidgeTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         _check_sparse_solver(estimator, sparse)
+        found = label_indicators(y)
+        if found is not None:
+            return self._task_of_labels(estimator, y, *found, sparse)
         classes, index = class_indices(y)
         target = np.where(index[:, None] == np.arange(len(classes)), 1.0, -1.0)
         class_weight = None
@@ -86,12 +91,51 @@ class RidgeClassifierTwin(RidgeTwin):
             solver=_named_solver(estimator, sparse),
         )
 
+    def _task_of_labels(self, estimator, y, has, indicator, sparse) -> Task:
+        """Return the task of several labels a row: one output each, whatever the others."""
+        given, class_weight, combination = estimator.class_weight, None, None
+        if given:
+            # A row weighs the product of what its labels do: that of its combination of labels.
+            combination = np.unique(has, axis=0, return_inverse=True)[1].ravel()
+            class_weight = _weight_of_combinations(given, has.astype(int), combination)
+        return Task(
+            # Not of all forms of an indicator are the numbers -1 and 1.
+            target=_signs().fit_transform(y).astype(np.float64),
+            loss=HalfSquaredLoss(has.shape[1]),
+            fit_intercept=estimator.fit_intercept,
+            criterion="squared_error",
+            criteria=SQUARED,
+            classes=np.arange(has.shape[1]),
+            row_class=combination,
+            class_weight=class_weight,
+            indicator=indicator,
+            solver=_named_solver(estimator, sparse),
+        )
+
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
         _give(estimator, task, coef, intercept)
-        estimator.classes_ = task.classes
-        binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        estimator._label_binarizer = binarizer.fit(task.classes)
+        labels = task.classes if task.indicator is None else task.indicator
+        estimator._label_binarizer = _signs().fit(labels)
+        estimator.classes_ = estimator._label_binarizer.classes_
+
+
+def _signs():
+    return LabelBinarizer(pos_label=1, neg_label=-1)
+
+
+def _weight_of_combinations(given, has, combination):
+    """Return a function of training rows to a weight for each combination of labels."""
+
+    def of_rows(rows):
+        weight = np.ones(combination.max() + 1)
+        try:
+            weight[combination[rows]] = compute_sample_weight(given, has[rows])
+        except ValueError as error:
+            raise NotApplicable(str(error)) from None
+        return weight
+
+    return of_rows
 
 
 def _give(estimator, task, coef, intercept):

@@ -10,7 +10,6 @@ import copy
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -32,12 +31,12 @@ from skbamm.models.base import (
     L1_RATIO,
     Factors,
     LinearTwin,
-    NotApplicable,
     Task,
     balanced_or_given,
     class_indices,
     kink_width,
     numeric_target,
+    own_side,
 )
 
 _PENALTIES = ("l2", "l1", "elasticnet")
@@ -159,17 +158,15 @@ class SGDClassifierTwin(SGDRegressorTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         classes, index = class_indices(y)
-        given, class_weight, factor = estimator.class_weight, None, None
+        given, class_weight, sides = estimator.class_weight, None, None
         if given is not None:
             # Unlike LogisticRegression, SGDClassifier balances without the sample weights.
             class_weight = balanced_or_given(given, classes, classes[index], None)
         if class_weight is not None and len(classes) > 2:
             # A class is weighted in the output that is its own; in the others, its rows count as
             # the rest, with weight one.
-            if given == "balanced":
-                raise NotApplicable("class_weight='balanced' with more than two classes")
-            factor, class_weight = torch.as_tensor(class_weight(np.arange(len(index)))), None
-        loss, criteria = _loss_of_labels(estimator.loss, len(classes), factor)
+            sides, class_weight = own_side(class_weight), None
+        loss, criteria = _loss_of_labels(estimator.loss, len(classes))
         return Task(
             target=index.astype(np.float64),
             loss=loss,
@@ -179,6 +176,7 @@ class SGDClassifierTwin(SGDRegressorTwin):
             classes=classes,
             row_class=index,
             class_weight=class_weight,
+            sides=sides,
         )
 
     def export(self, estimator, task, coef, intercept):
@@ -192,16 +190,16 @@ class SGDClassifierTwin(SGDRegressorTwin):
         )
 
 
-def _loss_of_labels(name, n_classes, factor):
+def _loss_of_labels(name, n_classes):
     """Return the loss, and the criteria that go with it."""
     outputs = 1 if n_classes == 2 else n_classes
     if name == "squared_hinge":
-        return SquaredHingeLoss(outputs, factor), SQUARED_HINGE
+        return SquaredHingeLoss(outputs), SQUARED_HINGE
     if name == "hinge":
-        return HingeLoss(outputs, factor), OWN_LOSS
+        return HingeLoss(outputs), OWN_LOSS
     if name == "modified_huber":
-        return ModifiedHuberLoss(outputs, factor), OWN_LOSS
+        return ModifiedHuberLoss(outputs), OWN_LOSS
     if outputs == 1:
         return LogisticLoss(), (*LOG_LOSS, *PAIRWISE)
     # Probabilities of several classes are normalised, which the sum of their losses is not.
-    return OneVsRestLogisticLoss(outputs, factor), (*OWN_LOSS, *LOG_LOSS[:1])
+    return OneVsRestLogisticLoss(outputs), (*OWN_LOSS, *LOG_LOSS[:1])

@@ -189,7 +189,10 @@ def _well_scaled(matrix: Any) -> bool:
 def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any) -> list[int]:
     """Return the folds with training weight, and with some of it in every class."""
     used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
-    if task.classes is None:
+    if task.both_sides:
+        each = [task.target[as_indices(splits[k][0])] for k in used]
+        return [k for k, rows in zip(used, each, strict=True) if (rows.min(0) < rows.max(0)).all()]
+    if task.classes is None or task.indicator is not None:
         return used
     row_class, count = task.row_class, len(task.classes)
     assert row_class is not None

@@ -256,6 +256,12 @@ class JointSolver:
         x = torch.tensor([points[best]], dtype=torch.float64, device=self.device)
         return Beginning(x, y[[best]].to(self.dtype), None, x)
 
+    def models(self, solutions: FoldSolutions) -> list[Tensor]:
+        """Return the models (K, m, p) of each value that others may begin at."""
+        if self.least_squares:
+            return []  # they are solved at once
+        return list(torch.as_tensor(solutions.coef, device=self.device))
+
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion for this combination's folds."""
         return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
@@ -273,11 +279,11 @@ class JointSolver:
         return None if self.least_squares else some_rows(rows, outputs)
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: Tensor | None
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
     ) -> FoldSolutions:
-        """Solve these x in all folds, in float64 and at mu = 0, beginning at y (K, m, p)."""
+        """Solve these x in all folds, in float64 and at mu = 0, each beginning at y (K, m, p)."""
         points = torch.tensor(x, dtype=torch.float64, device=self.device)
-        begin = None if y is None else y.double()[None].expand(len(x), *y.shape).clone()
+        begin = None if y is None else torch.stack([one.double() for one in y])
         return solve_values(self, axes, points, begin)
 
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:

@@ -195,7 +195,7 @@ def test_no_class_weight_is_none():
     ("y", "reason"),
     [
         (np.linspace(0, 1, 60) + 0.1, "not a vector of class labels"),
-        (np.ones((60, 2), dtype=int), "not a vector of class labels"),
+        (np.ones((60, 2)) * [1, 2] + np.eye(60, 2), "not a vector of class labels"),
         (np.ones(60, dtype=int), "fewer than two classes"),
     ],
 )

@@ -106,10 +106,13 @@ def test_tasks():
 def test_weights_of_several_classes_count_in_the_output_of_their_class():
     twin, y = find_twin(svc())[0], TARGETS["three classes"]
     task = twin.task(svc(class_weight={3: 2.0, 11: 0.5}), y, None, False)
-    assert task.loss.positive_factor.tolist() == [2.0, 1.0, 0.5]
     assert task.class_weight is None
-    with pytest.raises(NotApplicable, match="class_weight='balanced' with more than two"):
-        twin.task(svc(class_weight="balanced"), y, None, False)
+    sides = task.in_folds([np.arange(60), np.arange(30)]).loss.sides
+    assert sides[0].unique().tolist() == [1.0]
+    assert sides[1].tolist() == [[2.0, 2.0], [1.0, 1.0], [0.5, 0.5]]
+    task = twin.task(svc(class_weight="balanced"), y, None, False)
+    sides = task.in_folds([np.arange(60), np.r_[0:60:3, 1:31:3, 2:17:3]]).loss.sides
+    np.testing.assert_allclose(sides[1], [[1.0, 35 / 60], [1.0, 35 / 30], [1.0, 35 / 15]])
 
 
 @pytest.mark.parametrize("y", [TARGETS["two outputs"], TARGETS["binary"], np.array([1, np.inf])])
@@ -188,11 +191,30 @@ def test_lists_have_grid_searchs_table(data, form, weighted):
 @pytest.mark.parametrize("data", [BINARY, THREE], ids=["binary", "three classes"])
 def test_lists_with_class_weights(data, class_weight):
     rows, y = data
-    several = data is THREE and class_weight == "balanced"
     estimator, grid = svc(class_weight=class_weight), {"C": [0.01, 1.0]}
     weight = {"sample_weight": np.linspace(0.2, 2, len(y))}
-    ours = assert_grid_search_agrees(estimator, grid, rows, y, weight, cv=FOLDS, served=not several)
-    assert roles(ours) == {"C": "enumerated" if several else "joint grid"}
+    assert_grid_search_agrees(estimator, grid, rows, y, weight, cv=FOLDS)
+    pipeline = make_pipeline(StandardScaler(), estimator)  # whose folds have rows of their own
+    weight = {"linearsvc__sample_weight": weight["sample_weight"]}
+    grid = {"linearsvc__C": [0.01, 1.0]}
+    assert_grid_search_agrees(pipeline, grid, rows, y, weight, cv=FOLDS)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "criterion"),
+    [(svc(), "squared_hinge"), (svc(loss="hinge", dual=True), "own_loss")],
+    ids=["smooth", "kinks"],
+)
+@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
+def test_an_interval_beside_balanced_classes(estimator, criterion, pipeline):
+    rare = (THREE[1] == 2) & (np.arange(len(THREE[1])) % 2 == 0)
+    rows, y = THREE[0][~rare], THREE[1][~rare]
+    model, name = clone(estimator).set_params(class_weight="balanced"), "C"
+    if pipeline:
+        model, name = make_pipeline(StandardScaler(), model), "linearsvc__C"
+    search = search_over(model, {name: (1e-3, 1e2)}, rows, y, cv=FOLDS, criterion=criterion)
+    assert_served(search, "searched")
+    assert_true_but_for_a_row(search, rows, y, cv=FOLDS)
 
 
 def test_lists_of_regressions():

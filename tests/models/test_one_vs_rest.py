@@ -154,7 +154,6 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(C):
     [
         (OneVsRestClassifier(DecisionTreeClassifier()), "estimator__ccp_alpha", "has no diff"),
         (OneVsRestClassifier(LinearSVC(loss="hinge")), "estimator__C", "has a kink"),
-        (OneVsRestClassifier(LogisticRegression(class_weight="balanced")), "estimator__C", "anew"),
         (OneVsRestClassifier(LogisticRegression()), "estimator__tol", "only 'estimator__C' can be"),
         (CalibratedClassifierCV(LogisticRegression()), "estimator__C", "calibrate the best one"),
     ],
@@ -171,12 +170,29 @@ def test_calibration_is_enumerated_and_says_so():
     assert row["role"] == "enumerated" and "calibrators" in row["reason"]
 
 
-def test_several_labels_a_row_are_left_to_own_fits():
-    model = OneVsRestClassifier(LogisticRegression())
-    y = np.column_stack([Y_MULTI == 1, X_MULTI[:, 0] > 0]).astype(int)
-    search = search_over(model, {"estimator__C": (0.1, 1.0)}, X_MULTI, y, cv=3)
-    (row,) = search.search_plan_
-    assert "not a vector of class labels" in row["reason"]
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 4.0}], ids=["balanced", "dict"])
+@pytest.mark.parametrize("data", [TWO, THREE], ids=["two classes", "three"])
+@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
+@pytest.mark.parametrize("name", ["logistic", "svm"])
+def test_class_weights_are_those_of_each_class_against_the_rest(name, data, class_weight, pipeline):
+    inner, parameter = MODELS[name]
+    model = OneVsRestClassifier(clone(inner).set_params(class_weight=class_weight))
+    parameter = f"estimator__{parameter}"
+    if pipeline:
+        model, parameter = (
+            make_pipeline(StandardScaler(), model),
+            f"onevsrestclassifier__{parameter}",
+        )
+    scoring = {"accuracy": "accuracy", "auc": "roc_auc_ovr"} if name == "logistic" else None
+    grid, refit = {parameter: [0.01, 0.1, 1.0]}, "accuracy" if scoring else True
+    assert_grid_search_agrees(model, grid, *data, cv=CV, scoring=scoring, refit=refit)
+
+
+def test_class_weights_of_ridge_are_left_to_own_fits():
+    model = OneVsRestClassifier(RidgeClassifier(class_weight="balanced"))
+    assert_grid_search_agrees(model, {"estimator__alpha": [0.1, 1.0]}, *TWO, cv=CV)
+    ours = search_over(model, {"estimator__alpha": [0.1, 1.0]}, *THREE, cv=CV)
+    assert "the two sides of every class anew" in ours.search_plan_[0]["reason"]
 
 
 def test_weights_are_scikit_learns_affair():

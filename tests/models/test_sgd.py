@@ -21,7 +21,7 @@ from skbamm import BAMMSearchCV, Interval
 from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.losses import Smoothed
-from skbamm.models import NotApplicable, find_twin
+from skbamm.models import find_twin
 
 from ..problems import (
     X_BINARY,
@@ -66,6 +66,9 @@ def objective(model, X, y, weight=None):
         hot = y[:, None] == classes
         q = np.where(hot, z, -z)
         given = model.class_weight or {}
+        if given == "balanced":
+            given = dict(zip(*np.unique(y, return_counts=True), strict=True))
+            given = {label: len(y) / (len(model.classes_) * n) for label, n in given.items()}
         if len(model.classes_) == 2:
             weight = weight * [given.get(label, 1.0) for label in y]
             factor = 1.0
@@ -147,11 +150,12 @@ def test_no_own_fit_is_better_and_they_come_near(name, penalty, ratio, weighted)
 
 @pytest.mark.parametrize("name", ["log loss, 3 classes", "modified huber", "squared hinge"])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_class_weights(name, fit_intercept):
+@pytest.mark.parametrize("class_weight", [{0: 3.0, 1: 0.5}, "balanced"], ids=["dict", "balanced"])
+def test_class_weights(name, fit_intercept, class_weight):
     estimator, X, y = MODELS[name]
     weight = np.random.default_rng(0).uniform(0.1, 3, len(y))
     estimator = clone(estimator).set_params(
-        alpha=0.05, class_weight={0: 3.0, 1: 0.5}, fit_intercept=fit_intercept
+        alpha=0.05, class_weight=class_weight, fit_intercept=fit_intercept
     )
     least = objective(solved(estimator, X, y, weight), X, y, weight)
     own = objective(own_fit(estimator, X, y, weight), X, y, weight)
@@ -338,15 +342,16 @@ def test_twins_of_different_penalties_keep_apart():
     assert mixed.penalty({"alpha": 2.0, "l1_ratio": 0.0}) == (2.0, None)
 
 
-def test_balanced_classes_are_weighted_by_rows_and_only_two_of_them():
+def test_balanced_classes_are_weighted_by_rows():
     y, weight = TARGETS["binary"], np.linspace(0.1, 2, 60)
     estimator = SGDClassifier("log_loss", class_weight="balanced")
     twin, _ = find_twin(estimator)
     rows = np.array([0, 0, 0, 1])
     weights = twin.task(estimator, y, weight, False).class_weight(rows)
     np.testing.assert_allclose(weights, [4 / (2 * 3), 4 / (2 * 1)])
-    with pytest.raises(NotApplicable, match="more than two classes"):
-        twin.task(estimator, TARGETS["three classes"], None, False)
+    several = twin.task(estimator, TARGETS["three classes"], weight, False)
+    sides = several.in_folds([np.array([0, 0, 0, 1, 2])]).loss.sides[..., 0]
+    np.testing.assert_allclose(sides, [[1, 1, 1], [5 / 9, 5 / 3, 5 / 3]])
 
 
 # Exported models

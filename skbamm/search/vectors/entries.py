@@ -34,6 +34,10 @@ def known_axis(
         If the features do not fit the groups, or if they differ between the folds and the groups
         are not those of transformers.
     """
+    if axis.kind == "class" and task.indicator is not None:
+        raise UnfitVector(
+            f"Parameter {axis.name!r} cannot have a value for each class: rows have several labels."
+        )
     if axis.weighs_rows:
         return axis.known(task.classes, None)
     if axis.kind == "target":
