@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import solve_lower
+from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.glm import LeastSquaresProblem
 from skbamm.losses import Smoothed
 from skbamm.search.screening import Beginning
@@ -39,6 +39,8 @@ class _Point:
 def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> Beginning:
     """Return the best point of some paths.
 
+    After Ctrl-C it is what the search ends with, if there is a point at all.
+
     Parameters
     ----------
     problem : Problem
@@ -48,6 +50,18 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     max_time : float or None
         Seconds after which no further points are tried.
     """
+    seen: list[_Point] = []
+    try:
+        return _best_of(problem, paths, max_time, seen)
+    except KeyboardInterrupt:
+        if not seen:
+            raise
+    best = min(seen, key=lambda point: point.upper)
+    return Beginning(best.x, best.y, None, best.x, found=_interrupted_at(best))
+
+
+def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: list) -> Beginning:
+    """Return the best point of some paths; note in ``seen`` those that were found."""
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     many = problem.rows.n_rows >= _FEW_ROWS
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
@@ -58,8 +72,9 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     for points in paths:
         if small:
             path = together(problem, points, None)
+            seen += path
         else:
-            path = follow(problem, points, None, best, deadline)
+            path = follow(problem, points, None, best, deadline, seen)
         least = min(range(len(path)), key=lambda i: path[i].upper)
         if best is None or path[least].upper < best.upper:
             best, before = path[least], path[max(least - 1, 0)]
@@ -80,7 +95,7 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     if small:
         nearby = together(problem, around, best.y)
     else:
-        nearby = follow(problem, around, before.y, None, deadline)
+        nearby = follow(problem, around, before.y, None, deadline, seen)
     point = min([best, *nearby], key=lambda p: p.upper)
     return Beginning(point.x, point.y, None, point.x)
 
@@ -96,12 +111,17 @@ def together(problem: Any, points: Tensor, y: Tensor | None) -> list[_Point]:
 
 
 def follow(
-    problem: Any, points: Tensor, y: Tensor | None, known: _Point | None, deadline: float
+    problem: Any,
+    points: Tensor,
+    y: Tensor | None,
+    known: _Point | None,
+    deadline: float,
+    seen: list[_Point],
 ) -> list[_Point]:
     """Solve for one point after the other, until F has risen or time is up.
 
     F has risen if it is above the path's least; beyond the penalty of the best point ``known``
-    from other paths, above F there.
+    from other paths, above F there. Points are noted in ``seen`` as they are found.
     """
     path: list[_Point] = []
     curvature, least, worse = None, torch.inf, 0
@@ -113,6 +133,7 @@ def follow(
         y, curvature = solved.y, solved.curvature
         upper = float(problem.upper(y).sum())
         path.append(_Point(x, upper if upper == upper else torch.inf, y))
+        seen.append(path[-1])
         if known is not None and _between(known.x, points[:1], x):
             least = min(least, known.upper)
         least = min(least, upper)
@@ -120,6 +141,15 @@ def follow(
         if worse >= _AGAIN or time.perf_counter() > deadline:
             break
     return path
+
+
+def _interrupted_at(best: _Point) -> BilevelResult:
+    """Return a point of a path as a run that was interrupted there."""
+    history = {"seconds": [0.0], "upper": [best.upper], "kkt_residual": [torch.inf]}
+    return BilevelResult(
+        best.x[0].cpu(), best.y[0], torch.zeros_like(best.y[0]), best.upper, 0,
+        (torch.inf,) * 3, Status.INTERRUPTED, 1, {**history, "x": [best.x[0].cpu()]},
+    )  # fmt: skip
 
 
 def _parabola(points: list[_Point]) -> tuple[float, float] | None:
