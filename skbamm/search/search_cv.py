@@ -274,7 +274,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.search_plan_ = space.plan
         self.history_ = outcome.columns()
         self.n_iter_, self.device_ = outcome.n_iter, outcome.device
-        self.converged_ = outcome.converged and not clock.interrupted
+        self.converged_ = outcome.converged and not (clock.interrupted or clock.ended)
         if fitting.found is not None:
             fitting.found.publish(self)
         publish_vector(self, space, outcome)
