@@ -14,6 +14,7 @@ from torch import Tensor
 
 from skbamm.folds import Rows
 from skbamm.glm.problem import GLMProblem
+from skbamm.losses import loss_of_folds
 
 _STEPS, _TOL = 50, 1e-6
 
@@ -52,7 +53,7 @@ def feature_slope(problem: GLMProblem, both: Rows, y: Tensor, v: Tensor, upper: 
     upper : Tensor of shape (1, K)
         Each fold's share of F at y.
     """
-    loss, criterion = problem.loss, problem.criterion
+    criterion = problem.criterion
     d = both.n_features // 2
     at, along = _of_both(y, d, False), _of_both(v, d, False)
     moved = [_of_both(t, d, True) for t in (y, v)]
@@ -62,6 +63,7 @@ def feature_slope(problem: GLMProblem, both: Rows, y: Tensor, v: Tensor, upper: 
 
     def collect(z, chunk):
         value, residual, dz, dresidual = z
+        loss = loss_of_folds(problem.loss, chunk.folds)
         t = loss.targets(chunk.target)
         _, gradient, product = loss.evaluate(value, t, residual)
         _, pull, _ = judge(value, chunk, None)

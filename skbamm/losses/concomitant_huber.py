@@ -23,20 +23,33 @@ class ConcomitantHuberLoss(ToleranceLoss):
     the errors that is of the first degree (Huber & Ronchetti, "Robust Statistics", section 7.7;
     Owen, "A robust hybrid of lasso and ridge regression", 2007).
 
+    Where more than a share of ``1 - epsilon^-2`` of the rows can be fitted exactly the least scale
+    is zero: absolute errors are left, and kinks. While the scale is kept at ``width`` at least, the
+    loss has none, and its least value is too large by half of that at most.
+
     Parameters
     ----------
     epsilon : float
         Above 1; what is an outlier, in units of the scale.
+    width : float, default=0
+        Least scale of the models, in the target's units.
     """
 
-    def __init__(self, epsilon: float):
+    def __init__(self, epsilon: float, width: float = 0.0):
         super().__init__(epsilon)
+        self.width = width
         self.scale = torch.ones((), dtype=torch.float64)
 
     def at(self, scale: Tensor) -> Self:
         """Return the loss with a scale for each column of predictors, (C,)."""
         other = copy.copy(self)
         other.scale = scale
+        return other
+
+    def narrowed(self, width: float) -> Self:
+        """Return the same loss with another width."""
+        other = copy.copy(self)
+        other.width = width
         return other
 
     def least_scale(self, errors: Tensor, weight: Tensor) -> Tensor:
@@ -96,7 +109,7 @@ class ConcomitantHuberLoss(ToleranceLoss):
 
     def with_parameter(self, value):
         """Return the loss with another epsilon."""
-        return type(self)(value)
+        return type(self)(value, self.width)
 
     def parameter_slopes(self, z, target):
         """Return the derivatives in epsilon of the gradient, and of the slope in the scale."""

@@ -18,5 +18,10 @@ class HuberLoss(ToleranceLoss):
         product = None if u is None else self._curvature(error) * u
         return (pull * (error - 0.5 * pull))[:, 0], pull, product
 
+    def parameter_slopes(self, z, target):
+        """Return the derivative in epsilon of the gradient: it is pulled by epsilon beyond that."""
+        error = z - target
+        return error.sign() * (error.abs() > self.epsilon), None
+
     def _curvature(self, error):
         return (error.abs() <= self.epsilon).to(error.dtype)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
+from torch import Tensor
+
 
 class ToleranceLoss:
     """A loss of ``z - t`` with a second derivative that jumps where the error is epsilon.
@@ -39,6 +44,20 @@ class ToleranceLoss:
     def diagonal(self, curvature):
         """Return the curvature."""
         return curvature
+
+    def with_parameter(self, value: float) -> Self:
+        """Return the loss with another epsilon."""
+        other = copy.copy(self)
+        other.epsilon = float(value)
+        return other
+
+    def parameter_slopes(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the derivative in epsilon of the gradient.
+
+        Where the gradient is a function of what is beyond epsilon, on either side.
+        """
+        error = z - target
+        return -error.sign() * self._curvature(error), None
 
     def _curvature(self, error):
         raise NotImplementedError

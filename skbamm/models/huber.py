@@ -8,7 +8,16 @@ from sklearn.linear_model import HuberRegressor
 
 from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import ConcomitantHuberLoss
-from skbamm.models.base import Factors, Hyperparameter, LinearTwin, Task, numeric_target
+from skbamm.models.base import (
+    Factors,
+    Hyperparameter,
+    LinearTwin,
+    Task,
+    kink_width,
+    numeric_target,
+)
+
+_SCALE = 0.03  # of the width of kinks, the least scale while a penalty is searched
 
 
 class HuberTwin(LinearTwin):
@@ -30,7 +39,7 @@ class HuberTwin(LinearTwin):
         """See ``Twin.task``."""
         return Task(
             target=numeric_target(y, vector=True, text=False),
-            loss=ConcomitantHuberLoss(estimator.epsilon),
+            loss=ConcomitantHuberLoss(estimator.epsilon, _SCALE * kink_width(target)),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",
             criteria=(*SQUARED, *ABSOLUTE),

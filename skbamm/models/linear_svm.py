@@ -20,6 +20,7 @@ from skbamm.losses import (
 from skbamm.models.base import (
     C,
     Factors,
+    Hyperparameter,
     LinearTwin,
     Task,
     balanced_or_given,
@@ -41,6 +42,7 @@ class LinearSVRTwin(LinearTwin):
 
     estimator_type: type = LinearSVR
     hyperparameters = (C,)
+    loss_parameter: Hyperparameter | None = Hyperparameter("epsilon")
     inverse = True
     own_lists_below = own_scores_below = 10_000  # liblinear is quick
 
@@ -85,6 +87,7 @@ class LinearSVCTwin(LinearSVRTwin):
     """
 
     estimator_type = LinearSVC
+    loss_parameter = None
     absolutes = False  # in place of the squares
 
     def mismatch(self, estimator):

@@ -30,6 +30,7 @@ from skbamm.models.base import (
     ALPHA,
     L1_RATIO,
     Factors,
+    Hyperparameter,
     LinearTwin,
     Task,
     balanced_or_given,
@@ -40,6 +41,7 @@ from skbamm.models.base import (
 )
 
 _PENALTIES = ("l2", "l1", "elasticnet")
+_WITH_EPSILON = ("huber", "epsilon_insensitive", "squared_epsilon_insensitive")
 
 
 class SGDRegressorTwin(LinearTwin):
@@ -90,6 +92,8 @@ class SGDRegressorTwin(LinearTwin):
         """See ``Twin.for_estimator``."""
         twin = copy.copy(self)
         twin.penalty_kind = estimator.penalty
+        if estimator.loss in _WITH_EPSILON:
+            twin.loss_parameter = Hyperparameter("epsilon")
         return twin
 
     def task(self, estimator, y, weight, sparse):

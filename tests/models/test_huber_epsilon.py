@@ -33,13 +33,18 @@ def huber(**params):
     return HuberRegressor(**{"tol": 1e-10, "max_iter": 10_000, **params})
 
 
-def line_solver(estimator, weight):
+def maker_of(estimator, ends, X, Y, cv, weight=None):
     """Return the solver of all values of epsilon, as a search makes it."""
-    combination = read_grid(estimator, {"epsilon": EPSILON}).combinations[0]
+    combination = read_grid(estimator, {"epsilon": ends}).combinations[0]
     settings = Settings("squared_error", 100, 1e-4, None, "cpu", "float64", 0)
     given = {} if weight is None else {"sample_weight": weight}
-    maker = SolverMaker(settings, X, Y, list(CV.split(X)), given, given, None)
+    maker = SolverMaker(settings, X, Y, list(cv.split(X)), given, given, None)
     return maker.make_line(combination.target, combination.params, combination.line_axis)
+
+
+def line_solver(estimator, weight):
+    """Return the same of the outliers here."""
+    return maker_of(estimator, EPSILON, X, Y, CV, weight)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])

@@ -78,7 +78,7 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "MultiTaskLasso (alpha), MultiTaskElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
         "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), QuantileRegressor (alpha), "
-        "LinearSVC (C), LinearSVR (C), "
+        "LinearSVC (C), LinearSVR (C, epsilon), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
         "KernelRidge (alpha, gamma), one of ClassPenalty, FeaturePenalty, OneVsRestClassifier, "
         "TransformedTargetRegressor around such a model, and gamma of Nystroem and RBFSampler "
