@@ -7,6 +7,7 @@ those next to it. A score that counts rows has a flat top; of its points the mid
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 
 from skbamm.space import Combination, named_values
 
-# Points from end to end: of one interval; of the first of several, and of the others.
-_SOLVED, _SOLVED_FIRST, _SOLVED_OTHERS = 7, 5, 3
-_OWN, _OWN_FIRST, _OWN_OTHERS = 11, 5, 3
+# Points from end to end of one interval are this far apart in x, two decades, and so many.
+_SPACING, _FEWEST, _MOST = 4.7, 4, 9
+_OWN = 11  # of those that own fits serve
+_FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
 
@@ -75,13 +77,15 @@ class Explored:
     def scan(self) -> None:
         """Add points from end to end for models that are solved jointly."""
         known = list(self.points)
-        points = _from_end_to_end(self.axes, _SOLVED, _SOLVED_FIRST, _SOLVED_OTHERS)
+        low, high = self.axes[0].bounds()
+        count = min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST)
+        points = _from_end_to_end(self.axes, count)
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.rounds = _ROUNDS
 
     def scan_own(self) -> None:
         """Add points from end to end for the estimator's own fits."""
-        self.add(_from_end_to_end(self.axes, _OWN, _OWN_FIRST, _OWN_OTHERS), "scan")
+        self.add(_from_end_to_end(self.axes, _OWN), "scan")
         self.rounds = _OWN_ROUNDS
 
     def add_between(self, best: int) -> None:
@@ -137,8 +141,8 @@ class Explored:
         return int(tied[np.abs(points[tied] - middle).sum(1).argmin()])
 
 
-def _from_end_to_end(axes, alone: int, first: int, others: int) -> list[list[float]]:
-    counts = [alone] if len(axes) == 1 else [first, *[others] * (len(axes) - 1)]
+def _from_end_to_end(axes, alone: int) -> list[list[float]]:
+    counts = [alone] if len(axes) == 1 else [_FIRST, *[_OTHERS] * (len(axes) - 1)]
     places = [
         np.linspace(*axis.bounds(), count).tolist()
         for axis, count in zip(axes, counts, strict=True)

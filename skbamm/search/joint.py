@@ -31,6 +31,7 @@ from skbamm.search.data import (
 )  # fmt: skip
 from skbamm.search.fold_rows import fold_rows
 from skbamm.search.homotopy import begin_on_paths
+from skbamm.search.line_search import parabola
 from skbamm.search.path import follow_paths
 from skbamm.search.penalties import Penalties
 from skbamm.search.placed import Placed
@@ -253,8 +254,14 @@ class JointSolver:
             y[..., -1] = 0.0  # the moments are centred
         upper = problem.upper(y).sum(1).nan_to_num(torch.inf)
         best = int(upper.argmin())
-        x = torch.tensor([points[best]], dtype=torch.float64, device=self.device)
-        return Beginning(x, y[[best]].to(self.dtype), None, x)
+        x = torch.tensor(points, dtype=torch.float64, device=self.device)
+        vertex, bend = x[[best]].clone(), None
+        around = slice(max(best - 1, 0), best + 2)
+        trio = list(zip(x[around, 0].tolist(), upper[around].tolist(), strict=True))
+        known = parabola(trio) if len(axes) == 1 else None
+        if known is not None:
+            vertex[0, 0], bend = known
+        return Beginning(vertex, y[[best]].to(self.dtype), None, x[[best]], bend=bend)
 
     def models(self, solutions: FoldSolutions) -> list[Tensor]:
         """Return the models (K, m, p) of each value that others may begin at."""

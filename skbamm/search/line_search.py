@@ -37,6 +37,21 @@ def scan_places(low: float, high: float, count: int) -> list[float]:
     return sorted(np.linspace(low, high, count + 2)[1:-1].tolist(), key=lambda t: abs(t - middle))
 
 
+def parabola(points: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """Return where the parabola through three points is least, and its second derivative.
+
+    None if the value of the one in the middle is not below the others.
+    """
+    if len(points) < 3:
+        return None
+    (a, fa), (b, fb), (c, fc) = points
+    if not max(fa, fc) < np.inf or not fb < min(fa, fc):
+        return None
+    left, right = (fb - fa) / (b - a), (fc - fb) / (c - b)
+    bend = 2 * (right - left) / (c - a)
+    return 0.5 * (a + b) - left / bend, bend
+
+
 def next_place(points: list[Point], low: float, high: float) -> float | None:
     """Return where to look next; None where no other place promises to be better.
 

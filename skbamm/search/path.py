@@ -19,6 +19,7 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.glm import LeastSquaresProblem
 from skbamm.losses import Smoothed
+from skbamm.search.line_search import parabola
 from skbamm.search.screening import Beginning
 
 _WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
@@ -157,14 +158,7 @@ def _parabola(points: list[_Point]) -> tuple[float, float] | None:
 
     It is of the first coordinate; None if the one in the middle is not below the others.
     """
-    if len(points) < 3:
-        return None
-    (a, fa), (b, fb), (c, fc) = ((float(point.x[0, 0]), point.upper) for point in points)
-    if not max(fa, fc) < torch.inf or not fb < min(fa, fc):
-        return None
-    left, right = (fb - fa) / (b - a), (fc - fb) / (c - b)
-    bend = 2 * (right - left) / (c - a)
-    return 0.5 * (a + b) - left / bend, bend
+    return parabola([(float(point.x[0, 0]), point.upper) for point in points])
 
 
 def _kinked(problem: Any) -> bool:

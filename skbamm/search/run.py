@@ -38,7 +38,8 @@ from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 
-_SURROGATE_TOL = 1e-2  # what only stands for the score need not be known better
+# What only stands for the score need not be known better, least of all where it is best at an end.
+_SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 25, 10
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class SearchRun:
         self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._reason = ""  # why the last joint solve could not be done
+        self._failed = False  # whether by a fault of ours
         self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
         self._stopped: list[str] = []  # searches that did not end by themselves
         self.more_rounds = True  # whether ``further`` will be asked
@@ -280,7 +282,8 @@ class SearchRun:
             )
         explored.scan_own()
         self.outcome.converged = False
-        self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = self._reason
+        if not self._failed:  # else that is told
+            self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = self._reason
 
     def _search(self, combination: Combination, explored: Explored) -> None:
         s, joint = self.settings, self.solver(combination)
@@ -306,8 +309,12 @@ class SearchRun:
             explored.solver = joint
             explored.scan()
             solved = self._solve_points(explored, 0, None)
-            options["near"] = joint.beginning(axes, explored.points, solved, chosen)
-            options["tol"] = max(s.tol, _SURROGATE_TOL)
+            near = joint.beginning(axes, explored.points, solved, chosen)
+            at_end = near.start[0].tolist() in (explored.points[0], explored.points[-1])
+            most = _SURROGATE_ITER_AT_END if at_end else _SURROGATE_ITER
+            options |= {
+                "near": near, "tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, most)
+            }  # fmt: skip
             explored.models = joint.models(solved)
         result, criterion, start = joint.search(axes, chosen, max_time=self.clock.left, **options)
         if result.status is Status.DIVERGED and not explored.points:
@@ -407,12 +414,12 @@ class SearchRun:
             self.clock.interrupt()
         if result.status in (Status.MAX_TIME, Status.INTERRUPTED):
             self.clock.end(f"the search over {names}")
-        if result.status is Status.MAX_ITER:
+        if result.status is Status.MAX_ITER and result.nit >= self.settings.max_iter:
             self._stopped.append(f"The search over {names} stopped early: {result.message}.")
 
     def _guard(self, solve) -> None:
         """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
-        self._reason = ""
+        self._reason, self._failed = "", False
         try:
             with threads_for_rows():
                 self._on_device(solve)
@@ -424,7 +431,7 @@ class SearchRun:
             if is_users(error):
                 raise
             # A fault of ours costs the user speed, not the result.
-            self.outcome.converged = False
+            self.outcome.converged, self._failed = False, True
             self._reason = f"{type(error).__name__}: {error}"
             warnings.warn(
                 f"The joint solve failed ({self._reason}); scikit-learn's own fits are used.",
