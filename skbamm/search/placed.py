@@ -29,7 +29,7 @@ class Placed:
     def __init__(self, matrix: Any, device: torch.device):
         self.matrix, self.device = matrix, device
         self._tensors: dict[torch.dtype, Tensor] = {}
-        self._centred: tuple[Placed, np.ndarray | None] | None = None
+        self._centred: tuple[Placed | None, np.ndarray | None] | None = None
 
     def tensor(self, dtype: torch.dtype) -> Tensor:
         """Return the dense matrix on its device, for passes in this precision.
@@ -55,9 +55,10 @@ class Placed:
         """Return the matrix less what brings far features to zero, and that; see ``centring``."""
         if self._centred is None:
             centre = far_centre(self.matrix)
-            moved = self if centre is None else Placed(less(self.matrix, centre), self.device)
+            moved = None if centre is None else Placed(less(self.matrix, centre), self.device)
             self._centred = moved, centre
-        return self._centred
+        moved, centre = self._centred
+        return moved or self, centre  # no reference to itself: data are to be freed at once
 
     def _whole(self) -> Tensor:
         """Return the dense matrix on its device, in its own precision."""
