@@ -15,6 +15,7 @@ from skbamm.bilevel.problem import Curvature, Problem, dot, lower_floor
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
 _FORESEEN = 0.1  # fall of the decrement from which the next one can be foreseen
 _PATIENCE = 5  # iterations without a better decrement in any unfinished column
+_STAGE, _AHEAD = 20, 0.5  # iterations in which the decrement of one must fall to this share
 
 
 @dataclass
@@ -88,6 +89,7 @@ def solve_lower(
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
     previous, idle = None, 0
+    before = lowest.clone(), best_decrement.clone()  # where the stage began
     nit = 0
     for _ in range(max_iter):
         nit += 1
@@ -141,6 +143,12 @@ def solve_lower(
         idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
         if idle >= _PATIENCE:
             break
+        if nit % _STAGE == 0:
+            fell = (before[0] - lowest) > rounding * (floor + lowest.abs())
+            ahead = fell | (best_decrement < _AHEAD * before[1])
+            if not bool((ahead & ~converged).any()):
+                break
+            before = lowest.clone(), best_decrement.clone()
         moved = torch.zeros(len(alive), dtype=torch.bool)
         after = control.step(y, gradient, direction, moved, risen, slopes)
         if face is None and 0 < ratio <= _FORESEEN and isinstance(control, SecantStep):

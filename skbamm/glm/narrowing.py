@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ def solve_narrowing(
     y: Tensor | None = None,
     *,
     tol: float = 1e-6,
+    gradient_tol: float = torch.inf,
     max_iter: int = 100,
     curvature: Curvature | None = None,
 ) -> LowerResult:
@@ -39,8 +41,8 @@ def solve_narrowing(
     Parameters
     ----------
     problem : GLMProblem
-        With a loss that is ``Smoothed``; its width is the first.
-    x, y, max_iter, curvature
+        With a loss that is ``Smoothed``, or a ``ScaledLoss``; its width is the first.
+    x, y, gradient_tol, max_iter, curvature
         As for ``solve_lower``.
     tol : float
         Bound on the decrement, of every width.
@@ -50,22 +52,25 @@ def solve_narrowing(
     LowerResult
         Converged is a column that is solved and has next to no duality gap.
     """
-    result = solve_lower(problem, x, y, tol=tol, max_iter=max_iter, curvature=curvature)
+    limits: dict[str, Any] = {"gradient_tol": gradient_tol, "max_iter": max_iter}
+    result = solve_lower(problem, x, y, tol=tol, curvature=curvature, **limits)
     floor = lower_floor(problem)
     kinks, found = problem.absolute is not None, result.y
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
     for _ in range(_STAGES):
-        lost, value = on_host(_lost(problem, x, result.y))
+        gap = problem.lost if hasattr(problem, "lost") else partial(_lost, problem)
+        lost, value = on_host(gap(x, result.y))
         # With kinks in the penalty, too, what is lost counts what the last step has left.
         ended = (lost <= _LOST * value) & (result.converged | kinks)
         found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
         solved = solved | ended
-        if bool(solved.all()) or not bool(result.converged.any()):
-            break
+        left = (lost / value)[~solved]
+        if not bool(left.any()) or not bool(result.converged.any()):
+            break  # a smaller width would not help
         problem, last = copy.copy(problem), result.y
         # The gap falls with the width: no narrower than it has to be, for the sake of rounding.
-        needed = 0.5 * _LOST / float((lost / value)[~solved].max())
+        needed = 0.5 * _LOST / float(left.max())
         least = _SETTLED if result.nit <= _FEW else _RATIO
         ratio = min(needed if needed > 0.3 * least else least, 0.5)
         width, wider = problem.loss.width, width
@@ -76,7 +81,7 @@ def solve_narrowing(
         begin = last
         if before is not None:
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)
-        result, before = solve_lower(problem, x, begin, tol=tol, max_iter=max_iter), last
+        result, before = solve_lower(problem, x, begin, tol=tol, **limits), last
     return replace(result, y=found, converged=solved)
 
 

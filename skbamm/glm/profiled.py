@@ -7,7 +7,9 @@ gradient is that of g at the least s, and its Hessian is::
     g_yy - g_ys g_sy / g_ss
 
 In the same way the gradient moves with a parameter of the loss, by ``g_yp - g_ys g_sp / g_ss``.
-So there is no constraint s > 0, and all that works on coefficients works as it does elsewhere.
+There is no constraint s > 0, and all that works on coefficients works as it does elsewhere. Where
+models fit most rows exactly the least scale is zero, and f has kinks: so scales are held above the
+loss's ``width``, where they do not move with y.
 """
 
 from __future__ import annotations
@@ -74,6 +76,11 @@ class ProfiledProblem(GLMProblem):
         taken = cross[..., :, None] * cross[..., None, :] / own[..., None, None, None]
         return GramMetric(self, metric.gram - (1 - mu) * taken, x, mu)
 
+    def lost(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how much scales that are held may cost f, and f, (S, K)."""
+        lost = torch.where(self.at_scale(y).held, 0.5 * self.loss.width, 0.0)
+        return lost, self.lower(x, y)[0] if bool(lost.any()) else torch.ones_like(lost)
+
     def at_scale(self, y: Tensor) -> _AtScale:
         """Return the problem with the scales fixed at their least values for y."""
         if self._last is not None and self._last[0] is y:
@@ -83,11 +90,12 @@ class ProfiledProblem(GLMProblem):
         errors = self.rows.keep(y[None], lambda z, chunk: z - self.loss.targets(chunk.target))
         parts = zip(errors, self._weights, strict=True)
         scale = torch.cat([self.loss.least_scale(e[:, 0], w[:, 0]) for e, w in parts], 1)
+        held = scale <= self.loss.width
         fixed = _AtScale(
             self.rows, self.loss, self.strength, len(y),
             criterion=self.criterion, metric_rows=self.metric_rows, mean_loss=self.mean_loss,
         )  # fmt: skip
-        fixed.scale = scale
+        fixed.scale, fixed.held = scale.clamp_min(self.loss.width), held
         self._last = y, fixed
         return fixed
 
@@ -97,6 +105,7 @@ class _AtScale(GLMProblem):
 
     loss: ScaledLoss
     scale: Tensor
+    held: Tensor  # columns whose scale would be less, and so does not move with y
     _coupling: tuple[Tensor, Tensor] | None = None
 
     def row_loss(self, chunk):
@@ -113,7 +122,8 @@ class _AtScale(GLMProblem):
                 return [chunk.train[:, None] * cross], [chunk.train * own]
 
             products, (own,) = self.rows.sweep(y[None], function)
-            self._coupling = products[0], own.clamp_min(torch.finfo(own.dtype).tiny)
+            cross = torch.where(self.held[..., None, None], 0.0, products[0])
+            self._coupling = cross, own.clamp_min(torch.finfo(own.dtype).tiny)
         return self._coupling
 
     def parameter_slope(self, y: Tensor) -> Tensor:

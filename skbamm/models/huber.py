@@ -37,8 +37,9 @@ class HuberTwin(LinearTwin):
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
+        target = numeric_target(y, vector=True, text=False)
         return Task(
-            target=numeric_target(y, vector=True, text=False),
+            target=target,
             loss=ConcomitantHuberLoss(estimator.epsilon, _SCALE * kink_width(target)),
             fit_intercept=estimator.fit_intercept,
             criterion="r2",

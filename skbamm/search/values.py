@@ -74,6 +74,10 @@ def _solve_block(solver, axes, x, y) -> FoldSolutions:
     if isinstance(solver.task.loss, Smoothed):
         # Which rows are near a kink, single precision cannot tell.
         finish, single = partial(solve_narrowing, max_iter=most), False
+    elif hasattr(solver.task.loss, "least_scale"):
+        finish = partial(
+            solve_narrowing, tol=_FINAL_TOL, gradient_tol=solver.gradient_tol, max_iter=most
+        )
     if single:
         # Directions from single precision do, unless the problem is very ill-conditioned.
         mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
