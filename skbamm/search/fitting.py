@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
 
@@ -14,6 +15,7 @@ from skbamm.search.bank import Bank
 from skbamm.search.callbacks import who_looks_on
 from skbamm.search.data import as_indices, own_copy
 from skbamm.search.run import Outcome, SearchRun, Settings
+from skbamm.search.scored import Scoring, parts_of
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.vectors.found import check_vectors, refuse_weights
 from skbamm.search.weighing import Weigher
@@ -108,6 +110,7 @@ class Fitting:
             dict(self._routed.scorer.score), scorers, search.refit, row_weights,
         )  # fmt: skip
         run.watched = bool(self.watched)
+        run.more_rounds = not getattr(search, "_skl_callbacks", [])
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.
@@ -125,34 +128,27 @@ class Fitting:
 
     def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:
         """Score the candidates, as GridSearchCV does."""
-        run, candidates = self.run, self._candidates
-        assert run is not None
+        run = self.run
+        candidates = list(ParameterGrid(search.param_grid)) if run is None else self._candidates
         search_ctx = callback_ctx.subcontext(
             task_name="search",
             max_subtasks=len(candidates) * search.n_splits_,
             sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=search)
-        began, looked_on = time.perf_counter(), getattr(search, "_skl_callbacks", [])
-        try:
-            results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
-        except KeyboardInterrupt:
-            # What is solved is soon scored, and is what was found so far.
-            if not run.solved(candidates) or looked_on:
-                raise
-            self.clock.interrupt()
-            results = evaluate(candidates, more_results=self._more)
-        # How many candidates there are is told to callbacks beforehand.
-        while self.space.continuous and not looked_on:
-            with self.clock.kept():
-                further, more = run.further(results)
+        began, looked_on = time.perf_counter(), bool(getattr(search, "_skl_callbacks", []))
+        if looked_on:  # how many candidates there are is told to callbacks beforehand
+            evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
+        else:
+            scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
+            scored.add(candidates, self._more, parts_of(search, self.clock))
+            while run is not None and self.space.continuous and not self.clock.over:
+                further, more = run.further(scored.results)
                 if not further:
                     break
-                results = evaluate(further, more_results=more)
-                candidates = [*candidates, *further]
-            if self.clock.interrupted:
-                break
-        run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
-        run.begin_refit()
+                scored.add(further, more, parts_of(search, self.clock))
+        if run is not None:
+            run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
+            run.begin_refit()
         search_ctx.call_on_fit_task_end(estimator=search)
 
     def _leave_to_own_fits(self) -> None:

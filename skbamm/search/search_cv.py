@@ -275,6 +275,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.history_ = outcome.columns()
         self.n_iter_, self.device_ = outcome.n_iter, outcome.device
         self.converged_ = outcome.converged and not (clock.interrupted or clock.ended)
+        self.refit_adopted_ = bool(outcome.refit_adopted)
         if fitting.found is not None:
             fitting.found.publish(self)
         publish_vector(self, space, outcome)
@@ -296,12 +297,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         if run is not None and not callable(refit):
             index = run.best_index(results)
             if index is not None:
-                return index
+                return np.int64(index)
         return super()._select_best_index(refit, refit_metric, results)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the candidates."""
-        if self._fitting.run is None:
-            super()._run_search(evaluate_candidates, callback_ctx=callback_ctx)
-        else:
-            self._fitting.score(self, evaluate_candidates, callback_ctx)
+        self._fitting.score(self, evaluate_candidates, callback_ctx)

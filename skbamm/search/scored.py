@@ -1,0 +1,110 @@
+"""Scores candidates until all are scored, the time is used up, or the user presses Ctrl-C."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from joblib import effective_n_jobs
+from sklearn.exceptions import FitFailedWarning
+
+from skbamm.clock import Clock
+
+_STAGE = "the scoring of candidates"
+_ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitted model begins with
+
+
+def parts_of(search: Any, clock: Clock) -> int | None:
+    """Return how many candidates of own fits to score at a time; None for all."""
+    if clock.max_time is None:
+        return None
+    return max(1, effective_n_jobs(search.n_jobs) // search.n_splits_)
+
+
+class Scoring:
+    """Candidates as they are scored.
+
+    Parameters
+    ----------
+    evaluate : callable
+        BaseSearchCV's.
+    clock : Clock
+    run : SearchRun or None
+        Knows which candidates are solved: those are soon scored.
+    whole : bool
+        Whether none may be left out before the last that is scored.
+
+    Attributes
+    ----------
+    results : dict
+        ``cv_results_`` so far.
+    """
+
+    def __init__(self, evaluate: Any, clock: Clock, run: Any, whole: bool):
+        self.evaluate, self.clock, self.run, self.whole = evaluate, clock, run, whole
+        self.results: dict[str, Any] = {}
+
+    def add(self, candidates: list, more: dict[str, list] | None, size: int | None) -> None:
+        """Score candidates, ``size`` at a time where they are not solved.
+
+        At least one is scored, whatever the clock says. After Ctrl-C what is solved is scored, and
+        nothing else is begun; without anything that could be kept the interrupt is raised.
+        """
+        if size is None:
+            self._all_at_once(candidates, more)
+            return
+        waiting: list[int] = []  # none of whose fits has succeeded so far
+        for part in self._parts(candidates, size):
+            begun = self.results or waiting
+            if begun and self.clock.over and not self._solved([candidates[i] for i in part]):
+                self.clock.end(_STAGE)
+                if self.whole:
+                    break
+                continue
+            waiting += part
+            try:
+                with self.clock.kept():
+                    self._score(candidates, more, waiting)
+                    waiting = []
+            except ValueError as error:
+                if not str(error).startswith(_ALL_FAILED):
+                    raise
+                failed = error
+            if self.clock.interrupted and not self.results:
+                raise KeyboardInterrupt
+        if waiting and not self.clock.interrupted:
+            if not self.results:
+                raise failed
+            warnings.warn(str(failed), FitFailedWarning, stacklevel=2)
+
+    def _all_at_once(self, candidates, more) -> None:
+        every = list(range(len(candidates)))
+        try:
+            self._score(candidates, more, every)
+        except KeyboardInterrupt:
+            self.clock.interrupt()
+            self.clock.end(_STAGE)
+            if not self.results and not self._solved(candidates):
+                raise
+            if self._solved(candidates):
+                self._score(candidates, more, every)
+
+    def _score(self, candidates, more, which: list[int]) -> None:
+        columns = more and {name: [column[i] for i in which] for name, column in more.items()}
+        self.results = self.evaluate([candidates[i] for i in which], more_results=columns)
+
+    def _parts(self, candidates, size: int) -> list[list[int]]:
+        """Return the numbers of candidates to score at a time, in order."""
+        parts: list[list[int]] = []
+        before = False
+        for i, params in enumerate(candidates):
+            solved = self._solved([params])
+            if parts and solved == before and (solved or len(parts[-1]) < size):
+                parts[-1].append(i)
+            else:
+                parts.append([i])
+            before = solved
+        return parts
+
+    def _solved(self, candidates) -> bool:
+        return self.run is not None and self.run.solved(candidates)
