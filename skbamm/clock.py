@@ -63,6 +63,11 @@ class Clock:
         return self.left == 0.0
 
     @property
+    def half_over(self) -> bool:
+        """Whether half of the time is used: of a list, the other half is for scoring."""
+        return self.over or (self.max_time is not None and 2 * self.spent > self.max_time)
+
+    @property
     def reason(self) -> str:
         """Why it is over."""
         if self.interrupted:

@@ -32,7 +32,7 @@ class Scoring:
     run : SearchRun or None
         Knows which candidates are solved: those are soon scored.
     whole : bool
-        Whether none may be left out before the last that is scored.
+        Whether what is solved is scored whatever the clock says: few candidates of intervals.
 
     Attributes
     ----------
@@ -56,11 +56,13 @@ class Scoring:
         waiting: list[int] = []  # none of whose fits has succeeded so far
         for part in self._parts(candidates, size):
             begun = self.results or waiting
-            if begun and self.clock.over and not self._solved([candidates[i] for i in part]):
+            if (
+                begun
+                and self.clock.over
+                and not (self.whole and self._solved([candidates[i] for i in part]))
+            ):
                 self.clock.end(_STAGE)
-                if self.whole:
-                    break
-                continue
+                break
             waiting += part
             try:
                 with self.clock.kept():
@@ -94,14 +96,20 @@ class Scoring:
         self.results = self.evaluate([candidates[i] for i in which], more_results=columns)
 
     def _parts(self, candidates, size: int) -> list[list[int]]:
-        """Return the numbers of candidates to score at a time, in order."""
+        """Return the numbers of candidates to score at a time, in order.
+
+        Of those that are solved ever more: they take little time.
+        """
         parts: list[list[int]] = []
-        before = False
+        before: bool | None = None
         for i, params in enumerate(candidates):
             solved = self._solved([params])
-            if parts and solved == before and (solved or len(parts[-1]) < size):
+            if solved != before:
+                most = size
+            if solved == before and (len(parts[-1]) < most or (solved and self.whole)):
                 parts[-1].append(i)
             else:
+                most = 2 * most if solved else size
                 parts.append([i])
             before = solved
         return parts
