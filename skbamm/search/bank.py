@@ -131,6 +131,8 @@ class Bank:
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)
         if solution is None:
+            if key in self.holders:
+                self.holders[key].without_classes(estimator, y)
             own_fit(estimator, X, y, fit_params)
         elif solution.adopt:
             adopt(estimator, solution)
@@ -192,7 +194,7 @@ def adopt(estimator, solution: Solution) -> None:
     if solution.transformers is not None and has_transformers(estimator):
         steps = solution.transformers.steps
         estimator.steps[: len(steps)] = steps
-    _export(last_step(estimator), solution)
+    export(last_step(estimator), solution)
 
 
 def may_begin_at_solution(twin: Any, last: Any) -> bool:
@@ -210,7 +212,7 @@ def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
     if not may_begin_at_solution(twin, model):
         own_fit(estimator, X, y, fit_params)
         return
-    _export(last, solution)
+    export(last, solution)
     before, model.warm_start = model.warm_start, True
     try:
         own_fit(estimator, X, y, fit_params)
@@ -218,6 +220,7 @@ def warm_fit(estimator, solution: Solution, X, y, fit_params) -> None:
         model.warm_start = twin.fitted(last).warm_start = before
 
 
-def _export(last, solution: Solution) -> None:
+def export(last, solution: Solution) -> None:
+    """Give a model the solution."""
     solution.twin.export(last, solution.task, *map(copy.copy, solution.parameters))
     solution.twin.remember(last, solution.features, solution.transformers)

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.clock import Clock
+from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
@@ -22,9 +23,10 @@ from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
-from skbamm.faults import is_users
-from skbamm.search.final_fit import final_fit
+from skbamm.search.final_fit import final_fit, mend
+from skbamm.search.joint import JointSolver
 from skbamm.search.keys import candidate_key
+from skbamm.search.own_fit import UnfitTwin, check_twin
 from skbamm.search.scoring import (
     UnfitCriterion,
     choose_criterion,
@@ -36,7 +38,6 @@ from skbamm.search.solvers import FoldSolver
 from skbamm.search.starts import profile
 from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
-
 
 # What only stands for the score need not be known better, least of all where it is best at an end.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 25, 10
@@ -100,6 +101,14 @@ class Outcome:
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        if self.refit_adopted:
+            warnings.warn(
+                f"{self.refit_adopted[0].upper()}{self.refit_adopted[1:]}; best_estimator_ has "
+                "the minimum, which is what was scored. Scaled features, or another tol, max_iter "
+                "or learning rate, would let the estimator's own fit find it.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
 
 class SearchRun:
@@ -135,6 +144,7 @@ class SearchRun:
         self.outcome, self.clock = Outcome(), settings.clock
         self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
+        self._combinations: dict[str, Combination] = {}  # the same
         self._reason = ""  # why the last joint solve could not be done
         self._failed = False  # whether by a fault of ours
         self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
@@ -150,8 +160,9 @@ class SearchRun:
     def candidates(self) -> tuple[list[dict[str, Any]], dict[str, list] | None]:
         """Solve, and return the candidates and, for intervals, more columns of the results."""
         if not self.space.continuous:
-            for group in _groups(self.space.combinations):
-                self._try_grid(group)
+            for i, group in enumerate(_groups(self.space.combinations)):
+                if i == 0 or not self.clock.half_over:
+                    self._try_grid(group)
             return [c.params for c in self.space.combinations], None
         params, stages = [], []
         for combination in self.space.combinations:
@@ -229,20 +240,32 @@ class SearchRun:
 
     def _solve_grid(self, group: list[Combination]) -> None:
         target = group[0].target
-        values = [_tuned_values(combination) for combination in group]
         joint = self.solver(group[0])
         if _few_rows(joint, joint.twin.own_lists_below):
             raise NotApplicable(
                 "a loss with kinks is soonest solved by own fits where rows are few"
             )
         self.say(
-            f"{len(values)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
+            f"{len(group)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
             f"jointly on {joint.device}"
         )
-        began = time.perf_counter()
-        solutions = joint.grid(np.array(values, dtype=float))
-        keys = [candidate_key(combination.params) for combination in group]
-        self._keep(joint, solutions, keys, target)
+        began, done, solved = time.perf_counter(), 0, []
+        while done < len(group) and not (done and self.clock.half_over):
+            # Where time is limited, ever more at a time: what is solved by then is scored.
+            some = group[done : 2 * done + 1] if self.clock.max_time else group[done:]
+            values = [_tuned_values(combination) for combination in some]
+            solutions = joint.grid(np.array(values, dtype=float))
+            if np.isnan(solutions.gradient_norm).any():
+                self.outcome.converged = False
+                raise NotApplicable("not all values could be solved, so own fits serve the list")
+            keys = [candidate_key(combination.params) for combination in some]
+            solved.append((solutions, keys, some))
+            done += len(some)
+        for one in (group[0], group[len(group) // 2], group[-1]):
+            check_twin(self.maker, joint, one.target, one.params)
+        # Not before: scores of solved models beside those of own fits could not be compared.
+        for solutions, keys, some in solved:
+            self._keep(joint, solutions, keys, some)
         self.say(f"solved in {time.perf_counter() - began:.2f} s")
 
     def _explore(self, combination: Combination) -> Explored:
@@ -258,10 +281,12 @@ class SearchRun:
         except KeyboardInterrupt:
             # What is solved, and what was found, are soon scored; nothing else is begun.
             self.clock.interrupt()
-            explored.keep([
-                stage == "refined" or self.solved([params])
-                for stage, params in zip(explored.stages, explored.params(), strict=True)
-            ])
+            explored.keep(
+                [
+                    stage == "refined" or self.solved([params])
+                    for stage, params in zip(explored.stages, explored.params(), strict=True)
+                ]
+            )
             if not explored.points:
                 raise
         if not explored.points:
@@ -331,10 +356,14 @@ class SearchRun:
                 explored.add([start], "start")
             note_vector(self.bank, self.outcome, combination, joint, criterion, explored.points)
         self._solve_points(explored, known, [result.y] * (len(explored.points) - known))
+        if combination.holder is None:
+            check_twin(self.maker, joint, combination.target, explored.params()[-1])
         known = len(explored.points)
         exact = s.criterion == "auto" and not note
         if not combination.holder and not self.clock.over:
-            if explored.rounds == 0 and self._is_to_be_judged(combination, joint, criterion, result, exact):
+            if explored.rounds == 0 and self._is_to_be_judged(
+                combination, joint, criterion, result, exact
+            ):
                 explored.scan()
             if rule_of(self.refit)[0] is one_standard_error:
                 explored.add(profile(axes, found), "profile")
@@ -354,7 +383,7 @@ class SearchRun:
             return None
         solutions = joint.polish(explored.axes, points, y)
         keys = [candidate_key(params) for params in explored.params(first)]
-        self._keep(joint, solutions, keys, explored.combination.target)
+        self._keep(joint, solutions, keys, [explored.combination] * len(keys))
         return solutions
 
     def _is_to_be_judged(self, combination, joint, criterion, result, exact=False) -> bool:
@@ -379,13 +408,26 @@ class SearchRun:
         else:
             joint = self.maker.make(target, params)
         self.outcome.device = str(joint.device)
+        self._tell_of_folds(combination, joint.used)
         return joint
 
-    def _keep(self, joint, solutions, keys, target) -> None:
+    def _tell_of_folds(self, combination: Combination, used: list[int]) -> None:
+        """Say in the plan which folds the joint solver leaves to own fits."""
+        left = [str(k) for k in range(len(self.maker.splits)) if k not in used]
+        if not left:
+            return
+        told = f"folds {', '.join(left)}" if len(left) > 1 else f"fold {left[0]}"
+        names = [axis.name for axis in combination.all_axes] or list(combination.target.tuned)
+        for row in self.space.plan:
+            if row["parameter"] in names:
+                row["reason"] = f"own fits serve {told}: in training a class is missing, or weight"
+
+    def _keep(self, joint, solutions, keys, combinations) -> None:
         if self.watched:
             return
         features = feature_memory(self.X) if joint.folds is None else None
-        for s, key in enumerate(keys):
+        for s, (key, combination) in enumerate(zip(keys, combinations, strict=True)):
+            self._combinations[key] = combination
             self._solvers[key] = solutions.solvers[s] if solutions.solvers else joint
             for k, fold in enumerate(joint.used):
                 solution = joint.solution(solutions, s, k, features)
@@ -393,7 +435,15 @@ class SearchRun:
                 self.bank.put(key, fold, solution)
 
     def _refit(self, estimator, key, X, y, fit_params) -> None:
-        final_fit(estimator, self.bank.solutions(key), self._solvers.get(key), X, y, fit_params)
+        solutions, solver = self.bank.solutions(key), self._solvers.get(key)
+        sure = final_fit(estimator, solutions, solver, X, y, fit_params)
+        if sure or self.row_weights is not None or not isinstance(solver, JointSolver):
+            return
+        combination = self._combinations[key]
+        with threads_for_rows():
+            self.outcome.refit_adopted = mend(
+                estimator, combination.target, combination.params, solutions, self.maker
+            )
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
         out, history, path = self.outcome, self.outcome.history, result.history["x"]
@@ -423,7 +473,7 @@ class SearchRun:
         try:
             with threads_for_rows():
                 self._on_device(solve)
-        except (UnfitCriterion, UnfitVector):
+        except (UnfitCriterion, UnfitTwin, UnfitVector):
             raise
         except NotApplicable as error:
             self._reason = str(error)

@@ -79,6 +79,30 @@ class Holder:
             return around
         return estimator.set_params(**{place.removesuffix("__"): around})
 
+    def without_classes(self, estimator: Any, y: Any) -> None:
+        """Leave out, in place, the values of classes that are not in a fold's training target.
+
+        As one value does, those of the classes that are there serve. Two have one model, and it
+        has the geometric mean of their values.
+        """
+        if self.axis.kind != "class" or self.axis.weighs_rows:
+            return
+        there = np.isin(self.axis.labels, np.asarray(y))
+        if there.all() or not there.any():
+            return
+
+        def left(values):
+            some = np.asarray(values)[there]
+            return some if len(some) > 2 else np.exp(np.log(some).mean(keepdims=True))
+
+        around = (_part(estimator, place) for place in (self.prefix, _above(self.prefix)))
+        penalty = next((one for one in around if isinstance(one, ClassPenalty)), None)
+        if penalty is not None:
+            penalty.penalty_factor = left(penalty.penalty_factor)
+            return
+        values = left(estimator.get_params()[self.axis.name])
+        estimator.set_params(**{self.axis.name: values if len(values) > 1 else values[0]})
+
     def check(self, estimator: Any) -> None:
         """Raise UnfitVector if the estimator has no such groups, or classes."""
         if self.axis.weighs_rows and not is_classifier(_part(estimator, self.prefix)):

@@ -1,0 +1,107 @@
+"""Folds that train without a class: they work as one value does, or are left to own fits."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import GridSearchCV, KFold, LeaveOneGroupOut
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from skbamm import ClassPenalty, PerClass
+
+from .truth import fold_scores, search_over
+
+pytestmark = pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 4))
+GROUPS = np.repeat([0, 1, 2], 30)
+TIGHT = {"tol": 1e-9, "max_iter": 100_000}
+MODELS = {
+    "logistic": (LogisticRegression(**TIGHT), "C", ""),
+    "ridge": (RidgeClassifier(), "alpha", ""),
+    "svc": (LinearSVC(dual=False, **TIGHT), "C", ""),
+    "one-vs-rest": (
+        OneVsRestClassifier(LogisticRegression(**TIGHT)), "estimator__C", "estimator__",
+    ),
+    "sgd": (SGDClassifier("log_loss", random_state=0, alpha=0.1), "alpha", ""),
+}  # fmt: skip
+
+
+def labels(classes):
+    """Return labels of which the last class is in the first test fold only."""
+    y = np.digitize(X[:, 0] + 0.3 * X[:, 1], np.linspace(-0.6, 0.6, classes - 2)).astype(int)
+    y[:4] = classes - 1
+    return y
+
+
+@pytest.fixture(params=[3, 4], ids=["two left", "three left"])
+def y(request):
+    return labels(request.param)
+
+
+@pytest.mark.parametrize("cv", [KFold(3), LeaveOneGroupOut()], ids=["KFold", "LeaveOneGroupOut"])
+@pytest.mark.parametrize("weights", [None, "balanced", "dict"])
+@pytest.mark.parametrize("name", ["logistic", "ridge", "svc", "one-vs-rest"])
+def test_class_weights_are_those_of_the_folds_own_classes(name, weights, cv, y):
+    model, parameter, inside = MODELS[name]
+    params = {"groups": GROUPS} if isinstance(cv, LeaveOneGroupOut) else {}
+    if weights == "dict":
+        weights = {label: 1.0 + label for label in range(2 if inside else len(np.unique(y)))}
+    model = clone(model).set_params(**{f"{inside}class_weight": weights})
+    grid, settings = {parameter: [0.1, 1.0]}, {"cv": cv}
+    ours = search_over(model, grid, X, y, params, **settings)
+    theirs = GridSearchCV(model, grid, **settings).fit(X, y, **params)
+    got, expected = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+    search = search_over(model, {parameter: (1e-2, 1e2)}, X, y, params, **settings)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    for one in (ours, search):
+        assert "own fits serve fold 0" in one.search_plan_[0]["reason"]
+    listed = GridSearchCV(model, {parameter: np.geomspace(1e-2, 1e2, 5)}, **settings)
+    assert search.best_score_ >= listed.fit(X, y, **params).best_score_ - 3 / 90
+
+
+@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
+@pytest.mark.parametrize("name", ["ridge", "svc", "one-vs-rest", "sgd"])
+def test_values_of_classes_are_those_of_the_folds_own_classes(name, pipeline, y):
+    model, parameter, _ = MODELS[name]
+    prefix = ""
+    if pipeline:
+        prefix = f"{type(model).__name__.lower()}__"
+        model = make_pipeline(StandardScaler(), model)
+    search = search_over(model, {prefix + parameter: PerClass(1e-2, 1e2)}, X, y, cv=KFold(3))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    values = search.best_params_[prefix + parameter]
+    assert values.shape == (len(np.unique(y)),)
+    train, test = next(KFold(3).split(X))
+    own = clone(search.best_estimator_)
+    left = values[:-1] if len(values) > 3 else np.exp(np.log(values[:-1]).mean(keepdims=True))
+    if name == "ridge":
+        own.set_params(**{prefix + parameter: left if len(left) > 1 else left[0]})
+    else:
+        around = own.steps[-1][1] if pipeline else own
+        assert isinstance(around, ClassPenalty)
+        whole = np.exp(np.log(values).mean())
+        around.penalty_factor = left / whole if "alpha" in parameter else whole / left
+    expected = own.fit(X[train], y[train]).score(X[test], y[test])
+    assert fold_scores(search)[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_weights_of_classes(y):
+    search = search_over(
+        RidgeClassifier(), {"class_weight": PerClass(0.1, 10.0)}, X, y, cv=KFold(3)
+    )
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_where_every_fold_lacks_one_own_fits_serve():
+    y, grid = GROUPS.copy(), {"C": [0.1, 1.0]}
+    model = LogisticRegression(class_weight="balanced")
+    ours = search_over(model, grid, X, y, {"groups": GROUPS}, cv=LeaveOneGroupOut())
+    theirs = GridSearchCV(model, grid, cv=LeaveOneGroupOut()).fit(X, y, groups=GROUPS)
+    scores = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
+    np.testing.assert_array_equal(*scores)
+    assert "no fold has what the model needs" in ours.search_plan_[0]["reason"]
