@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from skbamm.losses import LogisticLoss, MultinomialLoss, pairwise_logistic, pairs
+from skbamm.losses import LogisticLoss, MultinomialLoss, pairs, pairwise_logistic
 
 _SQUARE = 1e-5  # e: margins that tell all labels apart are then about 9
 # Ends of s times the margins' size: of margins that tell nothing, and beyond what e allows.

@@ -4,6 +4,7 @@ from skbamm.glm.curvature import of_like_rows
 from skbamm.glm.feature_slope import feature_slope, multiplier, parameter_slope
 from skbamm.glm.least_squares import LeastSquaresProblem
 from skbamm.glm.narrowing import solve_narrowing
+from skbamm.glm.null_loss import null_loss
 from skbamm.glm.penalty import MeanLoss, penalty_divisor
 from skbamm.glm.problem import GLMProblem
 from skbamm.glm.profiled import ProfiledProblem
@@ -16,6 +17,7 @@ __all__ = [
     "feature_slope",
     "glm_problem",
     "multiplier",
+    "null_loss",
     "of_like_rows",
     "parameter_slope",
     "penalty_divisor",

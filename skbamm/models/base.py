@@ -291,6 +291,16 @@ class LinearTwin(Twin):
         """Return the ``FeaturePenalty`` that is around the model, or None."""
         return None
 
+    def read(self, estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coefficients (m, d) and intercepts (m,) of a fitted estimator."""
+        fitted = self.fitted(estimator)
+        each = getattr(fitted, "estimators_", [fitted])
+        coefs, intercepts = zip(*((one.coef_, one.intercept_) for one in each), strict=True)
+        return (
+            np.concatenate([np.atleast_2d(coef) for coef in coefs]),
+            np.concatenate([np.atleast_1d(intercept) for intercept in intercepts]),
+        )
+
     def statistics(self, task: Task, training_rows: TrainingRows) -> tuple[Any, ...]:
         """Return what else the export takes, of a fold's training rows as its model sees them.
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skbamm.folds import threads_for_rows
-from skbamm.models import last_step
-from skbamm.search.bank import Solution, adopt, may_begin_at_solution, own_fit, warm_fit
+from skbamm.models import NotApplicable, has_transformers, last_step
+from skbamm.search.bank import Solution, adopt, export, may_begin_at_solution, own_fit, warm_fit
+from skbamm.search.data import FoldData, as_matrix, feature_memory
 from skbamm.search.joint import JointSolver
+from skbamm.search.own_fit import compare
 from skbamm.search.pooled_fit import pooled_fit, pooled_start
+from skbamm.search.solver_maker import SolverMaker
+from skbamm.space.grid import Target
 
 
 def final_fit(
     estimator: Any, solutions: list[Solution], solver: Any, X: Any, y: Any, fit_params: Any
-) -> None:
-    """Fit an estimator in place.
+) -> bool:
+    """Fit an estimator in place; return whether it is sure to be the model that was scored.
 
     Where second moments of the folds are all that its model depends on, their sum gives the
     model at once, as it gave the folds' models. Else the estimator's own fit begins at the mean
@@ -35,7 +40,7 @@ def final_fit(
     last = last_step(estimator)
     if not solutions or len({one.parameters[0].shape for one in solutions}) > 1:
         own_fit(estimator, X, y, fit_params)
-        return
+        return not solutions
     shares_rows = isinstance(solver, JointSolver) and solver.folds is None
     begin = solutions[0]
     if shares_rows and begin.adopt and begin.twin.finds_minima:
@@ -44,11 +49,11 @@ def final_fit(
         if exact is not None:
             begin.parameters = _as_exported(exact, begin)
             adopt(estimator, begin)
-            return
+            return True
     model = begin.twin.model(last)
     if not may_begin_at_solution(begin.twin, model):
         own_fit(estimator, X, y, fit_params)
-        return
+        return begin.twin.finds_minima
     coefs, intercepts = zip(*(one.parameters for one in solutions), strict=True)
     coef, intercept = np.mean(coefs, 0), np.mean(intercepts, 0)
     begin.parameters = coef, intercept
@@ -62,6 +67,71 @@ def final_fit(
                 solved = solver.all_rows(last, full, 0.5 * tol)
         begin.parameters = _as_exported(solved, begin)
     warm_fit(estimator, begin, X, y, fit_params)
+    fitted = begin.twin.fitted(last_step(estimator))
+    most = getattr(fitted, "max_iter", None)
+    return shares_rows or most is None or np.max(getattr(fitted, "n_iter_", 0)) < most
+
+
+def mend(
+    estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
+    maker: SolverMaker,
+) -> str:  # fmt: skip
+    """Give a fitted estimator the minimum of its objective where its own fit is far from it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted on all rows.
+    target : Target
+    params : dict
+        Of the candidate.
+    solutions : list of Solution
+        The folds' models of its hyperparameters.
+    maker : SolverMaker
+
+    Returns
+    -------
+    str
+        What was wrong; "" if nothing was.
+    """
+    joint = _of_all_rows(estimator, target, params, maker)
+    if joint is None:
+        return ""
+    begin = np.mean([_with_intercept(one) for one in solutions], 0, dtype=float)
+    last = last_step(estimator)
+    found = compare(joint, last, begin)
+    if found is None or not found.is_worse():
+        return ""
+    features = feature_memory(maker.X) if joint.folds is None else None
+    export(last, joint.solution(found.solutions, 0, 0, features))
+    return (
+        f"the final fit of {type(last).__name__} ended at an objective of {found.own:.4g} a row, "
+        f"where the minimum is {found.least:.4g}"
+    )
+
+
+def _of_all_rows(estimator, target, params, maker) -> JointSolver | None:
+    """Return a solver of one split that trains on all rows, as the fitted transformers see them."""
+    n, folds = len(maker.y), None
+    everything, none = np.arange(n), np.arange(0)
+    if has_transformers(estimator):
+        before = estimator[:-1]
+        seen = before.transform(maker.X)
+        folds = [FoldData(as_matrix(seen), everything, none, before, feature_memory(seen))]
+    elif target.pipeline is not None:
+        return None  # the transformers are inside of the model
+    try:
+        joint = maker.for_splits([(everything, none)]).make(
+            replace(target, estimator=estimator), params, folds
+        )
+    except NotApplicable:
+        return None
+    return joint if isinstance(joint, JointSolver) else None
+
+
+def _with_intercept(one: Solution) -> np.ndarray:
+    coef, intercept = one.parameters[:2]
+    return np.concatenate([coef, intercept[:, None]], 1) if one.task.fit_intercept else coef
 
 
 def _as_exported(solved: np.ndarray, like: Solution) -> tuple[np.ndarray, np.ndarray]:

@@ -230,6 +230,7 @@ class JointSolver:
             max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
             finish=3 if few is None and not self._many_features else 0, ends=not strong,
+            judge=None if few is None else partial(on_some, few),
         )  # fmt: skip
         result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
         # The second moments have coordinates of their own, unlike another loss's search.
@@ -248,10 +249,7 @@ class JointSolver:
     ) -> Beginning:  # fmt: skip
         """Return the best of points whose models are solved, for a search to begin at."""
         problem = self.problem(axes, len(points), torch.float64, self.criterion(criterion))
-        y = torch.as_tensor(solutions.coef, device=self.device)
-        if isinstance(problem, LeastSquaresProblem) and problem.rows.fit_intercept:
-            y = y.clone()
-            y[..., -1] = 0.0  # the moments are centred
+        y = problem.of_coefficients(torch.as_tensor(solutions.coef, device=self.device))
         upper = problem.upper(y).sum(1).nan_to_num(torch.inf)
         best = int(upper.argmin())
         x = torch.tensor(points, dtype=torch.float64, device=self.device)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
+from skbamm.bilevel.lower import LowerResult
+from skbamm.bilevel.problem import lower_floor
 from skbamm.glm import solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
@@ -19,6 +21,7 @@ _COLUMNS = 4096  # predictors a row that are solved at a time
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+_NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
 
 
 def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSolutions:
@@ -85,7 +88,14 @@ def _solve_block(solver, axes, x, y) -> FoldSolutions:
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
         result = finish(problem, x, y, curvature=metric)
-    norm = result.gradient_norm
-    if problem.hessian_jumps:  # models that are not solved may be far off all the same
-        norm = torch.where(result.converged, norm, torch.nan)
+    norm = torch.where(_solved(problem, x, result), result.gradient_norm, torch.nan)
     return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
+
+
+def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
+    """Return which models are solved, (S, K), up to rounding."""
+    if bool(result.converged.all()) or problem.hessian_jumps or problem.absolute is not None:
+        return result.converged  # where there are kinks, a step tells not how near it is
+    value = problem.lower(x, result.y)[0].cpu()
+    scale = (lower_floor(problem).cpu() + value.abs()).sqrt()
+    return result.converged | (result.decrement <= _NEARLY * scale)

@@ -1,0 +1,154 @@
+"""How an estimator's own fit compares with the minimum that the solvers find for the same rows.
+
+Some fits stop at once, or diverge, where features are far from zero or of very different scales,
+and say nothing. What a search has scored is the minimum; a final model that is far from it is not
+the model that was scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from skbamm.bilevel import solve_lower
+from skbamm.glm import null_loss, solve_narrowing
+from skbamm.losses import Smoothed
+from skbamm.models import last_step
+from skbamm.search.bank import FoldSolutions
+from skbamm.search.joint import JointSolver
+from skbamm.search.solver_maker import SolverMaker
+from skbamm.space.grid import Target
+
+# What a fit's tolerance may leave: of what the model explains, and of the objective.
+_OF_BOTH, _OF_BOTH_STRICTLY = (0.1, 0.01), (0.02, 0.002)
+_TOL = 1e-6  # decrement of the minimum
+_NARROW = 1e-3  # of a kink's width, for objectives to be compared
+
+
+class UnfitTwin(ValueError):
+    """A twin that was registered is not that of its estimator."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The objective of an own fit beside its minimum.
+
+    Attributes
+    ----------
+    own, least : float
+        Mean objective of the own fit, and of the solution.
+    null : float
+        That of a constant.
+    solutions : FoldSolutions
+        The solution, as its solver exports it.
+    """
+
+    own: float
+    least: float
+    null: float
+    solutions: FoldSolutions
+
+    def is_worse(self, strict: bool = False) -> bool:
+        """Whether the own fit is worse by more than its tolerance explains, or a default one."""
+        explained, objective = _OF_BOTH_STRICTLY if strict else _OF_BOTH
+        bar = explained * max(self.null - self.least, 0.0) + objective * abs(self.least)
+        return not self.own <= self.least + bar
+
+
+def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> Comparison | None:
+    """Compare a fitted model with the minimum of its objective.
+
+    Parameters
+    ----------
+    joint : JointSolver
+        Of one split, on whose training rows the model was fitted.
+    last : estimator
+        The fitted model; the last step of a pipeline.
+    begin : ndarray of shape (m, p), optional
+        Coefficients near the minimum, with the intercept last.
+
+    Returns
+    -------
+    Comparison or None
+        None where the model's coefficients cannot be read, or the minimum is not found.
+    """
+    rows = joint.rows(torch.float64)
+    problem = joint.glm((), rows, 1)
+    x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
+    own = _read(joint, last, problem.y_shape)
+    if own is None:
+        return None
+    y = problem.start(x) if begin is None else _as_models(begin, problem)
+    if y.shape != problem.y_shape or not torch.isfinite(y).all():
+        y = problem.start(x)
+    solve = solve_narrowing if isinstance(problem.loss, Smoothed) else solve_lower
+    result = solve(problem, x, y, tol=_TOL)
+    if isinstance(problem.loss, Smoothed):
+        problem.loss = problem.loss.narrowed(_NARROW * problem.loss.width)
+    values = [float(problem.lower(x, at)[0]) for at in (_as_models(own, problem), result.y)]
+    if not np.isfinite(values[1]):
+        return None
+    coef = problem.coefficients(result.y).cpu().numpy()
+    solutions = FoldSolutions(coef, np.zeros(coef.shape[:2]))
+    return Comparison(*values, float(null_loss(problem)), solutions)
+
+
+def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str, Any]) -> None:
+    """Compare an own fit of one fold with its solution, if the twin is not one of ours.
+
+    Parameters
+    ----------
+    maker : SolverMaker
+    solver : FoldSolver
+    target : Target
+    params : dict
+        Of the candidate.
+
+    Raises
+    ------
+    UnfitTwin
+        If the own fit is far from the minimum of what the twin says that it minimises.
+    """
+    ours = type(target.twin).__module__.partition(".")[0] == "skbamm"
+    if ours or not isinstance(solver, JointSolver):
+        return
+    k = solver.used[0]
+    train, _ = maker.splits[k]
+    estimator = clone(target.estimator).set_params(**params)
+    last = last_step(estimator)
+    folds = None if solver.folds is None else [solver.folds[k]]
+    X = solver.matrix[train] if folds is None else folds[0].matrix[: len(train)]
+    weight = {} if solver.fit_weight is None else {"sample_weight": solver.fit_weight[train]}
+    last.fit(X, _safe_indexing(maker.y, train), **weight)
+    one = maker.for_splits([maker.splits[k]])
+    found = compare(one.make(replace(target, estimator=estimator), params, folds), last)
+    if found is not None and found.is_worse(strict=True):
+        kind, twin = type(last).__name__, type(target.twin).__name__
+        values = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        raise UnfitTwin(
+            f"{twin}, the registered twin of {kind}, does not minimise what {kind} does: with "
+            f"{values} the own fit has an objective of {found.own:.6g} a row by the twin's loss "
+            f"and penalty, whose minimum is {found.least:.6g}. Check the loss, the scale of the "
+            "penalty and the intercept."
+        )
+
+
+def _read(joint: JointSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the coefficients (m, p) of a fitted model, with the intercept last."""
+    try:
+        coef, intercept = joint.twin.read(last)
+    except AttributeError:
+        return None
+    if joint.task.fit_intercept:
+        both = np.broadcast_to(np.atleast_1d(intercept), len(coef))[:, None]
+        coef = np.concatenate([coef, both], 1)
+    return coef if coef.shape == tuple(shape[2:]) else None
+
+
+def _as_models(coef: np.ndarray, problem: Any) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(coef, dtype=float), device=problem.rows.device)[None, None]
