@@ -155,6 +155,7 @@ class _Run:
         steady = problem.second_order and getattr(schedule.x_step, "steady", False)
         self.forecast = Forecast() if steady else None
         self.screened: list[tuple[Tensor, float, Tensor]] = []
+        self.unjudged: list[Tensor] = []
         self.nit = 0
 
     @property
@@ -370,6 +371,11 @@ class _Run:
         if not self.screened:
             value = torch.where(torch.isfinite(upper), upper, torch.inf)
         s = int(value.argmin())
+        self.unjudged = [
+            self.x[t].clone()
+            for t in range(len(self.starts))
+            if t != s and not trusted[t] and not float(upper[t]) > float(value[s])
+        ]
         if self.forecast is not None:
             self.forecast.begin(s, trusted, self.x, self.y, self.v)
         self.problem = self.problem.select([s])
@@ -407,5 +413,5 @@ class _Run:
         return BilevelResult(
             x=x, y=y, v=v, fun=best["upper"], start=best["start"], status=status, nit=self.nit,
             kkt_residual=tuple(best["kkt"]), history=self.record.history, screened=self.screened,
-            curvature=self.curvature,
+            unjudged=[x.to(self.device) for x in self.unjudged], curvature=self.curvature,
         )  # fmt: skip

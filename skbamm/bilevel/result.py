@@ -48,6 +48,9 @@ class BilevelResult:
     screened : list of (x, F, hypergradient)
         The starting points that were followed until their hypergradients could be trusted,
         each as it stood then.
+    unjudged : list of Tensor of shape (h,)
+        Those that were left behind although F there was no higher than at the best of these: their
+        models were not solved yet.
     curvature : Curvature or None
         The last metric.
     """
@@ -62,6 +65,7 @@ class BilevelResult:
     nit: int
     history: dict[str, list] = field(default_factory=dict)
     screened: list[tuple[Tensor, float, Tensor]] = field(default_factory=list)
+    unjudged: list[Tensor] = field(default_factory=list)
     curvature: Curvature | None = None
 
     @property

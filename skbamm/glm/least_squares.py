@@ -176,11 +176,18 @@ class LeastSquaresProblem(Penalty):
 
     def coefficients(self, y: Tensor) -> Tensor:
         """Return y in the coordinates of X and the target: undo the centring."""
+        return self._shifted(y, 1)
+
+    def of_coefficients(self, coef: Tensor) -> Tensor:
+        """Return the y of such coefficients: centre them."""
+        return self._shifted(coef, -1)
+
+    def _shifted(self, y: Tensor, sign: int) -> Tensor:
         if not self.rows.fit_intercept:
             return y
         slopes = y[..., :-1]
         shift = self._target_centre - (slopes * self._centre[:, None]).sum(-1)
-        return torch.cat([slopes, (y[..., -1] + shift)[..., None]], -1)
+        return torch.cat([slopes, (y[..., -1] + sign * shift)[..., None]], -1)
 
 
 def _times(y: Tensor, gram: Tensor) -> Tensor:

@@ -141,6 +141,10 @@ class Penalty:
         """Return y in the coordinates of X and the target."""
         return y
 
+    def of_coefficients(self, coef: Tensor) -> Tensor:
+        """Return the y of such coefficients."""
+        return coef
+
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares: only the penalty sees x, so no pass is needed."""
         y, v = y.double(), v.double()

@@ -2,7 +2,8 @@
 
 Starting points are told apart by F there, and the best is refined. The minimum beside another one
 may be lower: F falls from that point on, and rises again before the next. The values and slopes of
-both points tell so, and it costs one solve of the models to see whether they are right.
+both points tell so, and it costs one solve of the models to see whether they are right. So it
+does to see whether F is lower at an end, or at a start that was left behind unsolved.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def solve_basins(
     max_iter: int,
     max_time: float | None,
     ends: bool = True,
+    judge: Callable[[int], Any] | None = None,
     **options: Any,
 ) -> BilevelResult:
     """Search from some points, and once more where these tell of a lower minimum.
@@ -50,7 +52,9 @@ def solve_basins(
     max_iter, max_time
         As for ``solve``; of both searches together.
     ends : bool, default=True
-        Whether to look at the end of the interval where the result lies beyond all points.
+        Whether to look at ends of the interval.
+    judge : callable, optional
+        The same problems of some rows, which tell whether to look closer.
     **options
         For ``solve``.
     """
@@ -64,28 +68,89 @@ def solve_basins(
         )  # fmt: skip
 
     result = run(first, step, max_iter, max_time)
-    spent = time.perf_counter() - began
-    left = None if max_time is None else max_time - spent
-    more = max_iter - result.nit
-    if not result.success or more <= 0 or (left is not None and left <= 0):
-        return result
-    one = problem(1)
-    place = other_basin(result.screened, result, one.bounds, first.x)
+    for look in (_beside, _unseen):
+        spent = time.perf_counter() - began
+        left = None if max_time is None else max_time - spent
+        over = result.status in (Status.INTERRUPTED, Status.MAX_TIME, Status.DIVERGED)
+        if over or (left is not None and left <= 0):
+            break
+        x = look(problem, judge, first, result, ends)
+        place = None if x is None else _held(problem, x, result)
+        if place is None:
+            continue
+        more = max_iter - result.nit
+        other = run(Beginning(x, place.y[None], None, x), _STEP, more, left) if more > 0 else place
+        most = place.fun * (1 + _GAIN * other.success)
+        if other.status is Status.DIVERGED or not other.fun <= most:
+            other = replace(place, nit=other.nit)  # nothing better was found from there
+        result = _joined(result, other, first, spent)
+    return result
+
+
+def _joined(before: BilevelResult, after: BilevelResult, first: Beginning, spent: float) -> Any:
+    """Return the later result with the history of both."""
+    history = {name: [*before.history[name], *after.history[name]] for name in before.history}
+    seconds = after.history["seconds"]
+    history["seconds"] = [*before.history["seconds"], *(spent + t for t in seconds)]
+    nearest = int((first.x - after.x).abs().sum(1).argmin())
+    return replace(after, start=nearest, nit=before.nit + after.nit, history=history)
+
+
+def _beside(problem: Any, judge: Any, first: Beginning, result: BilevelResult, ends: bool) -> Any:
+    """Return where a lower minimum is promised, (1, 1), or None."""
+    if not result.success:
+        return None
+    place = other_basin(result.screened, result, problem(1).bounds, first.x)
     if place is None or not (ends or bool((first.x.min() < place) & (place < first.x.max()))):
-        return result
-    x = place[None]
+        return None
+    return place[None]
+
+
+def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, ends: bool) -> Any:
+    """Return the best of the starts and ends that nothing is known of, (1, h), if F is low there.
+
+    An end is known to be no better where F rises towards it from the last start before it. Of many
+    rows, some judge.
+    """
+    known = result if first.found is None else first.found
+    places = list(known.unjudged)
+    one = problem(1)
+    if ends and len(result.x) == 1 and one.absolute is None:  # paths have been to both
+        slopes = {float(x): float(slope) for x, _, slope in known.screened}
+        starts = first.x.flatten().tolist() if first.found is None else list(slopes)
+        cheap = judge is not None or one.hessian_jumps or hasattr(one, "closed_form")
+        for end, last in zip(one.bounds, (min, max), strict=True):
+            slope, falls = slopes.get(last(starts)) if starts else None, cheap
+            if slope is not None:  # at least so far that it would count
+                falls = slope * (last(starts) - float(end)) > _GAIN * result.fun
+            if falls and abs(float(result.x) - float(end)) > _NEXT:
+                places.append(end.to(result.x))
+    if not places:
+        return None
+    x, here = torch.stack(places), result.fun
+    one = (judge or problem)(len(x) + 1)
+    x = torch.cat([x, result.x[None]])
+    solved = solve_lower(
+        one, x, result.y.expand(len(x), *result.y.shape).to(one.start(x)), tol=_TOL
+    )
+    upper = one.upper(solved.y).sum(1).nan_to_num(torch.inf)
+    here = min(here, float(upper[-1])) if judge is None else float(upper[-1])
+    upper = torch.where(solved.converged.all(1).to(upper.device), upper, torch.inf)[:-1]
+    least = int(upper.argmin())
+    return x[[least]] if float(upper[least]) < here * (1 - _GAIN) else None
+
+
+def _held(problem: Any, x: Tensor, result: BilevelResult) -> BilevelResult | None:
+    """Return a place (1, h) as a result, if F there is below the result's."""
+    one = problem(1)
     y = solve_lower(one, x, result.y[None], tol=_TOL).y
-    upper = float(one.directions(x, y, torch.zeros_like(y), 0.0).upper.sum())
+    upper = float(one.upper(y).sum())
     if not upper < result.fun * (1 - _GAIN):
-        return result
-    other = run(Beginning(x, y, None, x), _STEP, more, left)
-    if other.status is Status.DIVERGED or not other.fun < result.fun:
-        return result
-    history = {name: [*result.history[name], *other.history[name]] for name in result.history}
-    seconds = other.history["seconds"]
-    history["seconds"] = [*result.history["seconds"], *(spent + t for t in seconds)]
-    nearest = int((first.x - x).abs().sum(1).argmin())
-    return replace(other, start=nearest, nit=result.nit + other.nit, history=history)
+        return None
+    return replace(
+        result, x=x[0], y=y[0], v=torch.zeros_like(y[0]), fun=upper, status=Status.MAX_ITER, nit=0,
+        kkt_residual=(0.0, 0.0, torch.inf), history={name: [] for name in result.history},
+    )  # fmt: skip
 
 
 def other_basin(

@@ -51,9 +51,8 @@ def pooled_start(
     if problem is None:
         return None
     x = torch.empty(1, 0, dtype=torch.float64, device=solver.device)
-    y = torch.as_tensor(solver.inside(coef), device=solver.device)[None, None].clone()
-    if problem.rows.fit_intercept:
-        y[..., -1] = 0.0  # the moments are centred
+    y = torch.as_tensor(solver.inside(coef), device=solver.device)[None, None]
+    y = problem.of_coefficients(y)
     result = solve_lower(problem, x, y, tol=_CLOSE, gradient_tol=gradient_tol)
     if not bool(result.converged.all()):
         return None
