@@ -28,8 +28,9 @@ _L2 = {
     "PoissonRegressor", "GammaRegressor", "TweedieRegressor", "KernelRidge",
 }  # fmt: skip
 _L1 = {
-    "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV",
-    "MultiTaskElasticNet", "MultiTaskElasticNetCV", "QuantileRegressor",
+    "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "ElasticNet", "ElasticNetCV",
+    "MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV",
+    "QuantileRegressor",
 }  # fmt: skip
 
 

@@ -287,6 +287,10 @@ class LinearTwin(Twin):
         ``values`` has a number, or a tensor where it is tuned, for each hyperparameter.
         """
 
+    def reaches(self, coef: np.ndarray) -> bool:
+        """Whether the estimator's own fit comes to this solution (m, p), as it is set."""
+        return True
+
     def feature_penalty(self, estimator: Any) -> Any:
         """Return the ``FeaturePenalty`` that is around the model, or None."""
         return None

@@ -1,9 +1,11 @@
-"""Lasso and ElasticNet."""
+"""Lasso, LassoLars and ElasticNet."""
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
-from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.linear_model import ElasticNet, Lasso, LassoLars
 
 from skbamm.criteria import ABSOLUTE, SQUARED
 from skbamm.losses import HalfSquaredLoss
@@ -13,6 +15,7 @@ from skbamm.models.base import (
     Factors,
     Hyperparameter,
     LinearTwin,
+    NotApplicable,
     Task,
     numeric_target,
 )
@@ -79,3 +82,48 @@ class LassoTwin(ElasticNetTwin):
         """See ``LinearTwin.penalty``."""
         alpha = values["alpha"]
         return Factors(0 * alpha, alpha)
+
+
+class LassoLarsTwin(LassoTwin):
+    """That of Lasso; its own fit follows the exact path down to alpha, in ``max_iter`` steps."""
+
+    estimator_type = LassoLars
+    warm_starts = False
+    max_iter = 500
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if estimator.jitter is not None:
+            return "jitter adds noise to the target"
+        return super().mismatch(estimator)
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``."""
+        twin = copy.copy(self)
+        twin.max_iter = estimator.max_iter
+        return twin
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        if weight is not None:
+            raise NotApplicable("LassoLars.fit takes no sample_weight")
+        if sparse:
+            raise NotApplicable("LassoLars takes no sparse data")
+        return super().task(estimator, y, weight, sparse)
+
+    def reaches(self, coef):
+        """See ``Twin.reaches``: a path has as many steps as features come in, and some go."""
+        return 2 * int((coef != 0).sum(1).max(initial=0)) <= self.max_iter
+
+    def export(self, estimator, task, coef, intercept):
+        """See ``Twin.export``; of the path there is the end only."""
+        super().export(estimator, task, coef, intercept)
+        del estimator.dual_gap_
+        ends = [np.array([estimator.alpha], coef.dtype) for _ in coef]
+        active = [np.flatnonzero(w).tolist() for w in coef]
+        paths = [w[:, None] for w in coef]
+        if len(coef) == 1:
+            ends, active, paths = ends[0], active[0], paths[0]
+        estimator.alphas_ = ends
+        if estimator.fit_path:
+            estimator.active_, estimator.coef_path_ = active, paths

@@ -81,6 +81,10 @@ class MetaTwin(Twin):
         """See ``LinearTwin.statistics``."""
         return self.inner.statistics(task, training_rows)
 
+    def reaches(self, coef: Any) -> bool:
+        """See ``LinearTwin.reaches``."""
+        return self.inner.reaches(coef)
+
     def kernel(self, estimator: Any) -> Kernel:
         """See ``KernelTwin.kernel``."""
         return self.inner.kernel(self.held(estimator))

@@ -9,13 +9,14 @@ from sklearn.calibration import CalibratedClassifierCV
 
 from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
 from skbamm.models.class_penalty import ClassPenaltyTwin
-from skbamm.models.elastic_net import ElasticNetTwin, LassoTwin
+from skbamm.models.elastic_net import ElasticNetTwin, LassoLarsTwin, LassoTwin
 from skbamm.models.feature_maps import FEATURE_MAPS
 from skbamm.models.feature_penalty import FeaturePenaltyTwin
 from skbamm.models.huber import HuberTwin
 from skbamm.models.kernel_ridge import KernelRidgeTwin
 from skbamm.models.linear_svm import LinearSVCTwin, LinearSVRTwin
 from skbamm.models.logistic_regression import LogisticRegressionTwin
+from skbamm.models.multi_output import MultiOutputTwin
 from skbamm.models.multi_task import MultiTaskElasticNetTwin, MultiTaskLassoTwin
 from skbamm.models.one_vs_rest import OneVsRestTwin
 from skbamm.models.quantile import QuantileTwin
@@ -30,6 +31,7 @@ _TWINS: dict[type, Twin] = {
         RidgeTwin(),
         RidgeClassifierTwin(),
         LassoTwin(),
+        LassoLarsTwin(),
         ElasticNetTwin(),
         MultiTaskLassoTwin(),
         MultiTaskElasticNetTwin(),
@@ -68,6 +70,7 @@ _META: dict[type, Twin] = {
     for twin in (
         ClassPenaltyTwin(find_twin),
         FeaturePenaltyTwin(find_twin),
+        MultiOutputTwin(find_twin),
         OneVsRestTwin(find_twin),
         TransformedTargetTwin(find_twin),
     )

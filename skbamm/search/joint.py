@@ -335,6 +335,7 @@ class JointSolver:
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         if self.row_weights is not None and self.task.class_weight is not None:
             adopt = False  # balanced classes are those of the weights, too
+        adopt = adopt and self.twin.reaches(coef[:, : coef.shape[1] - int(self.task.fit_intercept)])
         statistics = self.twin.statistics(self.task, partial(training_rows, self, k, coef))
         coef = self.outside(coef, self.used[k])
         return Solution(

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.linear_model import Ridge, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
@@ -113,6 +114,12 @@ class Holder:
             raise UnfitVector(
                 f"Parameter {self.axis.name!r} cannot have a value for each target: {name} has one "
                 "for all, Ridge may have several."
+            )
+        above = _part(estimator, _above(self.prefix)) if self.prefix else None
+        if self.axis.kind == "target" and isinstance(above, MultiOutputRegressor):
+            raise UnfitVector(
+                f"Parameter {self.axis.name!r} cannot have a value for each target: those of "
+                "MultiOutputRegressor have clones of one model. A Ridge of its own may have."
             )
         if self.axis.kind == "class" and not self.axis.weighs_rows:
             self._check_classes(estimator)

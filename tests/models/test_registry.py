@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
@@ -28,6 +29,7 @@ KINDS = [
     Ridge,
     RidgeClassifier,
     Lasso,
+    LassoLars,
     ElasticNet,
     LogisticRegression,
     PoissonRegressor,
@@ -57,7 +59,7 @@ def test_a_subclass_may_do_anything_and_has_none(kind):
 
 
 @pytest.mark.parametrize(
-    "other", [LassoLars(), SVC(), DecisionTreeClassifier(), None, "passthrough"]
+    "other", [GaussianProcessRegressor(), SVC(), DecisionTreeClassifier(), None, "passthrough"]
 )
 def test_others_have_none(other):
     twin, reason = find_twin(other)
@@ -74,15 +76,16 @@ def test_every_reason_names_the_estimator():
 
 def test_supported_estimators_are_named_with_what_is_tuned():
     assert supported() == (
-        "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), ElasticNet (alpha, l1_ratio), "
+        "Ridge (alpha), RidgeClassifier (alpha), Lasso (alpha), LassoLars (alpha), "
+        "ElasticNet (alpha, l1_ratio), "
         "MultiTaskLasso (alpha), MultiTaskElasticNet (alpha, l1_ratio), "
         "LogisticRegression (C, l1_ratio), PoissonRegressor (alpha), GammaRegressor (alpha), "
         "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), QuantileRegressor (alpha), "
         "LinearSVC (C), LinearSVR (C, epsilon), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
-        "KernelRidge (alpha, gamma), one of ClassPenalty, FeaturePenalty, OneVsRestClassifier, "
-        "TransformedTargetRegressor around such a model, and gamma of Nystroem and RBFSampler "
-        "before a linear one"
+        "KernelRidge (alpha, gamma), one of ClassPenalty, FeaturePenalty, MultiOutputRegressor, "
+        "OneVsRestClassifier, TransformedTargetRegressor around such a model, "
+        "and gamma of Nystroem and RBFSampler before a linear one"
     )
 
 
