@@ -127,3 +127,7 @@ class LassoLarsTwin(LassoTwin):
         estimator.alphas_ = ends
         if estimator.fit_path:
             estimator.active_, estimator.coef_path_ = active, paths
+            return
+        estimator.coef_ = coef  # also of one target
+        if task.fit_intercept:
+            estimator.intercept_ = intercept
