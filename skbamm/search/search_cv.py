@@ -30,21 +30,22 @@ class BAMMSearchCV(GridSearchCV):
     Parameters
     ----------
     estimator : estimator object
-        Supported: Ridge, RidgeClassifier, Lasso, PoissonRegressor, GammaRegressor,
+        Supported: Ridge, RidgeClassifier, Lasso, LassoLars, PoissonRegressor, GammaRegressor,
         TweedieRegressor (``alpha``), ElasticNet (``alpha``, ``l1_ratio``), LogisticRegression
-        (``C``, and of two classes with ``solver="saga"`` ``l1_ratio``), LinearSVC and LinearSVR
-        (``C``), QuantileRegressor (``alpha``), SGDClassifier and SGDRegressor with their own losses
-        (``alpha``, ``l1_ratio``), KernelRidge with kernels "rbf", "laplacian" and "poly"
-        (``alpha``, ``gamma``) and "linear" (``alpha``), and what :func:`skbamm.register_model`
-        adds, alone, in a OneVsRestClassifier (linear classifiers) or TransformedTargetRegressor,
-        or as the last step of a Pipeline, there also ``gamma`` of Nystroem and RBFSampler right
-        before a linear model. Any other estimator works with lists.
+        (``C``, and with ``solver="saga"`` ``l1_ratio``), LinearSVC (``C``), LinearSVR (``C``,
+        ``epsilon``), HuberRegressor (``alpha``, ``epsilon``), QuantileRegressor (``alpha``),
+        SGDClassifier and SGDRegressor with their own losses (``alpha``, ``l1_ratio``), KernelRidge
+        with kernels "rbf", "laplacian" and "poly" (``alpha``, ``gamma``) and "linear", "cosine"
+        and "precomputed" (``alpha``), and what :func:`skbamm.register_model` adds, alone, in a
+        OneVsRestClassifier (linear classifiers), MultiOutputRegressor (squared errors) or
+        TransformedTargetRegressor, or as the last step of a Pipeline, there also ``gamma`` of
+        Nystroem and RBFSampler right before a linear model. Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with ``step__`` before those of a step, and what to try for each:
 
         - a list or array: these values;
-        - a tuple of two numbers, on a parameter that is differentiable, or an
-          :class:`skbamm.Interval`: the interval between them;
+        - a tuple of two numbers, the lower first, or an :class:`skbamm.Interval`: the interval
+          between them, an error on a parameter that cannot be searched;
         - a frozen continuous scipy distribution of finite support: its support;
         - of what scales the penalty of a linear model (``alpha``, ``C``),
           :class:`skbamm.PerFeature`, :class:`skbamm.PerGroup` or :class:`skbamm.PerClass`: a value
