@@ -15,6 +15,8 @@ import torch
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.utils import _safe_indexing
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
 from skbamm.bilevel import Status, solve_lower
@@ -26,6 +28,7 @@ from skbamm.models import NotApplicable, last_step
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank
 from skbamm.search.partitions import MANY, inner_splits, more_partitions, trusted_splits
+from skbamm.search.rare_classes import RareRows
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.run import SearchRun, Settings
 from skbamm.search.scoring import check_criterion
@@ -163,17 +166,44 @@ class Weigher:
         scored, held_out = splits, splits
         if self.trusted.any():
             scored, held_out = trusted_splits(cv, splits, y, self.trusted)
-        partitions = more_partitions(cv, X, y)
-        if self.trusted.any() and not self._auto:
-            # A loss that wrong labels would mislead is taken of trusted rows only.
-            held_out, partitions = scored, []
+        rare = None
+        if is_classifier(self.estimator) and type_of_target(y) in ("binary", "multiclass"):
+            rare = RareRows(y, held_out, self.trusted)
         try:
-            with threads_for_rows():
-                return self._learn(scored, held_out, partitions)
+            if rare is None or not rare.rows.any():
+                return self._learn_on(cv, scored, held_out)
+            weight = self.weight
+            self._leave_out(rare)
+            found = self._learn_on(cv, *map(rare.without, (scored, held_out)))
+            keep_trusted = self.given.refit_on_trusted
+            found = rare.put_back(found, scored, weight, keep_trusted)
+            self.y, self.weight = y, weight
+            self._check_classes(found.row_weights.rows)
+            return found
         except NotApplicable as error:
             # scikit-learn's own error for these data, if it has one, says more.
             clone(self.estimator).fit(X, y)
             raise ValueError(f"SampleWeights: no weights can be learned here: {error}.") from None
+
+    def _leave_out(self, rare: RareRows) -> None:
+        """Go on with the rows of the other classes."""
+        names = ", ".join(map(repr, rare.classes[rare.rare].tolist()))
+        self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
+        kept = rare.kept
+        self.X, self.y = _safe_indexing(self.X, kept), _safe_indexing(self.y, kept)
+        self.trusted = self.trusted[kept]
+        self.weight = None if self.weight is None else self.weight[kept]
+        if self.group is not None:
+            self.group = np.unique(self.group[kept], return_inverse=True)[1]
+
+    def _learn_on(self, cv: Any, scored: list, held_out: list) -> WeightsFound:
+        """Learn from all rows that are left."""
+        partitions = more_partitions(cv, self.X, self.y)
+        if self.trusted.any() and not self._auto:
+            # A loss that wrong labels would mislead is taken of trusted rows only.
+            held_out, partitions = scored, []
+        with threads_for_rows():
+            return self._learn(scored, held_out, partitions)
 
     def _learn(self, scored, splits, partitions) -> WeightsFound:
         n = len(self.trusted)
