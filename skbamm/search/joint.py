@@ -333,7 +333,8 @@ class JointSolver:
             matrix, features, transformers = data.matrix, data.features, data.transformers
             own = matrix.shape[1]
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
-        if self.row_weights is not None and self.task.class_weight is not None:
+        by_class = self.task.class_weight is not None or self.task.sides is not None
+        if self.row_weights is not None and by_class:
             adopt = False  # balanced classes are those of the weights, too
         adopt = adopt and self.twin.reaches(coef[:, : coef.shape[1] - int(self.task.fit_intercept)])
         statistics = self.twin.statistics(self.task, partial(training_rows, self, k, coef))
