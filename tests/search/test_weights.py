@@ -106,11 +106,13 @@ def test_of_a_transformer(three, weight):
     settings = {"cv": CV, "scoring": LOSS}
     grid = {"model__C": LIST}
     assert_grid_search_agrees(piped(), grid, X, y, fit_params, served=False, **settings)
-    search = search_over(piped(), {"model__C": INTERVAL}, X, y, fit_params, **settings)
+    with pytest.warns(ConvergenceWarning, match="not searched jointly.*scaler__sample_weight"):
+        search = search_over(piped(), {"model__C": INTERVAL}, X, y, fit_params, **settings)
     assert search.search_plan_[0]["reason"]
     assert_true(search, X, y, params=fit_params, **settings)
 
 
+@pytest.mark.filterwarnings("ignore:.*not searched jointly")
 @pytest.mark.parametrize("scaler", [False, True], ids=["model", "model and scaler"])
 def test_routed_to_steps(scaler, values, three, weight):
     X, y = three
@@ -165,6 +167,7 @@ def test_rows_without_weight(values, regression):
     assert_true_with_weights(search, X, y, w, **settings)
 
 
+@pytest.mark.filterwarnings("ignore:.*not searched jointly")
 def test_a_class_without_weight(values, three):
     """Accuracy is told, as by scikit-learn's own fits."""
     X, y = three
