@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from skbamm.effort import gram_seconds, spend
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, columns_of, join, weighted_gram
@@ -69,6 +70,7 @@ class DenseRows(ChunkedRows):
         flat = columns_of(coefficients, self.dtype)
         d, p = self.n_features, self.n_coefficients
         width = 1 if share else K
+        spend(gram_seconds(m * S * width, self.n_rows, p))
 
         def work(ranges):
             total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skbamm.effort import gram_seconds, pass_seconds, spend
 from skbamm.folds.chunks import Range, over_chunks
 from skbamm.folds.passes import Totals, blocks, columns_of, join, merge
 from skbamm.folds.weights import FoldWeights
@@ -252,6 +253,16 @@ class ChunkedRows:
         """See ``Rows.train_rows``."""
         return self.weights.train_rows
 
+    def _spend(self, columns: int, products: int = 2) -> None:
+        """Count a pass with so many predictors a row."""
+        sparse = self.entries < self.n_rows * self.n_features
+        spend(pass_seconds(self.entries, self.n_rows, columns, self.dtype, sparse, products))
+
+    @property
+    def entries(self) -> int:
+        """Entries of the matrix that are stored; of one fold's, where each has its own."""
+        return self.n_rows * self.n_features
+
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
         raise NotImplementedError
@@ -272,6 +283,7 @@ class ChunkedRows:
         """See ``Rows.sweep``."""
         shape = coefficients.shape
         flat = columns_of(coefficients, self.dtype)
+        self._spend(len(flat))
 
         def work(ranges):
             total = Totals()
@@ -290,6 +302,7 @@ class ChunkedRows:
         _, S, K, m, p = shape = coefficients.shape
         flat = columns_of(coefficients, self.dtype)
         f, feature = len(entries), entries % p
+        spend(gram_seconds(S * K, self.n_rows, f))
         old, new = ((entries[part] // p).tolist() for part in (slice(known), slice(known, f)))
         runs = [*_runs(old, m, 0), *_runs(new, m, known)]  # entries of the same output
 
@@ -338,6 +351,7 @@ class ChunkedRows:
         """See ``Rows.visit``."""
         shape = coefficients.shape
         flat = columns_of(coefficients, self.dtype)
+        self._spend(len(flat), products=1)
 
         def work(ranges):
             for start, stop in ranges:

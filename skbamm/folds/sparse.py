@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skbamm.effort import gram_seconds, spend
 from skbamm.folds.chunks import threads_for_products
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, columns_of, weighted_gram
@@ -16,6 +17,7 @@ from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
 _FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have; rows a feature to tell of them
+_COUNTED, _SQUARED = 1 << 20, 1 << 13  # entries, and features, at a time
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
 
 
@@ -23,23 +25,27 @@ class SparseRows(ChunkedRows):
     """A scipy CSR matrix that all folds share.
 
     Chunks of its rows are kept with their transposes as CSR tensors with 32-bit indices, the
-    layout in which both products are fastest.
+    layout in which both products are fastest. On the CPU the chunks are X's own memory where it
+    has that layout and precision.
 
     Parameters
     ----------
     X : scipy.sparse CSR array of shape (n, d)
     target, weights, fit_intercept, dtype
         As for ``DenseRows``.
+    blocks : dict, optional
+        Chunks of the same matrix by their first row and precision: more are added. Those of
+        several precisions share their indices.
     """
 
-    def __init__(self, X, target, weights, fit_intercept, dtype):
+    def __init__(self, X, target, weights, fit_intercept, dtype, blocks=None):
         self.X, self.target, self.weights = X, target, weights
         self.fit_intercept, self.dtype = fit_intercept, dtype
         self.n_rows, self.n_features = X.shape
         self.n_folds, self.device = weights.n_folds, weights.device
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
-        self._blocks: dict[int, _Block] = {}  # by the first row
+        self._blocks: dict[tuple[int, torch.dtype], _Block] = {} if blocks is None else blocks
 
     def take(self, rows):
         """See ``Rows.take``."""
@@ -69,13 +75,14 @@ class SparseRows(ChunkedRows):
         """See ``Rows.diagonal``."""
         squares = SparseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
         for start, stop in self._ranges(0):
-            block = self._block(start, stop)
-            squares._blocks[start] = _Block(block.X, _squared(block.Xt))
+            block = self._plain(start, stop)
+            squares._blocks[start, self.dtype] = _WithSquares(block.X, block.Xt)
         return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
 
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; worth its price for few features only."""
         _, S, K, m, p = coefficients.shape
+        spend(gram_seconds(m * S * (1 if share else K), self.n_rows, p))
         flat = columns_of(coefficients, self.dtype)
         dense = torch.zeros(m, S, 1 if share else K, p, p, dtype=torch.float64)
         for start, stop in self._ranges(0):
@@ -103,6 +110,7 @@ class SparseRows(ChunkedRows):
         """See ``Rows.frequent_gram``."""
         index, rows, dense = self._most_frequent
         _, S, K, m, _ = coefficients.shape
+        spend(gram_seconds(m * S, *dense.shape))
         weights = []
 
         def keep(z, chunk):
@@ -120,7 +128,7 @@ class SparseRows(ChunkedRows):
         These hold most of what makes coefficients depend on each other: words that are in nearly
         all texts are nearly the intercept.
         """
-        seen = np.bincount(self.X.indices, minlength=self.n_features)
+        seen = count_entries(self.X)
         chosen = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
         rows, enough = self, _ROWS_EACH * len(chosen)
         if self.n_rows > enough:
@@ -139,6 +147,11 @@ class SparseRows(ChunkedRows):
             X = torch.cat([X, X.new_ones(len(X), 1)], 1)
         dense += weighted_gram(X, weights.flatten(1).T).view(dense.shape).cpu()
 
+    @property
+    def entries(self):
+        """See ``ChunkedRows.entries``."""
+        return self.X.nnz
+
     def _ranges(self, columns):
         starts = range(0, self.n_rows, _CHUNK_ROWS)
         return [(start, min(start + _CHUNK_ROWS, self.n_rows)) for start in starts]
@@ -149,26 +162,37 @@ class SparseRows(ChunkedRows):
             return [work(ranges)]
 
     def _block(self, start, stop):
-        if start not in self._blocks:
-            rows = self.X[start:stop]
-            if self.fit_intercept:
-                rows = sp.hstack([rows, np.ones((stop - start, 1))], format="csr")
-            self._blocks[start] = _Block(self._tensor(rows), self._tensor(rows.T.tocsr()))
-        return self._blocks[start]
+        block = self._plain(start, stop)
+        return _WithIntercept(block) if self.fit_intercept else block
+
+    def _plain(self, start, stop):
+        """Return some rows without the intercept."""
+        key = start, self.dtype
+        if key not in self._blocks:
+            like = next((b for (row, _), b in self._blocks.items() if row == start), None)
+            rows = _some_rows(self.X, start, stop)
+            X = self._tensor(rows, None if like is None else like.X)
+            self._blocks[key] = _Block(X, self._tensor(rows.T.tocsr(), like and like.Xt))
+        return self._blocks[key]
 
     def _dense(self, start, stop):
         X = torch.as_tensor(self.X[start:stop].toarray())
         return X.to(self.device, self.dtype)
 
-    def _tensor(self, matrix):
-        values = torch.as_tensor(matrix.data).to(self.dtype)
-        parts = [np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices)]
-        tensor = _csr(torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), values, matrix.shape)
-        return tensor.to(self.device)
+    def _tensor(self, matrix, like):
+        """Return a matrix as a tensor, with the indices of one that is like it if there is one."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
+            values = torch.as_tensor(matrix.data).to(self.device, self.dtype)
+            if like is not None:
+                return _csr(like.crow_indices(), like.col_indices(), values, matrix.shape)
+            parts = (np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices))
+            rows, columns = (torch.from_numpy(part).to(self.device) for part in parts)
+        return _csr(rows, columns, values, matrix.shape)
 
 
 class _Block:
-    """Some rows, with ones for an intercept, and their transpose."""
+    """Some rows, and their transpose."""
 
     def __init__(self, X, Xt):
         self.X, self.Xt = X, Xt
@@ -182,8 +206,57 @@ class _Block:
         return (self.Xt @ flat.T.contiguous()).T
 
 
-def _squared(matrix):
-    return _csr(matrix.crow_indices(), matrix.col_indices(), matrix.values() ** 2, matrix.shape)
+class _WithSquares(_Block):
+    """Some rows, and the squares of what their transpose has, made some at a time."""
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        Xt, right = self.Xt, flat.T.contiguous()
+        rows, columns, values = Xt.crow_indices(), Xt.col_indices(), Xt.values()
+        out = right.new_empty(Xt.shape[0], right.shape[1])
+        for begin in range(0, Xt.shape[0], _SQUARED):
+            end = min(begin + _SQUARED, Xt.shape[0])
+            part = rows[begin : end + 1]
+            first, last = int(part[0]), int(part[-1])
+            squares = _csr(
+                part - first, columns[first:last], values[first:last] ** 2,
+                (end - begin, Xt.shape[1]),
+            )  # fmt: skip
+            out[begin:end] = squares @ right
+        return out.T
+
+
+class _WithIntercept:
+    """Some rows with ones for an intercept, which are not stored."""
+
+    def __init__(self, block):
+        self.block = block
+
+    def predict(self, coefficients):
+        """See ``rows.Block.predict``."""
+        return self.block.predict(coefficients[:, :-1]).add_(coefficients[:, -1:])
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        out = flat.new_empty(self.block.Xt.shape[0] + 1, len(flat))
+        out[:-1] = self.block.Xt @ flat.T.contiguous()
+        out[-1] = flat.sum(1)
+        return out.T
+
+
+def _some_rows(X, start, stop):
+    """Return rows of a CSR matrix that follow each other, in its own memory."""
+    first, last = X.indptr[start], X.indptr[stop]
+    parts = X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first
+    return sp.csr_array(parts, (stop - start, X.shape[1]))
+
+
+def count_entries(X):
+    """Return how many entries each column of a CSR matrix has, (d,)."""
+    total = np.zeros(X.shape[1], dtype=np.int64)
+    for start in range(0, X.nnz, _COUNTED):  # of all at once NumPy makes a copy of 64 bits each
+        total += np.bincount(X.indices[start : start + _COUNTED], minlength=len(total))
+    return total
 
 
 def _csr(rows, columns, values, shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skbamm.effort import gram_seconds, spend
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.passes import blocks, columns_of, join
@@ -62,6 +63,7 @@ class StackedRows(ChunkedRows):
         weights = function(z, self._chunk(0, self.n_rows, S))[0][0]
         weights = join([weights]).view(m, S, K, 1, -1)
         d, X = self.n_features, self.X
+        spend(gram_seconds(m * S * K, self.n_rows, p))
         total = torch.empty(m, S, K, p, p, dtype=torch.float64, device=self.device)
         for part, w in zip(total.flatten(0, 1), weights.flatten(0, 1), strict=True):
             part[..., :d, :d] = (X.mT * w) @ X

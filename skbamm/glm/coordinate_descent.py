@@ -15,9 +15,11 @@ from sklearn.linear_model import _cd_fast
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face, sizes
+from skbamm.effort import descent_seconds, spend
 from skbamm.folds import Moments, map_in_threads
 
 _MOST = 1000  # passes over the coefficients
+_SWEEPS, _MODEL_SWEEPS = 30, 10  # passes that descents take about
 _MODEL_PASSES, _MODEL_TOL = 200, 1e-3  # of a model; relative change of coefficients that ends them
 _SHARE = 0.03  # of the gap that is asked for: the models' errors are to be seen as none
 _CLOSEST = 1e-6  # decrement that is left to a step of Newton's
@@ -52,6 +54,7 @@ class CoordinateDescent:
         found = slopes.double().contiguous().numpy().copy()
         lam, kappa = squares.tolist(), absolutes.tolist()
         rng = np.random.RandomState(0)  # not asked: coefficients take their turns in order
+        spend(descent_seconds(found[..., 0].size, found.shape[-1], _SWEEPS))
         enough = _SHARE * max(tol, _CLOSEST) ** 2
 
         def descend(job: tuple[int, ...]) -> None:
@@ -109,6 +112,7 @@ class ModelDescent:
         matrices = matrix.expand(*lead, *matrix.shape[-2:]).numpy()
         rights, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
         strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
+        spend(descent_seconds(found[..., 0].size, found.shape[-1], _MODEL_SWEEPS))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a gap that is not asked for
             for s, k, m in np.ndindex(*lead):

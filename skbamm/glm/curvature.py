@@ -21,6 +21,7 @@ from skbamm.bilevel.metrics import (
     DiagonalAndBlock,
     Masked,
 )
+from skbamm.effort import factor_seconds, solve_seconds, spend
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.approach import Approach
 from skbamm.glm.coordinate_descent import ModelDescent
@@ -167,11 +168,13 @@ class GramMetric:
         if self._factors is None:
             full = self._with_strength()
             width = 1 if full.shape[-1] >= _LARGE else full.shape[2]
+            spend(factor_seconds(full[..., 0, 0].numel(), full.shape[-1]))
             self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
         return self._factors
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve with the factors."""
+        spend(solve_seconds(residuals[..., 0].numel(), residuals.shape[-1]))
         if len(self.factors) == 1:
             return self.factors[0].solve(residuals)
         parts = list(zip(self.factors, residuals.split(1, 3), strict=True))

@@ -1,0 +1,110 @@
+"""Work that is counted, so that a joint solve ends where the estimator's own fits are sooner.
+
+Passes over rows, Gram matrices and factors are told to a meter in the seconds that they take about
+on one core. Counted, and not measured: the same input leads to the same decisions on a busy
+machine, too. The clock ends what takes three times as long as was counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+
+# Seconds, measured on one core of a server (benchmarks/effort.py).
+_CALL = 4e-4  # a pass, whatever its size
+_PRODUCT = {torch.float32: 3.5e-11, torch.float64: 8e-11}  # a multiplication of a dense product
+_SPARSE_PRODUCT = 2.5e-10
+_PREDICTOR = {torch.float32: 2e-9, torch.float64: 5e-9}  # loss and slope of one predictor
+_GRAM, _FACTOR, _SOLVE = 5e-11, 6e-11, 5e-10  # a multiplication
+_DESCENT = 1e-9  # a multiplication of coordinate descent
+_CLOCK = 3.0  # times the counted limit
+
+
+class OverBudget(Exception):
+    """The joint solve would take longer than the estimator's own fits."""
+
+
+class Meter:
+    """Counts seconds of work up to a limit.
+
+    Parameters
+    ----------
+    limit : float
+    """
+
+    def __init__(self, limit: float):
+        self.limit, self.spent, self._began = limit, 0.0, time.perf_counter()
+
+    def spend(self, seconds: float) -> None:
+        """Count some work, or raise OverBudget."""
+        self.spent += seconds
+        if self.spent > self.limit:
+            raise OverBudget("own fits are sooner")
+        if time.perf_counter() - self._began > _CLOCK * self.limit + 1.0:
+            raise OverBudget("own fits are sooner, by the clock")
+
+
+_METER: ContextVar[Meter | None] = ContextVar("skbamm_meter", default=None)
+
+
+@contextmanager
+def metered(meter: Meter | None) -> Iterator[None]:
+    """Count what is done inside; None counts nothing."""
+    token = _METER.set(meter)
+    try:
+        yield
+    finally:
+        _METER.reset(token)
+
+
+def spend(seconds: float) -> None:
+    """Count some work, if anybody does."""
+    meter = _METER.get()
+    if meter is not None:
+        meter.spend(seconds)
+
+
+def pass_seconds(
+    entries: float, rows: int, columns: int, dtype: torch.dtype, sparse: bool, products: int = 2
+) -> float:
+    """Return what a pass takes: products of a matrix with columns, and their loss.
+
+    Parameters
+    ----------
+    entries : float
+        Of the matrix that are stored.
+    rows : int
+    columns : int
+        Predictors a row.
+    dtype : torch.dtype
+    sparse : bool
+    products : int
+        With the matrix and its transpose.
+    """
+    each = _SPARSE_PRODUCT if sparse else _PRODUCT.get(dtype, _PRODUCT[torch.float64])
+    of_loss = _PREDICTOR.get(dtype, _PREDICTOR[torch.float64])
+    return _CALL + columns * (products * entries * each + rows * of_loss)
+
+
+def gram_seconds(matrices: int, rows: float, features: int) -> float:
+    """Return what weighted Gram matrices take."""
+    return _CALL + matrices * rows * features**2 * _GRAM
+
+
+def factor_seconds(matrices: int, features: int) -> float:
+    """Return what Cholesky factors take."""
+    return _CALL + matrices * features**3 / 3 * _FACTOR
+
+
+def solve_seconds(sides: int, features: int) -> float:
+    """Return what solves with factors take."""
+    return _CALL / 3 + sides * features**2 * _SOLVE
+
+
+def descent_seconds(columns: int, features: int, sweeps: int) -> float:
+    """Return what coordinate descent on second moments takes."""
+    return columns * sweeps * features**2 * _DESCENT
