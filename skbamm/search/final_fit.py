@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
+from skbamm.clock import Clock
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, has_transformers, last_step
 from skbamm.search.bank import Solution, adopt, export, may_begin_at_solution, own_fit, warm_fit
@@ -19,8 +21,9 @@ from skbamm.space.grid import Target
 
 
 def final_fit(
-    estimator: Any, solutions: list[Solution], solver: Any, X: Any, y: Any, fit_params: Any
-) -> bool:
+    estimator: Any, solutions: list[Solution], solver: Any, X: Any, y: Any, fit_params: Any,
+    clock: Clock,
+) -> bool:  # fmt: skip
     """Fit an estimator in place; return whether it is sure to be the model that was scored.
 
     Where second moments of the folds are all that its model depends on, their sum gives the
@@ -36,6 +39,8 @@ def final_fit(
         What found them.
     X, y, fit_params
         As its ``fit`` takes them.
+    clock : Clock
+        Where Ctrl-C ends the own fit, the solution that it began at serves.
     """
     last = last_step(estimator)
     if not solutions or len({one.parameters[0].shape for one in solutions}) > 1:
@@ -66,7 +71,15 @@ def final_fit(
             if solved is None:
                 solved = solver.all_rows(last, full, 0.5 * tol)
         begin.parameters = _as_exported(solved, begin)
-    warm_fit(estimator, begin, X, y, fit_params)
+    try:
+        warm_fit(estimator, begin, X, y, fit_params)
+    except KeyboardInterrupt:
+        if not shares_rows:  # it began at the mean of the folds' models
+            raise
+        clock.interrupt()
+        clock.end("the final fit")
+        adopt(estimator, begin)
+        return True
     fitted = begin.twin.fitted(last_step(estimator))
     most = getattr(fitted, "max_iter", None)
     return shares_rows or most is None or np.max(getattr(fitted, "n_iter_", 0)) < most
@@ -112,7 +125,7 @@ def mend(
 
 def _of_all_rows(estimator, target, params, maker) -> JointSolver | None:
     """Return a solver of one split that trains on all rows, as the fitted transformers see them."""
-    n, folds = len(maker.y), None
+    n, folds = _num_samples(maker.X), None
     everything, none = np.arange(n), np.arange(0)
     if has_transformers(estimator):
         before = estimator[:-1]
