@@ -436,7 +436,7 @@ class SearchRun:
 
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions, solver = self.bank.solutions(key), self._solvers.get(key)
-        sure = final_fit(estimator, solutions, solver, X, y, fit_params)
+        sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.clock)
         if sure or self.row_weights is not None or not isinstance(solver, JointSolver):
             return
         combination = self._combinations[key]

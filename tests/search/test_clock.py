@@ -176,3 +176,18 @@ def test_a_clock():
     )
     late = Clock(1e-9)
     assert late.over and not late.interrupted and late.reason == "max_time=1e-09 seconds were used"
+
+
+def test_ctrl_c_in_the_final_fit(binary, monkeypatch):
+    """The solution that the fit began at serves: it is the model that was scored."""
+    X, y = binary
+    whole = search_of("list").fit(X, y)
+    monkeypatch.setattr("skbamm.search.final_fit.warm_fit", interrupt)
+    with pytest.warns(ConvergenceWarning, match="The final fit stopped early: interrupted"):
+        search = search_of("list").fit(X, y)
+    assert search.best_params_ == whole.best_params_
+    np.testing.assert_allclose(search.decision_function(X), whole.decision_function(X), atol=1e-3)
+
+
+def interrupt(*args):
+    raise KeyboardInterrupt
