@@ -203,7 +203,7 @@ def best_log_scale(
     size : Tensor
         Of what is multiplied by s, which bounds it.
     """
-    size = size.clamp_min(torch.finfo(size.dtype).tiny)
+    size = torch.where(size > 0, size, 1.0)  # of models without slopes there are no margins
     low, high = torch.log(_LOW / size), torch.log(_HIGH / size)
     t = begin.clamp(low, high)
     for _ in range(_STEPS):

@@ -202,7 +202,7 @@ def test_lists_with_class_weights(data, class_weight):
 
 @pytest.mark.parametrize(
     ("estimator", "criterion"),
-    [(svc(), "squared_hinge"), (svc(loss="hinge", dual=True), "own_loss")],
+    [(svc(), "squared_hinge"), (svc(loss="hinge", dual=True), "auto")],
     ids=["smooth", "kinks"],
 )
 @pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
