@@ -172,12 +172,17 @@ class SparseRows(ChunkedRows):
             like = next((b for (row, _), b in self._blocks.items() if row == start), None)
             rows = _some_rows(self.X, start, stop)
             X = self._tensor(rows, None if like is None else like.X)
-            self._blocks[key] = _Block(X, self._tensor(rows.T.tocsr(), like and like.Xt))
+            Xt = self._tensor(self._precise(rows).T.tocsr(), None if like is None else like.Xt)
+            self._blocks[key] = _Block(X, Xt)
         return self._blocks[key]
 
     def _dense(self, start, stop):
         X = torch.as_tensor(self.X[start:stop].toarray())
         return X.to(self.device, self.dtype)
+
+    def _precise(self, matrix):
+        """Return a matrix in the working precision."""
+        return matrix.astype(np.float32 if self.dtype is torch.float32 else np.float64, copy=False)
 
     def _tensor(self, matrix, like):
         """Return a matrix as a tensor, with the indices of one that is like it if there is one."""
@@ -239,7 +244,7 @@ class _WithIntercept:
     def pull(self, flat):
         """See ``rows.Block.pull``."""
         out = flat.new_empty(self.block.Xt.shape[0] + 1, len(flat))
-        out[:-1] = self.block.Xt @ flat.T.contiguous()
+        out[:-1] = self.block.pull(flat).T
         out[-1] = flat.sum(1)
         return out.T
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from skbamm.folds.sparse import count_entries
+
 _FAR = 1e3  # mean beside spread, from which a feature is brought to zero
 _LOOK = 4096  # rows that tell of means and spreads
 _SMALL = 1 << 23  # entries of a matrix of which constant features, too, are brought to zero
@@ -31,9 +33,10 @@ def far_centre(matrix: Any) -> np.ndarray | None:
         centre = _centre(matrix[::step], matrix.size)
         return centre if centre.any() else None
     centre = np.zeros(d, matrix.dtype)
-    full = np.flatnonzero(np.bincount(matrix.indices, minlength=d) == n)
+    full = matrix.indices[matrix.indptr[0] : matrix.indptr[1]]
+    full = np.flatnonzero(count_entries(matrix) == n) if len(full) else full
     if len(full):
-        centre[full] = _centre(matrix[::step][:, full].toarray(), n * len(full))
+        centre[full] = _centre(matrix[:, full][::step].toarray(), n * len(full))
     return centre if centre.any() else None
 
 

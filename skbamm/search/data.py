@@ -22,6 +22,7 @@ from skbamm.search.placed import Placed
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _LOOK = 4096  # rows of a fold among which all classes are looked for first
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
+_LOOKED_AT = 1 << 19  # entries of a sparse matrix that tell how features are scaled
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
 # products are as accurate as any other's, but an offset leaves no digits to what varies.
 _SINGLE_SPREAD, _SINGLE_OFFSET = 1e5, 1e3
@@ -145,7 +146,9 @@ def make_rows(
     """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
     target_tensor = torch.as_tensor(np.ascontiguousarray(target), device=weights.device)
     if sp.issparse(placed.matrix):
-        return SparseRows(placed.matrix, target_tensor, weights, fit_intercept, dtype)
+        return SparseRows(
+            placed.matrix, target_tensor, weights, fit_intercept, dtype, placed.blocks
+        )
     return DenseRows(placed.tensor(dtype), target_tensor, weights, fit_intercept, dtype)
 
 
@@ -172,7 +175,10 @@ def choose_dtype(dtype: str, matrix: Any, columns: int) -> torch.dtype:
 
 def _well_scaled(matrix: Any) -> bool:
     """Whether features are of similar scale and not far from zero, judged by some rows."""
-    sample = matrix[:: max(1, matrix.shape[0] // 4096)]
+    rows = 4096
+    if sp.issparse(matrix):
+        rows = min(rows, _LOOKED_AT * matrix.shape[0] // max(matrix.nnz, 1))
+    sample = matrix[:: max(1, matrix.shape[0] // max(rows, 1))]
     if sp.issparse(sample):
         largest = abs(sample).max(axis=0).toarray().ravel()
         seen = largest[largest > 0]

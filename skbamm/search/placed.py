@@ -29,6 +29,7 @@ class Placed:
     def __init__(self, matrix: Any, device: torch.device):
         self.matrix, self.device = matrix, device
         self._tensors: dict[torch.dtype, Tensor] = {}
+        self.blocks: dict = {}  # of a sparse one, what ``SparseRows`` makes of it
         self._centred: tuple[Placed | None, np.ndarray | None] | None = None
 
     def tensor(self, dtype: torch.dtype) -> Tensor:

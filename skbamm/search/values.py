@@ -17,7 +17,8 @@ from skbamm.search.bank import FoldSolutions
 from skbamm.search.path import path_order
 
 MANY_FEATURES = 1500  # above which least squares keeps no second moments
-_COLUMNS = 4096  # predictors a row that are solved at a time
+# Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
+_COLUMNS, _NUMBERS = 4096, 1 << 19
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
@@ -39,11 +40,15 @@ def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSol
     absolute = solver.penalties.absolute(axes, rows)
     if absolute is not None and y is None:
         return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)))
-    size = max(1, _COLUMNS // (rows.n_folds * solver.task.loss.n_outputs))
-    parts = [
-        _solve_block(solver, axes, x[a : a + size], None if y is None else y[a : a + size])
-        for a in range(0, len(x), size)
-    ]
+    columns = rows.n_folds * solver.task.loss.n_outputs
+    size = max(1, min(_COLUMNS, _NUMBERS // rows.n_coefficients) // columns)
+    parts: list[FoldSolutions] = []
+    for a in range(0, len(x), size):
+        points, begin = x[a : a + size], None if y is None else y[a : a + size]
+        if begin is None and parts:  # near the last
+            last = torch.as_tensor(parts[-1].coef[-1:], device=solver.device)
+            begin = last.expand(len(points), *last.shape[1:]).clone()
+        parts.append(_solve_block(solver, axes, points, begin))
     return FoldSolutions.join(parts)
 
 
