@@ -80,7 +80,7 @@ def test_mismatches(estimator, reason):
     if "dual=False" not in reason:  # which liblinear refuses
         listed = search_over(estimator.set_params(max_iter=10**6), {"C": [0.01, 0.1]}, X, y, cv=3)
         assert roles(listed) == {"C": "enumerated"}
-    with pytest.raises(ValueError, match="LinearSVC \\(C\\), LinearSVR \\(C\\)"):
+    with pytest.raises(ValueError, match=r"LinearSVC \(C\), LinearSVR \(C, epsilon\)"):
         search_over(estimator, {"C": Interval(0.01, 0.1)}, X, y, cv=3)
 
 
@@ -290,5 +290,5 @@ def test_models_that_do_not_converge_are_scikit_learns(monkeypatch):
 
 
 def test_criteria_are_named_where_one_does_not_fit():
-    with pytest.raises(ValueError, match=r"use 'auto' or one of \['squared_hinge'\]"):
+    with pytest.raises(ValueError, match=r"use 'auto' or one of \['squared_hinge', "):
         BAMMSearchCV(svc(), {"C": (0.1, 1)}, criterion="log_loss").fit(*BINARY)
