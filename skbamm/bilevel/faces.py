@@ -119,10 +119,12 @@ class Face:
     def gap(self, y: Tensor) -> Tensor:
         """Return how far f may be above its minimum, (S, K): by convexity, if y is about as large.
 
-        A decrement can be small far from the minimum, where kinks soon stop a step.
+        That is each entry, and all together of what leaves zero. A decrement can be small far from
+        the minimum, where kinks soon stop a step.
         """
-        total = sizes(y, self.grouped).flatten(2).sum(-1, dtype=torch.float64)
-        return self._steepest().double() * total
+        size, slope = (sizes(t, self.grouped).flatten(2).double() for t in (y, self.slope))
+        leaving = torch.where(size > 0, 0.0, slope).amax(-1)
+        return (slope * size).sum(-1) + leaving * size.sum(-1)
 
     def violation(self) -> Tensor:
         """Return the largest slope beside the kinks, (S, K)."""

@@ -11,6 +11,7 @@ from skbamm.bilevel.column_steps import SecantStep, mask_columns
 from skbamm.bilevel.figures import on_host
 from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.problem import Curvature, Problem, dot, lower_floor
+from skbamm.effort import spend, step_seconds
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
 _FORESEEN = 0.1  # fall of the decrement from which the next one can be foreseen
@@ -85,6 +86,7 @@ def solve_lower(
     best_norm, lowest = best_decrement.clone(), best_decrement.clone()
     rounding, floor = torch.finfo(y.dtype).eps ** 0.5, lower_floor(problem)
     there = floor.to(y.device)
+    nothing = getattr(problem, "gradient_rounding", 0.0)
     converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
@@ -93,6 +95,7 @@ def solve_lower(
     nit = 0
     for _ in range(max_iter):
         nit += 1
+        spend(step_seconds(getattr(problem, "absolute", None) is not None))
         value, gradient = problem.lower(x, y)
         if isinstance(control, LookBack):
             nearer = control.nearer(problem, x, y, gradient)
@@ -118,6 +121,7 @@ def solve_lower(
         slopes = look(gradient, direction)
         norm = gradient.flatten(2).abs().amax(-1)
         value, norm, *slopes = on_host([value, norm, *slopes])
+        norm = torch.where(norm <= nothing, 0.0, norm)
         square = slopes[0]
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
         change = (value - lowest[alive]) / (floor + lowest[alive].abs())

@@ -97,7 +97,8 @@ class Problem(Protocol):
     its f must be. One whose f has units says by ``lower_floor``, (K,) or a number, what is added
     to ``|f|`` for the scale of tolerances, and by ``upper_null``, likewise, what a column's F is
     about before its multiple (see ``Directions.residual_v``) at a constant y; without them both
-    are 1.
+    are 1. And by ``gradient_rounding``, (K,), which entries of f's gradient are no more than
+    rounding leaves; without it none.
     """
 
     shape: tuple[int, int]

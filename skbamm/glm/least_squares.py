@@ -14,8 +14,9 @@ from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
 
-# Of the target's square: what rounding leaves where a constant fits a target exactly.
-_ROUNDING = 4 * torch.finfo(torch.float64).eps
+# Of the target's square, what rounding leaves where a constant fits a target exactly; and of its
+# products with features, what it leaves of gradients.
+_ROUNDING = 16 * torch.finfo(torch.float64).eps
 _ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
 
 
@@ -55,6 +56,7 @@ class LeastSquaresProblem(Penalty):
         rounding = _ROUNDING * (self.train.square + self._target_centre**2)
         floor = 0.5 * (own.square.clamp_min(0) + rounding).sum(-1)
         self.lower_floor = floor.cpu() + torch.finfo(torch.float64).tiny
+        self.gradient_rounding = _ROUNDING * self.train.cross.abs().amax((1, 2)).cpu()
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
 
     def start(self, x: Tensor) -> Tensor:
