@@ -8,7 +8,7 @@ machine, too. The clock ends what takes three times as long as was counted.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -19,6 +19,11 @@ _CALL = 4e-4  # a pass, whatever its size
 _PRODUCT = {torch.float32: 3.5e-11, torch.float64: 8e-11}  # a multiplication of a dense product
 _SPARSE_PRODUCT = 2.5e-10
 _PREDICTOR = {torch.float32: 2e-9, torch.float64: 5e-9}  # loss and slope of one predictor
+_COEFFICIENT = 1.2e-8  # what is done with each coefficient around a pass
+_STEP, _FACE_STEP = (
+    2e-4,
+    2e-3,
+)  # an iteration beside its passes; where coefficients are held at zero
 _GRAM, _FACTOR, _SOLVE = 5e-11, 6e-11, 5e-10  # a multiplication
 _DESCENT = 1e-9  # a multiplication of coordinate descent
 _CLOCK = 3.0  # times the counted limit
@@ -34,14 +39,20 @@ class Meter:
     Parameters
     ----------
     limit : float
+    closer : callable, optional
+        Returns a limit that is better known, which is asked for once the first is reached.
     """
 
-    def __init__(self, limit: float):
-        self.limit, self.spent, self._began = limit, 0.0, time.perf_counter()
+    def __init__(self, limit: float, closer: Callable[[], float] | None = None):
+        self.limit, self.spent, self._closer = limit, 0.0, closer
+        self._began = time.perf_counter()
 
     def spend(self, seconds: float) -> None:
         """Count some work, or raise OverBudget."""
         self.spent += seconds
+        if self.spent > self.limit and self._closer is not None:
+            closer, self._closer = self._closer, None
+            self.limit = max(self.limit, closer())
         if self.spent > self.limit:
             raise OverBudget("own fits are sooner")
         if time.perf_counter() - self._began > _CLOCK * self.limit + 1.0:
@@ -69,25 +80,33 @@ def spend(seconds: float) -> None:
 
 
 def pass_seconds(
-    entries: float, rows: int, columns: int, dtype: torch.dtype, sparse: bool, products: int = 2
+    shape: tuple[int, int], entries: float, columns: int, dtype: torch.dtype, products: int = 2
 ) -> float:
     """Return what a pass takes: products of a matrix with columns, and their loss.
 
     Parameters
     ----------
+    shape : tuple of int
+        Of the matrix.
     entries : float
-        Of the matrix that are stored.
-    rows : int
+        Of it that are stored.
     columns : int
         Predictors a row.
     dtype : torch.dtype
-    sparse : bool
     products : int
         With the matrix and its transpose.
     """
+    rows, features = shape
+    sparse = entries < rows * features
     each = _SPARSE_PRODUCT if sparse else _PRODUCT.get(dtype, _PRODUCT[torch.float64])
     of_loss = _PREDICTOR.get(dtype, _PREDICTOR[torch.float64])
-    return _CALL + columns * (products * entries * each + rows * of_loss)
+    around = features * _COEFFICIENT
+    return _CALL + columns * (products * entries * each + rows * of_loss + around)
+
+
+def step_seconds(kinks: bool) -> float:
+    """Return what an iteration takes beside its passes, with kinks in the penalty or without."""
+    return _FACE_STEP if kinks else _STEP
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:

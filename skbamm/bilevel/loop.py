@@ -36,6 +36,7 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.schedules import Schedule, adaptive
 from skbamm.bilevel.trust import FOLLOW, TRUST, judge
 from skbamm.bilevel.turn_back import TurnBack
+from skbamm.effort import spend, step_seconds
 
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price
 _SCREEN = 15  # iterations after which starts that do not follow are given up
@@ -173,6 +174,7 @@ class _Run:
     def iterate(self, k: int) -> Status | None:
         """Take one step of y, v and x; return why to stop, or None."""
         self.nit = k + 1
+        spend(step_seconds(getattr(self.problem, "absolute", None) is not None))
         problem, schedule, mu, at = self.problem, self.schedule, self.schedule.mu(k), self.at
         known = None
         if self.curvature is not None and hasattr(problem, "closed_form"):

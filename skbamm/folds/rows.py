@@ -255,8 +255,8 @@ class ChunkedRows:
 
     def _spend(self, columns: int, products: int = 2) -> None:
         """Count a pass with so many predictors a row."""
-        sparse = self.entries < self.n_rows * self.n_features
-        spend(pass_seconds(self.entries, self.n_rows, columns, self.dtype, sparse, products))
+        shape = self.n_rows, self.n_features
+        spend(pass_seconds(shape, self.entries, columns, self.dtype, products))
 
     @property
     def entries(self) -> int:

@@ -82,6 +82,8 @@ class Bank:
         Learned weights that every fit gets.
     holders : dict of str -> Holder
         What puts the vectors of candidates into estimators, by the candidate.
+    transformed : dict of str -> list of FoldData
+        Rows of each split as a pipeline's transformers make them, by the candidate.
     """
 
     y: Any = None
@@ -92,6 +94,7 @@ class Bank:
     refit: Any = None
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
+    transformed: dict[str, list] = field(default_factory=dict)
     _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
 
@@ -133,7 +136,11 @@ class Bank:
         if solution is None:
             if key in self.holders:
                 self.holders[key].without_classes(estimator, y)
-            own_fit(estimator, X, y, fit_params)
+            folds = self.transformed.get(key)
+            if folds is None or fold is None or fit_params or not has_transformers(estimator):
+                own_fit(estimator, X, y, fit_params)
+            else:
+                fit_last(estimator, folds[fold], y)
         elif solution.adopt:
             adopt(estimator, solution)
         else:
@@ -177,6 +184,14 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, **fit_params)
     else:
         estimator.fit(X, y, **fit_params)
+
+
+def fit_last(pipeline, data: Any, y: Any) -> None:
+    """Fit a pipeline's last step on rows that are transformed already."""
+    steps, last = data.transformers.steps, last_step(pipeline)
+    pipeline.steps[: len(steps)] = steps
+    own_fit(last, data.matrix[: len(data.train)], y, {})
+    vars(last).update(data.features)
 
 
 def _as_taken(estimator, fit_params):

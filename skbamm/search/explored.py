@@ -16,9 +16,10 @@ import numpy as np
 
 from skbamm.space import Combination, named_values
 
-# Points from end to end of one interval are this far apart in x, two decades, and so many.
+# Points from end to end of one interval are two decades apart and so many; of own fits, which no
+# search goes with, closer; and where own fits have to serve, so many.
 _SPACING, _FEWEST, _MOST = 4.7, 4, 9
-_OWN = 11  # of those that own fits serve
+_OWN_SPACING, _OWN = 3.3, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
@@ -77,21 +78,35 @@ class Explored:
     def scan(self) -> None:
         """Add points from end to end for models that are solved jointly."""
         known = list(self.points)
-        low, high = self.axes[0].bounds()
-        count = min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST)
-        points = _from_end_to_end(self.axes, count)
+        points = _from_end_to_end(self.axes, self._count(_SPACING))
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.rounds = _ROUNDS
 
-    def scan_own(self) -> None:
-        """Add points from end to end for the estimator's own fits."""
-        self.add(_from_end_to_end(self.axes, _OWN), "scan")
+    def scan_own(self, sooner: bool) -> None:
+        """Add points from end to end for the estimator's own fits.
+
+        ``sooner`` tells that these serve because they are sooner, so that they are few.
+        """
+        count = self._count(_OWN_SPACING) if sooner else _OWN
+        self.add(_from_end_to_end(self.axes, count), "scan")
         self.rounds = _OWN_ROUNDS
 
-    def add_between(self, best: int) -> None:
+    def _count(self, spacing: float) -> int:
+        low, high = self.axes[0].bounds()
+        return min(max(math.ceil((high - low) / spacing) + 1, _FEWEST), _MOST)
+
+    def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.
 
-        What the search found comes before them, if it waits.
+        Not between those that score alike. What the search found comes first, if it waits.
+
+        Parameters
+        ----------
+        best : int
+        scores : ndarray of shape (n,)
+            Of all candidates.
+        worth : float
+            Difference of scores that says nothing.
         """
         self.rounds -= 1
         here, found = self.points[best], []
@@ -99,7 +114,10 @@ class Explored:
             places = sorted({point[i] for point in self.points})
             at = places.index(here[i])
             for other in (*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]):
-                if abs(other - here[i]) >= 2 * _APART:
+                beside = [*here[:i], other, *here[i + 1 :]]
+                known = self.points.index(beside) if beside in self.points else None
+                alike = known is not None and abs(scores[known] - scores[best]) <= worth
+                if abs(other - here[i]) >= 2 * _APART and not alike:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
         if self.waiting is not None:
             self.add([self.waiting], "refined")
@@ -160,4 +178,3 @@ def _run(mask: np.ndarray, inside: int) -> np.ndarray:
     first = gaps[gaps < inside].max(initial=-1) + 1
     end = gaps[gaps > inside].min(initial=len(mask))
     return (np.arange(len(mask)) >= first) & (np.arange(len(mask)) < end)
-

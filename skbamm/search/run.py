@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.clock import Clock
+from skbamm.effort import Meter, OverBudget, metered
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
+from skbamm.search.budget import OWN_VALUES, SEARCH_VALUES, budget
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
 from skbamm.search.final_fit import final_fit, mend
@@ -190,31 +192,32 @@ class SearchRun:
         results : dict
             ``cv_results_`` so far. Without further candidates the list is empty.
         """
-        explored, best = self._best(results)
+        explored, best, scores = self._best(results)
         if explored is None or explored.rounds == 0 or self.clock.over:
             return [], None
         known = len(explored.points)
-        explored.add_between(best)
+        explored.add_between(best, scores, self._worth)
         self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
         self._rows += [(explored, i) for i in range(known, len(explored.points))]
         return explored.params(known), {"stage": explored.stages[known:]}
 
     def best_index(self, results: dict[str, Any]) -> int | None:
         """Return the row of an interval's candidates to take; None where scikit-learn's will do."""
-        explored, best = self._best(results)
+        explored, best, _ = self._best(results)
         if explored is None:
             return None
         return next(i for i, row in enumerate(self._rows) if row == (explored, best))
 
-    def _best(self, results: dict[str, Any]) -> tuple[Explored | None, int]:
-        """Return whose candidate is the best, and which of these it is."""
+    def _best(self, results: dict[str, Any]) -> tuple[Explored | None, int, np.ndarray]:
+        """Return whose candidate is the best, which of these it is, and their scores."""
         scores = results.get(f"mean_test_{self.refit if isinstance(self.refit, str) else 'score'}")
         if scores is None or np.isnan(scores).all() or not self._rows:
-            return None, 0
+            return None, 0, np.empty(0)
         rows = self._rows[: len(scores)]  # Ctrl-C may have left some without a score
         top, _ = rows[int(np.nanargmax(scores))]
         mine = [row for row, (explored, _) in enumerate(rows) if explored is top]
-        return top, top.middle_of_top(np.asarray(scores)[mine], self._worth)
+        own = np.asarray(scores)[mine]
+        return top, top.middle_of_top(own, self._worth), own
 
     @cached_property
     def _worth(self) -> float:
@@ -250,11 +253,14 @@ class SearchRun:
             f"jointly on {joint.device}"
         )
         began, done, solved = time.perf_counter(), 0, []
+        middle, fits = group[len(group) // 2].target.estimator, len(group) * len(joint.used)
+        meter = self._budget(joint, middle, fits, len(group), group)
         while done < len(group) and not (done and self.clock.half_over):
             # Where time is limited, ever more at a time: what is solved by then is scored.
             some = group[done : 2 * done + 1] if self.clock.max_time else group[done:]
             values = [_tuned_values(combination) for combination in some]
-            solutions = joint.grid(np.array(values, dtype=float))
+            with metered(meter):
+                solutions = joint.grid(np.array(values, dtype=float))
             if np.isnan(solutions.gradient_norm).any():
                 self.outcome.converged = False
                 raise NotApplicable("not all values could be solved, so own fits serve the list")
@@ -305,9 +311,9 @@ class SearchRun:
             self.outcome.notes.append(
                 f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
             )
-        explored.scan_own()
+        explored.scan_own(self._sooner)
         self.outcome.converged = False
-        if not self._failed:  # else that is told
+        if not (self._failed or self._sooner):  # that is told, or what was to be
             self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = self._reason
 
     def _search(self, combination: Combination, explored: Explored) -> None:
@@ -324,7 +330,20 @@ class SearchRun:
             f"searching {where} for the least {told}: {len(joint.used)} folds, "
             f"on {joint.device} in {str(joint.dtype)[6:]}"
         )
+        meter = None
+        if self.row_weights is None and combination.holder is None:
+            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
+            estimator = clone(combination.target.estimator).set_params(**middle)
+            fits = OWN_VALUES * len(joint.used)
+            meter = self._budget(joint, estimator, fits, SEARCH_VALUES, [])
+        with metered(meter):
+            self._search_within(combination, explored, joint, chosen, note, upper_loss)
+
+    def _search_within(self, combination, explored, joint, chosen, note, upper_loss) -> None:
+        """Search, and solve what the scorer is to judge."""
+        s, axes = self.settings, explored.axes
         began, spent = time.perf_counter(), self.clock.spent
+        told = str(chosen) if upper_loss is None else "log loss under the noise found"
         options: dict[str, Any] = {"max_iter": s.max_iter, "tol": s.tol}
         own_scores = _few_rows(joint, joint.twin.own_scores_below)
         if self.row_weights is not None:
@@ -467,16 +486,26 @@ class SearchRun:
         if result.status is Status.MAX_ITER and result.nit >= self.settings.max_iter:
             self._stopped.append(f"The search over {names} stopped early: {result.message}.")
 
+    def _budget(self, joint, estimator, fits, values, group) -> Meter | None:
+        """Return the meter of a joint solve, or leave its place to own fits."""
+        try:
+            return budget(joint, estimator, self.maker.y, fits, values)
+        except OverBudget:
+            if joint.folds is not None:
+                for one in group:  # they need not transform anything again
+                    self.bank.transformed[candidate_key(one.params)] = joint.folds
+            raise
+
     def _guard(self, solve) -> None:
         """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
-        self._reason, self._failed = "", False
+        self._reason, self._failed, self._sooner = "", False, False
         try:
             with threads_for_rows():
                 self._on_device(solve)
         except (UnfitCriterion, UnfitTwin, UnfitVector):
             raise
-        except NotApplicable as error:
-            self._reason = str(error)
+        except (NotApplicable, OverBudget) as error:
+            self._reason, self._sooner = str(error), isinstance(error, OverBudget)
         except Exception as error:
             if is_users(error):
                 raise

@@ -1,0 +1,116 @@
+"""Whether to solve jointly at all, and for how long: never longer than own fits would take.
+
+What a joint solve takes is foreseen from the shape of its problem. Where that is more than a share
+of what the estimator's own fits take, they serve; else a meter ends the solve where it takes much
+longer than was foreseen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from skbamm.effort import (
+    Meter,
+    OverBudget,
+    descent_seconds,
+    factor_seconds,
+    gram_seconds,
+    pass_seconds,
+    solve_seconds,
+    step_seconds,
+)
+from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.search.joint import JointSolver
+from skbamm.search.own_cost import OwnCost
+from skbamm.search.values import MANY_FEATURES
+
+OWN_VALUES = 15  # that cover an interval
+SEARCH_VALUES = 6  # as many values as a search and what is scored after it cost about
+_SHARE = 0.6  # of what own fits take, that a joint solve may
+_FLOOR = 0.1  # seconds that it may take in any case
+_FORESEEN, _SPARE = 2.0, 0.05  # times what was foreseen, and a share of own fits, that end it
+_SAMPLE = 3e8  # multiplications of Gram matrices from which folds share them
+# Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
+_SMOOTH, _COUPLED, _JUMPS, _KINKS = (8, 6, 0), (12, 4, 9), (20, 15, 0), (60, 40, 0)
+_OF_MANY_FEATURES = 15  # passes an iteration, where directions are conjugate gradients'
+_PATH_ITER = 10  # iterations a value where penalties have kinks
+
+
+def budget(joint: Any, estimator: Any, y: Any, fits: int, values: int) -> Meter | None:
+    """Return the meter of a joint solve, or None where it may take as long as it does.
+
+    Parameters
+    ----------
+    joint : FoldSolver
+    estimator : estimator
+        With one of the values set.
+    y : array-like
+        The user's.
+    fits : int
+        How many own fits would serve in its place.
+    values : int
+        That are solved in all folds.
+
+    Raises
+    ------
+    OverBudget
+        If own fits are foreseen to be sooner.
+    """
+    if not isinstance(joint, JointSolver) or joint.device.type != "cpu":
+        return None
+    expected = foreseen_seconds(joint, values)
+    own = OwnCost(joint, estimator, y, fits)
+    least = own.least
+    if expected is None or least is None:
+        return None
+
+    def limit() -> float:
+        seconds = own.measured()
+        if seconds is None:
+            return torch.inf
+        return max(_FLOOR, min(_SHARE * seconds, _FORESEEN * expected + _SPARE * seconds))
+
+    if expected <= max(_FLOOR, _SHARE * least):
+        return Meter(max(_FLOOR, _SHARE * least), limit)
+    most = limit()
+    if expected > most:
+        raise OverBudget("own fits are sooner")
+    return Meter(most)
+
+
+def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
+    """Return what values take about, in all folds; None where it is too little to ask."""
+    loss, task = joint.task.loss, joint.task
+    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
+    n, p = len(task.target), sample.shape[1] + 1
+    stored = sample.nnz if hasattr(sample, "nnz") else sample.size
+    folds, outputs = len(joint.used), loss.n_outputs
+    kinks = joint.penalties.absolute((), joint.rows(torch.float64)) is not None
+    if isinstance(loss, HalfSquaredLoss):
+        if not kinks:
+            return None
+        moments = gram_seconds(folds, n, p) if p <= MANY_FEATURES else 0.0
+        return moments + values * descent_seconds(folds * outputs, p, 2 * 30)
+    together, rounds = (1, values) if kinks else (values, 1)
+    columns = folds * outputs * together
+    if isinstance(loss, Smoothed):
+        iterations, metrics, more = _KINKS
+    elif getattr(loss, "hessian_jumps", False):
+        iterations, metrics, more = _JUMPS
+    else:
+        iterations, metrics, more = _COUPLED if loss.couples_outputs else _SMOOTH
+    metric = solve = 0.0
+    if p > MANY_FEATURES:
+        more += _OF_MANY_FEATURES
+    else:
+        shared = columns * n * p * p > _SAMPLE and not getattr(loss, "hessian_jumps", False)
+        matrices = columns // folds if shared else columns
+        metric = gram_seconds(matrices, n, p) + factor_seconds(matrices, p)
+        solve = solve_seconds(columns, p)
+    if kinks:
+        iterations = metrics = _PATH_ITER
+    one = pass_seconds((n, p), stored, columns, torch.float64) + solve
+    steps = iterations * ((1 + more) * one + step_seconds(kinks))
+    return rounds * (steps + metrics * metric)

@@ -1,0 +1,125 @@
+"""What an estimator's own fits would take, to hold a joint solve against.
+
+Iterations of one own fit are counted, and each costs what its solver does with the data. The unit
+is that of effort.py: seconds of one core, the same on every machine.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _safe_indexing
+
+from skbamm.models import last_step
+
+_FIT = 1e-3  # a fit, whatever it does
+_LEAST_ITER = 5  # iterations that hardly any fit does without
+# Seconds an iteration and number: of dense and sparse products, of predictors, of what goes
+# through the rows one by one and through the coefficients one by one.
+_DENSE, _DENSE_MANY, _SPARSE, _PREDICTOR = 4.5e-10, 2e-10, 3e-9, 8e-9
+_ROW_BY_ROW, _STOCHASTIC, _COEFFICIENT, _PIVOT = 1.8e-9, 8e-9, 8e-10, 4e-5
+_MANY = 8  # columns from which products are faster, each
+_CALL = 1.3e-4  # an iteration, whatever the data
+_NEWTON = 5e-11  # a multiplication of a Hessian
+
+
+def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | None:
+    """Return what an own fit of so many iterations takes; None if nothing is known of it.
+
+    Parameters
+    ----------
+    model : estimator
+    X : ndarray or CSR matrix of shape (n, d)
+    outputs : int
+        Predictors a row.
+    n_iter : float
+    """
+    n, d = X.shape
+    sparse = sp.issparse(X)
+    entries = X.nnz if sparse else n * d
+    kind, solver = type(model).__name__, getattr(model, "solver", None)
+    each = _SPARSE if sparse else _DENSE if outputs < _MANY else _DENSE_MANY
+    passes = outputs * (2 * entries * each + n * _PREDICTOR)
+    if kind.startswith("LinearSV") or solver == "liblinear":
+        return _FIT + n_iter * entries * outputs * _ROW_BY_ROW
+    if kind.startswith("SGD") or solver in ("sag", "saga"):
+        dense = n * d if solver in ("sag", "saga") and not sparse else entries
+        return _FIT + n_iter * (dense * outputs * _STOCHASTIC + n * outputs * _PREDICTOR)
+    if kind in ("Lasso", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"):
+        return _FIT + n_iter * entries * outputs * _COEFFICIENT
+    if kind == "QuantileRegressor":
+        return _FIT + n_iter * (_PIVOT + 2 * entries * _SPARSE)
+    if solver == "lbfgs" or kind == "HuberRegressor":
+        return _FIT + n_iter * (_CALL + passes)
+    if solver in ("newton-cg", "newton-cholesky"):
+        hessian = n * d**2 * _NEWTON if solver == "newton-cholesky" else 10 * passes
+        return _FIT + n_iter * (_CALL + passes + outputs * hessian)
+    return None
+
+
+class OwnCost:
+    """What own fits of some values would take, known better the more it matters.
+
+    Parameters
+    ----------
+    joint : JointSolver
+    estimator : estimator
+        With one of the values set.
+    y : array-like
+        The user's.
+    fits : int
+        How many own fits there would be.
+    """
+
+    def __init__(self, joint: Any, estimator: Any, y: Any, fits: int):
+        self.joint, self.y, self.fits = joint, y, fits
+        self.last = last_step(estimator)
+        model = joint.twin.model(self.last)
+        k = joint.used[0]
+        train = np.asarray(joint.splits[0][0])
+        if joint.folds is None:
+            self._X, self._rows = joint.matrix, train
+            share = len(train) / joint.matrix.shape[0]
+        else:
+            data = joint.folds[k]
+            self._X, self._rows = data.matrix, slice(len(data.train))
+            share = len(data.train) / data.matrix.shape[0]
+        self._train, self._outputs = train, joint.task.loss.n_outputs
+
+        def seconds(n_iter):
+            one = own_fit_seconds(model, self._X, self._outputs, n_iter)
+            return None if one is None else fits * max(share * one, _FIT)
+
+        self._seconds = seconds
+
+    @property
+    def least(self) -> float | None:
+        """Seconds that they take at least; None if nothing is known of them."""
+        return self._seconds(_LEAST_ITER)
+
+    def measured(self) -> float | None:
+        """Return the seconds that they take about, by the iterations of one of them."""
+        joint, weight = self.joint, {}
+        if joint.fit_weight is not None:
+            weight = {"sample_weight": joint.fit_weight[self._train]}
+        fitted = clone(self.last)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            try:
+                fitted.fit(self._X[self._rows], _safe_indexing(self.y, self._train), **weight)
+            except Exception:
+                return None  # the search, or the user's own fits, will find out why
+        return self._seconds(_iterations(joint.twin.fitted(fitted)))
+
+
+def _iterations(fitted: Any) -> float:
+    """Return the iterations of a fit; of models that were fitted one by one their mean."""
+    each = getattr(fitted, "estimators_", [fitted])
+    counts = [getattr(one, "n_iter_", None) for one in each]
+    known = [float(np.mean(count)) for count in counts if count is not None]
+    return max(float(np.mean(known)), 1.0) if known else float(_LEAST_ITER)
