@@ -121,7 +121,11 @@ class Fitting:
             search.n_jobs = 1
             callbacks = getattr(search, "_skl_callbacks", [])
             # These, and kernels that are given, look at training rows.
-            pairwise = get_tags(search.estimator).input_tags.pairwise
+            pairwise = any(
+                get_tags(c.target.estimator).input_tags.pairwise
+                for c in self.space.combinations
+                if c.target.twin is not None and c.target.twin.family == "kernel"
+            )
             if not (search.return_train_score or callbacks or pairwise):
                 self.bank.scoring_only = True
                 search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)

@@ -183,7 +183,8 @@ class Weigher:
         except NotApplicable as error:
             # scikit-learn's own error for these data, if it has one, says more.
             clone(self.estimator).fit(X, y)
-            raise ValueError(f"SampleWeights: no weights can be learned here: {error}.") from None
+            why = str(error) + (rare.why_not if rare else "")
+            raise ValueError(f"SampleWeights: no weights can be learned here: {why}.") from None
 
     def _leave_out(self, rare: RareRows) -> None:
         """Go on with the rows of the other classes."""
@@ -298,6 +299,11 @@ class Weigher:
         """Refuse weights that leave a class without any row."""
         if not is_classifier(self.estimator):
             return
+        if np.ndim(self.y) == 2 and np.shape(self.y)[1] > 1:
+            raise ValueError(
+                "SampleWeights: weights cannot be learned of a target that has several labels a "
+                f"row, got y of shape {np.shape(self.y)}."
+            )
         classes, index = np.unique(np.asarray(self.y), return_inverse=True)
         own = rows if self.weight is None else rows * self.weight
         empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING

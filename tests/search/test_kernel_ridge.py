@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
@@ -109,7 +110,8 @@ def test_some_rows_first(monkeypatch, regression):
     assert search.converged_
     alone = search_over(rbf(), {"alpha": ALPHA}, X, y, **settings)
     at_least_the_grid(alone, rbf(), grid_of(ALPHA), X, y, **settings)
-    ended = search_over(rbf(), {"alpha": ALPHA}, X, y, max_time=1e-9, **settings)
+    with pytest.warns(ConvergenceWarning, match="stopped early"):
+        ended = search_over(rbf(), {"alpha": ALPHA}, X, y, max_time=1e-9, **settings)
     assert np.isfinite(ended.best_score_)
 
 
@@ -192,13 +194,14 @@ def fold_models(monkeypatch, estimator, grid, X, y, **settings):
     found = {}
     keep = SearchRun._keep
 
-    def look(self, joint, solutions, keys, target):
+    def look(self, joint, solutions, keys, combinations):
         features = kernel_features(X)
         for k in range(len(joint.used)):
-            model = clone(estimator).set_params(**target.estimator.get_params())
+            params = combinations[0].target.estimator.get_params()
+            model = clone(estimator).set_params(**params)
             adopt(model, joint.solution(solutions, 0, k, features))
             found[joint.used[k]] = model
-        keep(self, joint, solutions, keys, target)
+        keep(self, joint, solutions, keys, combinations)
 
     monkeypatch.setattr(SearchRun, "_keep", look)
     search_over(estimator, grid, X, y, **settings)
@@ -256,13 +259,15 @@ def plan_reason(search):
 
 def test_too_many_rows_are_left_to_own_fits(monkeypatch, regression, fits):
     monkeypatch.setattr(kernel_solver, "_MOST_ROWS", 100)
-    search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
+    with pytest.warns(ConvergenceWarning, match="not searched jointly"):
+        search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
     assert "more than 100 rows" in plan_reason(search) and len(fits) > 3
 
 
 def test_too_many_folds_are_left_to_own_fits(monkeypatch, regression):
     monkeypatch.setattr(kernel_solver, "_MOST_ENTRIES", 3 * 100**2)
-    search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
+    with pytest.warns(ConvergenceWarning, match="not searched jointly"):
+        search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
     assert "so many folds" in plan_reason(search)
 
 
@@ -277,7 +282,8 @@ def test_fewer_starts_where_memory_is_short(monkeypatch, regression):
 def test_penalties_of_each_output_are_left_to_own_fits(regression):
     X, y = regression
     y = np.column_stack([y, X[:, 0]])
-    search = search_over(rbf(alpha=[0.1, 1.0]), {"gamma": GAMMA}, X, y, cv=CV)
+    with pytest.warns(ConvergenceWarning, match="not searched jointly"):
+        search = search_over(rbf(alpha=[0.1, 1.0]), {"gamma": GAMMA}, X, y, cv=CV)
     assert "alpha=[0.1, 1.0] is not a number" in plan_reason(search)
 
 
@@ -376,6 +382,16 @@ def test_fold_models_of_a_given_kernel_are_those_of_own_fits(regression):
         np.testing.assert_allclose(scored.dual_coef_, own.dual_coef_, rtol=1e-8)
         rows = K[np.ix_(test, train)]
         np.testing.assert_allclose(scored.predict(rows), own.predict(rows), rtol=1e-8)
+
+
+def test_a_given_kernel_may_be_one_of_a_list(regression):
+    X, y = regression
+    K, grid = rbf_kernel(X), {"kernel": ["precomputed"], "alpha": [0.1, 1.0]}
+    ours = search_over(KernelRidge(), grid, K, y, cv=CV)
+    theirs = GridSearchCV(KernelRidge(), grid, cv=CV).fit(K, y)
+    assert_served(ours, "joint grid")
+    scores = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
+    np.testing.assert_allclose(*scores, rtol=1e-9)
 
 
 def test_a_kernel_that_a_transformer_makes(regression):
