@@ -19,7 +19,6 @@ from skbamm.search.weights_found import WeightsFound
 from skbamm.weights.weightings import FLOOR
 
 _FEW = 2  # rows a fold: classes with more are not rare, wherever they are missing
-_TOLD = 5  # classes that an error names
 _HARDLY = 1e-6  # probability that a row of a rare class was meant to be of another
 
 
@@ -39,17 +38,14 @@ class RareRows:
         self.classes, index = np.unique(np.asarray(y), return_inverse=True)
         self._index = index.ravel()
         self.rare = _missing(self._index, len(self.classes), splits)
+        self.why_not = ""  # weights cannot be learned, if they cannot
+        if self.rare.any() and (~self.rare).sum() < 2:  # nothing would be left to judge
+            count, rare = np.bincount(self._index), np.flatnonzero(self.rare)
+            names = ", ".join(f"{self.classes[[c]].tolist()[0]!r} has {count[c]}" for c in rare)
+            self.why_not = f"; class {names} of {len(self._index)} rows"
+            self.rare = np.zeros_like(self.rare)
         self.rows = self.rare[self._index]
         self.kept, self.trusted = np.flatnonzero(~self.rows), trusted
-        if self.rows.any() and (~self.rare).sum() < 2:
-            count = np.bincount(self._index)
-            rare = np.flatnonzero(self.rare)
-            names = ", ".join(f"{self.classes[c]!r} has {count[c]}" for c in rare[:_TOLD])
-            more = "" if len(rare) <= _TOLD else f" and {len(rare) - _TOLD} others have few"
-            raise ValueError(
-                "SampleWeights: of two classes at least every fold needs some rows to train on, "
-                f"but class {names}{more} of {len(self.rows)} rows."
-            )
 
     def without(self, splits: list) -> list:
         """Return splits of the other rows, by their numbers among themselves."""
