@@ -110,7 +110,7 @@ class Fitting:
             dict(self._routed.scorer.score), scorers, search.refit, row_weights,
         )  # fmt: skip
         run.watched = bool(self.watched)
-        run.more_rounds = not getattr(search, "_skl_callbacks", [])
+        run.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.
@@ -139,8 +139,8 @@ class Fitting:
             max_subtasks=len(candidates) * search.n_splits_,
             sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=search)
-        began, looked_on = time.perf_counter(), bool(getattr(search, "_skl_callbacks", []))
-        if looked_on:  # how many candidates there are is told to callbacks beforehand
+        began = time.perf_counter()
+        if getattr(search, "_skl_callbacks", []) or self.watched:  # how many candidates there are is told to callbacks beforehand
             evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)

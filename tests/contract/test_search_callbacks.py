@@ -153,6 +153,15 @@ def watched(callback, build):
     )
 
 
+def path_of(context):
+    """Return where a task stands, from the root on."""
+    path = []
+    while context is not None:
+        path.append((context.task_name, context.task_id))
+        context = context.parent
+    return path[::-1]
+
+
 BUILDS = ["model", "nested", "pipeline", "last", "transformer"]
 
 
@@ -163,7 +172,7 @@ def test_callbacks_of_a_part_see_the_fits_of_a_list(build):
         callback = RecordingCallback()
         model, name = watched(callback, build)
         search = cls(model, {name: [0.1, 1.0]}, cv=2).fit(X_CLASS, Y_BINARY)
-        seen.append([(r["name"], r["context"].task_name) for r in callback.record])
+        seen.append([(r["name"], path_of(r["context"])) for r in callback.record])
         if cls is BAMMSearchCV:
             assert roles(search) == {name: "enumerated"}
             assert "callbacks" in search.search_plan_[0]["reason"]
@@ -177,7 +186,7 @@ def test_callbacks_of_a_candidate_see_its_fits():
         steps = ["passthrough", StandardScaler().set_callbacks(callback)]
         model = Pipeline([("scale", "passthrough"), ("model", Ridge())])
         cls(model, {"scale": steps, "model__alpha": [0.1, 1.0]}, cv=2).fit(X_CLASS, Y_BINARY)
-        seen.append([(r["name"], r["context"].task_name) for r in callback.record])
+        seen.append([(r["name"], path_of(r["context"])) for r in callback.record])
     assert seen[0] == seen[1]
 
 
