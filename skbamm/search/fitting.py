@@ -140,7 +140,8 @@ class Fitting:
             sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=search)
         began = time.perf_counter()
-        if getattr(search, "_skl_callbacks", []) or self.watched:  # how many candidates there are is told to callbacks beforehand
+        # Callbacks are told beforehand how many candidates there are.
+        if getattr(search, "_skl_callbacks", []) or self.watched:
             evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
