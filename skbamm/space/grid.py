@@ -199,12 +199,13 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     listed = {name: grid[name] for name in grid if name not in intervals}
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
-        found = target.searchable
-        for name in params.keys() & found.keys():
-            check_no_text(name, params[name])
+        for name in [name for name, value in params.items() if isinstance(value, str)]:
+            if name in target.searchable:
+                check_no_text(name, params[name])
         if not intervals:
             yield Combination(params, target)
             continue
+        found = target.searchable
         if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
             found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
         for name in intervals:
