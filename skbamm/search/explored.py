@@ -19,7 +19,7 @@ from skbamm.space import Combination, named_values
 # Points from end to end of one interval are two decades apart and so many; of own fits, which no
 # search goes with, closer; and where own fits have to serve, so many.
 _SPACING, _FEWEST, _MOST = 4.7, 4, 9
-_OWN_SPACING, _OWN = 3.3, 15
+_OWN_SPACING, _OWN = 4.7, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
@@ -88,6 +88,7 @@ class Explored:
         ``sooner`` tells that these serve because they are sooner, so that they are few.
         """
         count = self._count(_OWN_SPACING) if sooner else _OWN
+        self.points, self.stages, self.solver, self.waiting = [], [], None, None
         self.add(_from_end_to_end(self.axes, count), "scan")
         self.rounds = _OWN_ROUNDS
 

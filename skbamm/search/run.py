@@ -295,7 +295,7 @@ class SearchRun:
             )
             if not explored.points:
                 raise
-        if not explored.points:
+        if not explored.points or (self._sooner and not explored.models):
             self._cover(explored)
         return explored
 
