@@ -15,7 +15,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
+from skbamm.faults import from_signal
 from skbamm.models import last_step
+from skbamm.search.callbacks import without_callbacks
 
 _FIT = 1e-3  # a fit, whatever it does
 _LEAST_ITER = 5  # iterations that hardly any fit does without
@@ -82,23 +84,21 @@ class OwnCost:
     def __init__(self, joint: Any, estimator: Any, y: Any, fits: int):
         self.joint, self.y, self.fits = joint, y, fits
         self.last = last_step(estimator)
-        model = joint.twin.model(self.last)
         k = joint.used[0]
         train = np.asarray(joint.splits[0][0])
         if joint.folds is None:
             self._X, self._rows = joint.matrix, train
-            share = len(train) / joint.matrix.shape[0]
+            self._share = len(train) / joint.matrix.shape[0]
         else:
             data = joint.folds[k]
             self._X, self._rows = data.matrix, slice(len(data.train))
-            share = len(data.train) / data.matrix.shape[0]
+            self._share = len(data.train) / data.matrix.shape[0]
         self._train, self._outputs = train, joint.task.loss.n_outputs
 
-        def seconds(n_iter):
-            one = own_fit_seconds(model, self._X, self._outputs, n_iter)
-            return None if one is None else fits * max(share * one, _FIT)
-
-        self._seconds = seconds
+    def _seconds(self, n_iter: float) -> float | None:
+        model = self.joint.twin.model(self.last)
+        one = own_fit_seconds(model, self._X, self._outputs, n_iter)
+        return None if one is None else self.fits * max(self._share * one, _FIT)
 
     @property
     def least(self) -> float | None:
@@ -110,12 +110,14 @@ class OwnCost:
         joint, weight = self.joint, {}
         if joint.fit_weight is not None:
             weight = {"sample_weight": joint.fit_weight[self._train]}
-        fitted = clone(self.last)
+        fitted = without_callbacks(clone(self.last))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             try:
                 fitted.fit(self._X[self._rows], _safe_indexing(self.y, self._train), **weight)
-            except Exception:
+            except Exception as error:
+                if from_signal(error):
+                    raise
                 return None  # the search, or the user's own fits, will find out why
         return self._seconds(_iterations(joint.twin.fitted(fitted)))
 

@@ -20,6 +20,7 @@ from skbamm.glm import null_loss, solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.models import last_step
 from skbamm.search.bank import FoldSolutions
+from skbamm.search.callbacks import without_callbacks
 from skbamm.search.joint import JointSolver
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.space.grid import Target
@@ -119,7 +120,7 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
         return
     k = solver.used[0]
     train, _ = maker.splits[k]
-    estimator = clone(target.estimator).set_params(**params)
+    estimator = without_callbacks(clone(target.estimator).set_params(**params))
     last = last_step(estimator)
     folds = None if solver.folds is None else [solver.folds[k]]
     X = solver.matrix[train] if folds is None else folds[0].matrix[: len(train)]

@@ -21,7 +21,7 @@ from .comparison import roles
 CV = StratifiedKFold(3)
 OURS = {
     "search_plan_", "history_", "n_iter_", "converged_", "device_",
-    "best_score_standard_error_", "best_params_range_", "shrinkage_", "dropped_",
+    "refit_adopted_", "best_score_standard_error_", "best_params_range_", "shrinkage_", "dropped_",
     "sample_weight_", "fold_sample_weight_", "label_quality_", "label_issues_",
     "weights_params_", "weights_score_",
 }  # fmt: skip
