@@ -42,7 +42,7 @@ from skbamm.search.vectors.found import history_column, note_vector
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 # What only stands for the score need not be known better, least of all where it is best at an end.
-_SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 25, 10
+_SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
 
 
 @dataclass(frozen=True)
@@ -313,7 +313,8 @@ class SearchRun:
             )
         explored.scan_own(self._sooner)
         self.outcome.converged = False
-        if not (self._failed or self._sooner):  # that is told, or what was to be
+        told = self._failed or explored.axes != axes
+        if not (told or self._sooner):  # which was to be
             self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = self._reason
 
     def _search(self, combination: Combination, explored: Explored) -> None:
