@@ -50,6 +50,9 @@ _TWINS: dict[type, Twin] = {
 }
 
 
+_OF_THE_PACKAGE = tuple(_TWINS.values())
+
+
 def find_twin(estimator: Any) -> tuple[Twin | None, str]:
     """Return the twin of an estimator, or None and the reason why there is none.
 
@@ -118,7 +121,9 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
         another kernel ridge regression. It stands for estimators whose
         class is its ``estimator_type``; subclasses of that are not matched.
     replace : bool, default=False
-        Whether it takes the place of a twin of the same class, if there is one.
+        Whether it takes the place of a twin that was registered for the same class, if there is
+        one. That of the package it replaces in any case: code that registers a twin goes on
+        working when a later version has one of its own.
 
     Raises
     ------
@@ -126,8 +131,9 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
         If ``twin`` is not a twin, or a part of it is not of the type it must be.
     ValueError
         If it tunes nothing, or what the estimator has no parameter for; if it says that the
-        estimator's fit can begin at a solution and there is no ``warm_start`` or ``tol``; or if its
-        class has a twin and ``replace`` is False.
+        estimator's fit can begin at a solution and there is no ``warm_start`` or ``tol``; or if a
+        twin was registered for its class and ``replace`` is False. A twin that does not minimise
+        what its estimator does is refused by the first search: one own fit is compared.
 
     Examples
     --------
@@ -153,7 +159,8 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
     """
     _check(twin)
     kind = twin.estimator_type
-    if kind in _TWINS and not replace:
+    registered = kind in _TWINS and _TWINS[kind] not in _OF_THE_PACKAGE
+    if registered and not replace:
         raise ValueError(
             f"{kind.__name__} has a twin already: {_TWINS[kind]!r}. "
             "With replace=True another one takes its place."

@@ -80,7 +80,7 @@ def test_another_twin_takes_the_place_of_one_only_where_it_is_told_to(registered
     with pytest.raises(ValueError, match="Ridge has a twin already"):
         register_model(RidgeTwin())
     own = RidgeTwin()
-    register_model(own, replace=True)
+    register_model(own)
     assert find_twin(Ridge())[0] is own
     with pytest.raises(TypeError):
         register_model(other, True)  # by keyword only
