@@ -19,6 +19,7 @@ from skbamm.bilevel.problem import Curvature, lower_floor
 _RATIO = 0.1  # of a width to the one before, unless a little less is enough
 _SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
 _STAGES = 10  # at most
+_SLOPE = 1e-5  # of absolute errors, relative, where a scale vanishes
 _LOST = 1e-8  # duality gap relative to the objective
 
 
@@ -78,10 +79,14 @@ def solve_narrowing(
         if kinks:  # of what decrements are relative to
             share = float((value / (floor + value)).min())
             tol = max(tol, (0.3 * _LOST * share) ** 0.5)
+        if hasattr(problem, "lost"):
+            # Between rows that are so near their kinks a decrement tells little of the slope.
+            share = (problem.loss.width / floor.max()).clamp_max(1.0)
+            limits["tol"] = min(tol, _SLOPE * float(share) ** 0.5)
         begin = last
         if before is not None:
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)
-        result, before = solve_lower(problem, x, begin, tol=tol, **limits), last
+        result, before = solve_lower(problem, x, begin, **{"tol": tol, **limits}), last
     return replace(result, y=found, converged=solved)
 
 

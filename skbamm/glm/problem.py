@@ -226,8 +226,7 @@ class GLMProblem(Penalty):
         then a step would have no length. So the matrices see a little of what is ahead.
         """
         upper = self.criterion.loss if mu else None
-        kinks = isinstance(self.loss, Smoothed) or self.absolute is not None
-        may_vanish = self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
+        may_vanish = self._may_vanish(x)
 
         def weights(z, chunk):
             loss = self.row_loss(chunk)
@@ -241,6 +240,11 @@ class GLMProblem(Penalty):
             return [out], []
 
         return weights
+
+    def _may_vanish(self, x: Tensor) -> bool:
+        """Whether the Hessian is to see what is ahead."""
+        kinks = isinstance(self.loss, Smoothed) or self.absolute is not None
+        return self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows, in the folds whose columns these are."""
@@ -286,7 +290,7 @@ def _curvature(loss: Any, z: Tensor, gradient: Tensor, chunk: Chunk) -> Tensor:
 def _majorant(loss: Any, z: Tensor, chunk: Chunk) -> Tensor:
     """Return curvatures of parabolas that are not below the loss, or near it, (n, m, C)."""
     target = loss.targets(chunk.target)
-    if isinstance(loss, Smoothed):
+    if hasattr(loss, "majorant"):
         return loss.majorant(z, target)
     value, slope, _ = loss.evaluate(z, target)  # where all that jumps has a loss
     return 0.5 * slope**2 / value[:, None].clamp_min(torch.finfo(value.dtype).tiny)

@@ -27,6 +27,11 @@ from skbamm.glm.problem import GLMProblem
 from skbamm.losses import ScaledLoss
 
 
+# Share of what the scale takes from the Hessian. Where all rows but those beyond epsilon are fitted
+# all but exactly, f is linear along their errors: the whole would leave nothing, or less.
+_TAKEN = 0.999
+
+
 class ProfiledProblem(GLMProblem):
     """A generalised linear model with a scale in every column; parameters are ``GLMProblem``'s.
 
@@ -74,7 +79,7 @@ class ProfiledProblem(GLMProblem):
             return metric
         cross, own = self.at_scale(y).coupling(y)
         taken = cross[..., :, None] * cross[..., None, :] / own[..., None, None, None]
-        return GramMetric(self, metric.gram - (1 - mu) * taken, x, mu)
+        return GramMetric(self, metric.gram - (1 - mu) * _TAKEN * taken, x, mu)
 
     def lost(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return how much scales that are held may cost f, and f, (S, K)."""
@@ -83,8 +88,9 @@ class ProfiledProblem(GLMProblem):
 
     def at_scale(self, y: Tensor) -> _AtScale:
         """Return the problem with the scales fixed at their least values for y."""
-        if self._last is not None and self._last[0] is y:
-            return self._last[1]
+        known = self._last
+        if known is not None and known[0] is y and known[1].loss is self.loss:
+            return known[1]
         if self._weights is None:
             self._weights = self.rows.keep(y[None, :1], lambda z, chunk: chunk.train[:, None])
         errors = self.rows.keep(y[None], lambda z, chunk: z - self.loss.targets(chunk.target))
@@ -111,6 +117,10 @@ class _AtScale(GLMProblem):
     def row_loss(self, chunk):
         """See ``GLMProblem.row_loss``."""
         return self.loss.at(self.scale[:, chunk.folds].flatten())
+
+    def _may_vanish(self, x):
+        """Beyond a scale that is held there may be all rows."""
+        return bool(self.held.any())
 
     def coupling(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``g_ys``, of the shape of y, and ``g_ss``, (S, K)."""

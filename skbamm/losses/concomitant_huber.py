@@ -107,6 +107,11 @@ class ConcomitantHuberLoss(ToleranceLoss):
         share = torch.where(error.abs() <= self.epsilon * scale, error / scale, 0.0)
         return -share / scale, (share * share / scale)[:, 0]
 
+    def majorant(self, z, target):
+        """Return the curvature of parabolas that touch the loss at z, and are nowhere below it."""
+        error, scale = (z - target).abs(), self.scale.to(z.dtype)
+        return 1 / torch.maximum(scale, error / self.epsilon)
+
     def with_parameter(self, value):
         """Return the loss with another epsilon."""
         return type(self)(value, self.width)

@@ -29,11 +29,11 @@ from skbamm.search.values import MANY_FEATURES
 OWN_VALUES = 15  # that cover an interval
 SEARCH_VALUES = 6  # as many values as a search and what is scored after it cost about
 _SHARE = 0.6  # of what own fits take, that a joint solve may
-_FLOOR = 0.03  # seconds that it may take in any case
-_FORESEEN, _SPARE = 2.0, 0.05  # times what was foreseen, and a share of own fits, that end it
+_FLOOR = 0.05  # seconds that it may take in any case
+_FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 _SAMPLE = 3e8  # multiplications of Gram matrices from which folds share them
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
-_SMOOTH, _COUPLED, _JUMPS, _KINKS = (8, 6, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
+_SMOOTH, _COUPLED, _JUMPS, _KINKS = (16, 12, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
 _OF_MANY_FEATURES = 15  # passes an iteration, where directions are conjugate gradients'
 _PATH_ITER = 10  # iterations a value where penalties have kinks
 
