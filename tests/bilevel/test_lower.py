@@ -164,3 +164,38 @@ def test_nothing_keeps_a_graph():
     result = solve_lower(quartic(), X)
     parts = (result.y, result.decrement, result.gradient_norm)
     assert not any(part.requires_grad for part in parts)
+
+
+class _Shrunk:
+    """A problem whose f is in another unit, of which its floor tells."""
+
+    hessian_jumps = False
+
+    def __init__(self, problem, unit):
+        self._problem, self._unit = problem, unit
+        self.shape, self.lower_floor = problem.shape, unit
+
+    def __getattr__(self, name):
+        return getattr(self._problem, name)
+
+    def lower(self, x, y):
+        value, gradient = self._problem.lower(x, y)
+        return self._unit * value, self._unit * gradient
+
+    def select(self, starts):
+        return _Shrunk(self._problem.select(starts), self._unit)
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
+def test_tolerances_have_the_unit_of_f(unit):
+    """The metric stays that of the unit of one, so that steps are by the unit too long or short."""
+    problem = AutogradProblem(
+        upper=lambda x, y: (y**2).sum(),
+        lower=lambda x, y: ((y - x) ** 4).sum() / 4 + ((y - x) ** 2).sum() / 2,
+        y0=torch.zeros(2, dtype=torch.float64),
+        metric=lambda x, y, residual: residual / unit,
+    )
+    x = torch.full((1, 1), 0.5, dtype=torch.float64)
+    result = solve_lower(_Shrunk(problem, unit), x, tol=1e-6)
+    assert bool(result.converged.all())
+    torch.testing.assert_close(result.y, torch.full_like(result.y, 0.5), rtol=0, atol=1e-5)

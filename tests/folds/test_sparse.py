@@ -121,3 +121,21 @@ def test_folds_have_frequent_features_of_their_own(monkeypatch):
     assert dense.frequent_gram(y[:, :, :1], naive.weight_function) is None
     mixed = FoldwiseRows([dense, parts[1]])
     assert mixed.frequent_gram(y, naive.weight_function) is None
+
+
+def test_chunks_are_the_matrix_itself_and_precisions_share_indices():
+    X = sp.random_array((40, 9), density=0.3, format="csr", rng=np.random.default_rng(0))
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+    weights = FoldWeights(40, [(np.arange(20), np.arange(20, 40))])
+    blocks = {}
+    double, single = (
+        sparse.SparseRows(X, torch.zeros(40), weights, True, dtype, blocks)
+        for dtype in (torch.float64, torch.float32)
+    )
+    first, second = (rows._plain(0, 40) for rows in (double, single))
+    assert first.X.values().data_ptr() == X.data.ctypes.data
+    for a, b in ((first.X, second.X), (first.Xt, second.Xt)):
+        assert a.col_indices().data_ptr() == b.col_indices().data_ptr()
+        torch.testing.assert_close(a.values().float(), b.values())
+    assert double._plain(0, 40) is first
+    np.testing.assert_array_equal(sparse.count_entries(X), (X.toarray() != 0).sum(0))

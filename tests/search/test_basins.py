@@ -10,7 +10,9 @@ from sklearn.linear_model import HuberRegressor, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVR
 
+from skbamm import BAMMSearchCV
 from skbamm.search import basins
 
 from .truth import assert_served, search_over
@@ -92,3 +94,18 @@ def test_one_minimum_is_searched_once(monkeypatch):
     monkeypatch.setattr(basins, "solve_lower", None)
     search_over(Ridge(), {"alpha": (1e-4, 1e4)}, X / X.std(0), Y, cv=CV)
     assert len(runs) == 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
+def test_an_end_that_f_falls_towards_is_looked_at():
+    """A penalised intercept beside years: F has a minimum inside, and a lower value at an end."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = X @ rng.normal(size=4) + 0.5 * rng.normal(size=60)
+    X[:, 0] = 2000 + 10 * X[:, 0]
+    model = LinearSVR(loss="squared_epsilon_insensitive", dual=False, tol=1e-10, max_iter=100_000)
+    settings = {"cv": KFold(3), "refit": False}
+    interval = BAMMSearchCV(model, {"C": (1e-3, 1e2)}, **settings).fit(X, y)
+    listed = BAMMSearchCV(model, {"C": np.geomspace(1e-3, 1e2, 5)}, **settings).fit(X, y)
+    assert interval.best_score_ >= listed.best_score_ - 1e-4
