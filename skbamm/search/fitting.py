@@ -144,13 +144,14 @@ class Fitting:
         if getattr(search, "_skl_callbacks", []) or self.watched:
             evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
+            size = parts_of(search, self.clock, self.space.continuous)
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
-            scored.add(candidates, self._more, parts_of(search, self.clock))
+            scored.add(candidates, self._more, size)
             while run is not None and self.space.continuous and not self.clock.over:
                 further, more = run.further(scored.results)
                 if not further:
                     break
-                scored.add(further, more, parts_of(search, self.clock))
+                scored.add(further, more, size)
         if run is not None:
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()

@@ -14,11 +14,15 @@ _STAGE = "the scoring of candidates"
 _ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitted model begins with
 
 
-def parts_of(search: Any, clock: Clock) -> int | None:
-    """Return how many candidates of own fits to score at a time; None for all."""
-    if clock.max_time is None:
+def parts_of(search: Any, clock: Clock, continuous: bool) -> int | None:
+    """Return how many candidates of own fits to score at a time; None for all.
+
+    Those of intervals, which are ours, are kept as they come; those of lists as GridSearchCV does,
+    unless time is limited.
+    """
+    if clock.max_time is None and not continuous:
         return None
-    return max(1, effective_n_jobs(search.n_jobs) // search.n_splits_)
+    return max(1, effective_n_jobs(search.n_jobs) // max(1, search.n_splits_))
 
 
 class Scoring:
