@@ -25,6 +25,8 @@ _STEP, _FACE_STEP = (
     2e-3,
 )  # an iteration beside its passes; where coefficients are held at zero
 _GRAM, _FACTOR, _SOLVE = 5e-11, 6e-11, 5e-10  # a multiplication
+# Of Gram matrices from pairs of non-zeros: a call, a pair, and a sparse product beside.
+GRAM_PRODUCT, GRAM_CALL, PAIR, SPARSE_PRODUCT = _GRAM, 1e-4, 1.2e-9, 3e-10
 _DESCENT = 1e-9  # a multiplication of coordinate descent
 _CLOCK = 3.0  # times the counted limit
 

@@ -7,6 +7,7 @@ with each predictor runs along whole vectors, and sums over the outputs are sums
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from operator import is_
 
@@ -43,6 +44,13 @@ def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
     if X.numel() * len(weights) <= (_FEW if X.device.type == "cpu" else _FEW_ON_DEVICE):
         return (X.T[None] * weights[:, None, :]) @ X
     return torch.stack([(X * w[:, None]).T @ X for w in weights])
+
+
+def csr_tensor(rows: Tensor, columns: Tensor, values: Tensor, shape) -> Tensor:
+    """Return a CSR tensor of what scipy made."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls the layout a beta; scipy made it valid
+        return torch.sparse_csr_tensor(rows, columns, values, shape)
 
 
 class Totals:

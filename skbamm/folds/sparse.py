@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,13 +13,15 @@ import torch
 from skbamm.effort import gram_seconds, spend
 from skbamm.folds.chunks import threads_for_products
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.passes import blocks, columns_of, weighted_gram
+from skbamm.folds.pairs import PairCosts, PairProducts
+from skbamm.folds.passes import blocks, columns_of, csr_tensor, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
 _FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have; rows a feature to tell of them
 _COUNTED, _SQUARED = 1 << 20, 1 << 13  # entries, and features, at a time
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
+_PAIRS = -1, torch.float64  # where the pairs of non-zeros are kept beside the chunks
 
 
 class SparseRows(ChunkedRows):
@@ -45,7 +48,7 @@ class SparseRows(ChunkedRows):
         self.n_folds, self.device = weights.n_folds, weights.device
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
-        self._blocks: dict[tuple[int, torch.dtype], _Block] = {} if blocks is None else blocks
+        self._blocks: dict[tuple[int, torch.dtype], Any] = {} if blocks is None else blocks
 
     def take(self, rows):
         """See ``Rows.take``."""
@@ -82,6 +85,9 @@ class SparseRows(ChunkedRows):
     def gram(self, coefficients, function, share, limit):
         """See ``Rows.gram``; worth its price for few features only."""
         _, S, K, m, p = coefficients.shape
+        pairs = self._pair_products()
+        if pairs is not None:
+            return self._gram_of_pairs(pairs, coefficients, function, share)
         spend(gram_seconds(m * S * (1 if share else K), self.n_rows, p))
         flat = columns_of(coefficients, self.dtype)
         dense = torch.zeros(m, S, 1 if share else K, p, p, dtype=torch.float64)
@@ -105,6 +111,34 @@ class SparseRows(ChunkedRows):
                     dense[index][:-1, -1] += sums
                     dense[index][-1, -1] += w.sum()
         return dense.to(self.device).permute(1, 2, 0, 3, 4)
+
+    def _pair_products(self):
+        """Return the pairs of non-zeros, and what they take, or None where they do not pay."""
+        if _PAIRS not in self._blocks:
+            pairs = None
+            if self.device.type == "cpu":
+                costs = PairCosts.of(self.X, self.fit_intercept)
+                if costs.pays:
+                    products = PairProducts(self.X, self.fit_intercept, costs.often)
+                    pairs = products, costs.seconds
+            self._blocks[_PAIRS] = pairs
+        return self._blocks[_PAIRS]
+
+    def _gram_of_pairs(self, pairs, coefficients, function, share):
+        products, each = pairs
+        _, S, K, _, p = coefficients.shape
+        parts = []
+
+        def keep(z, chunk):
+            weights = function(z, chunk)[0][0].unflatten(2, (S, K))  # (n, m, S, K)
+            parts.append((weights.mean(3, keepdim=True) if share else weights).double())
+
+        self.visit(coefficients, keep)
+        weights = torch.cat(parts)
+        flat = weights.flatten(1).T
+        spend(len(flat) * each)
+        gram = products.gram(flat).view(*weights.shape[1:], p, p)
+        return gram.permute(1, 2, 0, 3, 4)
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""
@@ -190,10 +224,10 @@ class SparseRows(ChunkedRows):
             warnings.simplefilter("ignore")  # read-only memory maps: nothing here writes to X
             values = torch.as_tensor(matrix.data).to(self.device, self.dtype)
             if like is not None:
-                return _csr(like.crow_indices(), like.col_indices(), values, matrix.shape)
+                return csr_tensor(like.crow_indices(), like.col_indices(), values, matrix.shape)
             parts = (np.asarray(i, dtype=np.int32) for i in (matrix.indptr, matrix.indices))
             rows, columns = (torch.from_numpy(part).to(self.device) for part in parts)
-        return _csr(rows, columns, values, matrix.shape)
+        return csr_tensor(rows, columns, values, matrix.shape)
 
 
 class _Block:
@@ -223,7 +257,7 @@ class _WithSquares(_Block):
             end = min(begin + _SQUARED, Xt.shape[0])
             part = rows[begin : end + 1]
             first, last = int(part[0]), int(part[-1])
-            squares = _csr(
+            squares = csr_tensor(
                 part - first, columns[first:last], values[first:last] ** 2,
                 (end - begin, Xt.shape[1]),
             )  # fmt: skip
@@ -262,9 +296,3 @@ def count_entries(X):
     for start in range(0, X.nnz, _COUNTED):  # of all at once NumPy makes a copy of 64 bits each
         total += np.bincount(X.indices[start : start + _COUNTED], minlength=len(total))
     return total
-
-
-def _csr(rows, columns, values, shape):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls the layout a beta; scipy made it valid
-        return torch.sparse_csr_tensor(rows, columns, values, shape)

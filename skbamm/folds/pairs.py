@@ -1,0 +1,133 @@
+"""Weighted Gram matrices of sparse rows, from the products of their non-zeros.
+
+Rows with one-hot columns have some twenty non-zeros among hundreds of features. What each pair of
+them adds to which entry of the matrix never changes, so the matrices of all weights are one
+sparse product. Features that most rows have stay dense: their pairs would be the most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from skbamm.effort import GRAM_CALL, GRAM_PRODUCT, PAIR, SPARSE_PRODUCT
+from skbamm.folds.passes import csr_tensor
+
+_OFTEN = 0.25  # share of the rows from which a feature is kept dense
+_MOST_PAIRS = 1 << 22  # twelve bytes each
+
+
+@dataclass(frozen=True)
+class PairCosts:
+    """How the Gram matrices of a sparse matrix are best made, and what one takes.
+
+    Attributes
+    ----------
+    often : ndarray of bool of shape (d,)
+        Features that are kept dense.
+    pays : bool
+        Whether to keep the pairs of non-zeros of the others.
+    seconds : float
+        Of one matrix, on one core.
+    """
+
+    often: np.ndarray
+    pays: bool
+    seconds: float
+
+    @classmethod
+    def of(cls, X: Any, fit_intercept: bool) -> PairCosts:
+        """Return those of a CSR matrix."""
+        n, d = X.shape
+        often = np.bincount(X.indices, minlength=d) > _OFTEN * n
+        rest = np.diff(np.concatenate([[0], np.cumsum(~often[X.indices])])[X.indptr])
+        pairs, p = float((rest * (rest + 1.0)).sum()) / 2, d + int(fit_intercept)
+        dense = int(often.sum()) + int(fit_intercept)
+        whole = n * p**2 * GRAM_PRODUCT
+        ours = (
+            GRAM_CALL + pairs * PAIR + float(rest.sum()) * dense * SPARSE_PRODUCT
+            + n * dense**2 * GRAM_PRODUCT
+        )  # fmt: skip
+        pays = pairs <= _MOST_PAIRS and 2 * ours < whole
+        return cls(often, pays, ours if pays else whole)
+
+
+class PairProducts:
+    """What each row adds to the entries of ``X' diag(w) X``.
+
+    Parameters
+    ----------
+    X : CSR array of shape (n, d)
+    fit_intercept : bool
+        Whether a column of ones is the last feature.
+    often : ndarray of bool of shape (d,)
+        Features that are kept dense.
+    """
+
+    def __init__(self, X: Any, fit_intercept: bool, often: np.ndarray):
+        dense = X[:, np.flatnonzero(often)].toarray().astype(np.float64, copy=False)
+        if fit_intercept:
+            dense = np.concatenate([dense, np.ones((len(dense), 1))], 1)
+        rest = sp.csr_array(X[:, np.flatnonzero(~often)], dtype=np.float64)
+        rest.sum_duplicates()  # which also sorts each row
+        self._dense = torch.from_numpy(np.ascontiguousarray(dense))
+        self._rest = _tensor(rest.T.tocsr())
+        self._few = torch.from_numpy(np.flatnonzero(~often))
+        self._often = torch.from_numpy(np.flatnonzero(np.append(often, [True] * fit_intercept)))
+        self._pairs = _tensor(_pairs(rest, self._few.numpy(), X.shape[1] + int(fit_intercept)))
+
+    def gram(self, weights: Tensor) -> Tensor:
+        """Return the matrices of weights (g, n), (g, p, p) in float64."""
+        p = len(self._few) + len(self._often)
+        out = torch.empty(len(weights), p, p, dtype=torch.float64)
+        few, often = self._few, self._often
+        for matrix, w in zip(out, weights.double()[:, :, None], strict=True):
+            half = (self._pairs @ w).view(p, p)
+            torch.add(half, half.T, out=matrix)
+            weighted = self._dense * w
+            cross = self._rest @ weighted
+            matrix[few[:, None], often] = cross
+            matrix[often[:, None], few] = cross.T
+            matrix[often[:, None], often] = self._dense.T @ weighted
+        return out
+
+
+def _pairs(X: Any, place: np.ndarray, p: int) -> Any:
+    """Return the map of row weights to the entries above the diagonal, and half of those on it.
+
+    Parameters
+    ----------
+    X : CSR array of shape (n, d)
+        With sorted rows.
+    place : ndarray of int of shape (d,)
+        Where its features stand among the p of the matrix.
+    p : int
+
+    Returns
+    -------
+    CSR array of shape (p p, n)
+    """
+    each = np.diff(X.indptr)
+    row = np.repeat(np.arange(X.shape[0], dtype=np.int32), each)
+    column, value = place[X.indices], X.data
+    entries, rows, products = [column * (p + 1)], [row], [0.5 * value**2]
+    for apart in range(1, int(each.max(initial=0))):
+        first = np.flatnonzero(row[:-apart] == row[apart:])
+        second = first + apart
+        entries.append(column[first] * p + column[second])
+        rows.append(row[first])
+        products.append(value[first] * value[second])
+    index = np.concatenate(entries), np.concatenate(rows)
+    pairs = sp.coo_array((np.concatenate(products), index), shape=(p * p, X.shape[0])).tocsr()
+    pairs.sort_indices()
+    return pairs
+
+
+def _tensor(matrix: Any) -> Tensor:
+    parts = (torch.from_numpy(np.asarray(i, np.int32)) for i in (matrix.indptr, matrix.indices))
+    return csr_tensor(*parts, torch.from_numpy(matrix.data), matrix.shape)
