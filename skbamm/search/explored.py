@@ -99,13 +99,13 @@ class Explored:
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.
 
-        Not between those that score alike. What the search found comes first, if it waits.
+        Not between those that score alike.
 
         Parameters
         ----------
         best : int
         scores : ndarray of shape (n,)
-            Of all candidates.
+            Of the candidates that were scored.
         worth : float
             Difference of scores that says nothing.
         """
@@ -116,15 +116,17 @@ class Explored:
             at = places.index(here[i])
             for other in (*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]):
                 beside = [*here[:i], other, *here[i + 1 :]]
-                known = self.points.index(beside) if beside in self.points else None
-                alike = known is not None and abs(scores[known] - scores[best]) <= worth
+                known = self.points.index(beside) if beside in self.points else len(scores)
+                alike = known < len(scores) and abs(scores[known] - scores[best]) <= worth
                 if abs(other - here[i]) >= 2 * _APART and not alike:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
+        self.add([x for x in found if not any(_close(x, other) for other in self.points)], "finer")
+
+    def add_waiting(self) -> None:
+        """Add what the search found, if it waits to be solved beside others."""
         if self.waiting is not None:
             self.add([self.waiting], "refined")
-            found = [x for x in found if not _close(x, self.waiting)]
             self.waiting = None
-        self.add(found, "finer")
 
     def nearest(self, first: int) -> list[Any] | None:
         """Return the models nearest to each candidate from the ``first`` on; None of none."""

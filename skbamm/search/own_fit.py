@@ -7,12 +7,14 @@ the model that was scored.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
 from skbamm.bilevel import solve_lower
@@ -26,7 +28,8 @@ from skbamm.search.solver_maker import SolverMaker
 from skbamm.space.grid import Target
 
 # What a fit's tolerance may leave: of what the model explains, and of the objective.
-_OF_BOTH, _OF_BOTH_STRICTLY = (0.1, 0.01), (0.02, 0.002)
+_OF_BOTH, _OF_BOTH_STRICTLY = (0.1, 0.01), (1e-3, 1e-4)
+_CLOSE = {"tol": 1e-8, "max_iter": 10_000}  # of an own fit that is compared strictly
 _TOL = 1e-6  # decrement of the minimum
 _NARROW = 1e-3  # of a kink's width, for objectives to be compared
 
@@ -125,7 +128,11 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
     folds = None if solver.folds is None else [solver.folds[k]]
     X = solver.matrix[train] if folds is None else folds[0].matrix[: len(train)]
     weight = {} if solver.fit_weight is None else {"sample_weight": solver.fit_weight[train]}
-    last.fit(X, _safe_indexing(maker.y, train), **weight)
+    given = last.get_params(deep=False)
+    last.set_params(**{name: value for name, value in _CLOSE.items() if name in given})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        last.fit(X, _safe_indexing(maker.y, train), **weight)
     one = maker.for_splits([maker.splits[k]])
     found = compare(one.make(replace(target, estimator=estimator), params, folds), last)
     if found is not None and found.is_worse(strict=True):

@@ -192,14 +192,21 @@ class SearchRun:
         results : dict
             ``cv_results_`` so far. Without further candidates the list is empty.
         """
-        explored, best, scores = self._best(results)
-        if explored is None or explored.rounds == 0 or self.clock.over:
+        if self.clock.over:
             return [], None
-        known = len(explored.points)
-        explored.add_between(best, scores, self._worth)
-        self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
-        self._rows += [(explored, i) for i in range(known, len(explored.points))]
-        return explored.params(known), {"stage": explored.stages[known:]}
+        best, place, scores = self._best(results)
+        candidates: list[dict[str, Any]] = []
+        stages: list[str] = []
+        for explored in dict.fromkeys(one for one, _ in self._rows):
+            known = len(explored.points)
+            explored.add_waiting()
+            if explored is best and explored.rounds:
+                explored.add_between(place, scores, self._worth)
+            self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
+            self._rows += [(explored, i) for i in range(known, len(explored.points))]
+            candidates += explored.params(known)
+            stages += explored.stages[known:]
+        return candidates, {"stage": stages}
 
     def best_index(self, results: dict[str, Any]) -> int | None:
         """Return the row of an interval's candidates to take; None where scikit-learn's will do."""
@@ -377,7 +384,10 @@ class SearchRun:
             note_vector(self.bank, self.outcome, combination, joint, criterion, explored.points)
         self._solve_points(explored, known, [result.y] * (len(explored.points) - known))
         if combination.holder is None:
-            check_twin(self.maker, joint, combination.target, explored.params()[-1])
+            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
+            for values in (named_values(axes, found), middle):
+                params = {**combination.params, **values}
+                check_twin(self.maker, joint, combination.target, params)
         known = len(explored.points)
         exact = s.criterion == "auto" and not note
         if not combination.holder and not self.clock.over:

@@ -1,0 +1,108 @@
+"""Where own fits are sooner they serve: nothing is slower for being a BAMMSearchCV."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_digits, make_classification, make_regression
+from sklearn.decomposition import PCA
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from skbamm import BAMMSearchCV
+from skbamm.effort import Meter, OverBudget, metered, spend
+
+pytestmark = pytest.mark.budget
+
+
+def texts():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((200, 3000), density=0.01, format="csr", rng=rng)
+    return X, rng.integers(4, size=200)
+
+
+DIGITS = load_digits(return_X_y=True)
+HOPELESS = {
+    "LinearSVC on texts": (LinearSVC(random_state=0), "C", [1e-2, 1.0, 1e2], texts()),
+    "several classes": (
+        make_pipeline(StandardScaler(), PCA(20), LogisticRegression(max_iter=2000)),
+        "logisticregression__C",
+        [1e-3, 1.0, 1e3],
+        (DIGITS[0][:500], DIGITS[1][:500]),
+    ),
+    "wide elastic net": (
+        ElasticNet(max_iter=5000),
+        "alpha",
+        [0.1, 10.0],
+        make_regression(60, 1200, n_informative=20, noise=10, random_state=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOPELESS)
+def test_a_list_that_own_fits_solve_sooner_is_the_grids_to_the_last_digit(case):
+    model, name, values, (X, y) = HOPELESS[case]
+    ours = BAMMSearchCV(model, {name: values}, cv=3).fit(X, y)
+    want = GridSearchCV(model, {name: values}, cv=3).fit(X, y)
+    assert ours.search_plan_[0]["role"] == "enumerated"
+    assert ours.search_plan_[0]["reason"] == "own fits are sooner"
+    for key in ("split0_test_score", "mean_test_score"):
+        np.testing.assert_array_equal(ours.cv_results_[key], want.cv_results_[key])
+    np.testing.assert_array_equal(ours.predict(X), want.predict(X))
+
+
+@pytest.mark.parametrize("case", HOPELESS)
+def test_an_interval_is_covered_by_own_fits_without_a_warning(case):
+    model, name, values, (X, y) = HOPELESS[case]
+    search = BAMMSearchCV(model, {name: (values[0], values[-1])}, cv=3).fit(X, y)
+    few = GridSearchCV(model, {name: np.geomspace(values[0], values[-1], 5)}, cv=3).fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are sooner"
+    assert set(search.cv_results_["stage"]) <= {"scan", "finer"}
+    assert search.best_score_ >= few.best_score_ - 2 / len(y)
+    again = BAMMSearchCV(model, {name: (values[0], values[-1])}, cv=3).fit(X, y)
+    assert again.best_params_ == search.best_params_  # counted, not timed
+
+
+def test_what_is_soon_solved_is_solved():
+    X, y = make_classification(10000, 30, random_state=0)
+    search = BAMMSearchCV(LogisticRegression(), {"C": np.geomspace(1e-3, 1e3, 10)}, cv=3)
+    assert search.fit(X, y).search_plan_[0]["role"] == "joint grid"
+    X, y = make_regression(50, 5, random_state=0)
+    search = BAMMSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3).fit(X, y)
+    assert search.search_plan_[0]["role"] == "joint grid"
+
+
+class CountedScaler(StandardScaler):
+    """Counts its fits."""
+
+    fits = 0
+
+    def fit(self, X, y=None, sample_weight=None):
+        type(self).fits += 1
+        return super().fit(X, y)
+
+
+def test_transformers_are_fitted_once_a_fold_where_own_fits_serve():
+    X, y = DIGITS[0][:500], DIGITS[1][:500]
+    model = make_pipeline(CountedScaler(), LogisticRegression(max_iter=2000))
+    grid = {"logisticregression__C": np.geomspace(1e-2, 1e2, 4)}
+    CountedScaler.fits = 0
+    search = BAMMSearchCV(model, grid, cv=3).fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are sooner"
+    assert CountedScaler.fits == 3 + 1  # and once for the refit
+
+
+def test_a_meter_asks_once_for_a_closer_limit():
+    asked = []
+
+    def closer():
+        asked.append(1)
+        return 3.0
+
+    with metered(Meter(1.0, closer)), pytest.raises(OverBudget):
+        for _ in range(10):
+            spend(0.5)
+    assert len(asked) == 1
+    spend(1e9)  # nobody counts outside

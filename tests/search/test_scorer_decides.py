@@ -1,0 +1,151 @@
+"""The scorer has the last word: an interval is never worse than a coarse list over it."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
+from sklearn.metrics import make_scorer
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.preprocessing import scale
+from sklearn.svm import LinearSVC
+
+from skbamm import BAMMSearchCV
+from skbamm.models import find_twin
+from skbamm.search.explored import Explored
+from skbamm.search.scoring import choose_criterion, counts_rows
+from skbamm.space import Axis
+
+
+def gaussians(n, p, classes, apart, fresh=3000):
+    """Classes that all features tell apart a little: a strong penalty is right for labels."""
+    rng = np.random.default_rng(0)
+    means = apart * rng.normal(size=(classes, p))
+    y = rng.integers(classes, size=n + fresh)
+    X = means[y] + rng.normal(size=(len(y), p))
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "ends", "scoring"),
+    [
+        (LogisticRegression(max_iter=500), "C", (1e-5, 1e3), "accuracy"),
+        (LogisticRegression(max_iter=500), "C", (1e-5, 1e3), "f1_macro"),
+        (LogisticRegression(max_iter=500), "C", (1e-5, 1e3), "roc_auc_ovr"),
+        (LinearSVC(), "C", (1e-6, 1e2), None),
+        (RidgeClassifier(), "alpha", (1e-2, 1e5), "balanced_accuracy"),
+        (OneVsRestClassifier(LogisticRegression()), "estimator__C", (1e-5, 1e3), None),
+        (SGDClassifier(loss="log_loss", random_state=0), "alpha", (1e-6, 1e2), None),
+    ],
+    ids=lambda value: type(value).__name__ if hasattr(value, "fit") else str(value),
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_interval_is_not_worse_than_a_coarse_list(model, name, ends, scoring):
+    X, y, X_fresh, y_fresh = gaussians(200, 80, 3, 0.25)
+    interval = BAMMSearchCV(model, {name: ends}, scoring=scoring).fit(X, y)
+    few = BAMMSearchCV(model, {name: np.geomspace(*ends, 9)}, scoring=scoring).fit(X, y)
+    assert interval.score(X_fresh, y_fresh) >= few.score(X_fresh, y_fresh) - 0.01
+    assert interval.best_score_ >= few.best_score_ - 2 / len(y)
+    tried = interval.cv_results_[f"param_{name}"].data.astype(float)
+    assert {tried.min(), tried.max()} == set(ends)  # from end to end
+
+
+def test_a_score_of_numbers_without_a_criterion_is_judged_from_end_to_end():
+    X, y = load_diabetes(return_X_y=True)
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-4, 1e4)}, scoring="neg_max_error").fit(X, y)
+    few = BAMMSearchCV(Ridge(), {"alpha": np.geomspace(1e-4, 1e4, 9)}, scoring="neg_max_error")
+    assert search.best_score_ >= few.fit(X, y).best_score_ - 1e-3
+    assert list(search.cv_results_["stage"]).count("scan") >= 4
+
+
+def test_a_score_that_is_turned_round_is_followed():
+    X, y = load_diabetes(return_X_y=True)
+    worst = make_scorer(metrics.mean_squared_error, greater_is_better=True)
+    with pytest.warns(UserWarning, match="end of its interval"):
+        search = BAMMSearchCV(Ridge(), {"alpha": (1e-4, 1e4)}, scoring=worst).fit(X, y)
+    assert search.best_params_["alpha"] == 1e4  # the least fit
+
+
+TASKS = {
+    "numbers": find_twin(Ridge())[0].task(Ridge(), np.arange(5.0), None, False),
+    "labels": find_twin(LogisticRegression())[0].task(
+        LogisticRegression(), np.array([0, 1, 0, 1, 1]), None, False
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "function", "plain", "options"),
+    [
+        ("numbers", metrics.mean_absolute_error, {}, {"multioutput": "uniform_average"}),
+        ("numbers", metrics.mean_pinball_loss, {"alpha": 0.9}, {"multioutput": "uniform_average"}),
+        ("numbers", metrics.r2_score, {}, {"force_finite": True}),
+        ("labels", metrics.log_loss, {}, {"normalize": True}),
+        ("labels", metrics.f1_score, {}, {"average": "binary", "zero_division": "warn"}),
+        ("labels", metrics.roc_auc_score, {}, {"average": "macro"}),
+    ],
+)
+def test_an_option_that_is_the_default_changes_nothing(task, function, plain, options):
+    found = [
+        choose_criterion("auto", make_scorer(function, **given), True, TASKS[task])[0]
+        for given in (plain, {**plain, **options})
+    ]
+    assert found[0] == found[1]
+
+
+def test_an_option_that_is_not_known_keeps_the_nearest_criterion():
+    scorer = make_scorer(
+        metrics.mean_absolute_error, greater_is_better=False, multioutput=[1.0]
+    )  # fmt: skip
+    choice, note = choose_criterion("auto", scorer, True, TASKS["numbers"])
+    assert choice.name == "absolute_error" and "stands for it" in note
+
+
+def test_which_scores_count_rows():
+    assert counts_rows(make_scorer(metrics.f1_score, average="micro"), True)
+    assert not counts_rows(make_scorer(metrics.log_loss), True)
+    assert not counts_rows(make_scorer(metrics.median_absolute_error), False)
+
+
+def explored(points):
+    axis = Axis("C", 1e-3, 1e3, "log")
+    return Explored(None, (axis,), points=[[p] for p in points], stages=["scan"] * len(points))
+
+
+@pytest.mark.parametrize(
+    ("points", "scores", "worth", "taken"),
+    [
+        ([0, 1, 2, 3, 4], [0.5, 0.9, 0.9, 0.9, 0.7], 0.0, 2),  # the middle of a flat top
+        ([4, 0, 2, 1, 3], [0.7, 0.5, 0.9, 0.9, 0.9], 0.0, 2),  # in whatever order
+        ([0, 1, 2, 3, 4], [0.5, 0.89, 0.9, 0.89, 0.7], 0.0, 2),
+        ([0, 1, 2, 3, 4], [0.9, 0.89, 0.5, 0.899, 0.7], 0.01, 0),  # what is apart is not the top
+        ([0, 1, 2, 3, 4], [np.nan, 0.8, 0.9, np.nan, 0.9], 0.0, 2),
+    ],
+)
+def test_the_middle_of_what_scores_alike_is_taken(points, scores, worth, taken):
+    assert explored(points).middle_of_top(np.array(scores), worth) == taken
+
+
+def test_the_row_that_wins_is_within_one_row_of_the_best():
+    X, y = load_breast_cancer(return_X_y=True)
+    search = BAMMSearchCV(LogisticRegression(), {"C": (1e-4, 1e4)}).fit(scale(X), y)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[search.best_index_] == search.best_score_ >= scores.max() - 1 / len(y) - 1e-12
+
+
+def test_points_follow_between_the_best_and_those_that_score_otherwise():
+    one = explored([0.0, 2.0, 4.0, 6.0])
+    one.rounds = 1
+    one.add_between(1, np.array([0.8, 0.9, 0.9, 0.1]), 0.0)
+    assert one.points[4:] == [[1.0]] and one.rounds == 0  # 2 and 4 score alike
+
+
+@pytest.mark.parametrize("refit", [True, False, "b", lambda results: 0])
+def test_each_combination_has_what_its_search_found(refit):
+    X, y, *_ = gaussians(90, 10, 3, 0.3)
+    grid = {"C": (1e-3, 1e3), "fit_intercept": [True, False]}
+    scoring = {"a": "f1_macro", "b": "accuracy"} if refit in (False, "b") else None
+    search = BAMMSearchCV(LogisticRegression(), grid, cv=3, scoring=scoring, refit=refit)
+    search.fit(X, y)
+    rows = zip(search.cv_results_["param_fit_intercept"], search.cv_results_["stage"], strict=True)
+    assert {(True, "refined"), (False, "refined")} <= {(bool(a), b) for a, b in rows}
