@@ -130,7 +130,7 @@ class Explored:
 
     def nearest(self, first: int) -> list[Any] | None:
         """Return the models nearest to each candidate from the ``first`` on; None of none."""
-        if not self.models:
+        if not self.models or first == len(self.points):
             return None
         known, new = np.array(self.points[: len(self.models)]), np.array(self.points[first:])
         apart = np.abs(new[:, None] - known[None]).sum(2)
