@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
+from skbamm.search.known_rows import KnownRows
 
 
 @dataclass
@@ -95,6 +96,7 @@ class Bank:
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
     transformed: dict[str, list] = field(default_factory=dict)
+    _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
 
@@ -145,6 +147,24 @@ class Bank:
             adopt(estimator, solution)
         else:
             warm_fit(estimator, solution, X, y, fit_params)
+
+    def known_rows(self, key: str, place: Any) -> KnownRows | None:
+        """Return the rows that a candidate's transformers are known to return, if it has any.
+
+        That is where transformers that were fitted once a fold serve several candidates.
+        """
+        if place is None or self.refit is not None or self.X is None:
+            return None
+        fold = self._fold(place)
+        solution, folds = self._solutions.get((key, fold)), self.transformed.get(key)
+        fitted = None
+        if solution is not None:
+            fitted = solution.transformers if solution.adopt else None
+        elif folds is not None and fold is not None:
+            fitted = folds[fold].transformers
+        if fitted is None:
+            return None
+        return self._known.setdefault(id(fitted), KnownRows(fitted))
 
     def _weighted(self, fit_params, place, fold):
         learned = self.row_weights

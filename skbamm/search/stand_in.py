@@ -34,6 +34,7 @@ class StandIn:
     def __init__(self, estimator: Any, bank: Bank):
         self.estimator, self.bank = estimator, bank
         self.params: dict[str, Any] = {}
+        self._known_rows: Any = None  # rows of this fold that need not be transformed again
 
     @property  # type: ignore[misc]
     def __class__(self):
@@ -55,7 +56,8 @@ class StandIn:
     def __getattr__(self, name):
         if name == "estimator" or name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self.estimator, name)
+        found, known = getattr(self.estimator, name), vars(self).get("_known_rows")
+        return found if known is None else known.response(self.estimator, name, found)
 
     def get_params(self, deep=True):
         """Return the user's estimator's parameters."""
@@ -78,7 +80,9 @@ class StandIn:
         if "_parent_callback_ctx" in own:
             self.estimator._parent_callback_ctx = own["_parent_callback_ctx"]
         try:
-            self.bank.fit(self.estimator, candidate_key(self.params), place, X, y, fit_params)
+            key = candidate_key(self.params)
+            self.bank.fit(self.estimator, key, place, X, y, fit_params)
+            self._known_rows = self.bank.known_rows(key, place)
         finally:
             vars(self.estimator).pop("_parent_callback_ctx", None)
         return self
