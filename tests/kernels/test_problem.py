@@ -123,15 +123,17 @@ def test_hypergradients(name, criterion, y, weight):
 
 
 def test_the_loop_ends_where_no_value_around_is_better():
-    problem = model_problem(KERNELS["rbf"], criterion="squared_error")
+    noise = np.random.default_rng(0).normal(size=len(Y))
+    y = 100 * np.sin(2 * X[:, 0]) + 50 * X[:, 1] + 30 * noise  # neither linear nor without noise
+    problem = model_problem(KERNELS["rbf"], y, criterion="squared_error")
     result = solve(problem, log_values(1.0, 0.1), tol=1e-5)
     assert result.success
     alpha, gamma = result.x.exp().tolist()
-    least = own_loss(KERNELS["rbf"], Y, "squared_error", None, alpha, gamma)
+    least = own_loss(KERNELS["rbf"], y, "squared_error", None, alpha, gamma)
     assert result.fun * problem.criterion.null == pytest.approx(least, rel=1e-6)
     for around in [(1.1, 1), (0.9, 1), (1, 1.1), (1, 0.9)]:
         other = alpha * around[0], gamma * around[1]
-        assert own_loss(KERNELS["rbf"], Y, "squared_error", None, *other) >= least
+        assert own_loss(KERNELS["rbf"], y, "squared_error", None, *other) >= least
 
 
 def test_some_rows_are_a_problem_of_their_own():
