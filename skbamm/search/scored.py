@@ -58,7 +58,9 @@ class Scoring:
             self._all_at_once(candidates, more)
             return
         waiting: list[int] = []  # none of whose fits has succeeded so far
-        for part in self._parts(candidates, size):
+        tried, failed = 0, ""  # how many of them, and how: an exception would hold the data
+        parts = self._parts(candidates, size)
+        for part in parts:
             begun = self.results or waiting
             if (
                 begun
@@ -68,20 +70,22 @@ class Scoring:
                 self.clock.end(_STAGE)
                 break
             waiting += part
+            if len(waiting) < 2 * tried and part is not parts[-1]:
+                continue  # those that fail are fitted again with every try
             try:
                 with self.clock.kept():
                     self._score(candidates, more, waiting)
-                    waiting = []
+                    waiting, tried = [], 0
             except ValueError as error:
                 if not str(error).startswith(_ALL_FAILED):
                     raise
-                failed = error
+                tried, failed = len(waiting), str(error)
             if self.clock.interrupted and not self.results:
                 raise KeyboardInterrupt
         if waiting and not self.clock.interrupted:
             if not self.results:
-                raise failed
-            warnings.warn(str(failed), FitFailedWarning, stacklevel=2)
+                raise ValueError(failed)
+            warnings.warn(failed, FitFailedWarning, stacklevel=2)
 
     def _all_at_once(self, candidates, more) -> None:
         every = list(range(len(candidates)))
