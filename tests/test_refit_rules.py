@@ -11,7 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV, PerGroup, most_regularised, one_standard_error
+from skbamm.effort import OverBudget
 from skbamm.refit_rules import rule_of, standard_error
+from skbamm.search import run
 
 X, Y = load_diabetes(return_X_y=True)
 X = X / X.std(0)
@@ -123,6 +125,20 @@ def test_an_interval_gets_candidates_around_what_was_found(model):
     some = int(np.flatnonzero(stage == "profile")[5])
     own = GridSearchCV(model, {"alpha": [alphas[some]]}, cv=CV).fit(X, Y)
     assert results["mean_test_score"][some] == pytest.approx(own.best_score_, abs=1e-6)
+
+
+def test_where_own_fits_serve_the_choice_is_theirs(monkeypatch):
+    def over(*args):
+        raise OverBudget("own fits are sooner")
+
+    monkeypatch.setattr(run, "budget", over)
+    model = Lasso(tol=1e-8, max_iter=100_000)
+    search = BAMMSearchCV(model, {"alpha": (1e-4, 1e2)}, cv=CV, refit=one_standard_error).fit(X, Y)
+    assert set(search.cv_results_["stage"]) == {"scan", "finer"}
+    own = GridSearchCV(model, {"alpha": np.geomspace(1e-4, 1e2, 200)}, cv=CV)
+    own.set_params(refit=one_standard_error).fit(X, Y)
+    assert 0.3 < search.best_params_["alpha"] / own.best_params_["alpha"] <= 1.1
+    assert search.best_params_range_["alpha"][1] == search.best_params_["alpha"]
 
 
 def test_of_a_pipeline_and_several_metrics():

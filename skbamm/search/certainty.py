@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skbamm.refit_rules import differ_only_in, rule_of, standard_error
+from skbamm.refit_rules import differ_only_in, one_standard_error, rule_of, standard_error
 from skbamm.search.edges import warn_at_edges
 from skbamm.space import Space
 
@@ -35,7 +35,8 @@ def say_how_sure(search: Any, space: Space) -> None:
     bar = mean[top] - standard_error(results, top, metric)
     for row in space.plan:
         name = row["parameter"]
-        tuned = row["role"] == "joint grid" or (row["role"] == "searched" and profile.any())
+        searched = row["role"] == "searched" and rule is one_standard_error
+        tuned = row["role"] == "joint grid" or searched
         if not tuned or name not in results["params"][top]:
             continue
         rows = [i for i in differ_only_in(results, top, [name]) if i == top or mean[i] >= bar]

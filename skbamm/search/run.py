@@ -234,6 +234,11 @@ class SearchRun:
             return 0.0
         return 1 / max(1, sum(len(test) for _, test in self.maker.splits))
 
+    @property
+    def _profiled(self) -> bool:
+        """Whether the refit's rule asks for more points around the best one."""
+        return rule_of(self.refit)[0] is one_standard_error
+
     def solved(self, candidates: list[dict[str, Any]]) -> bool:
         """Whether every fold of every candidate can be adopted as it is."""
         return self.bank.complete([candidate_key(params) for params in candidates])
@@ -318,7 +323,7 @@ class SearchRun:
             self.outcome.notes.append(
                 f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
             )
-        explored.scan_own(self._sooner)
+        explored.scan_own(self._sooner and not self._profiled)
         self.outcome.converged = False
         told = self._failed or explored.axes != axes
         if not (told or self._sooner):  # which was to be
@@ -342,7 +347,7 @@ class SearchRun:
         if self.row_weights is None and combination.holder is None:
             middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
             estimator = clone(combination.target.estimator).set_params(**middle)
-            fits = OWN_VALUES * len(joint.used)
+            fits = OWN_VALUES * (1 + self._profiled) * len(joint.used)
             meter = self._budget(joint, estimator, fits, SEARCH_VALUES, [])
         with metered(meter):
             self._search_within(combination, explored, joint, chosen, note, upper_loss)
@@ -395,7 +400,7 @@ class SearchRun:
                 combination, joint, criterion, result, exact
             ):
                 explored.scan()
-            if rule_of(self.refit)[0] is one_standard_error:
+            if self._profiled:
                 explored.add(profile(axes, found), "profile")
             self._solve_points(explored, known, None)
         named = ", ".join(f"{n}={_told(v)}" for n, v in named_values(axes, found).items())
