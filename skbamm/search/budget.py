@@ -26,19 +26,24 @@ from skbamm.search.joint import JointSolver
 from skbamm.search.own_cost import OwnCost
 from skbamm.search.values import MANY_FEATURES
 
-OWN_VALUES = 15  # that cover an interval
-SEARCH_VALUES = 6  # as many values as a search and what is scored after it cost about
+OWN_VALUES = 9  # that an interval may cost as much as
+# As many values as a search costs about, and as one whose scorer judges points from end to end.
+SEARCH_VALUES, JUDGED_VALUES = 2, 6
+_SCORE = 1.5e-3  # seconds that a model takes to be scored
 _SHARE = 0.6  # of what own fits take, that a joint solve may
 _FLOOR = 0.05  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 _SAMPLE = 3e8  # multiplications of Gram matrices from which folds share them
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
 _SMOOTH, _COUPLED, _JUMPS, _KINKS = (16, 12, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
-_OF_MANY_FEATURES = 15  # passes an iteration, where directions are conjugate gradients'
+# Passes an iteration beside the first, where directions are conjugate gradients'; of jumps more.
+_OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
 _PATH_ITER = 10  # iterations a value where penalties have kinks
 
 
-def budget(joint: Any, estimator: Any, y: Any, fits: int, values: int) -> Meter | None:
+def budget(
+    joint: Any, estimator: Any, y: Any, fits: int, values: int, scored: int = 0
+) -> Meter | None:
     """Return the meter of a joint solve, or None where it may take as long as it does.
 
     Parameters
@@ -52,6 +57,8 @@ def budget(joint: Any, estimator: Any, y: Any, fits: int, values: int) -> Meter 
         How many own fits would serve in its place.
     values : int
         That are solved in all folds.
+    scored : int
+        How many more models the own fits would have to be scored.
 
     Raises
     ------
@@ -64,14 +71,16 @@ def budget(joint: Any, estimator: Any, y: Any, fits: int, values: int) -> Meter 
         return None  # own fits would end anywhere
     expected = foreseen_seconds(joint, values)
     own = OwnCost(joint, estimator, y, fits)
-    least = own.least
+    least, scores = own.least, scored * _SCORE
     if expected is None or least is None:
         return None
+    least += scores
 
     def limit() -> float:
         seconds = own.measured()
         if seconds is None:
             return torch.inf
+        seconds += scores
         return max(_FLOOR, min(_SHARE * seconds, _FORESEEN * expected + _SPARE * seconds))
 
     if expected <= max(_FLOOR, _SHARE * least):
@@ -110,17 +119,18 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
         return moments + values * descent_seconds(folds * outputs, p, 2 * 30)
     together, rounds = (1, values) if kinks else (values, 1)
     columns = folds * outputs * together
+    jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
     if isinstance(loss, Smoothed):
         iterations, metrics, more = _KINKS
-    elif getattr(loss, "hessian_jumps", False):
+    elif jumps:
         iterations, metrics, more = _JUMPS
     else:
         iterations, metrics, more = _COUPLED if loss.couples_outputs else _SMOOTH
     metric = solve = 0.0
     if p > MANY_FEATURES:
-        more += _OF_MANY_FEATURES
+        more = _OF_MANY_JUMPS if jumps else _OF_MANY_FEATURES
     else:
-        shared = columns * n * p * p > _SAMPLE and not getattr(loss, "hessian_jumps", False)
+        shared = columns * n * p * p > _SAMPLE and not jumps
         matrices = columns // folds if shared else columns
         metric = gram_seconds(matrices, n, p) + factor_seconds(matrices, p)
         solve = solve_seconds(columns, p)

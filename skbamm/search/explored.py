@@ -45,6 +45,8 @@ class Explored:
         How often points between may follow.
     waiting : list of float or None
         What the search found, if it is to be solved beside points between.
+    folds : list of FoldData, or None
+        Each split's rows as the transformers make them, whatever the values of the intervals.
     models : list of Tensor of shape (K, m, p), or None
         Of each candidate, as far as they are solved: where others may begin.
     """
@@ -56,6 +58,7 @@ class Explored:
     stages: list[str] = field(default_factory=list)
     rounds: int = 0
     waiting: list[float] | None = None
+    folds: Any = None
     models: list[Any] = field(default_factory=list)
 
     def add(self, points: list[list[float]], stage: str) -> int:

@@ -90,6 +90,7 @@ class JointSolver:
     ):
         self.twin, self.task, self.folds = twin, task, folds
         self._centres: list[np.ndarray | None] = [None] * len(splits)
+        self.given_folds = folds  # as the transformers made them
         if task.fit_intercept and not task.intercept_penalty:
             if folds is not None:
                 self.folds, self._centres = centre_folds(folds)

@@ -7,8 +7,11 @@ the model that was scored.
 
 from __future__ import annotations
 
+import inspect
+import math
 import warnings
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from skbamm.losses import Smoothed
 from skbamm.models import last_step
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.callbacks import without_callbacks
+from skbamm.search.data import as_matrix
 from skbamm.search.joint import JointSolver
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.space.grid import Target
@@ -87,14 +91,16 @@ def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> C
     own = _read(joint, last, problem.y_shape)
     if own is None:
         return None
-    y = problem.start(x) if begin is None else _as_models(begin, problem)
+    y = problem.start(x) if begin is None else _as_models(joint.inside(begin), problem)
     if y.shape != problem.y_shape or not torch.isfinite(y).all():
         y = problem.start(x)
     solve = solve_narrowing if isinstance(problem.loss, Smoothed) else solve_lower
     result = solve(problem, x, y, tol=_TOL)
     if isinstance(problem.loss, Smoothed):
         problem.loss = problem.loss.narrowed(_NARROW * problem.loss.width)
-    values = [float(problem.lower(x, at)[0]) for at in (_as_models(own, problem), result.y)]
+    values = [
+        float(problem.lower(x, at)[0]) for at in (_as_models(joint.inside(own), problem), result.y)
+    ]
     if not np.isfinite(values[1]):
         return None
     coef = problem.coefficients(result.y).cpu().numpy()
@@ -121,20 +127,8 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
     ours = type(target.twin).__module__.partition(".")[0] == "skbamm"
     if ours or not isinstance(solver, JointSolver):
         return
-    k = solver.used[0]
-    train, _ = maker.splits[k]
-    estimator = without_callbacks(clone(target.estimator).set_params(**params))
-    last = last_step(estimator)
-    folds = None if solver.folds is None else [solver.folds[k]]
-    X = solver.matrix[train] if folds is None else folds[0].matrix[: len(train)]
-    weight = {} if solver.fit_weight is None else {"sample_weight": solver.fit_weight[train]}
-    given = last.get_params(deep=False)
-    last.set_params(**{name: value for name, value in _CLOSE.items() if name in given})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        last.fit(X, _safe_indexing(maker.y, train), **weight)
-    one = maker.for_splits([maker.splits[k]])
-    found = compare(one.make(replace(target, estimator=estimator), params, folds), last)
+    estimator = clone(target.estimator).set_params(**params)
+    found, last = _of_a_fold(maker, solver, target, estimator, _CLOSE)
     if found is not None and found.is_worse(strict=True):
         kind, twin = type(last).__name__, type(target.twin).__name__
         values = ", ".join(f"{name}={value!r}" for name, value in params.items())
@@ -144,6 +138,56 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
             f"and penalty, whose minimum is {found.least:.6g}. Check the loss, the scale of the "
             "penalty and the intercept."
         )
+
+
+def loose_fit(maker: SolverMaker, solver: JointSolver, target: Target, estimator: Any) -> str:
+    """Say that own fits stop far from the minimum because they are asked to; "" if they do not.
+
+    Asked of estimators only whose ``tol`` or ``max_iter`` is ten times looser than their default.
+    ``estimator`` has the candidate's values; the others are as for ``check_twin``.
+    """
+    last = last_step(estimator)
+    model = target.twin.model(last)
+    known = inspect.signature(type(model)).parameters
+    loose = [
+        f"{name}={given!r}"
+        for name, times in (("tol", 1.0), ("max_iter", -1.0))
+        if name in known and _is_looser(given := getattr(model, name), known[name].default, times)
+    ]
+    if not loose or last is not model:
+        return ""
+    found, _ = _of_a_fold(maker, solver, target, clone(estimator), {})
+    if found is None or not found.is_worse(strict=True):
+        return ""
+    kind = type(model).__name__
+    return f"With {' and '.join(loose)} own fits of {kind} stop short of the minimum"
+
+
+def _is_looser(given: Any, default: Any, sign: float) -> bool:
+    if not (isinstance(given, Real) and isinstance(default, Real) and default > 0 and given > 0):
+        return False
+    return sign * math.log10(given / default) >= 1.0
+
+
+def _of_a_fold(maker, solver, target, estimator, settings) -> tuple[Comparison | None, Any]:
+    """Compare an own fit of one fold, with some settings of its own, with the minimum."""
+    k = solver.used[0]
+    train, _ = maker.splits[k]
+    estimator = without_callbacks(estimator)
+    last, folds = last_step(estimator), None
+    if solver.folds is None:
+        X = as_matrix(maker.X)[train]
+    else:
+        folds = [solver.given_folds[k]]
+        X = folds[0].matrix[: len(train)]
+    weight = {} if solver.fit_weight is None else {"sample_weight": solver.fit_weight[train]}
+    given = last.get_params(deep=False)
+    last.set_params(**{name: value for name, value in settings.items() if name in given})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        last.fit(X, _safe_indexing(maker.y, train), **weight)
+    one = maker.for_splits([maker.splits[k]])
+    return compare(one.make(replace(target, estimator=estimator), {}, folds), last), last
 
 
 def _read(joint: JointSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -22,13 +22,13 @@ from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
-from skbamm.search.budget import OWN_VALUES, SEARCH_VALUES, budget
+from skbamm.search.budget import JUDGED_VALUES, OWN_VALUES, SEARCH_VALUES, budget
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
 from skbamm.search.final_fit import final_fit, mend
 from skbamm.search.joint import JointSolver
 from skbamm.search.keys import candidate_key
-from skbamm.search.own_fit import UnfitTwin, check_twin
+from skbamm.search.own_fit import UnfitTwin, check_twin, loose_fit
 from skbamm.search.scoring import (
     UnfitCriterion,
     choose_criterion,
@@ -79,6 +79,8 @@ class Outcome:
         Intervals that could not be searched jointly, with the reason.
     refit_adopted : str
         Why the final model is the search's solution and not the estimator's own fit; "" if it is.
+    loose : str
+        That the estimator's own fits stop far from the models that were scored; "" if not.
     """
 
     history: dict[str, list] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     left_to_own_fits: dict[str, str] = field(default_factory=dict)
     refit_adopted: str = ""
+    loose: str = ""
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the history as ``history_`` has it."""
@@ -100,6 +103,13 @@ class Outcome:
             warnings.warn(
                 f"{names} was not searched jointly, and scikit-learn's own fits of values from end "
                 f"to end of the interval serve: {reason}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if self.loose:
+            warnings.warn(
+                f"{self.loose}: best_score_ is of the solved models, and cross_val_score of "
+                "best_estimator_ may differ. A smaller tol, or a larger max_iter, would mend it.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -170,7 +180,7 @@ class SearchRun:
         for combination in self.space.combinations:
             with self.clock.kept():
                 explored = self._explore(combination)
-                self._rows += [(explored, i) for i in range(len(explored.points))]
+                self._add_rows(explored, 0)
                 params += explored.params()
                 stages += explored.stages
             if self.clock.interrupted:
@@ -203,10 +213,17 @@ class SearchRun:
             if explored is best and explored.rounds:
                 explored.add_between(place, scores, self._worth)
             self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
-            self._rows += [(explored, i) for i in range(known, len(explored.points))]
+            self._add_rows(explored, known)
             candidates += explored.params(known)
             stages += explored.stages[known:]
         return candidates, {"stage": stages}
+
+    def _add_rows(self, explored: Explored, first: int) -> None:
+        """Note whose candidates the next rows of the results are; own fits get transformed rows."""
+        self._rows += [(explored, i) for i in range(first, len(explored.points))]
+        if explored.solver is None and explored.folds is not None:
+            for params in explored.params(first):
+                self.bank.transformed[candidate_key(params)] = explored.folds
 
     def best_index(self, results: dict[str, Any]) -> int | None:
         """Return the row of an interval's candidates to take; None where scikit-learn's will do."""
@@ -348,7 +365,12 @@ class SearchRun:
             middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
             estimator = clone(combination.target.estimator).set_params(**middle)
             fits = OWN_VALUES * (1 + self._profiled) * len(joint.used)
-            meter = self._budget(joint, estimator, fits, SEARCH_VALUES, [])
+            if combination.line_axis is None:
+                explored.folds = joint.given_folds
+            values = JUDGED_VALUES if note else SEARCH_VALUES
+            # A search for the score itself has one candidate to be scored.
+            scored = 0 if note else fits - len(joint.used)
+            meter = self._budget(joint, estimator, fits, values, [], scored)
         with metered(meter):
             self._search_within(combination, explored, joint, chosen, note, upper_loss)
 
@@ -471,6 +493,7 @@ class SearchRun:
 
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions, solver = self.bank.solutions(key), self._solvers.get(key)
+        self.outcome.loose = self._looseness(estimator, key, solver)
         sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.clock)
         if sure or self.row_weights is not None or not isinstance(solver, JointSolver):
             return
@@ -479,6 +502,18 @@ class SearchRun:
             self.outcome.refit_adopted = mend(
                 estimator, combination.target, combination.params, solutions, self.maker
             )
+
+    def _looseness(self, estimator: Any, key: str, solver: Any) -> str:
+        """Say that own fits of the best candidate differ from what was scored, if they do."""
+        combination = self._combinations.get(key)
+        if combination is None or not isinstance(solver, JointSolver) or self.row_weights:
+            return ""
+        with threads_for_rows():
+            found = loose_fit(self.maker, solver, combination.target, estimator)
+        for row in self.space.plan:
+            if found and row["role"] in ("searched", "joint grid"):
+                row["reason"] = found
+        return found
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
         out, history, path = self.outcome, self.outcome.history, result.history["x"]
@@ -502,14 +537,14 @@ class SearchRun:
         if result.status is Status.MAX_ITER and result.nit >= self.settings.max_iter:
             self._stopped.append(f"The search over {names} stopped early: {result.message}.")
 
-    def _budget(self, joint, estimator, fits, values, group) -> Meter | None:
+    def _budget(self, joint, estimator, fits, values, group, scored=0) -> Meter | None:
         """Return the meter of a joint solve, or leave its place to own fits."""
         try:
-            return budget(joint, estimator, self.maker.y, fits, values)
+            return budget(joint, estimator, self.maker.y, fits, values, scored)
         except OverBudget:
             if joint.folds is not None:
                 for one in group:  # they need not transform anything again
-                    self.bank.transformed[candidate_key(one.params)] = joint.folds
+                    self.bank.transformed[candidate_key(one.params)] = joint.given_folds
             raise
 
     def _guard(self, solve) -> None:

@@ -61,7 +61,7 @@ _LABELS_RIGHT = Meaning(("scaled_log_loss",), exact=False, counts_rows=True)
 _BALANCED = Meaning(
     ("balanced_scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
 )
-_RANKS = Meaning(("scaled_pairwise_logistic", "scaled_log_loss"), exact=False, counts_rows=True)
+_RANKS = Meaning(("scaled_pairwise_logistic", "scaled_log_loss"), exact=False)
 _OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
 
 

@@ -166,3 +166,31 @@ def test_without_a_warning_a_search_has_not_adopted():
         warnings.simplefilter("error", ConvergenceWarning)
         search = BAMMSearchCV(HuberRegressor(), {"alpha": (1e-3, 1e3)}, cv=CV).fit(scale(X), y)
     assert search.refit_adopted_ is False
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [({"tol": 0.5}, "tol=0.5"), ({"max_iter": 2}, "max_iter=2"), ({}, "")]
+)
+@pytest.mark.parametrize("grid", [(1e-2, 1e2), [0.1, 10.0]], ids=["interval", "list"])
+def test_own_fits_that_are_asked_to_be_loose_are_told(options, told, grid):
+    X, y = load_iris(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(**options))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search = BAMMSearchCV(
+            model, {"logisticregression__C": grid}, cv=CV, scoring="neg_log_loss"
+        ).fit(X, y)
+    found = [str(w.message) for w in caught if "stop short of the minimum" in str(w.message)]
+    assert len(found) == bool(told)
+    assert told in "".join(found) and told in search.search_plan_[0]["reason"]
+
+
+def test_features_far_from_zero_are_no_other_features_to_own_fits():
+    """What is centred inside of the solvers is compared with own fits in the user's units."""
+    X, y = far()
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-3, 1e3)}, cv=CV).fit(X, y)
+    assert not search.refit_adopted_
+    monkey = HuberRegressor(alpha=1e-3, max_iter=10_000, tol=1e-10)
+    pipe = make_pipeline(StandardScaler(), monkey)
+    search = BAMMSearchCV(pipe, {"huberregressor__alpha": [1e-3]}, cv=CV).fit(X, y)
+    assert not search.refit_adopted_
