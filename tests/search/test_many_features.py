@@ -62,7 +62,7 @@ def test_it_begins_with_strong_penalties(case, scoring, monkeypatch):
     search_over(estimator, {name: ENDS}, X, y, cv=3, scoring=scoring, max_iter=2)
     search_over(
         estimator, {name: ENDS}, X, y, cv=3, max_iter=2,
-        scoring="roc_auc" if name == "C" else "neg_mean_absolute_error",
+        scoring="neg_brier_score" if name == "C" else "neg_mean_absolute_error",
     )  # fmt: skip
     first, second, third = np.linspace(*np.log(ENDS), 5)[1:-1]
     strong = [first, second] if name == "C" else [second, third]
