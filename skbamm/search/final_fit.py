@@ -110,7 +110,9 @@ def mend(
     joint = _of_all_rows(estimator, target, params, maker)
     if joint is None:
         return ""
-    begin = np.mean([_with_intercept(one) for one in solutions], 0, dtype=float)
+    models = [_with_intercept(one) for one in solutions]
+    alike = len({one.shape for one in models}) == 1  # not where the folds' features are others
+    begin = np.mean(models, 0, dtype=float) if alike else None
     last = last_step(estimator)
     found = compare(joint, last, begin)
     if found is None or not found.is_worse():

@@ -69,6 +69,7 @@ class KernelSolver:
         row_weights: RowWeights | None = None,
     ):
         self.twin, self.task, self.folds = twin, task, folds
+        self.given_folds = folds  # as the transformers made them
         self.matrix: Any = None if shared is None else shared.matrix
         self.fit_weight, self.score_weight = fit_weight, score_weight
         self.row_weights, n = row_weights, len(task.target)

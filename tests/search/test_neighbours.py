@@ -1,0 +1,56 @@
+"""Searches that random cases of benchmarks/fuzz.py have shown to fail."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
+
+from skbamm import BAMMSearchCV
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (LogisticRegression(solver="newton-cg"), "C"),
+        (LogisticRegression(solver="liblinear"), "C"),
+        (PoissonRegressor(), "alpha"),
+        (Ridge(), "alpha"),
+    ],
+)
+def test_a_rare_category_makes_the_folds_differ_in_width(model, name):
+    rng = np.random.default_rng(0)
+    kind = np.array(list("ab"))[np.arange(40) % 2]
+    kind[3], kind[17] = "rare", "odd"  # each missing from one fold's training rows
+    frame = pd.DataFrame({"kind": kind, "x": rng.standard_normal(40)})
+    y = (frame["x"] + 0.5 * rng.standard_normal(40) > 0.2).astype(int)
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["kind"]), remainder="passthrough"
+    )
+    search = BAMMSearchCV(
+        make_pipeline(columns, model), {f"{type(model).__name__.lower()}__{name}": (1e-2, 1e2)},
+        cv=KFold(4, shuffle=True, random_state=0),
+    ).fit(frame, y)  # fmt: skip
+    assert np.isfinite(search.best_score_)
+    assert np.isfinite(search.predict(frame)).all()
+
+
+@pytest.mark.parametrize("kernel", ["poly", "rbf", "linear"])
+def test_a_kernel_model_after_a_step_is_solved_jointly(kernel):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    y = X[:, 0] ** 2 + 0.1 * rng.standard_normal(60)
+    pipe = make_pipeline(MaxAbsScaler(), KernelRidge(kernel=kernel))
+    search = BAMMSearchCV(
+        pipe, {"kernelridge__alpha": (1e-3, 1e2)}, scoring="neg_mean_squared_error", cv=3
+    ).fit(X, y)
+    grid = GridSearchCV(
+        pipe, {"kernelridge__alpha": np.geomspace(1e-3, 1e2, 9)},
+        scoring="neg_mean_squared_error", cv=3,
+    ).fit(X, y)  # fmt: skip
+    assert search.search_plan_[0]["role"] == "searched"
+    assert search.best_score_ >= grid.best_score_ * (1 + 1e-3)
