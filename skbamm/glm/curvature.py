@@ -31,7 +31,7 @@ from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
-_OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
+OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.1, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
@@ -80,7 +80,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, p = problem.y_shape
     n = problem.rows.n_rows
-    share = S * K * m * n * p * p > _OWN_FACTORS
+    share = S * K * m * n * p * p > OWN_FACTORS
     if problem.hessian_jumps and n < _FEW_ROWS * p and S * K * m * p * p <= _OWN_ENTRIES:
         share = False  # the few rows that count are others in every fold
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)

@@ -5,21 +5,28 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
+from skbamm.effort import factor_seconds
+from skbamm.folds.pairs import matrices_seconds
 from skbamm.glm import solve_narrowing
+from skbamm.glm.curvature import OWN_FACTORS
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
+from skbamm.search.levels import between, levels
 from skbamm.search.path import path_order
 
 MANY_FEATURES = 1500  # above which least squares keeps no second moments
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
 _COLUMNS, _NUMBERS = 4096, 1 << 19
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
+# Values of a list that is solved in levels, and seconds of its matrices from which it is.
+_LEAST_VALUES, _WORK = 6, 0.01
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 _NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
@@ -42,6 +49,13 @@ def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSol
         return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)))
     columns = rows.n_folds * solver.task.loss.n_outputs
     size = max(1, min(_COLUMNS, _NUMBERS // rows.n_coefficients) // columns)
+    if y is None and _in_levels(solver, x):
+        return _solve_levels(solver, axes, x, size)
+    return _solve_parts(solver, axes, x, y, size)
+
+
+def _solve_parts(solver, axes, x, y, size) -> FoldSolutions:
+    """Solve as many at a time as there is room for."""
     parts: list[FoldSolutions] = []
     for a in range(0, len(x), size):
         points, begin = x[a : a + size], None if y is None else y[a : a + size]
@@ -50,6 +64,67 @@ def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSol
             begin = last.expand(len(points), *last.shape[1:]).clone()
         parts.append(_solve_block(solver, axes, points, begin))
     return FoldSolutions.join(parts)
+
+
+def _in_levels(solver, x) -> bool:
+    """Whether to solve some values first, and to begin the others between them."""
+    return len(x) >= _LEAST_VALUES and x.shape[1] == 1 and levels_pay(solver, len(x))
+
+
+def levels_pay(solver: Any, values: int) -> bool:
+    """Whether values that begin between solved ones are solved sooner than all at once.
+
+    They need fewer iterations, and so fewer Gram matrices and factors; but where these are small,
+    all at once take fewer calls.
+    """
+    loss = solver.task.loss
+    kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
+    if solver.least_squares or kinks or loss.couples_outputs:
+        return False
+    if values < _LEAST_VALUES or getattr(loss, "hessian_jumps", False):
+        return False
+    return metric_seconds(solver, values) > _WORK
+
+
+def metric_seconds(solver: Any, values: int) -> float:
+    """Return what the Gram matrices and factors of so many values take about; 0.0 without any."""
+    loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
+    n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
+    if p > MANY_FEATURES:
+        return 0.0
+    sample = solver.matrix
+    shared = columns * n * p * p > OWN_FACTORS and not getattr(loss, "hessian_jumps", False)
+    if solver.folds is not None:
+        sample, shared = solver.folds[solver.used[0]].matrix, False
+    matrices = columns // K if shared else columns
+    grams = matrices_seconds(sample, matrices, rows.fit_intercept)
+    return grams + factor_seconds(matrices, p)
+
+
+def _solve_levels(solver, axes, x, size) -> FoldSolutions:
+    """Solve a few values from end to end, then those between, each level as many again."""
+    place = x[:, 0]
+    if axes[0].scale == "plain" and bool((place > 0).all()):
+        place = place.log()
+    known, which = torch.unique(place, return_inverse=True)  # in order
+    first = torch.empty_like(known, dtype=torch.int64).scatter_(
+        0, which, torch.arange(len(x), device=x.device)
+    )
+    solved: list[int] = []
+    parts: list[FoldSolutions] = []
+    coef: Any = None
+    for level in levels(len(known)):
+        y = between(known[solved], coef, known[level]) if solved else None
+        parts.append(_solve_parts(solver, axes, x[first[level]], y, size))
+        order = np.argsort(solved + level)
+        solved = sorted(solved + level)
+        found = torch.as_tensor(parts[-1].coef, device=solver.device)
+        coef = (found if coef is None else torch.cat([coef, found]))[order]
+        joined = FoldSolutions.join(parts)
+        parts = [FoldSolutions(joined.coef[order], joined.gradient_norm[order])]
+    (all_of_them,) = parts
+    index = which.cpu().numpy()
+    return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
 
 
 def _solve_path(solver, axes, x, absolute) -> FoldSolutions:
