@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
 _RESPONSES = ("predict", "predict_proba", "decision_function", "predict_log_proba", "score")
 
@@ -30,8 +31,8 @@ class KnownRows:
 
     def response(self, pipeline: Any, name: str, own: Callable) -> Callable:
         """Return a pipeline's own method, or one that does the same for rows that are known."""
-        if name not in _RESPONSES:
-            return own
+        if name not in _RESPONSES or not isinstance(pipeline, Pipeline):
+            return own  # others hold a pipeline, and do more than it
 
         @wraps(own)
         def respond(X, *y, **options):
