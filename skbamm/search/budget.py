@@ -30,7 +30,9 @@ OWN_VALUES = 9  # that an interval may cost as much as
 # As many values as a search costs about, and as one whose scorer judges points from end to end.
 SEARCH_VALUES, JUDGED_VALUES = 2, 6
 _SCORE = 1.5e-3  # seconds that a model takes to be scored
-_SHARE = 0.6  # of what own fits take, that a joint solve may
+# Of what own fits take, that a joint solve may; a search for the score itself knows the best value
+# more closely, and may take more.
+_SHARE, _SHARE_OF_SCORE = 0.6, 0.9
 _FLOOR = 0.05  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 _SAMPLE = 3e8  # multiplications of Gram matrices from which folds share them
@@ -75,16 +77,17 @@ def budget(
     if expected is None or least is None:
         return None
     least += scores
+    share = _SHARE_OF_SCORE if scored else _SHARE
 
     def limit() -> float:
         seconds = own.measured()
         if seconds is None:
             return torch.inf
         seconds += scores
-        return max(_FLOOR, min(_SHARE * seconds, _FORESEEN * expected + _SPARE * seconds))
+        return max(_FLOOR, min(share * seconds, _FORESEEN * expected + _SPARE * seconds))
 
-    if expected <= max(_FLOOR, _SHARE * least):
-        return Meter(max(_FLOOR, _SHARE * least), limit)
+    if expected <= max(_FLOOR, share * least):
+        return Meter(max(_FLOOR, share * least), limit)
     most = limit()
     if expected > most:
         raise OverBudget("own fits are sooner")

@@ -23,11 +23,12 @@ _FIT = 1e-3  # a fit, whatever it does
 _LEAST_ITER = 5  # iterations that hardly any fit does without
 # Seconds an iteration and number: of dense and sparse products, of predictors, of what goes
 # through the rows one by one and through the coefficients one by one.
-_DENSE, _DENSE_MANY, _SPARSE, _PREDICTOR = 4.5e-10, 2e-10, 3e-9, 8e-9
+_DENSE, _DENSE_MANY, _SPARSE, _PREDICTOR = 4.5e-10, 2e-10, 1.5e-9, 8e-9
 _ROW_BY_ROW, _STOCHASTIC, _COEFFICIENT, _PIVOT = 1.8e-9, 8e-9, 8e-10, 4e-5
 _MANY = 8  # columns from which products are faster, each
 _CALL = 1.3e-4  # an iteration, whatever the data
 _MOST_OF_ALL_ROWS = 60  # iterations of dual coordinate descent
+_MEMORY = 4e-8  # what L-BFGS does with each coefficient
 _NEWTON = 5e-11  # a multiplication of a Hessian
 
 
@@ -47,7 +48,7 @@ def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | 
     entries = X.nnz if sparse else n * d
     kind, solver = type(model).__name__, getattr(model, "solver", None)
     each = _SPARSE if sparse else _DENSE if outputs < _MANY else _DENSE_MANY
-    passes = outputs * (2 * entries * each + n * _PREDICTOR)
+    passes = outputs * (2 * entries * each + n * _PREDICTOR + d * _MEMORY)
     if getattr(model, "loss", "") in ("hinge", "epsilon_insensitive"):
         n_iter = min(n_iter, _MOST_OF_ALL_ROWS)  # beyond, most rows rest
     if kind.startswith("LinearSV") or solver == "liblinear":
