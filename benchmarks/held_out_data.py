@@ -107,7 +107,9 @@ def _movies(rows: int) -> Callable[[int], Draw]:
     texts, _, mean = real_data.vader()
     far = np.abs(mean) > 1
     y = (mean[far] > 0).astype(int)
-    X = TfidfVectorizer(min_df=3).fit_transform([t for t, keep in zip(texts, far, strict=True) if keep])
+    X = TfidfVectorizer(min_df=3).fit_transform(
+        [t for t, keep in zip(texts, far, strict=True) if keep]
+    )
     return lambda seed: _split(X, y, seed, rows, True)
 
 
@@ -144,7 +146,10 @@ NUMBERS: dict[str, Callable[[], Callable[[int], Draw]]] = {
         _table(real_data.islp("Wage").drop(columns="logwage"), "wage", 600, False)
     ),
     "bikes, 800 rows": lambda: (
-        _table(real_data.islp("Bikeshare").drop(columns=["casual", "registered"]), "bikers", 800, False)
+        _table(
+            real_data.islp("Bikeshare").drop(columns=["casual", "registered"]),
+            "bikers", 800, False,
+        )
     ),
     "meats, 120 x 100": lambda: (
         _table(

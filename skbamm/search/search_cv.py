@@ -58,13 +58,15 @@ class BAMMSearchCV(GridSearchCV):
         As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
     criterion : str, default="auto"
         Differentiable loss of the validation rows. "auto" takes the scorer's where it has one,
-        else a surrogate: the estimator's own loss or, for scores in which classes or pairs of
-        rows count alike, one that has them do so; ``verbose=1`` tells which. With
+        else a surrogate: for scores of labels and ranks a log loss that does not mind how sure
+        the model is, else the estimator's own; ``verbose=1`` tells which. With
         ``sample_weights`` it takes a bounded one. The names are
 
         - of class labels: "log_loss", "brier", and "balanced_log_loss" and "balanced_brier", in
           which all classes count alike; of two classes "pairwise_logistic", the log loss of
           pairs of rows, for the ROC AUC (no sum over rows: a second pass over X);
+        - of margins, whose scale is free in each fold: "scaled_log_loss",
+          "balanced_scaled_log_loss", and of two classes "scaled_pairwise_logistic";
         - of RidgeClassifier: "squared_error", "balanced_squared_error";
         - of numbers: "squared_error", "r2", "root_mean_squared_error", and "absolute_error",
           "absolute_percentage_error" and "pinball", all three smoothed below 0.003 of the
@@ -109,10 +111,15 @@ class BAMMSearchCV(GridSearchCV):
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As for GridSearchCV. An interval gives a row for each combination of the lists, the refined
-        point, and others that the column "stage" tells apart: the "start" that it grew from, where
-        the scorer is more than the loss that was searched; of losses with kinks a "neighbour" on
-        either side; with ``refit=one_standard_error`` more around the refined point, the "profile".
+        As for GridSearchCV. An interval gives a row for each combination of the lists, the
+        "refined" point, and others that the column "stage" tells apart: where the scorer is more
+        than the loss that was searched, a "scan" from end to end and "finer" points around the
+        best; of a vector the "start" that it grew from; with ``refit=one_standard_error`` more
+        around the refined point, the "profile". Of values whose scores differ by less than one
+        row, in scores that count rows, ``best_index_`` is the middle one.
+    refit_adopted_ : bool
+        Whether ``best_estimator_`` has the minimum that was scored, because its own fit ended far
+        from it. A ConvergenceWarning tells that, too.
     best_score_standard_error_ : float
         Standard error of ``best_score_`` over the splits: how well the score is known.
     best_params_range_ : dict of str -> (float, float)
@@ -122,7 +129,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         ``refit=one_standard_error``.
     search_plan_ : list of dict
         One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
-        "low", "high", "scale" and "reason" (why it is enumerated).
+        "low", "high", "scale" and "reason" (why own fits serve, if they do).
     shrinkage_ : dict
         Of a vector: "parameter", "names" of its entries and, for each amount of shrinkage that was
         tried, from one value for all to hardly any, "spread" and "freedom" (the factors of the
@@ -139,7 +146,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     n_iter_ : int
         Iterations of the longest search; 1 where nothing was searched.
     converged_ : bool
-        Whether every search over an interval met ``tol``.
+        Whether every search over an interval met ``tol``, or 1e-2 where what was minimised only
+        stands for the score, and every value of the lists that were solved jointly is solved.
+        False where own fits served an interval.
     device_ : str
         Where the models were solved.
     sample_weight_ : ndarray of shape (n_samples,)
