@@ -90,7 +90,7 @@ def test_a_fitted_model_is_scikit_learns():
 @pytest.mark.parametrize(
     ("estimator", "grid", "data", "target", "message"),
     [
-        (MultiTaskLasso(), {"alpha": (1.0, 0.1)}, X, Y, "alpha"),
+        (MultiTaskLasso(), {"alpha": (-1.0, 0.1)}, X, Y, "alpha"),
         (MultiTaskElasticNet(), {"l1_ratio": (0.5, 1.5)}, X, Y, "l1_ratio"),
         (MultiTaskElasticNet(l1_ratio=2.0), {"alpha": (0.1, 1.0)}, X, Y, "l1_ratio"),
         (MultiTaskLasso(), {"alpha": [0.1, 1.0]}, X, Y[:, 0], "mono-task"),

@@ -154,7 +154,7 @@ def test_a_class_of_one_row_is_seen_among_many():
     n = 50_000
     kinds = np.zeros(n, int)
     kinds[::2], kinds[31_113] = 1, 2
-    task = SimpleNamespace(classes=np.arange(3), row_class=kinds)
+    task = SimpleNamespace(classes=np.arange(3), row_class=kinds, both_sides=False, indicator=None)
     rows, rare = np.arange(n), np.flatnonzero(kinds == 2)
     splits = [(rows, rare), (np.delete(rows, rare), rare), (kinds < 2, rare), (kinds >= 0, rare)]
     weights = FoldWeights(n, splits)
