@@ -121,7 +121,7 @@ def tight(case: Case) -> Case:
     return case
 
 
-def own(case: Case, grid: dict, limit: float = 15.0) -> Any:
+def own(case: Case, grid: dict, limit: float = 3.0) -> Any:
     """Return what ``fitted`` does, of own fits."""
     search = GridSearchCV(
         case.estimator, grid, scoring=case.scoring, cv=case.cv, refit=False, error_score=np.nan
@@ -201,7 +201,8 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
     if unsure:
         for name in {"list", "below", "untrue"} & flags.keys():
             apart[f"loose {name}"] = flags.pop(name)
-    flags |= refit(case, ours)
+    if case.model.exact or not own_table(ours, theirs):
+        flags |= refit(case, ours)
     return flags, apart
 
 
@@ -210,7 +211,7 @@ def compared(
 ) -> dict[str, str]:
     """Return the flags of what is not as own fits have it."""
     flags: dict[str, str] = {}
-    if not case.model.exact or np.isnan(table).all():
+    if not case.model.exact or np.isnan(theirs.cv_results_["mean_test_score"]).all():
         return flags
     slack = case.model.slack * (1e3 if case.single else 1.0)
     rows = table_rows(case, table)
@@ -244,6 +245,12 @@ def fingerprint(case: Case) -> str:
 def table_rows(case: Case, table: np.ndarray) -> float:
     """Return how many of all rows' steps one row of a fold is, about."""
     return 1.01 * table.shape[1]
+
+
+def own_table(ours: Any, theirs: Any) -> bool:
+    """Whether a list was scored by own fits, however bad."""
+    mine, table = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
+    return len(mine) == len(table) and bool(np.allclose(mine, table, rtol=1e-6, equal_nan=True))
 
 
 def refit(case: Case, search: Any) -> dict[str, str]:
@@ -282,7 +289,7 @@ def main() -> int:
     options.add_argument("--output", type=Path, help="where the JSON goes")
     given = options.parse_args()
     torch.set_num_threads(1)
-    began = time.perf_counter()
+    began = last = time.perf_counter()
     numbers = given.only or range(given.first, given.first + given.cases)
     counts: Counter = Counter()
     of_models: Counter = Counter()
@@ -305,6 +312,10 @@ def main() -> int:
             counts.update(f"apart: {n}" for n in apart if not n.endswith("seconds"))
             counts["grid seconds"] += apart.get("grid_seconds", 0.0)
             counts["our seconds"] += apart.get("seconds", 0.0)
+            wall = time.perf_counter() - last
+            last += wall
+            if wall > 15:
+                print(f"... {index} took {wall:.0f} s: {case.words[:200]}", flush=True)
             if flags or given.only:
                 print(f"--only {index}: {flags} {apart}\n    {case.words}", flush=True)
             if flags:

@@ -86,7 +86,7 @@ class Model:
 
 def _logistic(**options: Any) -> Callable[[np.random.Generator], Any]:
     return lambda rng: LogisticRegression(
-        tol=TOL, max_iter=5000, class_weight=_balanced(rng), **options
+        tol=TOL, max_iter=500, class_weight=_balanced(rng), **options
     )
 
 
@@ -101,8 +101,8 @@ def _balanced(rng: np.random.Generator) -> str | None:
 _ALPHA, _C, _BOTH = (1e-4, 1e4), (1e-4, 1e3), [True, False]
 _INTERCEPT = {"fit_intercept": _BOTH}
 _WEIGHTS = {"class_weight": [None, "balanced"]}
-_SVM = {"tol": TOL, "max_iter": 3000, "random_state": 0}
-_PATH = {"tol": TOL, "max_iter": 20_000}
+_SVM = {"tol": TOL, "max_iter": 1000, "random_state": 0}
+_PATH = {"tol": TOL, "max_iter": 2000}
 
 MODELS: dict[str, Model] = {
     "Ridge": Model(
@@ -141,7 +141,7 @@ MODELS: dict[str, Model] = {
     "LogisticRegression, newton-cg": Model(_logistic(solver="newton-cg"), "class", {"C": _C}),
     "LogisticRegression, liblinear": Model(
         lambda rng: LogisticRegression(
-            solver="liblinear", l1_ratio=float(rng.integers(2)), tol=TOL, max_iter=3000,
+            solver="liblinear", l1_ratio=float(rng.integers(2)), tol=TOL, max_iter=1000,
             intercept_scaling=_one(rng, 1.0, 10.0),
         ),
         "class", {"C": (1e-3, 1e2)},
@@ -149,26 +149,26 @@ MODELS: dict[str, Model] = {
     "LogisticRegression, saga": Model(
         lambda rng: LogisticRegression(
             solver="saga", l1_ratio=_one(rng, 0.0, 0.5, 1.0), tol=1e-6,
-            max_iter=3000, random_state=0
+            max_iter=500, random_state=0
         ),
         "class", {"C": (1e-3, 1e1), "l1_ratio": (0.0, 1.0)},
     ),
     "PoissonRegressor": Model(
-        lambda rng: PoissonRegressor(tol=TOL, max_iter=5000, solver=_newton(rng)),
+        lambda rng: PoissonRegressor(tol=TOL, max_iter=500, solver=_newton(rng)),
         "count", {"alpha": (1e-4, 1e2)}, _INTERCEPT,
     ),
     "GammaRegressor": Model(
-        lambda rng: GammaRegressor(tol=TOL, max_iter=5000, solver=_newton(rng)),
+        lambda rng: GammaRegressor(tol=TOL, max_iter=500, solver=_newton(rng)),
         "positive", {"alpha": (1e-4, 1e2)}, _INTERCEPT,
     ),
     "TweedieRegressor": Model(
         lambda rng: TweedieRegressor(
-            power=_one(rng, 0, 1, 1.5, 2), tol=TOL, max_iter=5000, solver=_newton(rng)
+            power=_one(rng, 0, 1, 1.5, 2), tol=TOL, max_iter=500, solver=_newton(rng)
         ),
         "positive", {"alpha": (1e-4, 1e2)},
     ),
     "HuberRegressor": Model(
-        lambda rng: HuberRegressor(tol=TOL, max_iter=5000), "number",
+        lambda rng: HuberRegressor(tol=TOL, max_iter=500), "number",
         {"alpha": (1e-4, 1e4), "epsilon": (1.05, 3.0)}, {"epsilon": [1.1, 1.8]}, slack=100.0,
     ),
     "QuantileRegressor": Model(
@@ -218,7 +218,7 @@ MODELS: dict[str, Model] = {
         weighted=False,
     ),
     "OneVsRest(LogisticRegression), labels": Model(
-        lambda rng: OneVsRestClassifier(LogisticRegression(tol=TOL, max_iter=5000)), "labels",
+        lambda rng: OneVsRestClassifier(LogisticRegression(tol=TOL, max_iter=500)), "labels",
         {"estimator__C": _C}, weighted=False,
     ),
     "OneVsRest(LinearSVC)": Model(
@@ -319,7 +319,7 @@ def draw(seed: int, index: int) -> Case:
     name = str(rng.choice(list(MODELS)))
     model = MODELS[name]
     estimator = model.build(rng)
-    n, d = int(rng.integers(20, 201)), int(rng.integers(1, 61))
+    n, d = int(20 + 181 * rng.random() ** 2), int(rng.integers(1, 61))  # mostly few rows
     if rng.random() < 0.4:
         d = int(rng.integers(1, 9))
     Z = rng.standard_normal((n, d))
@@ -347,6 +347,8 @@ def draw(seed: int, index: int) -> Case:
         name_of = "d2"
     unit = 1.0 if name_of in ("r2", "explained_variance", "d2") else 0.0
     jump = 0.02 if name_of in ("neg_median_absolute_error", "max_error") else 0.0
+    if name == "QuantileRegressor":  # whose minima are not unique
+        jump = max(jump, 0.01)
     told = f"{name}, {n} x {d}, {', '.join(words)}; {grid}; {scoring}; {cv}; {estimator}"
     single = "float32" in words
     return Case(

@@ -125,6 +125,8 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
                 falls = slope * (last(starts) - float(end)) > _GAIN * result.fun
             if falls and abs(float(result.x) - float(end)) > _NEXT:
                 places.append(end.to(result.x))
+    elif ends and len(result.x) == 2:
+        places += _edges(result.x, one.bounds, first=int(one.absolute is not None))
     if not places:
         return None
     x, here = torch.stack(places), result.fun
@@ -138,6 +140,21 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
     upper = torch.where(solved.converged.all(1).to(upper.device), upper, torch.inf)[:-1]
     least = int(upper.argmin())
     return x[[least]] if float(upper[least]) < here * (1 - _GAIN) else None
+
+
+def _edges(x: Tensor, bounds: tuple[Tensor, Tensor], first: int) -> list[Tensor]:
+    """Return the point (h,) with one coordinate at an end that is not near, for each such end.
+
+    Not of coordinates before the ``first``.
+    """
+    places = []
+    for end in bounds:
+        for i in range(first, len(x)):
+            if abs(float(x[i]) - float(end[i])) > _NEXT:
+                place = x.clone()
+                place[i] = end[i]
+                places.append(place)
+    return places
 
 
 def _held(problem: Any, x: Tensor, result: BilevelResult) -> BilevelResult | None:

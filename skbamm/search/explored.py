@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.search.line_search import parabola
 from skbamm.space import Combination, named_values
 
 # Points from end to end of one interval are two decades apart and so many; of own fits, which no
@@ -21,7 +22,7 @@ from skbamm.space import Combination, named_values
 _SPACING, _FEWEST, _MOST = 4.7, 4, 9
 _OWN_SPACING, _OWN = 4.7, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
-_ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
+_ROUNDS, _OWN_ROUNDS = 1, 3  # of points between; the last of own fits is a parabola's
 _APART = 0.1  # least distance of points in x, about 10 % of a value
 
 
@@ -43,6 +44,8 @@ class Explored:
         point from end to end, "finer" one between; "neighbour" and "profile" lie around the first.
     rounds : int
         How often points between may follow.
+    vertex : bool
+        Whether the last of these is where the parabola through the best three is highest.
     waiting : list of float or None
         What the search found, if it is to be solved beside points between.
     folds : list of FoldData, or None
@@ -57,6 +60,7 @@ class Explored:
     points: list[list[float]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     rounds: int = 0
+    vertex: bool = False
     waiting: list[float] | None = None
     folds: Any = None
     models: list[Any] = field(default_factory=list)
@@ -93,7 +97,7 @@ class Explored:
         count = self._count(_OWN_SPACING) if sooner else _OWN
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
         self.add(_from_end_to_end(self.axes, count), "scan")
-        self.rounds = _OWN_ROUNDS
+        self.rounds, self.vertex = _OWN_ROUNDS, True
 
     def _count(self, spacing: float) -> int:
         low, high = self.axes[0].bounds()
@@ -113,6 +117,9 @@ class Explored:
             Difference of scores that says nothing.
         """
         self.rounds -= 1
+        if self.vertex and self.rounds == 0:
+            self._add_vertex(best, scores, worth)
+            return
         here, found = self.points[best], []
         for i in range(len(here)):
             places = sorted({point[i] for point in self.points})
@@ -124,6 +131,16 @@ class Explored:
                 if abs(other - here[i]) >= 2 * _APART and not alike:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
         self.add([x for x in found if not any(_close(x, other) for other in self.points)], "finer")
+
+    def _add_vertex(self, best: int, scores: np.ndarray, worth: float) -> None:
+        """Add where the parabola through the best and its neighbours is highest, if smooth."""
+        if worth or len(self.axes) > 1:
+            return
+        curve = sorted(zip((x[0] for x in self.points), (-scores).tolist(), strict=False))
+        at = [place for place, _ in curve].index(self.points[best][0])
+        known = parabola(curve[max(at - 1, 0) : at + 2])
+        if known is not None and not any(_close([known[0]], other) for other in self.points):
+            self.add([[known[0]]], "finer")
 
     def add_waiting(self) -> None:
         """Add what the search found, if it waits to be solved beside others."""

@@ -1,16 +1,20 @@
 """Searches that random cases of benchmarks/fuzz.py have shown to fail."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import ElasticNet, LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
 
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, EdgeWarning
+from skbamm.search.explored import Explored
+from skbamm.space import Axis
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,32 @@ def test_a_kernel_model_after_a_step_is_solved_jointly(kernel):
     ).fit(X, y)  # fmt: skip
     assert search.search_plan_[0]["role"] == "searched"
     assert search.best_score_ >= grid.best_score_ * (1 + 1e-3)
+
+
+def test_an_elastic_net_looks_at_the_ends_of_its_ratio():
+    # Small targets: every model of alpha >= 0.001 is empty, but where l1_ratio is small.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    y = 1e-4 * (3 * X[:, 0] + rng.standard_normal(60))
+    model, ratio = ElasticNet(tol=1e-8), (0.05, 1.0)
+    search = BAMMSearchCV(
+        model, {"alpha": (1e-3, 1e1), "l1_ratio": ratio}, scoring="neg_mean_squared_error"
+    )
+    one = GridSearchCV(
+        model, {"alpha": [1e-3], "l1_ratio": [0.05]}, scoring="neg_mean_squared_error"
+    )
+    with pytest.warns(EdgeWarning):
+        search.fit(X, y)
+    assert search.best_score_ >= one.fit(X, y).best_score_ * (1 + 1e-3)
+
+
+def test_own_fits_of_an_interval_end_at_the_top_of_a_parabola():
+    one = Explored(SimpleNamespace(params={}), (Axis("alpha", 1e-4, 1e4, "log"),))
+    one.scan_own(sooner=True)
+    for _ in range(3):
+        places = np.array(one.points)[:, 0]
+        scores = -((places - 0.7) ** 2)
+        one.add_between(int(scores.argmax()), scores, 0.0)
+    assert one.rounds == 0
+    assert one.points[-1] == pytest.approx([0.7])
+    assert len(one.points) == 10  # five from end to end, two and two between, and one
