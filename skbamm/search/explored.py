@@ -179,7 +179,9 @@ class Explored:
             ties = _run(ties[order], int(np.flatnonzero(order == best)[0]))[np.argsort(order)]
         tied = np.flatnonzero(ties)
         middle = (points[tied].min(0) + points[tied].max(0)) / 2
-        return int(tied[np.abs(points[tied] - middle).sum(1).argmin()])
+        away = np.abs(points[tied] - middle).sum(1)
+        nearest = tied[away <= away.min() + 1e-9]  # of two as near, the one that scores more
+        return int(nearest[scores[nearest].argmax()])
 
 
 def _from_end_to_end(axes, alone: int) -> list[list[float]]:
