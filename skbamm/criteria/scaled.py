@@ -61,9 +61,7 @@ class ScaledLogLoss:
                 raise NotImplementedError("a loss of free scale is no lower loss")
             s = scale[:, chunk.folds].flatten().to(z.dtype)
             scaled = z * s
-            value, gradient, _ = self._loss.evaluate(
-                scaled, self._targets(chunk.target, z.dtype)
-            )
+            value, gradient, _ = self._loss.evaluate(scaled, self._targets(chunk.target, z.dtype))
             value = value + 0.5 * _SQUARE * scaled.square().sum(1)
             gradient = (gradient + _SQUARE * scaled) * s
             if self.class_factor is not None:
@@ -129,7 +127,8 @@ class PairwiseLoss:
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
         S, K = y.shape[:2]
         seen = validation_margins(rows, y)
-        n = 1 + int(seen.index.max()) if len(seen.index) else 0
+        # Also of rows that no fold holds out: chunks have these as well.
+        n = max(rows.n_rows, 1 + int(seen.index.max()) if len(seen.index) else 0)
         value = torch.zeros(n, S, K, dtype=torch.float64, device=y.device)
         gradient = torch.zeros_like(value)
         for k in range(K):

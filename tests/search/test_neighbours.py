@@ -8,9 +8,9 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, LogisticRegression, PoissonRegressor, Ridge
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV, EdgeWarning
 from skbamm.search.explored import Explored
@@ -87,3 +87,17 @@ def test_own_fits_of_an_interval_end_at_the_top_of_a_parabola():
     assert one.rounds == 0
     assert one.points[-1] == pytest.approx([0.7])
     assert len(one.points) == 10  # five from end to end, two and two between, and one
+
+
+@pytest.mark.parametrize("first", ["none", "scaler"])
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "neg_log_loss"])
+def test_the_last_rows_are_held_out_by_no_fold(scoring, first):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4))
+    y = (X[:, 0] + rng.standard_normal(60) > 0).astype(int)
+    folds = PredefinedSplit([-1] * 2 + [0, 1, 2] * 18 + [-1] * 4)
+    model = make_pipeline(*[StandardScaler()] * (first == "scaler"), LogisticRegression())
+    search = BAMMSearchCV(
+        model, {"logisticregression__C": (1e-3, 1e2)}, scoring=scoring, cv=folds
+    ).fit(X, y)
+    assert np.isfinite(search.best_score_)
