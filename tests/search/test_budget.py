@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits, make_classification, make_regression
 from sklearn.decomposition import PCA
-from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -66,8 +66,8 @@ def test_an_interval_is_covered_by_own_fits_without_a_warning(case):
 
 
 def test_what_is_soon_solved_is_solved():
-    X, y = make_classification(10000, 30, random_state=0)
-    search = BAMMSearchCV(LogisticRegression(), {"C": np.geomspace(1e-3, 1e3, 10)}, cv=3)
+    X, y = make_regression(10000, 60, n_informative=60, noise=50, random_state=0)
+    search = BAMMSearchCV(Lasso(), {"alpha": np.geomspace(1e-2, 1e2, 20)}, cv=5)
     assert search.fit(X, y).search_plan_[0]["role"] == "joint grid"
     X, y = make_regression(50, 5, random_state=0)
     search = BAMMSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3).fit(X, y)
