@@ -508,6 +508,8 @@ class SearchRun:
         combination = self._combinations.get(key)
         if combination is None or not isinstance(solver, JointSolver) or self.row_weights:
             return ""
+        if not any(one.adopt for one in self.bank.solutions(key)):
+            return ""  # own fits were scored
         with threads_for_rows():
             found = loose_fit(self.maker, solver, combination.target, estimator)
         for row in self.space.plan:

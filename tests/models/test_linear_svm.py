@@ -250,9 +250,11 @@ def test_intervals_of_regressions(epsilon, scoring):
 def test_the_interval_has_a_smaller_criterion_than_any_value_of_a_grid():
     rows, y = load_digits(return_X_y=True)
     rows, y = rows[:500] / 16, y[:500]
-    search = search_over(LinearSVC(), {"C": (1e-3, 1e2)}, rows, y, cv=FOLDS, refit=False)
+    settings = {"cv": FOLDS, "criterion": "squared_hinge", "refit": False}
+    search = search_over(LinearSVC(), {"C": (1e-3, 1e2)}, rows, y, **settings)
     assert search.converged_
-    refined = search.cv_results_["params"][0]["C"]
+    (place,) = np.flatnonzero(search.cv_results_["stage"] == "refined")
+    refined = search.cv_results_["params"][place]["C"]
     values = log_values(refined, *np.logspace(-3, 2, 21))
     splits = list(FOLDS.split(rows, y))
     problem = model_problem(
