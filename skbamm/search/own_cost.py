@@ -20,6 +20,8 @@ from skbamm.models import last_step
 from skbamm.search.callbacks import without_callbacks
 
 _FIT = 1e-3  # a fit, whatever it does
+_COPY = 4e-9  # an entry that is copied, checked and centred before it
+_LOOKS = 2  # evaluations beside one an iteration
 _LEAST_ITER = 5  # iterations that hardly any fit does without
 # Seconds an iteration and number: of dense and sparse products, of predictors, of what goes
 # through the rows one by one and through the coefficients one by one.
@@ -49,22 +51,23 @@ def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | 
     kind, solver = type(model).__name__, getattr(model, "solver", None)
     each = _SPARSE if sparse else _DENSE if outputs < _MANY else _DENSE_MANY
     passes = outputs * (2 * entries * each + n * _PREDICTOR + d * _MEMORY)
+    fit = _FIT + entries * _COPY
     if getattr(model, "loss", "") in ("hinge", "epsilon_insensitive"):
         n_iter = min(n_iter, _MOST_OF_ALL_ROWS)  # beyond, most rows rest
     if kind.startswith("LinearSV") or solver == "liblinear":
-        return _FIT + n_iter * entries * outputs * _ROW_BY_ROW
+        return fit + n_iter * entries * outputs * _ROW_BY_ROW
     if kind.startswith("SGD") or solver in ("sag", "saga"):
         dense = n * d if solver in ("sag", "saga") and not sparse else entries
-        return _FIT + n_iter * (dense * outputs * _STOCHASTIC + n * outputs * _PREDICTOR)
+        return fit + n_iter * (dense * outputs * _STOCHASTIC + n * outputs * _PREDICTOR)
     if kind in ("Lasso", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"):
-        return _FIT + n_iter * entries * outputs * _COEFFICIENT
+        return fit + n_iter * entries * outputs * _COEFFICIENT
     if kind == "QuantileRegressor":
-        return _FIT + n_iter * (_PIVOT + 2 * entries * _SPARSE)
+        return fit + n_iter * (_PIVOT + 2 * entries * _SPARSE)
     if solver == "lbfgs" or kind == "HuberRegressor":
-        return _FIT + n_iter * (_CALL + passes)
+        return fit + n_iter * _CALL + (n_iter + _LOOKS) * passes
     if solver in ("newton-cg", "newton-cholesky"):
         hessian = n * d**2 * _NEWTON if solver == "newton-cholesky" else 10 * passes
-        return _FIT + n_iter * (_CALL + passes + outputs * hessian)
+        return fit + n_iter * (_CALL + passes + outputs * hessian)
     return None
 
 

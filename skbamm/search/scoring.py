@@ -61,11 +61,19 @@ _LABELS_RIGHT = Meaning(("scaled_log_loss",), exact=False, counts_rows=True)
 _BALANCED = Meaning(
     ("balanced_scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
 )
+# F scores and the like weigh the classes, but balanced losses overdo it.
+_LABELS_WEIGHED = Meaning(
+    ("scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
+)
 _RANKS = Meaning(("scaled_pairwise_logistic", "scaled_log_loss"), exact=False)
 _OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
 
 
 def _averaged(options: dict[str, Any]) -> Meaning:
+    return _LABELS_RIGHT if options.get("average") in _OVER_ROWS else _LABELS_WEIGHED
+
+
+def _recall(options: dict[str, Any]) -> Meaning:
     return _LABELS_RIGHT if options.get("average") in _OVER_ROWS else _BALANCED
 
 
@@ -93,13 +101,13 @@ _LABELS: Table = {
     metrics.hamming_loss: _LABELS_RIGHT,
     metrics.top_k_accuracy_score: _LABELS_RIGHT,
     metrics.balanced_accuracy_score: _BALANCED,
-    metrics.matthews_corrcoef: _BALANCED,
-    metrics.cohen_kappa_score: _BALANCED,
+    metrics.matthews_corrcoef: _LABELS_WEIGHED,
+    metrics.cohen_kappa_score: _LABELS_WEIGHED,
     metrics.f1_score: _averaged,
     metrics.fbeta_score: _averaged,
     metrics.jaccard_score: _averaged,
     metrics.precision_score: _averaged,
-    metrics.recall_score: _averaged,
+    metrics.recall_score: _recall,
     metrics.roc_auc_score: _RANKS,
     metrics.average_precision_score: _RANKS,
 }
@@ -110,7 +118,7 @@ _NUMBERS: Table = {
     metrics.root_mean_squared_error: Meaning(("root_mean_squared_error",)),
     metrics.r2_score: Meaning(("r2",)),
     metrics.explained_variance_score: Meaning(("r2",), exact=False),
-    metrics.max_error: Meaning(("squared_error",), exact=False),
+    metrics.max_error: Meaning(("absolute_error",), exact=False),
     metrics.mean_absolute_error: Meaning(("absolute_error",)),
     metrics.median_absolute_error: Meaning(("absolute_error",), exact=False),
     metrics.d2_absolute_error_score: Meaning(("absolute_error",), relative=True),
