@@ -34,6 +34,10 @@ bench: $(READY)
 	$(PY) benchmarks/end_to_end.py
 	$(PY) benchmarks/estimators.py
 	$(PY) benchmarks/accuracy.py
+	$(PY) benchmarks/held_out.py
+	$(PY) benchmarks/surrogates.py
+	$(PY) benchmarks/interrupts.py
+	$(PY) benchmarks/fuzz.py
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/import_time.py
 	$(PY) benchmarks/iteration_cost.py

@@ -13,6 +13,7 @@ from typing import Any
 
 from cases import LARGE, SMALL
 from render_penalties import penalties, penalties_large, penalties_optuna, penalties_real
+from render_scores import held_out, surrogates
 from render_speed import gpu, growth, speed_cases, speed_profile
 from tables import footnote, load, seconds, table
 
@@ -278,6 +279,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed_profile": speed_profile,
     "gpu": gpu,
     "accuracy": accuracy,
+    "held_out": held_out,
+    "surrogates": surrogates,
     "memory": memory,
     "import_time": import_time,
     "iteration_cost": iteration_cost,
