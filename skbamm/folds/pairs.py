@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from skbamm.effort import GRAM_CALL, GRAM_PRODUCT, PAIR, SPARSE_PRODUCT, gram_seconds
+from skbamm.effort import GRAM_CALL, GRAM_PRODUCT, PAIR, SPARSE_PRODUCT
 from skbamm.folds.passes import csr_tensor
 
 _OFTEN = 0.25  # share of the rows from which a feature is kept dense
@@ -55,13 +55,6 @@ class PairCosts:
         )  # fmt: skip
         pays = pairs <= _MOST_PAIRS and 2 * ours < whole
         return cls(often, pays, ours if pays else whole)
-
-
-def matrices_seconds(X: Any, count: int, fit_intercept: bool) -> float:
-    """Return what so many Gram matrices of a matrix take, sparse or dense."""
-    if sp.issparse(X):
-        return count * PairCosts.of(X, fit_intercept).seconds
-    return gram_seconds(count, X.shape[0], X.shape[1] + int(fit_intercept))
 
 
 class PairProducts:

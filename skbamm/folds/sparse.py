@@ -21,7 +21,8 @@ _FEW_FEATURES = 256
 _FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have; rows a feature to tell of them
 _COUNTED, _SQUARED = 1 << 20, 1 << 13  # entries, and features, at a time
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
-_PAIRS = -1, torch.float64  # where the pairs of non-zeros are kept beside the chunks
+# Where the pairs of non-zeros, and what they cost, are kept beside the chunks.
+_PAIRS, _COSTS = (-1, torch.float64), (-2, torch.float64)
 
 
 class SparseRows(ChunkedRows):
@@ -112,20 +113,23 @@ class SparseRows(ChunkedRows):
                     dense[index][-1, -1] += w.sum()
         return dense.to(self.device).permute(1, 2, 0, 3, 4)
 
+    @property
+    def pair_costs(self):
+        """How Gram matrices are best made, and what one takes."""
+        if _COSTS not in self._blocks:
+            self._blocks[_COSTS] = PairCosts.of(self.X, self.fit_intercept)
+        return self._blocks[_COSTS]
+
     def _pair_products(self):
-        """Return the pairs of non-zeros, and what they take, or None where they do not pay."""
+        """Return the pairs of non-zeros, or None where they do not pay."""
+        if self.device.type != "cpu" or not self.pair_costs.pays:
+            return None
         if _PAIRS not in self._blocks:
-            pairs = None
-            if self.device.type == "cpu":
-                costs = PairCosts.of(self.X, self.fit_intercept)
-                if costs.pays:
-                    products = PairProducts(self.X, self.fit_intercept, costs.often)
-                    pairs = products, costs.seconds
-            self._blocks[_PAIRS] = pairs
+            often = self.pair_costs.often
+            self._blocks[_PAIRS] = PairProducts(self.X, self.fit_intercept, often)
         return self._blocks[_PAIRS]
 
-    def _gram_of_pairs(self, pairs, coefficients, function, share):
-        products, each = pairs
+    def _gram_of_pairs(self, products, coefficients, function, share):
         _, S, K, _, p = coefficients.shape
         parts = []
 
@@ -136,7 +140,7 @@ class SparseRows(ChunkedRows):
         self.visit(coefficients, keep)
         weights = torch.cat(parts)
         flat = weights.flatten(1).T
-        spend(len(flat) * each)
+        spend(len(flat) * self.pair_costs.seconds)
         gram = products.gram(flat).view(*weights.shape[1:], p, p)
         return gram.permute(1, 2, 0, 3, 4)
 

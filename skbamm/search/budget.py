@@ -15,7 +15,6 @@ from skbamm.effort import (
     Meter,
     OverBudget,
     descent_seconds,
-    factor_seconds,
     gram_seconds,
     pass_seconds,
     solve_seconds,
@@ -24,7 +23,7 @@ from skbamm.effort import (
 from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.search.joint import JointSolver
 from skbamm.search.own_cost import OwnCost
-from skbamm.search.values import MANY_FEATURES
+from skbamm.search.values import MANY_FEATURES, levels_pay, metric_seconds
 
 OWN_VALUES = 9  # that an interval may cost as much as
 # As many values as a search costs about, and as one whose scorer judges points from end to end.
@@ -35,11 +34,12 @@ _SCORE = 1.5e-3  # seconds that a model takes to be scored
 _SHARE, _SHARE_OF_SCORE = 0.6, 0.9
 _FLOOR = 0.05  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
-_SAMPLE = 3e8  # multiplications of Gram matrices from which folds share them
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
 _SMOOTH, _COUPLED, _JUMPS, _KINKS = (16, 12, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
+_LEVELS = 8, 3  # of values that are solved in levels: the first, and then those between them
 # Passes an iteration beside the first, where directions are conjugate gradients'; of jumps more.
 _OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
+_FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of them led
 _PATH_ITER = 10  # iterations a value where penalties have kinks
 
 
@@ -112,9 +112,10 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     loss, task = joint.task.loss, joint.task
     sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
     n, p = len(task.target), sample.shape[1] + 1
-    stored = sample.nnz if hasattr(sample, "nnz") else sample.size
+    rows = joint.rows(torch.float64)
+    stored = getattr(rows, "folds", [rows])[0].entries
     folds, outputs = len(joint.used), loss.n_outputs
-    kinks = joint.penalties.absolute((), joint.rows(torch.float64)) is not None
+    kinks = joint.penalties.absolute((), rows) is not None
     if isinstance(loss, HalfSquaredLoss):
         if not kinks:
             return None
@@ -133,12 +134,14 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     if p > MANY_FEATURES:
         more = _OF_MANY_JUMPS if jumps else _OF_MANY_FEATURES
     else:
-        shared = columns * n * p * p > _SAMPLE and not jumps
-        matrices = columns // folds if shared else columns
-        metric = gram_seconds(matrices, n, p) + factor_seconds(matrices, p)
-        solve = solve_seconds(columns, p)
+        metric, solve = metric_seconds(joint, together), solve_seconds(columns, p)
     if kinks:
         iterations = metrics = _PATH_ITER
-    one = pass_seconds((n, p), stored, columns, torch.float64) + solve
+    elif levels_pay(joint, values):
+        iterations, metrics = _LEVELS
+    dtype = torch.float64
+    if not (kinks or jumps) and joint.some_rows() is not None:
+        (iterations, metrics), dtype = _FROM_SOME, joint.dtype
+    one = pass_seconds((n, p), stored, columns, dtype) + solve
     steps = iterations * ((1 + more) * one + step_seconds(kinks))
     return rounds * (steps + metrics * metric)

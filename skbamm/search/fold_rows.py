@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows
+from skbamm.folds.pairs import PairCosts
 from skbamm.search.data import make_rows, pad_features
 from skbamm.search.placed import Placed
 
 _STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
+_SPARSE, _LOOK = 0.15, 512  # share of entries up to which rows are sparse; rows that tell of it
 
 
 def fold_rows(solver: Any, dtype: torch.dtype) -> FoldwiseRows | StackedRows:
@@ -57,6 +60,21 @@ def _stacked(solver: Any, width: int, dtype: torch.dtype) -> StackedRows:
     )  # fmt: skip
 
 
+def _stored(matrix: Any, device: Any) -> Any:
+    """Return a fold's matrix in the layout whose products are the fastest.
+
+    One-hot columns that a transformer returned as a dense matrix are mostly zeros.
+    """
+    if device.type != "cpu" or not isinstance(matrix, np.ndarray):
+        return matrix
+    some = matrix[:: max(1, len(matrix) // _LOOK)]
+    if np.count_nonzero(some) > _SPARSE * some.size:
+        return matrix
+    sparse = sp.csr_array(matrix)
+    costs = PairCosts.of(sparse, fit_intercept=True)
+    return sparse if costs.pays and sparse.nnz <= _SPARSE * matrix.size else matrix
+
+
 def _fold(solver: Any, k: int, width: int, dtype: torch.dtype):
     """Return the rows of one fold, in its own order."""
     data, place, task = solver.folds[k], _place(solver, k), solver.task
@@ -78,5 +96,5 @@ def _fold(solver: Any, k: int, width: int, dtype: torch.dtype):
     if solver.row_weights is not None:
         factor = torch.as_tensor(solver.row_weights.folds[place, k], dtype=torch.float64)
         weights = weights.reweighted(factor.to(solver.device))
-    matrix = Placed(pad_features(data.matrix, width), solver.device)
+    matrix = Placed(pad_features(_stored(data.matrix, solver.device), width), solver.device)
     return make_rows(matrix, task.target_of(k)[place], weights, task.fit_intercept, dtype)

@@ -12,8 +12,8 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
-from skbamm.effort import factor_seconds
-from skbamm.folds.pairs import matrices_seconds
+from skbamm.effort import factor_seconds, gram_seconds
+from skbamm.folds import FoldwiseRows, SparseRows
 from skbamm.glm import solve_narrowing
 from skbamm.glm.curvature import OWN_FACTORS
 from skbamm.losses import Smoothed
@@ -92,12 +92,14 @@ def metric_seconds(solver: Any, values: int) -> float:
     n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
     if p > MANY_FEATURES:
         return 0.0
-    sample = solver.matrix
     shared = columns * n * p * p > OWN_FACTORS and not getattr(loss, "hessian_jumps", False)
-    if solver.folds is not None:
-        sample, shared = solver.folds[solver.used[0]].matrix, False
+    if isinstance(rows, FoldwiseRows):
+        rows, shared = rows.folds[0], False
     matrices = columns // K if shared else columns
-    grams = matrices_seconds(sample, matrices, rows.fit_intercept)
+    if isinstance(rows, SparseRows):
+        grams = matrices * rows.pair_costs.seconds
+    else:
+        grams = gram_seconds(matrices, n, p)
     return grams + factor_seconds(matrices, p)
 
 
