@@ -86,7 +86,7 @@ class Model:
 
 def _logistic(**options: Any) -> Callable[[np.random.Generator], Any]:
     return lambda rng: LogisticRegression(
-        tol=TOL, max_iter=500, class_weight=_balanced(rng), **options
+        tol=TOL, max_iter=300, class_weight=_balanced(rng), **options
     )
 
 
@@ -149,26 +149,26 @@ MODELS: dict[str, Model] = {
     "LogisticRegression, saga": Model(
         lambda rng: LogisticRegression(
             solver="saga", l1_ratio=_one(rng, 0.0, 0.5, 1.0), tol=1e-6,
-            max_iter=500, random_state=0
+            max_iter=300, random_state=0
         ),
         "class", {"C": (1e-3, 1e1), "l1_ratio": (0.0, 1.0)},
     ),
     "PoissonRegressor": Model(
-        lambda rng: PoissonRegressor(tol=TOL, max_iter=500, solver=_newton(rng)),
+        lambda rng: PoissonRegressor(tol=TOL, max_iter=300, solver=_newton(rng)),
         "count", {"alpha": (1e-4, 1e2)}, _INTERCEPT,
     ),
     "GammaRegressor": Model(
-        lambda rng: GammaRegressor(tol=TOL, max_iter=500, solver=_newton(rng)),
+        lambda rng: GammaRegressor(tol=TOL, max_iter=300, solver=_newton(rng)),
         "positive", {"alpha": (1e-4, 1e2)}, _INTERCEPT,
     ),
     "TweedieRegressor": Model(
         lambda rng: TweedieRegressor(
-            power=_one(rng, 0, 1, 1.5, 2), tol=TOL, max_iter=500, solver=_newton(rng)
+            power=_one(rng, 0, 1, 1.5, 2), tol=TOL, max_iter=300, solver=_newton(rng)
         ),
         "positive", {"alpha": (1e-4, 1e2)},
     ),
     "HuberRegressor": Model(
-        lambda rng: HuberRegressor(tol=TOL, max_iter=500), "number",
+        lambda rng: HuberRegressor(tol=TOL, max_iter=300), "number",
         {"alpha": (1e-4, 1e4), "epsilon": (1.05, 3.0)}, {"epsilon": [1.1, 1.8]}, slack=100.0,
     ),
     "QuantileRegressor": Model(
@@ -218,7 +218,7 @@ MODELS: dict[str, Model] = {
         weighted=False,
     ),
     "OneVsRest(LogisticRegression), labels": Model(
-        lambda rng: OneVsRestClassifier(LogisticRegression(tol=TOL, max_iter=500)), "labels",
+        lambda rng: OneVsRestClassifier(LogisticRegression(tol=TOL, max_iter=300)), "labels",
         {"estimator__C": _C}, weighted=False,
     ),
     "OneVsRest(LinearSVC)": Model(

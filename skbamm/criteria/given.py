@@ -18,6 +18,8 @@ from skbamm.losses import HalfSquaredLoss, OneVsRest, PointwiseLoss
 # (n,), or None for ones.
 BestConstant = Callable[[Tensor, "Tensor | None"], float]
 
+_ROUNDING = 1e-14  # of a target's size, what does not tell its rows apart
+
 
 @dataclass(frozen=True)
 class Given:
@@ -54,7 +56,11 @@ class Given:
         """Return the criterion of a loss; ``unit`` times its average is the natural value."""
         name = self.choice.name
         if self.choice.relative:
-            best = [best_constant(*self.fold(k)) if s else 0.0 for k, s in enumerate(self.share)]
+            folds = [self.fold(k) for k in range(len(self.share))]
+            best = [
+                best_constant(target, weight) if s and bool(varies(target).any()) else 0.0
+                for s, (target, weight) in zip(self.share, folds, strict=True)
+            ]
             least = torch.tensor(best, dtype=torch.float64, device=self.target.device)
             factor = torch.where(least > 0, unit * self.share / least, 0.0)
             return Criterion(name, loss, factor, 1.0, **more)
@@ -100,6 +106,17 @@ def own_loss(given: Given) -> Criterion:
         return float(mean(loss.evaluate(z, loss.targets(target))[0], weight))
 
     return given.criterion(loss, at_start)
+
+
+def varies(target: Tensor) -> Tensor:
+    """Return which outputs of a target (n, m) are not constant, (m,).
+
+    What a constant leaves of a constant is rounding, and nothing to measure errors by.
+    """
+    if not len(target):
+        return torch.zeros(target.shape[1], dtype=torch.bool, device=target.device)
+    low, high = target.min(0).values, target.max(0).values
+    return high - low > _ROUNDING * torch.maximum(low.abs(), high.abs())
 
 
 def mean(values: Tensor, weight: Tensor | None) -> Tensor:

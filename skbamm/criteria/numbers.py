@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skbamm.criteria.criterion import Criterion
-from skbamm.criteria.given import Given, mean, quantile
+from skbamm.criteria.given import Given, mean, quantile, varies
 from skbamm.losses import (
     BoundedSquaredLoss,
     HalfSquaredLoss,
@@ -128,6 +128,4 @@ def _variances(given: Given) -> tuple[Tensor, float]:
 
 def _variance(target: Tensor, weight: Tensor | None) -> Tensor:
     """Weighted variance of each output over some rows."""
-    if weight is None:
-        return target.var(0, correction=0) if len(target) else target.sum(0)
-    return mean((target - mean(target, weight)) ** 2, weight)
+    return torch.where(varies(target), mean((target - mean(target, weight)) ** 2, weight), 0.0)

@@ -18,11 +18,11 @@ from skbamm.search.line_search import parabola
 from skbamm.space import Combination, named_values
 
 # Points from end to end of one interval are two decades apart and so many; of own fits, which no
-# search goes with, closer; and where own fits have to serve, so many.
+# search goes with, as many as a coarse list has; and where own fits have to serve, so many.
 _SPACING, _FEWEST, _MOST = 4.7, 4, 9
-_OWN_SPACING, _OWN = 4.7, 15
+_OWN_FEW, _OWN = 9, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
-_ROUNDS, _OWN_ROUNDS = 1, 3  # of points between; the last of own fits is a parabola's
+_ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
 
 
@@ -85,7 +85,9 @@ class Explored:
     def scan(self) -> None:
         """Add points from end to end for models that are solved jointly."""
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(_SPACING))
+        low, high = self.axes[0].bounds()
+        count = min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST)
+        points = _from_end_to_end(self.axes, count)
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.rounds = _ROUNDS
 
@@ -94,14 +96,11 @@ class Explored:
 
         ``sooner`` tells that these serve because they are sooner, so that they are few.
         """
-        count = self._count(_OWN_SPACING) if sooner else _OWN
+        alone = len(self.axes) == 1
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, count), "scan")
-        self.rounds, self.vertex = _OWN_ROUNDS, True
-
-    def _count(self, spacing: float) -> int:
-        low, high = self.axes[0].bounds()
-        return min(max(math.ceil((high - low) / spacing) + 1, _FEWEST), _MOST)
+        self.add(_from_end_to_end(self.axes, _OWN_FEW if sooner else _OWN), "scan")
+        self.vertex = alone
+        self.rounds = alone + _OWN_ROUNDS * (not (sooner and alone))
 
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.
@@ -134,7 +133,7 @@ class Explored:
 
     def _add_vertex(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add where the parabola through the best and its neighbours is highest, if smooth."""
-        if worth or len(self.axes) > 1:
+        if worth:
             return
         curve = sorted(zip((x[0] for x in self.points), (-scores).tolist(), strict=False))
         at = [place for place, _ in curve].index(self.points[best][0])
