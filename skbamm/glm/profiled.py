@@ -26,7 +26,6 @@ from skbamm.glm.curvature import GramMetric
 from skbamm.glm.problem import GLMProblem
 from skbamm.losses import ScaledLoss
 
-
 # Share of what the scale takes from the Hessian. Where all rows but those beyond epsilon are fitted
 # all but exactly, f is linear along their errors: the whole would leave nothing, or less.
 _TAKEN = 0.999
