@@ -101,3 +101,20 @@ def test_the_last_rows_are_held_out_by_no_fold(scoring, first):
         model, {"logisticregression__C": (1e-3, 1e2)}, scoring=scoring, cv=folds
     ).fit(X, y)
     assert np.isfinite(search.best_score_)
+
+
+@pytest.mark.parametrize(
+    ("model", "scoring"), [(Ridge(), "r2"), (PoissonRegressor(tol=1e-8), "r2"), (Ridge(), None)]
+)
+def test_a_fold_with_a_constant_target_has_no_say(model, scoring):
+    rng = np.random.default_rng(0)
+    X, fold = rng.standard_normal((48, 3)), np.arange(48) % 4
+    y = np.exp(0.5 * X[:, 0] + 0.3 * rng.standard_normal(48))
+    y[fold == 1] = 0.1  # the mean of twelve is not 0.1: their variance is rounding
+    assert y[fold == 1].var() > 0
+    splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]
+    found = [
+        BAMMSearchCV(model, {"alpha": (1e-4, 1e4)}, scoring=scoring, cv=cv).fit(X, y)
+        for cv in (splits, [splits[k] for k in (0, 2, 3)])
+    ]
+    assert found[0].best_params_["alpha"] == pytest.approx(found[1].best_params_["alpha"], rel=0.02)
