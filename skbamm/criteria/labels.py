@@ -101,9 +101,7 @@ def balanced_scaled_log_loss(given: Given) -> Criterion:
     factor = given.class_factor()
     classes = int((factor > 0).sum())
     loss = ScaledLogLoss(given.loss.n_outputs, given.class_of, factor)
-    return given.criterion(
-        loss, lambda target, weight: math.log(classes), sums_over_rows=False
-    )
+    return given.criterion(loss, lambda target, weight: math.log(classes), sums_over_rows=False)
 
 
 def squared_hinge(given: Given) -> Criterion:

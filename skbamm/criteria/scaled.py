@@ -128,12 +128,12 @@ class PairwiseLoss:
         S, K = y.shape[:2]
         seen = validation_margins(rows, y)
         # Also of rows that no fold holds out: chunks have these as well.
-        n = max(rows.n_rows, 1 + int(seen.index.max()) if len(seen.index) else 0)
+        n = max(rows.n_rows, 1 + int(seen.row.max()) if len(seen.row) else 0)
         value = torch.zeros(n, S, K, dtype=torch.float64, device=y.device)
         gradient = torch.zeros_like(value)
         for k in range(K):
             mine = seen.fold == k
-            z, weight, index = seen.z[mine][:, 0], seen.weight[mine], seen.index[mine]
+            z, weight, index = seen.z[mine][:, 0], seen.weight[mine], seen.row[mine]
             positive = seen.target[mine].flatten() > 0.5
             for s in range(S):
                 loss, slope = self._pairs(z[:, s], positive, weight, (S, s, k))
@@ -229,7 +229,7 @@ class Margins(NamedTuple):
     target : Tensor of shape (N, ...)
     weight : Tensor of shape (N,)
         They sum to one over a fold.
-    index : Tensor of shape (N,)
+    row : Tensor of shape (N,)
         Which of the user's rows these are.
     """
 
@@ -237,7 +237,7 @@ class Margins(NamedTuple):
     fold: Tensor
     target: Tensor
     weight: Tensor
-    index: Tensor
+    row: Tensor
 
 
 def validation_margins(rows: Any, y: Tensor) -> Margins:

@@ -131,5 +131,6 @@ def _pairs(X: Any, place: np.ndarray, p: int) -> Any:
 
 
 def _tensor(matrix: Any) -> Tensor:
-    parts = (torch.from_numpy(np.asarray(i, np.int32)) for i in (matrix.indptr, matrix.indices))
-    return csr_tensor(*parts, torch.from_numpy(matrix.data), matrix.shape)
+    places = (matrix.indptr, matrix.indices)
+    rows, columns = (torch.from_numpy(np.asarray(i, np.int32)) for i in places)
+    return csr_tensor(rows, columns, torch.from_numpy(matrix.data), matrix.shape)

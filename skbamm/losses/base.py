@@ -57,7 +57,9 @@ class PointwiseLoss(UpperLoss, Protocol):
 
 
 class ScaledLoss(PointwiseLoss, Protocol):
-    """A loss with a scale of each column, which is fitted to the errors."""
+    """A loss with a scale of each column, which is fitted to the errors and above a width."""
+
+    width: Any
 
     def least_scale(self, errors: Tensor, weight: Tensor) -> Tensor:
         """Return the scales (...) at which the weighted sum over errors (n, ...) is least."""

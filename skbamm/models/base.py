@@ -411,7 +411,7 @@ def label_indicators(y: Any) -> tuple[np.ndarray, Any] | None:
     """
     from sklearn.utils.multiclass import type_of_target
 
-    given = y if sp.issparse(y) else np.asarray(y)
+    given: Any = y if sp.issparse(y) else np.asarray(y)
     if given.ndim != 2 or given.shape[1] < 2 or type_of_target(given) != "multilabel-indicator":
         return None
     matrix = given.tocsr() if sp.issparse(given) else given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import ElasticNet, Lasso, LassoLars
@@ -119,9 +120,9 @@ class LassoLarsTwin(LassoTwin):
         """See ``Twin.export``; of the path there is the end only."""
         super().export(estimator, task, coef, intercept)
         del estimator.dual_gap_
-        ends = [np.array([estimator.alpha], coef.dtype) for _ in coef]
-        active = [np.flatnonzero(w).tolist() for w in coef]
-        paths = [w[:, None] for w in coef]
+        ends: Any = [np.array([estimator.alpha], coef.dtype) for _ in coef]
+        active: Any = [np.flatnonzero(w).tolist() for w in coef]
+        paths: Any = [w[:, None] for w in coef]
         if len(coef) == 1:
             ends, active, paths = ends[0], active[0], paths[0]
         estimator.alphas_ = ends

@@ -37,8 +37,9 @@ class FoldSolutions:
     @classmethod
     def join(cls, parts: list[FoldSolutions]) -> FoldSolutions:
         """Return those of all values."""
-        both = ([p.coef for p in parts], [p.gradient_norm for p in parts])
-        return cls(*map(np.concatenate, both), [one for p in parts for one in p.solvers])
+        coef = np.concatenate([p.coef for p in parts])
+        norm = np.concatenate([p.gradient_norm for p in parts])
+        return cls(coef, norm, [one for p in parts for one in p.solvers])
 
 
 @dataclass

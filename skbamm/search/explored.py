@@ -185,9 +185,10 @@ class Explored:
 
 def _from_end_to_end(axes, alone: int) -> list[list[float]]:
     counts = [alone] if len(axes) == 1 else [_FIRST, *[_OTHERS] * (len(axes) - 1)]
+    ends = [axis.bounds() for axis in axes]
     places = [
-        np.linspace(*axis.bounds(), count).tolist()
-        for axis, count in zip(axes, counts, strict=True)
+        np.linspace(low, high, count).tolist()
+        for (low, high), count in zip(ends, counts, strict=True)
     ]
     return [list(point) for point in product(*places)]
 

@@ -251,9 +251,11 @@ class KernelSolver:
 
     def _check_given(self) -> None:
         """Raise NotApplicable if a kernel that was given is none."""
-        for k in [None] if self.folds is None else self.used:
-            matrix = self.matrix if k is None else self.folds[k].matrix
-            n = matrix.shape[0] if k is None else len(self.folds[k].train)
+        if self.folds is None:
+            given = [(self.matrix, self.matrix.shape[0])]
+        else:
+            given = [(self.folds[k].matrix, len(self.folds[k].train)) for k in self.used]
+        for matrix, n in given:
             if not isinstance(matrix, np.ndarray) or matrix.shape[1] != n:
                 raise NotApplicable("the kernel is no dense matrix of the rows to themselves")
             square = torch.from_numpy(np.array(matrix[:n], dtype=np.float64))

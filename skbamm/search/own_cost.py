@@ -90,8 +90,9 @@ class OwnCost:
         self.last = last_step(estimator)
         k = joint.used[0]
         train = np.asarray(joint.splits[0][0])
+        self._rows: Any = train
         if joint.folds is None:
-            self._X, self._rows = joint.matrix, train
+            self._X = joint.matrix
             self._share = len(train) / joint.matrix.shape[0]
         else:
             data = joint.folds[k]

@@ -98,14 +98,13 @@ def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> C
     result = solve(problem, x, y, tol=_TOL)
     if isinstance(problem.loss, Smoothed):
         problem.loss = problem.loss.narrowed(_NARROW * problem.loss.width)
-    values = [
-        float(problem.lower(x, at)[0]) for at in (_as_models(joint.inside(own), problem), result.y)
-    ]
-    if not np.isfinite(values[1]):
+    models = _as_models(joint.inside(own), problem), result.y
+    reached, least = (float(problem.lower(x, at)[0]) for at in models)
+    if not np.isfinite(least):
         return None
     coef = problem.coefficients(result.y).cpu().numpy()
     solutions = FoldSolutions(coef, np.zeros(coef.shape[:2]))
-    return Comparison(*values, float(null_loss(problem)), solutions)
+    return Comparison(reached, least, float(null_loss(problem)), solutions)
 
 
 def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str, Any]) -> None:
@@ -147,7 +146,7 @@ def loose_fit(maker: SolverMaker, solver: JointSolver, target: Target, estimator
     ``estimator`` has the candidate's values; the others are as for ``check_twin``.
     """
     last = last_step(estimator)
-    model = target.twin.model(last)
+    model = solver.twin.model(last)
     known = inspect.signature(type(model)).parameters
     loose = [
         f"{name}={given!r}"
@@ -164,9 +163,10 @@ def loose_fit(maker: SolverMaker, solver: JointSolver, target: Target, estimator
 
 
 def _is_looser(given: Any, default: Any, sign: float) -> bool:
-    if not (isinstance(given, Real) and isinstance(default, Real) and default > 0 and given > 0):
+    if not (isinstance(given, Real) and isinstance(default, Real)):
         return False
-    return sign * math.log10(given / default) >= 1.0
+    ratio = float(given) / float(default) if default else 0.0
+    return ratio > 0 and sign * math.log10(ratio) >= 1.0
 
 
 def _of_a_fold(maker, solver, target, estimator, settings) -> tuple[Comparison | None, Any]:

@@ -177,7 +177,8 @@ def counts_rows(scorer: Any, labels: bool) -> bool:
     """
     if isinstance(scorer, _PassthroughScorer):
         return labels
-    entry = (_LABELS if labels else _NUMBERS).get(getattr(scorer, "_score_func", None), _OWN)
+    function: Any = getattr(scorer, "_score_func", None)
+    entry = (_LABELS if labels else _NUMBERS).get(function, _OWN)
     return (entry if isinstance(entry, Meaning) else entry(_options(scorer))).counts_rows
 
 

@@ -195,7 +195,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     if len(vectors) > 1:
         raise ValueError(f"Only one parameter may be a vector, got {list(vectors)}.")
     read = {name: as_interval(name, value) for name, value in grid.items() if name not in vectors}
-    intervals = {name: one for name, one in read.items() if one is not None} | vectors
+    intervals: dict[str, Any] = {name: one for name, one in read.items() if one is not None}
+    intervals |= vectors
     listed = {name: grid[name] for name in grid if name not in intervals}
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))

@@ -88,7 +88,7 @@ class Holder:
         """
         if self.axis.kind != "class" or self.axis.weighs_rows:
             return
-        there = np.isin(self.axis.labels, np.asarray(y))
+        there = np.isin(np.asarray(self.axis.labels), np.asarray(y))
         if there.all() or not there.any():
             return
 
