@@ -14,7 +14,8 @@ from skbamm.clock import Clock
 from skbamm.search.bank import Bank
 from skbamm.search.callbacks import who_looks_on
 from skbamm.search.data import as_indices, own_copy
-from skbamm.search.run import Outcome, SearchRun, Settings
+from skbamm.search.outcome import Outcome, Settings
+from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.vectors.found import check_vectors, refuse_weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
-from skbamm.clock import Clock
 from skbamm.effort import Meter, OverBudget, metered
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
@@ -28,6 +27,7 @@ from skbamm.search.explored import Explored
 from skbamm.search.final_fit import final_fit, mend
 from skbamm.search.joint import JointSolver
 from skbamm.search.keys import candidate_key
+from skbamm.search.outcome import Outcome
 from skbamm.search.own_fit import UnfitTwin, check_twin, loose_fit
 from skbamm.search.scoring import (
     UnfitCriterion,
@@ -38,89 +38,11 @@ from skbamm.search.scoring import (
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.solvers import FoldSolver
 from skbamm.search.starts import profile
-from skbamm.search.vectors.found import history_column, note_vector
+from skbamm.search.vectors.found import note_vector
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 # What only stands for the score need not be known better, least of all where it is best at an end.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user set, as far as the joint solver needs it."""
-
-    criterion: str
-    max_iter: int
-    tol: float
-    max_time: float | None
-    device: str
-    dtype: str
-    verbose: int
-    clock: Clock = field(default_factory=Clock)
-
-
-@dataclass
-class Outcome:
-    """What a search found besides the candidates.
-
-    Attributes
-    ----------
-    history : dict of list
-        ``seconds``, ``criterion``, ``kkt_residual`` and one entry a searched parameter.
-    n_iter : int
-        Iterations of the longest run.
-    converged : bool
-    device : str
-    shrinkage : dict of str -> dict
-        Of vectors, what ``shrinkage_`` publishes, by the candidate.
-    notes : list of str
-        What the user is to be warned of once all is done.
-    left_to_own_fits : dict of str -> str
-        Intervals that could not be searched jointly, with the reason.
-    refit_adopted : str
-        Why the final model is the search's solution and not the estimator's own fit; "" if it is.
-    loose : str
-        That the estimator's own fits stop far from the models that were scored; "" if not.
-    """
-
-    history: dict[str, list] = field(default_factory=dict)
-    n_iter: int = 1
-    converged: bool = True
-    device: str = "cpu"
-    shrinkage: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    left_to_own_fits: dict[str, str] = field(default_factory=dict)
-    refit_adopted: str = ""
-    loose: str = ""
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Return the history as ``history_`` has it."""
-        return {name: history_column(values) for name, values in self.history.items()}
-
-    def tell(self) -> None:
-        """Warn of intervals that were not searched jointly."""
-        for names, reason in self.left_to_own_fits.items():
-            warnings.warn(
-                f"{names} was not searched jointly, and scikit-learn's own fits of values from end "
-                f"to end of the interval serve: {reason}.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        if self.loose:
-            warnings.warn(
-                f"{self.loose}: best_score_ is of the solved models, and cross_val_score of "
-                "best_estimator_ may differ. A smaller tol, or a larger max_iter, would mend it.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        if self.refit_adopted:
-            warnings.warn(
-                f"{self.refit_adopted[0].upper()}{self.refit_adopted[1:]}; best_estimator_ has "
-                "the minimum, which is what was scored. Scaled features, or another tol, max_iter "
-                "or learning rate, would let the estimator's own fit find it.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
 
 class SearchRun:

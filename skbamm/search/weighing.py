@@ -27,10 +27,11 @@ from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable, last_step
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.bank import Bank
+from skbamm.search.outcome import Settings
 from skbamm.search.partitions import MANY, inner_splits, more_partitions, trusted_splits
 from skbamm.search.rare_classes import RareRows
 from skbamm.search.row_weights import RowWeights
-from skbamm.search.run import SearchRun, Settings
+from skbamm.search.run import SearchRun
 from skbamm.search.scoring import check_criterion
 from skbamm.search.screening import enough_rows
 from skbamm.search.weighing_input import (

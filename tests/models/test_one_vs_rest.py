@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import Interval
 from skbamm.bilevel import solve_lower
-from skbamm.search.run import Settings
+from skbamm.search.outcome import Settings
 from skbamm.search.scoring import task_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.space import read_grid

@@ -18,7 +18,7 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer, Standar
 
 from skbamm import Interval, SampleWeights
 from skbamm.bilevel import solve_lower
-from skbamm.search.run import Settings
+from skbamm.search.outcome import Settings
 from skbamm.search.scoring import task_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.space import read_grid

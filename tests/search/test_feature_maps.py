@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import EdgeWarning, Interval, one_standard_error
-from skbamm.search.run import Settings
+from skbamm.search.outcome import Settings
 from skbamm.search.scoring import task_criterion
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.space import read_grid

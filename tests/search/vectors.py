@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm import FeaturePenalty
 from skbamm.bilevel import solve_lower
-from skbamm.search.run import Settings
+from skbamm.search.outcome import Settings
 from skbamm.search.solver_maker import SolverMaker
 from skbamm.search.vectors import path as shrinkage_path
 from skbamm.search.vectors.entries import known_axis
