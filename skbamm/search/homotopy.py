@@ -68,7 +68,7 @@ def begin_on_paths(
     while True:
         reached = max(low, stage * reached)
         paths.extend(reached)
-        scale = paths.places(top)
+        scale = paths.places(reached, top)
         upper = paths.upper(scale)
         risen = upper[0] > _WORSE * upper.min()
         if reached <= low or risen or time.perf_counter() > deadline:
@@ -113,10 +113,10 @@ class _Paths:
             penalties, models = fold.path(low * unit)
             self._knots.append((penalties / unit, models))
 
-    def places(self, top: float) -> np.ndarray:
-        """Return where the paths bend, in ascending order; not too many."""
-        low = max(factors[0] for factors, _ in self._knots)  # as far as all are known
-        bends = np.unique(np.concatenate([[top], *(factors for factors, _ in self._knots)]))
+    def places(self, low: float, top: float) -> np.ndarray:
+        """Return where the paths bend and both ends, in ascending order; not too many."""
+        low = max(low, *(factors[0] for factors, _ in self._knots))  # as far as all are known
+        bends = np.unique(np.concatenate([[low, top], *(factors for factors, _ in self._knots)]))
         bends = bends[(bends >= low) & (bends <= top)]
         chosen = np.linspace(0, len(bends) - 1, min(len(bends), _POINTS)).round().astype(int)
         return bends[chosen]

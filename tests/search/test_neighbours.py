@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
@@ -118,3 +118,15 @@ def test_a_fold_with_a_constant_target_has_no_say(model, scoring):
         for cv in (splits, [splits[k] for k in (0, 2, 3)])
     ]
     assert found[0].best_params_["alpha"] == pytest.approx(found[1].best_params_["alpha"], rel=0.02)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e3])
+def test_an_interval_below_which_a_path_has_no_more_bends(unit):
+    # All of two features are in long before the interval begins: the path's next bend is zero.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 2))
+    y = unit * (X[:, 0] + 0.5 * X[:, 1] + 0.5 * rng.standard_normal(40))
+    with pytest.warns(EdgeWarning):
+        search = BAMMSearchCV(Lasso(), {"alpha": (1e-3, 1.0)}, scoring="r2").fit(X, y)
+    grid = GridSearchCV(Lasso(), {"alpha": np.geomspace(1e-3, 1.0, 9)}, scoring="r2").fit(X, y)
+    assert search.best_score_ >= grid.best_score_ - 1e-4
