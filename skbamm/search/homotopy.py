@@ -69,6 +69,8 @@ def begin_on_paths(
         reached = max(low, stage * reached)
         paths.extend(reached)
         scale = paths.places(reached, top)
+        if not len(scale):  # a fold's path ended above the interval: features too much alike
+            return None
         upper = paths.upper(scale)
         risen = upper[0] > _WORSE * upper.min()
         if reached <= low or risen or time.perf_counter() > deadline:
