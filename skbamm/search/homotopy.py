@@ -21,6 +21,7 @@ from torch import Tensor
 from skbamm.folds import DenseRows
 from skbamm.glm import LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss
+from skbamm.models import NotApplicable
 from skbamm.search.screening import Beginning
 from skbamm.space import Axis
 
@@ -69,8 +70,8 @@ def begin_on_paths(
         reached = max(low, stage * reached)
         paths.extend(reached)
         scale = paths.places(reached, top)
-        if not len(scale):  # a fold's path ended above the interval: features too much alike
-            return None
+        if not len(scale):  # a fold's path ended above the interval
+            raise NotApplicable("features are too much alike for a path to be followed")
         upper = paths.upper(scale)
         risen = upper[0] > _WORSE * upper.min()
         if reached <= low or risen or time.perf_counter() > deadline:
