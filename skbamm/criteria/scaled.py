@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from skbamm.effort import spend
 from skbamm.losses import LogisticLoss, MultinomialLoss, pairs, pairwise_logistic
 
 _SQUARE = 1e-5  # e: margins that tell all labels apart are then about 9
 # Ends of s times the margins' size: of margins that tell nothing, and beyond what e allows.
 _LOW, _HIGH = 1e-3, 1e3
+_PAIRS = 5e-8  # seconds that a pair takes, of which a group of rows may stand for one
 _STEPS, _NEAR = 40, 1e-6  # most steps in log s, and one after which it is known
 
 
@@ -127,6 +129,7 @@ class PairwiseLoss:
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
         S, K = y.shape[:2]
         seen = validation_margins(rows, y)
+        spend(S * K * _PAIRS * min(len(seen.z) / (2 * K), 512.0) ** 2)
         # Also of rows that no fold holds out: chunks have these as well.
         n = max(rows.n_rows, 1 + int(seen.row.max()) if len(seen.row) else 0)
         value = torch.zeros(n, S, K, dtype=torch.float64, device=y.device)

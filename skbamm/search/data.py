@@ -167,8 +167,8 @@ def choose_dtype(dtype: str, matrix: Any, columns: int) -> torch.dtype:
     """Resolve ``dtype="auto"``, the precision of the search; scores are always in float64."""
     if dtype != "auto":
         return {"float32": torch.float32, "float64": torch.float64}[dtype]
-    n, d = matrix.shape
-    if n * max(d, columns) < _SINGLE_WORTH or not _well_scaled(matrix):
+    entries = matrix.nnz if sp.issparse(matrix) else matrix.size
+    if max(entries, matrix.shape[0] * columns) < _SINGLE_WORTH or not _well_scaled(matrix):
         return torch.float64
     return torch.float32
 

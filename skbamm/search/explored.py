@@ -17,10 +17,9 @@ import numpy as np
 from skbamm.search.line_search import parabola
 from skbamm.space import Combination, named_values
 
-# Points from end to end of one interval are two decades apart and so many; of own fits, which no
-# search goes with, as many as a coarse list has; and where own fits have to serve, so many.
-_SPACING, _FEWEST, _MOST = 4.7, 4, 9
-_OWN_FEW, _OWN = 9, 15
+# Points from end to end of one interval: of a score that counts rows, with a flat top, two decades
+# apart; of one that is smooth as many as a coarse list has; where own fits have to serve, more.
+_SPACING, _FEWEST, _MOST, _OWN = 4.7, 4, 9, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
@@ -82,25 +81,32 @@ class Explored:
             {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
         ]
 
-    def scan(self) -> None:
-        """Add points from end to end for models that are solved jointly."""
+    def scan(self, flat: bool) -> None:
+        """Add points from end to end for models that are solved jointly.
+
+        ``flat`` tells whether the score counts rows.
+        """
         known = list(self.points)
-        low, high = self.axes[0].bounds()
-        count = min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST)
-        points = _from_end_to_end(self.axes, count)
+        points = _from_end_to_end(self.axes, self._count(flat))
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
+        self.vertex = len(self.axes) == 1 and not flat
         self.rounds = _ROUNDS
 
-    def scan_own(self, sooner: bool) -> None:
+    def scan_own(self, sooner: bool, flat: bool) -> None:
         """Add points from end to end for the estimator's own fits.
 
-        ``sooner`` tells that these serve because they are sooner, so that they are few.
+        ``sooner`` tells that these serve because they are sooner, so that they are few, ``flat``
+        whether the score counts rows.
         """
         alone = len(self.axes) == 1
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, _OWN_FEW if sooner else _OWN), "scan")
-        self.vertex = alone
-        self.rounds = alone + _OWN_ROUNDS * (not (sooner and alone))
+        self.add(_from_end_to_end(self.axes, self._count(flat) if sooner else _OWN), "scan")
+        self.vertex = alone and not flat
+        self.rounds = self.vertex + _OWN_ROUNDS * (not (sooner and self.vertex))
+
+    def _count(self, flat: bool) -> int:
+        low, high = self.axes[0].bounds()
+        return min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST) if flat else _MOST
 
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.

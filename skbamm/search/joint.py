@@ -46,7 +46,7 @@ from skbamm.space import Axis
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _WIDE = 4  # features a row from which second moments are larger than the rows by far
 _MANY_KINKS = 100  # features from which coordinate descent at some points is sooner than a path
-_MANY_ROWS = 65536  # rows from which there are three starts
+_MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts
 # First steps from where a search on some rows, a path, and exact paths ended.
 _NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
 _REFIT_TOL = 1e-5  # decrement of the model that a refit begins at
@@ -121,7 +121,8 @@ class JointSolver:
         if row_weights is not None:
             self.weights = self.weights.reweighted(self._factor(row_weights.folds[:, self.used]))
         columns = len(self.used) * task.loss.n_outputs
-        many = columns > _FEW_COLUMNS or len(task.target) > _MANY_ROWS
+        entries = sample.shape[0] * sample.shape[1]
+        many = columns > _FEW_COLUMNS or len(task.target) > _MANY_ROWS or entries > _MANY_ENTRIES
         self._many_features = sample.shape[1] > MANY_FEATURES  # for factors of their matrices
         self.n_starts = 3 if many or self._many_features else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)

@@ -262,7 +262,7 @@ class SearchRun:
             self.outcome.notes.append(
                 f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
             )
-        explored.scan_own(self._sooner and not self._profiled)
+        explored.scan_own(self._sooner and not self._profiled, self._worth > 0)
         self.outcome.converged = False
         told = self._failed or explored.axes != axes
         if not (told or self._sooner):  # which was to be
@@ -308,7 +308,7 @@ class SearchRun:
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
             # The scorer will ask for these models; the search begins at the best.
             explored.solver = joint
-            explored.scan()
+            explored.scan(self._worth > 0)
             solved = self._solve_points(explored, 0, None)
             near = joint.beginning(axes, explored.points, solved, chosen)
             at_end = near.start[0].tolist() in (explored.points[0], explored.points[-1])
@@ -343,7 +343,7 @@ class SearchRun:
             if explored.rounds == 0 and self._is_to_be_judged(
                 combination, joint, criterion, result, exact
             ):
-                explored.scan()
+                explored.scan(self._worth > 0)
             if self._profiled:
                 explored.add(profile(axes, found), "profile")
             self._solve_points(explored, known, None)
