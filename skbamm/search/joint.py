@@ -206,7 +206,11 @@ class JointSolver:
             strong = dear and chosen.loss is self.task.loss
             several = few is not None and self.task.loss.n_outputs > 1
             leave = self.twin.inverse if strong or several else None
-            choose = partial(starting_points, axes, self.n_starts)
+            # Another loss of least-squares models takes passes, where their own takes none.
+            passes = self.least_squares and not isinstance(chosen.loss, HalfSquaredLoss)
+            choose = partial(
+                starting_points, axes, min(self.n_starts, 3) if passes else self.n_starts
+            )
             x0, ends = (self._factor(np.array(choose(some))) for some in (leave, None))
             first = screen(on_some, few, x0, ends, begin, max_iter, max_time, rough)
             step = _NEAR if len(first.x) == 1 else 1.0
