@@ -17,9 +17,11 @@ import numpy as np
 from skbamm.search.line_search import parabola
 from skbamm.space import Combination, named_values
 
-# Points from end to end of one interval: of a score that counts rows, with a flat top, two decades
-# apart; of one that is smooth as many as a coarse list has; where own fits have to serve, more.
-_SPACING, _FEWEST, _MOST, _OWN = 4.7, 4, 9, 15
+# Points from end to end of one interval. Of a score that counts rows, with a flat top, they are two
+# decades apart in x; of own fits, which no search goes with, closer. Of a score that is smooth they
+# are so many that with the top of a parabola they are a coarse list. Where own fits have to serve,
+# there are more.
+_SPACING, _OWN_SPACING, _FEWEST, _MOST, _OWN = 4.7, 3.5, 4, 8, 15
 _FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
@@ -87,7 +89,7 @@ class Explored:
         ``flat`` tells whether the score counts rows.
         """
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(flat))
+        points = _from_end_to_end(self.axes, self._count(_SPACING if flat else 0.0))
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.vertex = len(self.axes) == 1 and not flat
         self.rounds = _ROUNDS
@@ -99,14 +101,21 @@ class Explored:
         whether the score counts rows.
         """
         alone = len(self.axes) == 1
+        count = self._count(_OWN_SPACING if flat else 0.0) if sooner else _OWN
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, self._count(flat) if sooner else _OWN), "scan")
+        self.add(_from_end_to_end(self.axes, count), "scan")
         self.vertex = alone and not flat
-        self.rounds = self.vertex + _OWN_ROUNDS * (not (sooner and self.vertex))
+        if sooner and alone:
+            self.rounds = 1
+        else:
+            self.rounds = _OWN_ROUNDS + self.vertex
 
-    def _count(self, flat: bool) -> int:
+    def _count(self, spacing: float) -> int:
+        """Return how many points are so far apart, at most; without a spacing the most."""
         low, high = self.axes[0].bounds()
-        return min(max(math.ceil((high - low) / _SPACING) + 1, _FEWEST), _MOST) if flat else _MOST
+        if not spacing:
+            return _MOST
+        return min(max(math.ceil((high - low) / spacing) + 1, _FEWEST), _MOST)
 
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.

@@ -86,7 +86,7 @@ def test_own_fits_of_an_interval_end_at_the_top_of_a_parabola():
         one.add_between(int(scores.argmax()), scores, 0.0)
     assert one.rounds == 0
     assert one.points[-1] == pytest.approx([0.7])
-    assert len(one.points) == 10  # as many as a coarse list has, and one
+    assert len(one.points) == 9  # as many as a coarse list has
 
 
 @pytest.mark.parametrize("first", ["none", "scaler"])
