@@ -27,9 +27,10 @@ def test_rows_for_each_combination(criterion, binary):
     grid = {"fit_intercept": [True, False], "C": (1e-3, 1e3), "class_weight": [None, "balanced"]}
     search = search_over(logistic(), grid, *binary, criterion=criterion, **SETTINGS)
     stage = search.cv_results_["stage"]
-    assert set(stage) == ({"refined"} if criterion == "auto" else {"refined", "scan", "finer"})
+    # The top of a parabola may be what the search found: then nothing is finer.
+    assert set(stage) - {"finer"} == ({"refined"} if criterion == "auto" else {"refined", "scan"})
     first = stage != "finer"  # rows between those around the best one come last
-    assert first.argmin() in (0, first.sum())
+    assert first[: first.sum()].all()
     table = {name: column[first] for name, column in search.cv_results_.items() if name != "params"}
     assert table["stage"][0] == "refined"
     which = (table["stage"] == "refined").cumsum() - 1
