@@ -184,7 +184,7 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
             is_ours = "skbamm" in one.filename or "joint solve" in said
             place = flags if is_ours else apart
             place["runtime" if is_ours else "runtime of own fits"] = (
-                f"{one.filename}:{one.lineno}: {said[:300]}"
+                f"{Path(one.filename).name}:{one.lineno}: {said[:300]}"
             )
     if error is not None or failed is not None:
         return flags, apart
