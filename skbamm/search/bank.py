@@ -13,7 +13,9 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
+from skbamm.search.keys import candidate_key
 from skbamm.search.known_rows import KnownRows
+from skbamm.search.shared_steps import SharedSteps
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Bank:
         What puts the vectors of candidates into estimators, by the candidate.
     transformed : dict of str -> list of FoldData
         Rows of each split as a pipeline's transformers make them, by the candidate.
+    shared : SharedSteps
+        What the transformers of other own fits return.
     """
 
     y: Any = None
@@ -97,6 +101,7 @@ class Bank:
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
     transformed: dict[str, list] = field(default_factory=dict)
+    shared: SharedSteps = field(default_factory=lambda: SharedSteps({}))
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
@@ -108,7 +113,8 @@ class Bank:
 
     def __reduce__(self):
         # Workers get the solutions and never the data, which scikit-learn sends them anyway.
-        return _restore, (self._folds(), self._solutions, self.row_weights, self.holders)
+        held = self._solutions, self.row_weights, self.holders, self.shared
+        return _restore, (self._folds(), *held)
 
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
@@ -124,11 +130,18 @@ class Bank:
         found = (self._solutions.get((key, f)) for f in range(len(self.splits)))
         return [s for s in found if s is not None]
 
-    def fit(self, estimator, key, place, X, y, fit_params) -> None:
-        """Fit ``estimator`` in place, by its solution if there is one."""
+    def fit(self, estimator, params, place, X, y, fit_params) -> KnownRows | None:
+        """Fit ``estimator`` in place, by its solution if there is one.
+
+        Returns
+        -------
+        KnownRows or None
+            What its transformers are known to return, if they serve several candidates.
+        """
+        key = candidate_key(params)
         if self.refit is not None:
             self.refit(estimator, key, X, y, self._weighted(fit_params, place, None))
-            return
+            return None
         fold = None if place is None else self._fold(place)
         solution = self._solutions.get((key, fold))
         if self.scoring_only and (solution is None or not solution.adopt):
@@ -137,35 +150,32 @@ class Bank:
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)
         if solution is None:
-            if key in self.holders:
-                self.holders[key].without_classes(estimator, y)
-            folds = self.transformed.get(key)
-            if folds is None or fold is None or fit_params or not has_transformers(estimator):
-                own_fit(estimator, X, y, fit_params)
-            else:
-                fit_last(estimator, folds[fold], y)
-        elif solution.adopt:
-            adopt(estimator, solution)
-        else:
+            return self._own_fit(estimator, key, params, fold, X, y, fit_params)
+        if not solution.adopt:
             warm_fit(estimator, solution, X, y, fit_params)
-
-    def known_rows(self, key: str, place: Any) -> KnownRows | None:
-        """Return the rows that a candidate's transformers are known to return, if it has any.
-
-        That is where transformers that were fitted once a fold serve several candidates.
-        """
-        if place is None or self.refit is not None or self.X is None:
             return None
-        fold = self._fold(place)
-        solution, folds = self._solutions.get((key, fold)), self.transformed.get(key)
-        fitted = None
-        if solution is not None:
-            fitted = solution.transformers if solution.adopt else None
-        elif folds is not None and fold is not None:
-            fitted = folds[fold].transformers
-        if fitted is None:
+        adopt(estimator, solution)
+        return self._known_rows(solution.transformers)
+
+    def _own_fit(self, estimator, key, params, fold, X, y, fit_params) -> KnownRows | None:
+        """Run the estimator's own fit, or that of its last step on rows that are transformed."""
+        if key in self.holders:
+            self.holders[key].without_classes(estimator, y)
+            own_fit(estimator, X, y, fit_params)
             return None
-        return self._known.setdefault(id(fitted), KnownRows(fitted))
+        folds = self.transformed.get(key)
+        if not (folds is None or fold is None or fit_params) and has_transformers(estimator):
+            fit_last(estimator, folds[fold], y)
+            return self._known_rows(folds[fold].transformers)
+        known = self.shared.fit(estimator, params, fold, X, y, fit_params)
+        if known is None:
+            own_fit(estimator, X, y, fit_params)
+        return known
+
+    def _known_rows(self, transformers: Any) -> KnownRows | None:
+        if transformers is None or self.X is None:  # in a worker every task has others
+            return None
+        return self._known.setdefault(id(transformers), KnownRows(transformers, self.shared.room))
 
     def _weighted(self, fit_params, place, fold):
         learned = self.row_weights
@@ -188,10 +198,11 @@ class Bank:
         return _safe_indexing(self.X, train), _safe_indexing(self.y, train), params
 
 
-def _restore(fold_of_rows, solutions, row_weights, holders):
+def _restore(fold_of_rows, solutions, row_weights, holders, shared):
     return Bank(
-        _fold_of_rows=fold_of_rows, _solutions=solutions, row_weights=row_weights, holders=holders
-    )
+        _fold_of_rows=fold_of_rows, _solutions=solutions, row_weights=row_weights, holders=holders,
+        shared=shared,
+    )  # fmt: skip
 
 
 def _digest(rows) -> bytes:

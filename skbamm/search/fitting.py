@@ -17,6 +17,7 @@ from skbamm.search.data import as_indices, own_copy
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
+from skbamm.search.shared_steps import SharedSteps, note_shared, shared_settings
 from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.vectors.found import check_vectors, refuse_weights
 from skbamm.search.weighing import Weigher
@@ -41,7 +42,9 @@ class Fitting:
         self.outcome = Outcome()
         self.found: Any = None  # of the weights of rows
         self.weigher: Weigher | None = None
-        self.bank = Bank()
+        uses = {} if self.watched else shared_settings(self.space.combinations)
+        note_shared(self.space.plan, self.space.combinations, uses)
+        self.bank = Bank(shared=SharedSteps(uses))
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
         self._more: dict[str, list] | None = None
@@ -58,7 +61,7 @@ class Fitting:
     @property
     def needs_stand_in(self) -> bool:
         """Whether fits may have something else to do than the estimator's own."""
-        if self.weigher is not None:
+        if self.weigher is not None or self.bank.shared.uses:
             return True
         own = self.watched and not self.space.continuous
         return not own and any(c.target.twin is not None for c in self.space.combinations)

@@ -1,4 +1,4 @@
-"""Test rows that a fold's transformers have seen before.
+"""Rows that a fold's transformers have seen before.
 
 Every value of a list is scored on the same test rows, and where the folds' transformers serve all
 values they return the same each time. So they are asked once a fold.
@@ -6,6 +6,10 @@ values they return the same each time. So they are asked once a fold.
 
 from __future__ import annotations
 
+import copy
+import pickle
+import random
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -13,8 +17,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import _routing_enabled
 
-_RESPONSES = ("predict", "predict_proba", "decision_function", "predict_log_proba", "score")
+from skbamm.search.callbacks import parts
+from skbamm.search.room import Room, held_bytes
+
+_RESPONSES = frozenset({
+    "predict", "predict_proba", "decision_function", "predict_log_proba", "score",
+    "score_samples", "transform",
+})  # fmt: skip
+_SETS = 2  # of rows that are kept: those of the test, and of the training for its scores
 
 
 class KnownRows:
@@ -23,11 +35,16 @@ class KnownRows:
     Parameters
     ----------
     transformers : Pipeline
+    room : Room
+        Rows that it has no room for are transformed each time; and so are all, where the
+        transformers draw random numbers for it.
     """
 
-    def __init__(self, transformers: Any):
-        self.transformers = transformers
-        self._last: tuple[Any, Any] | None = None
+    def __init__(self, transformers: Any, room: Room):
+        self.transformers, self._room = transformers, room
+        self._sets: list[tuple[Any, Any, int]] = []  # the newest last
+        self._lock = threading.Lock()
+        self._open = True
 
     def response(self, pipeline: Any, name: str, own: Callable) -> Callable:
         """Return a pipeline's own method, or one that does the same for rows that are known."""
@@ -36,18 +53,65 @@ class KnownRows:
 
         @wraps(own)
         def respond(X, *y, **options):
-            steps = self.transformers.steps
+            steps, last = self.transformers.steps, pipeline.steps[-1][1]
             same = all(one is other for one, other in zip(pipeline.steps[:-1], steps, strict=False))
-            if options or not same or len(pipeline.steps) != len(steps) + 1:
+            # Options may reach transformers, but for the weights of a score without routing.
+            weights = name == "score" and set(options) == {"sample_weight"}
+            odd = options and (not weights or _routing_enabled())
+            if odd or not same or len(pipeline.steps) != len(steps) + 1:
                 return own(X, *y, **options)
-            return getattr(pipeline.steps[-1][1], name)(self._transformed(X), *y)
+            given = {n: v for n, v in options.items() if v is not None}
+            return getattr(last, name)(for_model(last, self._transformed(X)), *y, **given)
 
         return respond
 
+    def close(self) -> None:
+        """Keep nothing more: nobody will ask for it."""
+        with self._lock:
+            self._open = False
+            for _, _, n_bytes in self._sets:
+                self._room.give_back(n_bytes)
+
     def _transformed(self, X: Any) -> Any:
-        if self._last is None or not same_rows(self._last[0], X):
-            self._last = X, self.transformers.transform(X)
-        return self._last[1]
+        with self._lock:
+            for given, rows, _ in self._sets:
+                if same_rows(given, X):
+                    return rows
+            before = random_state()
+            rows = self.transformers.transform(X)
+            if self._open and random_state() == before:
+                self._keep(X, rows)
+            return rows
+
+    def _keep(self, X: Any, rows: Any) -> None:
+        if len(self._sets) == _SETS:
+            self._room.give_back(self._sets.pop(0)[2])
+        n_bytes = held_bytes((X, rows))
+        if n_bytes is not None and self._room.take(n_bytes):
+            self._sets.append((X, rows, n_bytes))
+
+
+def random_state() -> bytes:
+    """Return the state of the generators that are used where ``random_state`` is None."""
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002
+    return pickle.dumps((numpy_state, random.getstate()))
+
+
+def for_model(model: Any, rows: Any) -> Any:
+    """Return rows for a model, copied if it may write into them: others are to get them, too.
+
+    scikit-learn's own do not, unless their ``copy`` or ``copy_X`` is False, or to sort the indices
+    of a sparse matrix.
+    """
+    sorts = not getattr(rows, "has_sorted_indices", True)
+    return copy.deepcopy(rows) if sorts or any(map(_may_write, parts(model))) else rows
+
+
+def _may_write(part: Any) -> bool:
+    if type(part).__module__.partition(".")[0] != "sklearn":
+        return True
+    params = part.get_params(deep=False)
+    return any(name.startswith("copy") and not value for name, value in params.items())
 
 
 def same_rows(some: Any, other: Any) -> bool:
@@ -59,20 +123,22 @@ def same_rows(some: Any, other: Any) -> bool:
     if isinstance(some, np.ndarray):
         return _same_array(some, other)
     if sp.issparse(some):
-        parts = ("data", "indices", "indptr")
+        arrays = ("data", "indices", "indptr")
         return (
             some.format == other.format and some.format in ("csr", "csc")
             and some.shape == other.shape
-            and all(_same_array(getattr(some, p), getattr(other, p)) for p in parts)
+            and all(_same_array(getattr(some, a), getattr(other, a)) for a in arrays)
         )  # fmt: skip
     if isinstance(some, list):
         return len(some) == len(other) and all(
             one is two or (isinstance(one, str) and one == two)
             for one, two in zip(some, other, strict=True)
         )
-    if hasattr(some, "equals") and hasattr(some, "columns"):  # data frames
+    if not hasattr(some, "equals"):
+        return False
+    if hasattr(some, "columns"):  # data frames
         return list(some.columns) == list(other.columns) and bool(some.equals(other))
-    return False
+    return hasattr(some, "name") and some.name == other.name and bool(some.equals(other))  # columns
 
 
 def _same_array(some: np.ndarray, other: np.ndarray) -> bool:

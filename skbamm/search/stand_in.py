@@ -80,9 +80,8 @@ class StandIn:
         if "_parent_callback_ctx" in own:
             self.estimator._parent_callback_ctx = own["_parent_callback_ctx"]
         try:
-            key = candidate_key(self.params)
-            self.bank.fit(self.estimator, key, place, X, y, fit_params)
-            self._known_rows = self.bank.known_rows(key, place)
+            fit = self.bank.fit
+            self._known_rows = fit(self.estimator, self.params, place, X, y, fit_params)
         finally:
             vars(self.estimator).pop("_parent_callback_ctx", None)
         return self

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV
 from skbamm.search.known_rows import KnownRows, same_rows
+from skbamm.search.room import Room
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[::3], Y[::3]
@@ -99,7 +100,7 @@ def test_errors_of_transformers_are_not_known_answers():
         def transform(self, X):
             raise ValueError("no")
 
-    known = KnownRows(Fails())
+    known = KnownRows(Fails(), Room(1))
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             known._transformed(X)
@@ -112,6 +113,7 @@ def test_errors_of_transformers_are_not_known_answers():
         (FRAME, FRAME.copy()),
         (sp.csr_array(X), sp.csr_array(X)),
         (["a", "b"], ["a", "b"]),
+        (FRAME.town, FRAME.town.copy()),
         (FRAME.town.to_numpy(), FRAME.town.to_numpy().copy()),
     ],
 )

@@ -1,0 +1,69 @@
+"""How much memory transformed rows may take while they wait for the next candidate."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from types import FunctionType
+from typing import Any
+
+
+class Room:
+    """A bound on the bytes that are kept.
+
+    Parameters
+    ----------
+    n_bytes : int
+    """
+
+    def __init__(self, n_bytes: int):
+        self._left = n_bytes
+        self._lock = threading.Lock()
+
+    def take(self, n_bytes: int | None) -> bool:
+        """Take so many bytes, if there is room; None, which is not known, never has any."""
+        with self._lock:
+            fits = n_bytes is not None and n_bytes <= self._left
+            if fits:
+                self._left -= n_bytes or 0
+            return fits
+
+    def give_back(self, n_bytes: int) -> None:
+        """Give back what was taken."""
+        with self._lock:
+            self._left += n_bytes
+
+
+def held_bytes(value: Any) -> int | None:
+    """Return about how many bytes a value takes; None of what cannot be pickled.
+
+    Arrays are counted, not copied.
+    """
+    count = _Count()
+    try:
+        _Sizes(count, protocol=5, buffer_callback=count.buffer).dump(value)
+    except Exception:  # of the user's objects: they may do what they like when they are pickled
+        return None
+    return count.n_bytes
+
+
+class _Count:
+    """A file of which only the length is known."""
+
+    def __init__(self):
+        self.n_bytes = 0
+
+    def write(self, data: Any) -> int:
+        n_bytes = memoryview(data).nbytes
+        self.n_bytes += n_bytes
+        return n_bytes
+
+    def buffer(self, buffer: pickle.PickleBuffer) -> None:
+        self.n_bytes += buffer.raw().nbytes
+
+
+class _Sizes(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        """Pass over functions and classes: a lambda cannot be pickled and takes no memory."""
+        passed_over = isinstance(obj, (FunctionType, type)) and obj is not str
+        return (str, ("",)) if passed_over else NotImplemented
