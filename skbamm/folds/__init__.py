@@ -1,5 +1,6 @@
 """Rows and folds as tensors on a device."""
 
+from skbamm.folds.affine import AffineRows, FeatureMaps
 from skbamm.folds.chunks import (
     map_in_threads,
     over_ranges,
@@ -16,8 +17,10 @@ from skbamm.folds.stacked import StackedRows
 from skbamm.folds.weights import FoldWeights
 
 __all__ = [
+    "AffineRows",
     "Chunk",
     "DenseRows",
+    "FeatureMaps",
     "FoldWeights",
     "FoldwiseRows",
     "Kept",

@@ -11,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from skbamm.folds.affine import AffineRows
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.sparse import SparseRows
@@ -72,6 +73,8 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
         )
         centre = torch.cat([p[2] for p in parts])
         return train, validation, centre, torch.cat([p[3] for p in parts])
+    if isinstance(rows, AffineRows):
+        return rows.moments(_shared_moments(rows.base))
     return _shared_moments(rows)
 
 

@@ -263,6 +263,10 @@ class ChunkedRows:
         """Entries of the matrix that are stored; of one fold's, where each has its own."""
         return self.n_rows * self.n_features
 
+    def gram_seconds(self, matrices: int, rows: int) -> float:
+        """Return what ``gram`` takes for so many matrices of so many rows, in counted seconds."""
+        return gram_seconds(matrices, rows, self.n_features + int(self.fit_intercept))
+
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
         raise NotImplementedError
@@ -297,8 +301,8 @@ class ChunkedRows:
         ranges = self._ranges(len(flat))
         return merge(self._over(ranges, work)).result(shape)
 
-    def joint_gram(self, coefficients, function, entries, known):
-        """See ``Rows.joint_gram``."""
+    def joint_gram(self, coefficients, function, entries, known, maps=None):
+        """See ``Rows.joint_gram``; ``maps`` are those of ``AffineRows``."""
         _, S, K, m, p = shape = coefficients.shape
         flat = columns_of(coefficients, self.dtype)
         f, feature = len(entries), entries % p
@@ -311,14 +315,17 @@ class ChunkedRows:
             for start, stop in ranges:
                 z = blocks(self._block(start, stop).predict(flat), shape)
                 columns = function(z, self._chunk(start, stop, S))[0]
-                X = self._dense(start, stop).T
-                if self.fit_intercept:
-                    X = torch.cat([X, X.new_ones(1, X.shape[1])])
-                X = X[feature]
-                left = torch.empty_like(X)
-                for output, begin, end in runs[m:]:
-                    # What lies below the diagonal is known once all columns are.
-                    for k, weights in enumerate(columns[output].permute(2, 1, 0)):
+                shared, X = self._dense(start, stop).T, None
+                for k in range(S * K):
+                    if X is None or maps is not None:
+                        X = shared if maps is None else maps.rows(shared, k % K)
+                        if self.fit_intercept:
+                            X = torch.cat([X, X.new_ones(1, X.shape[1])])
+                        X = X[feature]
+                        left = torch.empty_like(X)
+                    for output, begin, end in runs[m:]:
+                        # What lies below the diagonal is known once all columns are.
+                        weights = columns[output][..., k].T
                         for other, first, last in runs[: m + output + 1]:
                             torch.mul(X[first:last], weights[other], out=left[first:last])
                         part = left[:end] @ X[begin:end].T

@@ -120,6 +120,11 @@ class SparseRows(ChunkedRows):
             self._blocks[_COSTS] = PairCosts.of(self.X, self.fit_intercept)
         return self._blocks[_COSTS]
 
+    def gram_seconds(self, matrices, rows):
+        """See ``ChunkedRows.gram_seconds``; pairs of non-zeros are those of all rows."""
+        costs = self.pair_costs
+        return matrices * costs.seconds * (1.0 if costs.pays else rows / self.n_rows)
+
     def _pair_products(self):
         """Return the pairs of non-zeros, or None where they do not pay."""
         if self.device.type != "cpu" or not self.pair_costs.pays:

@@ -72,7 +72,7 @@ class StackedRows(ChunkedRows):
             total[..., d, d] = weights.sum(-1, dtype=torch.float64)[..., 0]
         return total.permute(1, 2, 0, 3, 4)
 
-    def joint_gram(self, coefficients, function, entries, known):
+    def joint_gram(self, coefficients, function, entries, known, maps=None):
         """See ``Rows.joint_gram``."""
         return FoldwiseRows(self.folds).joint_gram(coefficients, function, entries, known)
 

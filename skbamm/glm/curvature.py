@@ -98,10 +98,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         block.diagonal(dim1=-2, dim2=-1).add_(_gathered(strength, index, block.shape[1]))
         inner = DiagonalAndBlock(diagonal, index, block)
         return _conjugate(problem, x, y, mu, inner, _BLOCK_PRICE)
-    # As many rows as make a factor cost about what some passes do, but enough for its accuracy:
-    # few will do where conjugate gradients put right what they leave out.
-    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
-    limit = max(least * p, int(rows.n_rows * 2 * K * passes / p)) if share else rows.n_rows
+    limit = gram_rows(rows.n_rows, p, K, conjugate) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
     weights = problem.hessian_weights(x, y[chosen], mu)
     gram = rows.gram(y[None, chosen], weights, share, limit)[of_start]
@@ -111,6 +108,16 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
     return _conjugate(problem, x, y, mu, metric, price)
+
+
+def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
+    """Return how many rows tell of a Gram matrix that folds share.
+
+    As many as make a factor cost about what some passes do, but enough for its accuracy: few will
+    do where conjugate gradients put right what they leave out.
+    """
+    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
+    return max(least * p, int(rows * 2 * folds * passes / p))
 
 
 def _gathered(strength: Tensor, index: Tensor, folds: int) -> Tensor:

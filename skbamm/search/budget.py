@@ -102,7 +102,7 @@ def _may_vanish(joint: JointSolver) -> bool:
     loss: Any = joint.task.loss
     if not hasattr(loss, "least_scale"):
         return False
-    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
+    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]]
     rows = float(joint.weights.train_rows.min())
     return sample.shape[1] + 1 > (1 - loss.epsilon**-2) * rows
 
@@ -110,7 +110,7 @@ def _may_vanish(joint: JointSolver) -> bool:
 def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     """Return what values take about, in all folds; None where it is too little to ask."""
     loss, task = joint.task.loss, joint.task
-    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
+    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]]
     n, p = len(task.target), sample.shape[1] + 1
     rows = joint.rows(torch.float64)
     stored = getattr(rows, "folds", [rows])[0].entries

@@ -42,11 +42,15 @@ def far_centre(matrix: Any) -> np.ndarray | None:
 
 def _centre(sample: np.ndarray, size: int) -> np.ndarray:
     mean = sample.mean(0, dtype=np.float64)
-    spread = sample.std(0, dtype=np.float64)
+    return far_means(mean, sample.std(0, dtype=np.float64), size).astype(sample.dtype)
+
+
+def far_means(mean: np.ndarray, spread: np.ndarray, size: int) -> np.ndarray:
+    """Return the means (..., d) of features that are far from zero, and zero for the others."""
     least = _FAR * spread
     if size > _SMALL:  # a copy for the sake of a column of ones would not be worth it
-        least = np.where(least > 0, least, _FAR * spread.max(initial=0.0))
-    return np.where(np.abs(mean) > least, mean, 0.0).astype(sample.dtype)
+        least = np.where(least > 0, least, _FAR * spread.max(-1, initial=0.0)[..., None])
+    return np.where(np.abs(mean) > least, mean, 0.0)
 
 
 def less(matrix: Any, centre: np.ndarray) -> Any:

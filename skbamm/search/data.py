@@ -48,6 +48,27 @@ class FoldData:
     test: np.ndarray
     transformers: Any
     features: dict[str, Any]
+    shared = None  # of folds that share their columns, ``SharedColumns``
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the matrix."""
+        return self.matrix.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Precision of the matrix."""
+        return self.matrix.dtype
+
+    @property
+    def sample(self) -> Any:
+        """Some rows at least, as the transformers return them."""
+        return self.matrix
+
+    @property
+    def columns(self) -> Any:
+        """Which of the solvers' features are the fold's."""
+        return slice(self.matrix.shape[1])
 
 
 def as_matrix(X: Any) -> Any:

@@ -8,18 +8,24 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows
+from skbamm.folds import AffineRows, FoldWeights, FoldwiseRows, StackedRows
 from skbamm.folds.pairs import PairCosts
 from skbamm.search.data import make_rows, pad_features
 from skbamm.search.placed import Placed
+from skbamm.search.shared_columns import STACKED
 
-_STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 _SPARSE, _LOOK = 0.15, 512  # share of entries up to which rows are sparse; rows that tell of it
 
 
-def fold_rows(solver: Any, dtype: torch.dtype) -> FoldwiseRows | StackedRows:
+def fold_rows(solver: Any, dtype: torch.dtype) -> AffineRows | FoldwiseRows | StackedRows:
     """Return the rows of a JointSolver's used folds in a working precision."""
-    width = max(solver.folds[k].matrix.shape[1] for k in solver.used)
+    if solver.columns is not None:
+        base = make_rows(
+            solver.columns.placed, solver.task.target, solver.weights, solver.task.fit_intercept,
+            dtype,
+        )  # fmt: skip
+        return AffineRows(base, solver.columns.maps(solver.used, solver.device))
+    width = max(solver.folds[k].shape[1] for k in solver.used)
     if _can_be_stacked(solver, width):
         return _stacked(solver, width, dtype)
     return FoldwiseRows(
@@ -35,7 +41,7 @@ def _place(solver: Any, k: int) -> np.ndarray:
 
 def _can_be_stacked(solver: Any, width: int) -> bool:
     task = solver.task
-    if len(solver.used) * len(task.target) * width > _STACKED or task.transformed is not None:
+    if len(solver.used) * len(task.target) * width > STACKED or task.transformed is not None:
         return False
 
     def once(k: int) -> bool:

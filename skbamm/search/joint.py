@@ -38,6 +38,7 @@ from skbamm.search.placed import Placed
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows
+from skbamm.search.shared_columns import columns_and_folds
 from skbamm.search.starts import KINKED_SPACING, paths, starting_points
 from skbamm.search.training_rows import training_rows
 from skbamm.search.values import MANY_FEATURES, solve_values
@@ -88,11 +89,14 @@ class JointSolver:
         dtype: str,
         row_weights: RowWeights | None = None,
     ):
-        self.twin, self.task, self.folds = twin, task, folds
+        self.twin, self.task = twin, task
         self._centres: list[np.ndarray | None] = [None] * len(splits)
-        self.given_folds = folds  # as the transformers made them
+        self.columns, folds = columns_and_folds(task, folds)  # what the folds share, if they do
+        self.folds = self.given_folds = folds  # as the transformers made them
         if task.fit_intercept and not task.intercept_penalty:
-            if folds is not None:
+            if self.columns is not None:
+                self.columns, self._centres = self.columns.centred()
+            elif folds is not None:
                 self.folds, self._centres = centre_folds(folds)
             elif shared is not None:
                 shared, centre = shared.centred()
@@ -102,7 +106,9 @@ class JointSolver:
         self.fit_weight, self.score_weight = fit_weight, score_weight
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
-        sample: Any = self.matrix if folds is None else folds[0].matrix
+        sample: Any = self.matrix
+        if folds is not None:
+            sample = folds[0].matrix if self.columns is None else self.columns.placed.matrix
         dense = isinstance(sample, np.ndarray)
         self.device = choose_device(device, sample.size if dense else 0)
         self._placed = shared or Placed(None, self.device)
@@ -332,12 +338,12 @@ class JointSolver:
         ``features`` is what a fitted model remembers of those that all folds share.
         """
         coef = solutions.coef[s, k]
-        width = coef.shape[1] - int(self.task.fit_intercept)
-        own, matrix, transformers = width, self.matrix, None
+        own: Any = slice(coef.shape[1] - int(self.task.fit_intercept))
+        transformers, dtype = None, None if self.matrix is None else self.matrix.dtype
         if self.folds is not None:
             data = self.folds[self.used[k]]
-            matrix, features, transformers = data.matrix, data.features, data.transformers
-            own = matrix.shape[1]
+            own, dtype = data.columns, data.dtype
+            features, transformers = data.features, data.transformers
         adopt = solutions.gradient_norm[s, k] <= self.gradient_tol
         by_class = self.task.class_weight is not None or self.task.sides is not None
         if self.row_weights is not None and by_class:
@@ -349,8 +355,8 @@ class JointSolver:
             self.twin,
             self.task.without_rows(self.used[k]),
             (
-                np.ascontiguousarray(coef[:, :own], dtype=matrix.dtype),
-                np.ascontiguousarray(coef[:, -1], dtype=matrix.dtype),
+                np.ascontiguousarray(coef[:, own], dtype=dtype),
+                np.ascontiguousarray(coef[:, -1], dtype=dtype),
                 *statistics,
             ),
             features,

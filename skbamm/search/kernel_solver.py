@@ -238,7 +238,7 @@ class KernelSolver:
 
     @property
     def _n_features(self) -> int:
-        return (self.matrix if self.folds is None else self.folds[0].matrix).shape[1]
+        return (self.matrix if self.folds is None else self.folds[0]).shape[1]
 
     def _check_own_values(self, axes) -> None:
         """Raise NotApplicable if the solver cannot take what is not searched."""

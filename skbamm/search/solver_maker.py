@@ -12,15 +12,25 @@ from sklearn.utils.metadata_routing import _routing_enabled, process_routing
 
 from skbamm.kernels import Precomputed
 from skbamm.models import NotApplicable, TransformedTarget, last_step
-from skbamm.search.data import FoldData, feature_memory, place, split_fold, transform_fold
+from skbamm.search.data import (
+    FoldData,
+    choose_device,
+    feature_memory,
+    place,
+    split_fold,
+    transform_fold,
+)
 from skbamm.search.fold_maps import FoldMaps
 from skbamm.search.keys import candidate_key
 from skbamm.search.line_solver import LineSolver
 from skbamm.search.lines import FeatureLine, LossLine
 from skbamm.search.placed import Placed
+from skbamm.search.shared_columns import share_columns
 from skbamm.search.solvers import solver_of
 from skbamm.search.vectors.solver import VectorSolver
 from skbamm.space import Axis
+
+_FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
 
 
 class SolverMaker:
@@ -56,10 +66,14 @@ class SolverMaker:
         made._placed = self._placed
         return made
 
-    def make(self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None) -> Any:
+    def make(
+        self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None,
+        share: bool = True,
+    ) -> Any:  # fmt: skip
         """Return the joint solver of a combination, or raise NotApplicable.
 
-        ``folds`` take the place of what the transformers would make of the rows.
+        ``folds`` take the place of what the transformers would make of the rows; these may
+        ``share`` their columns.
         """
         twin = target.twin
         if twin is None:
@@ -79,8 +93,8 @@ class SolverMaker:
         score_weight = self.score_params.get("sample_weight")
         shared: Any = None
         if folds is None:
-            shared, folds = self._data(target, params, y)
-        sample = shared.matrix if folds is None else folds[0].matrix
+            shared, folds = self._data(target, params, y, share)
+        sample = shared.matrix if folds is None else folds[0].sample
         task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
         return solver_of(twin)(
             twin, last, task, shared, folds, self.splits, weight,
@@ -110,7 +124,7 @@ class SolverMaker:
             held = target
             if more:
                 held = replace(target, estimator=clone(target.estimator).set_params(**more))
-            return self.for_splits(splits).make(held, {**params, **more})
+            return self.for_splits(splits).make(held, {**params, **more}, share=False)
 
         return VectorSolver(make, axes, self.X, self.splits, self.settings.clock)
 
@@ -121,7 +135,7 @@ class SolverMaker:
             self._placed = device, place(self.X, device)
         return self._placed[1]
 
-    def _data(self, target, params, y):
+    def _data(self, target, params, y, share):
         """Return the shared matrix, or each fold's rows, as its transformers make them."""
         own_targets = isinstance(y, TransformedTarget) and not y.shared
         if target.pipeline is None:
@@ -135,18 +149,32 @@ class SolverMaker:
                 split_fold(shared.matrix, train, test, memory) for train, test in self.splits
             ]
         own = isinstance(y, TransformedTarget) and target.pipeline is not target.estimator
+        share = share and target.twin.family == "linear" and not own_targets
         setting = candidate_key(
             {name: v for name, v in params.items() if not name.startswith(target.prefix)}
         )
+        setting += "" if share else " alone"
         if setting not in self._folds:
-            self._folds[setting] = [
+            folds = self._shared_columns(target) if share and not own else None
+            self._folds[setting] = folds or [
                 transform_fold(
                     target.pipeline[:-1], self.X, y.of_split(k) if own else self.y, *split
                 )
                 for k, split in enumerate(self.splits)
             ]
-        folds: list[FoldData] = self._folds[setting]
-        return None, folds
+        return None, self._folds[setting]
+
+    def _shared_columns(self, target) -> list | None:
+        """Return the folds as they share their columns, where that pays and can be."""
+        numbers = len(self.splits) * np.prod(np.shape(self.X))
+        if numbers <= _FEW:
+            return None
+
+        def device(matrix):
+            dense = isinstance(matrix, np.ndarray)
+            return choose_device(self.settings.device, matrix.size if dense else 0)
+
+        return share_columns(target.pipeline[:-1], self.X, self.y, self.splits, device)
 
     def _sample_weight(self, target) -> np.ndarray | None:
         """Return the sample weights that reach the model, or raise NotApplicable."""

@@ -28,6 +28,7 @@ def training_rows(solver: Any, k: int, coef: np.ndarray):
     if solver.row_weights is not None:
         weight = weight * solver.row_weights.folds[place, fold]
     intercept = coef[:, -1] if task.fit_intercept else 0.0
+    own = slice(X.shape[1]) if solver.folds is None else solver.folds[fold].columns
     # Products of all rows take no copy of some.
-    predicted = (X @ coef[:, : X.shape[1]].T)[rows] + intercept
+    predicted = (X @ coef[:, own].T)[rows] + intercept
     return predicted, task.target_of(fold)[place], weight

@@ -12,10 +12,10 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
-from skbamm.effort import factor_seconds, gram_seconds
-from skbamm.folds import FoldwiseRows, SparseRows
+from skbamm.effort import factor_seconds
+from skbamm.folds import FoldwiseRows
 from skbamm.glm import solve_narrowing
-from skbamm.glm.curvature import OWN_FACTORS
+from skbamm.glm.curvature import OWN_FACTORS, gram_rows
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.levels import between, levels
@@ -96,11 +96,8 @@ def metric_seconds(solver: Any, values: int) -> float:
     if isinstance(rows, FoldwiseRows):
         rows, shared = rows.folds[0], False
     matrices = columns // K if shared else columns
-    if isinstance(rows, SparseRows):
-        grams = matrices * rows.pair_costs.seconds
-    else:
-        grams = gram_seconds(matrices, n, p)
-    return grams + factor_seconds(matrices, p)
+    seen = min(n, gram_rows(n, p, K)) if shared else n
+    return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
 
 
 def _solve_levels(solver, axes, x, size) -> FoldSolutions:

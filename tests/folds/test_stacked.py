@@ -107,6 +107,6 @@ def test_a_row_that_is_trained_and_tested_on_may_be_two(overlap, monkeypatch):
     search = BAMMSearchCV(model, {"ridge__alpha": (1e-2, 1e4)}, cv=splits)
     found = search.fit(X, y).best_score_
     assert set(made) == {FoldwiseRows if overlap else StackedRows}
-    monkeypatch.setattr(fold_rows, "_STACKED", 0)
+    monkeypatch.setattr(fold_rows, "STACKED", 0)
     assert search.fit(X, y).best_score_ == pytest.approx(found, rel=1e-9)
     assert made[-1] is FoldwiseRows

@@ -56,7 +56,7 @@ def known_axis(
     seen = [folds[k] for k in used]
     if axis.of_transformers:
         return _of_transformers(axis, X, seen)
-    widths, names = [fold.matrix.shape[1] for fold in seen], [_names(fold) for fold in seen]
+    widths, names = [fold.shape[1] for fold in seen], [_names(fold) for fold in seen]
     told = f"from {min(widths)} to {max(widths)} of them: other ones in each fold"
     if len(set(widths)) == 1:  # as many may still be others: those that a fold has selected
         others = [n for n in names if names[0] is not None and list(n) != list(names[0])]
@@ -75,7 +75,7 @@ def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
     ]
     without = set.intersection(*(dropped_blocks(fold.transformers) for fold in folds))
     names = list(dict.fromkeys(n for found in blocks for n in found if n not in without))
-    width = max(fold.matrix.shape[1] for fold in folds)
+    width = max(fold.shape[1] for fold in folds)
     columns = np.full((len(folds), width), len(names))
     for k, found in enumerate(blocks):
         for i, name in enumerate(names):
@@ -104,4 +104,4 @@ def _names(fold: Any) -> Any:
         names = fold.transformers.get_feature_names_out()
     except Exception:  # whatever a transformer of the user's may raise
         return None
-    return names if len(names) == fold.matrix.shape[1] else None
+    return names if len(names) == fold.shape[1] else None

@@ -284,8 +284,8 @@ class PathSearch:
 
 def _numbers(joint: JointSolver) -> int:
     """Return how many numbers X has."""
-    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]].matrix
-    return int(sample.size)
+    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]]
+    return int(np.prod(sample.shape))
 
 
 def _outer_groups(splits: list, count: int) -> list[list[int]]:

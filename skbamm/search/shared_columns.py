@@ -1,0 +1,214 @@
+"""Folds of a pipeline that share one matrix, each with its own scale and shift of the columns."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from skbamm.faults import from_signal
+from skbamm.folds import FeatureMaps
+from skbamm.models import NotApplicable
+from skbamm.search.callbacks import without_callbacks
+from skbamm.search.centring import far_means
+from skbamm.search.data import FoldData, FoldParts, as_matrix, feature_memory, join_parts
+from skbamm.search.placed import Placed
+from skbamm.search.read_transformers import State, UnreadTransformer, may_be_read, read
+
+_CHECKED = 16  # rows of each part of a fold that what was read is held against
+_CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
+_LOOK = 4096  # rows that tell of means and spreads
+STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
+
+
+@dataclass(frozen=True)
+class SharedColumns:
+    """A matrix of all rows, and what each fold makes of its columns.
+
+    Attributes
+    ----------
+    placed : Placed
+        The matrix, of shape (n, d).
+    scale, shift : ndarray of shape (K, d)
+        Fold k's features are ``scale[k] * column + shift[k]``, and zero where it has none.
+    """
+
+    placed: Placed
+    scale: np.ndarray
+    shift: np.ndarray
+
+    def maps(self, used: list[int], device: torch.device) -> FeatureMaps:
+        """Return the maps of some of the folds."""
+        return FeatureMaps(
+            *(torch.as_tensor(part[used], device=device) for part in (self.scale, self.shift))
+        )
+
+    def centred(self) -> tuple[SharedColumns, list[np.ndarray | None]]:
+        """Return the same with features near zero, and what was taken off in each fold."""
+        matrix = self.placed.matrix
+        sample = matrix[:: max(1, matrix.shape[0] // _LOOK)]
+        some = sample.toarray() if sp.issparse(sample) else np.asarray(sample, dtype=np.float64)
+        mean, spread = some.mean(0), some.std(0)
+        mean, spread = mean * self.scale + self.shift, spread * np.abs(self.scale)
+        centres = far_means(mean, spread, matrix.shape[0] * matrix.shape[1])
+        moved = SharedColumns(self.placed, self.scale, self.shift - centres)
+        return moved, [one if one.any() else None for one in centres]
+
+
+class SharedFold:
+    """One fold's data, as ``FoldData``; its matrix is made where something asks for it.
+
+    Parameters
+    ----------
+    transformers : Pipeline
+        Fitted on the fold's training rows.
+    X : array-like
+        The user's.
+    train, test : ndarray of int
+    """
+
+    def __init__(self, transformers: Any, X: Any, train: Any, test: Any):
+        self.transformers, self.train, self.test, self._X = transformers, train, test, X
+        self._rows = np.concatenate([train[:_CHECKED], test[:_CHECKED]])
+        some = self.transformed(self._rows)
+        self.features, self._some = feature_memory(some), as_matrix(some)
+        self.shared: Any = None
+        self.columns: np.ndarray = np.arange(self._some.shape[1])
+        self.width = len(self.columns)
+
+    def transformed(self, rows: Any) -> Any:
+        """Return some of the user's rows as the transformers make them."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the refit on all rows will say it once
+            try:
+                return self.transformers.transform(_safe_indexing(self._X, rows))
+            except Exception as error:
+                if from_signal(error):
+                    raise
+                raise NotApplicable(f"a transformer failed: {error}") from None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """See ``FoldData.shape``."""
+        return len(self.train) + len(self.test), self.width
+
+    @property
+    def dtype(self) -> Any:
+        """See ``FoldData.dtype``."""
+        return self._some.dtype
+
+    @property
+    def sample(self) -> Any:
+        """See ``FoldData.sample``."""
+        return self._some
+
+    @cached_property
+    def matrix(self) -> Any:
+        """See ``FoldData.matrix``."""
+        return self.alone().matrix
+
+    def alone(self) -> FoldData:
+        """Return the data as a fold that shares nothing."""
+        inner = self.transformed(self.train)
+        outer = self.transformed(self.test) if len(self.test) else inner[:0]
+        return join_parts(FoldParts(self.transformers, inner, outer), self.train, self.test)
+
+    def check(self, state: State, columns: Any, k: int) -> None:
+        """Raise UnreadTransformer unless some rows are what was read."""
+        own, got = np.flatnonzero(state.present[k]), _dense(self._some)
+        if got.shape[1] != len(own):
+            raise UnreadTransformer
+        told = _dense(columns[self._rows])[:, own] * state.scale[k, own]
+        size = np.abs(got).max(0) + np.abs(told).max(0) + np.abs(state.shift[k, own])
+        close = _CLOSE_SINGLE if got.dtype == np.float32 else _CLOSE
+        if (np.abs(told + state.shift[k, own] - got) > close * size).any():
+            raise UnreadTransformer
+
+    def share(self, shared: SharedColumns, present: np.ndarray) -> None:
+        """Take part in shared columns."""
+        self.shared, self.columns = shared, np.flatnonzero(present)
+        self.width = len(present)
+
+
+def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) -> list | None:
+    """Return each fold's data, which share their columns, or None where that cannot be.
+
+    Parameters
+    ----------
+    transformers : Pipeline
+    X, y : array-like
+        The user's.
+    splits : list of (train, test)
+    device : callable
+        Returns the device for a matrix.
+
+    Raises
+    ------
+    NotApplicable
+        If a transformer fails.
+    """
+    if not may_be_read(transformers) or not hasattr(X, "shape"):
+        return None
+    folds = [
+        SharedFold(_fitted(transformers, X, y, train), X, train, test) for train, test in splits
+    ]
+    try:
+        state = read([fold.transformers for fold in folds], State.of(X, len(splits))).trimmed()
+        matrix = as_matrix(state.values)
+        if not sp.issparse(matrix) and not np.shares_memory(matrix, _memory(X)):
+            if matrix.dtype != np.float64 or not matrix.flags.writeable:
+                matrix = matrix.astype(np.float64)
+            state = state.standardized(matrix)
+        for k, fold in enumerate(folds):
+            fold.check(state, matrix, k)
+    except (UnreadTransformer, NotApplicable):
+        return [fold.alone() for fold in folds]
+    shared = SharedColumns(Placed(matrix, device(matrix)), state.scale, state.shift)
+    for k, fold in enumerate(folds):
+        fold.share(shared, state.present[k])
+    return folds
+
+
+def columns_and_folds(task: Any, folds: list | None) -> tuple[SharedColumns | None, list | None]:
+    """Return the columns that the folds share in a linear model, and the folds' data.
+
+    Few dense rows are the faster when each fold has its own: products of all folds are one batch.
+    """
+    shared = folds[0].shared if folds else None
+    if shared is None or folds is None:
+        return None, folds
+    dense = isinstance(folds[0].sample, np.ndarray)
+    small = dense and shared.scale.size * shared.placed.matrix.shape[0] <= STACKED
+    shifted = shared.shift.any() and not task.fit_intercept  # a shift is part of the intercept
+    if small or shifted or task.transformed is not None:
+        return None, [fold.alone() for fold in folds]
+    return shared, folds
+
+
+def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> Any:
+    """Return a clone of the transformers, fitted on a fold's training rows."""
+    fitted = without_callbacks(clone(transformers))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the refit on all rows will say it once
+        try:
+            target = None if y is None else _safe_indexing(y, train)
+            return fitted.fit(_safe_indexing(X, train), target)
+        except Exception as error:
+            if from_signal(error):
+                raise
+            raise NotApplicable(f"a transformer failed: {error}") from None
+
+
+def _memory(X: Any) -> np.ndarray:
+    return X if isinstance(X, np.ndarray) else np.empty(0)
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    return matrix.toarray() if sp.issparse(matrix) else matrix

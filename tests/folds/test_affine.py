@@ -1,0 +1,110 @@
+"""Rows that folds share but for scales and shifts: as rows that each fold has of its own."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from skbamm.folds import AffineRows, FeatureMaps, FoldWeights, StackedRows, fold_moments
+
+from ..problems import rows_of
+from . import naive
+from .naive import N
+from .test_rows import D, check_kept, coefficients, data
+
+SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, N), np.arange(10))]
+
+
+def pair(make, fit_intercept=True):
+    """Return affine rows, and the same with a matrix a fold."""
+    X, target = data()
+    X = np.where(X > 0.3, X, 0.0)
+    rng = np.random.default_rng(0)
+    scale = torch.as_tensor(rng.uniform(0.2, 3, (2, D)))
+    shift = torch.as_tensor(rng.normal(size=(2, D))) * float(fit_intercept)
+    scale[1, 2] = shift[1, 2] = 0.0  # a feature that the second fold has not
+    weights = FoldWeights(N, SPLITS)
+    own = torch.as_tensor(X)[None] * scale[:, None] + shift[:, None]
+    rows = AffineRows(rows_of(make(X), target, weights, fit_intercept), FeatureMaps(scale, shift))
+    other = StackedRows(own, torch.as_tensor(target), weights, fit_intercept, torch.float64)
+    return rows, other
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("make", [lambda X: X, sp.csr_array])
+def test_all_is_as_if_every_fold_had_its_features(make, fit_intercept):
+    rows, other = pair(make, fit_intercept)
+    y = coefficients(2, 3, 2, 2, D + fit_intercept)
+    close = torch.testing.assert_close
+    both = rows.sweep(y, naive.row_function), other.sweep(y, naive.row_function)
+    for got, one in zip(*both, strict=True):
+        close(got, one)
+    close(
+        rows.gram(y[:1], naive.weight_function, False, N),
+        other.gram(y[:1], naive.weight_function, False, N),
+    )
+    close(
+        rows.diagonal(y[:1], naive.weight_function),
+        other.diagonal(y[:1], naive.weight_function),
+    )
+    entries = torch.arange(1, 2 * (D + fit_intercept))
+    close(
+        rows.joint_gram(y[:1], naive.columns_function, entries, 3),
+        other.joint_gram(y[:1], naive.columns_function, entries, 3),
+    )
+
+
+@pytest.mark.parametrize("make", [lambda X: X, sp.csr_array])
+def test_what_is_kept_serves_later_passes(make):
+    check_kept(pair(make)[0])
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("make", [lambda X: X, sp.csr_array])
+def test_second_moments_are_those_of_the_features(make, fit_intercept):
+    """About whatever centre: taken back to zero they are the same."""
+    rows, other = pair(make, fit_intercept)
+    for got, one in zip(_about_zero(rows), _about_zero(other), strict=True):
+        torch.testing.assert_close(got, one)
+
+
+def _about_zero(rows):
+    train, validation, centre, target_centre = fold_moments(rows)
+    found = []
+    for moments in (train, validation):
+        gram, cross = moments.gram.clone(), moments.cross.clone()
+        if rows.fit_intercept:
+            K, p = gram.shape[:2]
+            back = torch.eye(p, dtype=torch.float64).repeat(K, 1, 1)
+            back[:, :-1, -1] = centre
+            cross = cross + target_centre[..., None] * gram[:, -1:]
+            gram, cross = back @ gram @ back.mT, cross @ back.mT
+        found += [gram, cross]
+    return found
+
+
+@pytest.mark.parametrize("make", [lambda X: X, sp.csr_array])
+def test_a_gram_that_is_shared_is_mapped_for_every_fold(make):
+    """Where the folds' maps are the same it is the mean of theirs."""
+    rows, _ = pair(make)
+    same = FeatureMaps(*(part[:1].expand(2, -1) for part in (rows.maps.scale, rows.maps.shift)))
+    rows = AffineRows(rows.base, same)
+    y = coefficients(1, 3, 1, 2, D + 1).expand(1, 3, 2, 2, D + 1)
+    shared = rows.gram(y, naive.weight_function, True, N)
+    own = rows.gram(y, naive.weight_function, False, N)
+    torch.testing.assert_close(shared, own.mean(1, keepdim=True).expand_as(own))
+
+
+@pytest.mark.parametrize("make", [lambda X: X, sp.csr_array])
+def test_some_rows_and_some_features(make):
+    rows, other = pair(make)
+    chosen, index = np.array([1, 4, 9, 12, 30]), torch.tensor([0, 2, D])
+    y = coefficients(1, 3, 2, 2, 3)
+    some, same = (one.take(chosen).features(index) for one in (rows, other))
+    both = some.sweep(y, naive.row_function), same.sweep(y, naive.row_function)
+    for got, one in zip(*both, strict=True):
+        torch.testing.assert_close(got, one)
+    factor = torch.linspace(0.5, 2, N, dtype=torch.float64)
+    y = coefficients(1, 3, 2, 2, D + 1)
+    got, one = (part.reweighted(factor).sweep(y, naive.row_function) for part in (rows, other))
+    torch.testing.assert_close(got[0], one[0])
