@@ -31,6 +31,8 @@ format: $(READY)
 
 # Some hours; then the tables in README.md are written from what was measured.
 bench: $(READY)
+	$(PY) benchmarks/everyday.py
+	$(PY) benchmarks/pipelines.py
 	$(PY) benchmarks/end_to_end.py
 	$(PY) benchmarks/estimators.py
 	$(PY) benchmarks/accuracy.py

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import LARGE, SMALL
+from render_everyday import everyday, pipelines
 from render_penalties import penalties, penalties_large, penalties_optuna, penalties_real
 from render_scores import held_out, surrogates
 from render_speed import gpu, growth, speed_cases, speed_profile
@@ -272,6 +273,8 @@ def label_noise_large() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "everyday": everyday,
+    "pipelines": pipelines,
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
     "speed_cases": speed_cases,
