@@ -103,7 +103,7 @@ class Use:
             self.full(name): (np.linspace if low <= 0 or name == "l1_ratio" else np.geomspace)(
                 low, high, count
             )
-            for (name, (low, high)), count in zip(self.ends.items(), counts, strict=True)
+            for (name, (low, high)), count in zip(self.ends.items(), counts, strict=False)
         }
 
     def model(self) -> Any:
