@@ -19,7 +19,6 @@ import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 
-from skbamm.search.callbacks import parts
 from skbamm.search.room import Room, held_bytes
 
 _RESPONSES = frozenset({
@@ -38,10 +37,12 @@ class KnownRows:
     room : Room
         Rows that it has no room for are transformed each time; and so are all, where the
         transformers draw random numbers for it.
+    one_set : bool
+        Whether there will be no other rows than those that are asked for first.
     """
 
-    def __init__(self, transformers: Any, room: Room):
-        self.transformers, self._room = transformers, room
+    def __init__(self, transformers: Any, room: Room, one_set: bool = False):
+        self.transformers, self._room, self._one_set = transformers, room, one_set
         self._sets: list[tuple[Any, Any, int]] = []  # the newest last
         self._lock = threading.Lock()
         self._open = True
@@ -75,7 +76,7 @@ class KnownRows:
     def _transformed(self, X: Any) -> Any:
         with self._lock:
             for given, rows, _ in self._sets:
-                if same_rows(given, X):
+                if self._one_set or same_rows(given, X):
                     return rows
             before = random_state()
             rows = self.transformers.transform(X)
@@ -86,9 +87,10 @@ class KnownRows:
     def _keep(self, X: Any, rows: Any) -> None:
         if len(self._sets) == _SETS:
             self._room.give_back(self._sets.pop(0)[2])
-        n_bytes = held_bytes((X, rows))
+        given = None if self._one_set else X
+        n_bytes = held_bytes((given, rows))
         if n_bytes is not None and self._room.take(n_bytes):
-            self._sets.append((X, rows, n_bytes))
+            self._sets.append((given, rows, n_bytes))
 
 
 def random_state() -> bytes:
@@ -104,14 +106,30 @@ def for_model(model: Any, rows: Any) -> Any:
     of a sparse matrix.
     """
     sorts = not getattr(rows, "has_sorted_indices", True)
-    return copy.deepcopy(rows) if sorts or any(map(_may_write, parts(model))) else rows
+    return copy.deepcopy(rows) if sorts or _may_write(model) else rows
 
 
-def _may_write(part: Any) -> bool:
-    if type(part).__module__.partition(".")[0] != "sklearn":
+def _may_write(model: Any) -> bool:
+    if type(model).__module__.partition(".")[0] != "sklearn":
         return True
-    params = part.get_params(deep=False)
-    return any(name.startswith("copy") and not value for name, value in params.items())
+    for name, value in vars(model).items():
+        if name.startswith("copy") and not value:
+            return True
+        if not name.endswith("_") and _holds_one_that_may_write(value):
+            return True
+    return False
+
+
+def _holds_one_that_may_write(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_one_that_may_write, value))
+    return hasattr(value, "get_params") and _may_write(value)
+
+
+def hand_rows_on(scorers: Any) -> bool:
+    """Whether scorers give a model the rows that they are given, all of them: scikit-learn's do."""
+    each = getattr(scorers, "_scorers", {"": scorers})
+    return all(type(one).__module__.partition(".")[0] == "sklearn" for one in each.values())
 
 
 def same_rows(some: Any, other: Any) -> bool:
@@ -144,4 +162,6 @@ def same_rows(some: Any, other: Any) -> bool:
 def _same_array(some: np.ndarray, other: np.ndarray) -> bool:
     if some.dtype != other.dtype or some.shape != other.shape:
         return False
-    return bool(np.array_equal(some, other, equal_nan=some.dtype.kind in "fc"))
+    if np.array_equal(some, other):
+        return True
+    return some.dtype.kind in "fc" and bool(np.array_equal(some, other, equal_nan=True))

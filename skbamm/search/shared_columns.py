@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from sklearn.utils import _safe_indexing
 
 from skbamm.faults import from_signal
@@ -25,6 +26,8 @@ from skbamm.search.read_transformers import State, UnreadTransformer, may_be_rea
 _CHECKED = 16  # rows of each part of a fold that what was read is held against
 _CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
 _LOOK = 4096  # rows that tell of means and spreads
+_PART, _LARGE = 8192, 1 << 20  # rows that a scaler is fitted to at a time, of so many numbers
+_IN_PARTS = (StandardScaler, MinMaxScaler, MaxAbsScaler)
 STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 
 
@@ -198,12 +201,27 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
+            in_parts = _fits_in_parts(fitted, X)
+            if in_parts is not None:
+                for start in range(0, len(train), _PART):
+                    in_parts.partial_fit(X[train[start : start + _PART]])
+                return fitted
             target = None if y is None else _safe_indexing(y, train)
             return fitted.fit(_safe_indexing(X, train), target)
         except Exception as error:
             if from_signal(error):
                 raise
             raise NotApplicable(f"a transformer failed: {error}") from None
+
+
+def _fits_in_parts(transformers: Any, X: Any) -> Any:
+    """Return a scaler that is all there is to fit, and is soonest fitted to some rows at a time.
+
+    There is no copy of a fold's rows then, and what is made of some of them stays in the cache.
+    """
+    (_, scaler), *others = transformers.steps
+    large = isinstance(X, np.ndarray) and X.size > _LARGE
+    return scaler if large and not others and type(scaler) in _IN_PARTS else None
 
 
 def _memory(X: Any) -> np.ndarray:
