@@ -42,6 +42,11 @@ class FoldwiseRows:
         """See ``Rows.target_mean``; the folds have the same target, in another order."""
         return self.folds[0].target_mean
 
+    def gram_seconds(self, matrices, rows):
+        """See ``ChunkedRows.gram_seconds``; each fold has its share of the matrices."""
+        each = [fold.gram_seconds(matrices / len(self.folds), rows) for fold in self.folds]
+        return sum(each)
+
     def take(self, rows):
         """See ``Rows.take``; a fold has those of the rows that it had."""
         if self.places is None:

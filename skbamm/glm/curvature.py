@@ -31,7 +31,8 @@ from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
-OWN_FACTORS = 5e8  # multiplications up to which every fold gets a factor of its own
+# Counted seconds up to which every fold has a matrix of its own, of many and of few rows.
+_OWN, _OWN_OF_FEW = 0.025, 0.1
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
 _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.1, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
@@ -80,7 +81,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, p = problem.y_shape
     n = problem.rows.n_rows
-    share = S * K * m * n * p * p > OWN_FACTORS
+    share = shares_gram(problem.rows, S * K * m)
     if problem.hessian_jumps and n < _FEW_ROWS * p and S * K * m * p * p <= _OWN_ENTRIES:
         share = False  # the few rows that count are others in every fold
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
@@ -108,6 +109,16 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
     return _conjugate(problem, x, y, mu, metric, price)
+
+
+def shares_gram(rows: Any, columns: int) -> bool:
+    """Whether the folds share Gram matrices, where each column would have its own.
+
+    Where rows are few the folds' matrices differ, and own ones take fewer iterations.
+    """
+    seconds = rows.gram_seconds(columns, rows.n_rows)
+    few = rows.n_rows < _FEW_ROWS * rows.n_coefficients
+    return seconds > (_OWN_OF_FEW if few else _OWN)
 
 
 def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:

@@ -15,7 +15,7 @@ from skbamm.bilevel.problem import lower_floor
 from skbamm.effort import factor_seconds
 from skbamm.folds import FoldwiseRows
 from skbamm.glm import solve_narrowing
-from skbamm.glm.curvature import OWN_FACTORS, gram_rows
+from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.levels import between, levels
@@ -92,9 +92,11 @@ def metric_seconds(solver: Any, values: int) -> float:
     n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
     if p > MANY_FEATURES:
         return 0.0
-    shared = columns * n * p * p > OWN_FACTORS and not getattr(loss, "hessian_jumps", False)
+    shared = False
     if isinstance(rows, FoldwiseRows):
-        rows, shared = rows.folds[0], False
+        rows = rows.folds[0]
+    elif not getattr(loss, "hessian_jumps", False):
+        shared = shares_gram(rows, columns)
     matrices = columns // K if shared else columns
     seen = min(n, gram_rows(n, p, K)) if shared else n
     return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)

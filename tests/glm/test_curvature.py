@@ -28,7 +28,7 @@ def metric(request, monkeypatch):
     }
     dense_limit, own_factors = limits[request.param]
     monkeypatch.setattr(curvature, "_DENSE_LIMIT", dense_limit)
-    monkeypatch.setattr(curvature, "OWN_FACTORS", own_factors)
+    monkeypatch.setattr(curvature, "_OWN", own_factors)
     monkeypatch.setattr(curvature, "_FEW_ROWS", 0)
     return request.param
 

@@ -212,7 +212,7 @@ def test_many_features_and_many_rows_take_conjugate_gradients(n, monkeypatch):
     y = with_outliers(rows @ rng.normal(size=20) + rng.normal(size=n), size=50.0)
     splits = list(FOLDS.split(rows))
     _, expected = solve(huber(), rows, y, splits, [0.1, 10.0])
-    for name, value in (("OWN_FACTORS", 0), ("_OWN_ENTRIES", 0), ("_DENSE_LIMIT", 10)):
+    for name, value in (("_OWN", 0), ("_OWN_OF_FEW", 0), ("_OWN_ENTRIES", 0), ("_DENSE_LIMIT", 10)):
         monkeypatch.setattr(curvature, name, value)
         _, found = solve(huber(), rows, y, splits, [0.1, 10.0])
         torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
