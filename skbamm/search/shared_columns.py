@@ -23,7 +23,7 @@ from skbamm.search.data import FoldData, FoldParts, as_matrix, feature_memory, j
 from skbamm.search.placed import Placed
 from skbamm.search.read_transformers import State, UnreadTransformer, may_be_read, read
 
-_CHECKED = 16  # rows of each part of a fold that what was read is held against
+_CHECKED = 16  # rows of each fold that what was read is held against
 _CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
 _LOOK = 4096  # rows that tell of means and spreads
 _PART, _LARGE = 8192, 1 << 20  # rows that a scaler is fitted to at a time, of so many numbers
@@ -71,16 +71,17 @@ class SharedFold:
     Parameters
     ----------
     transformers : Pipeline
-        Fitted on the fold's training rows.
-    X : array-like
+        To be fitted on the fold's training rows.
+    X, y : array-like
         The user's.
     train, test : ndarray of int
     """
 
-    def __init__(self, transformers: Any, X: Any, train: Any, test: Any):
-        self.transformers, self.train, self.test, self._X = transformers, train, test, X
-        self._rows = np.concatenate([train[:_CHECKED], test[:_CHECKED]])
-        some = self.transformed(self._rows)
+    def __init__(self, transformers: Any, X: Any, y: Any, train: Any, test: Any):
+        self.train, self.test, self._X = train, test, X
+        some = np.arange(0, len(train), max(1, len(train) // _CHECKED))
+        self._rows = train[some]
+        self.transformers, some = _fitted(transformers, X, y, train, some)
         self.features, self._some = feature_memory(some), as_matrix(some)
         self.shared: Any = None
         self.columns: np.ndarray = np.arange(self._some.shape[1])
@@ -159,9 +160,7 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     """
     if not may_be_read(transformers) or not hasattr(X, "shape"):
         return None
-    folds = [
-        SharedFold(_fitted(transformers, X, y, train), X, train, test) for train, test in splits
-    ]
+    folds = [SharedFold(transformers, X, y, *split) for split in splits]
     try:
         state = read([fold.transformers for fold in folds], State.of(X, len(splits))).trimmed()
         matrix = as_matrix(state.values)
@@ -195,8 +194,11 @@ def columns_and_folds(task: Any, folds: list | None) -> tuple[SharedColumns | No
     return shared, folds
 
 
-def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> Any:
-    """Return a clone of the transformers, fitted on a fold's training rows."""
+def _fitted(transformers: Any, X: Any, y: Any, train: Any, some: Any) -> tuple[Any, Any]:
+    """Return a clone of the transformers, fitted on training rows, and what it makes of some.
+
+    ``some`` are places among the training rows.
+    """
     fitted = without_callbacks(clone(transformers))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
@@ -205,9 +207,10 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> Any:
             if in_parts is not None:
                 for start in range(0, len(train), _PART):
                     in_parts.partial_fit(X[train[start : start + _PART]])
-                return fitted
+                return fitted, fitted.transform(X[train[some]])
             target = None if y is None else _safe_indexing(y, train)
-            return fitted.fit(_safe_indexing(X, train), target)
+            rows = fitted.fit_transform(_safe_indexing(X, train), target)
+            return fitted, _safe_indexing(rows, some)
         except Exception as error:
             if from_signal(error):
                 raise
