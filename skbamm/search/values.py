@@ -14,7 +14,7 @@ from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
 from skbamm.effort import factor_seconds
 from skbamm.folds import FoldwiseRows
-from skbamm.glm import solve_narrowing
+from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
@@ -29,6 +29,7 @@ _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 _LEAST_VALUES, _WORK = 6, 0.01
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+_LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
 _NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
 
 
@@ -169,8 +170,24 @@ def _solve_block(solver, axes, x, y) -> FoldSolutions:
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
         result = finish(problem, x, y, curvature=metric)
-    norm = torch.where(_solved(problem, x, result), result.gradient_norm, torch.nan)
+    solved = _solved(problem, x, result)
+    if isinstance(problem, LeastSquaresProblem) and problem.absolute is None:
+        solved = solved & _has_digits(problem, x).to(solved.device)
+    norm = torch.where(solved, result.gradient_norm, torch.nan)
     return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
+
+
+def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
+    """Return where rounding of second moments leaves the penalty its say, (S, K).
+
+    Of fewer rows than features they are singular, and nothing but the penalty holds what the rows
+    do not see.
+    """
+    d = problem.rows.n_features
+    strength = problem.mean_strength(x)[..., :d].amin((2, 3))
+    largest = problem.train.gram.diagonal(dim1=-2, dim2=-1)[:, :d].amax(1)
+    enough = problem.rows.train_rows.to(largest.device) > d
+    return enough | (strength > _LEAST_STRENGTH * d * largest)
 
 
 def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
