@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
-from skbamm.search.known_rows import KnownRows
+from skbamm.search.known_rows import KnownRows, hand_rows_on
 from skbamm.search.shared_steps import SharedSteps
 
 
@@ -102,6 +102,7 @@ class Bank:
     holders: dict[str, Any] = field(default_factory=dict)
     transformed: dict[str, list] = field(default_factory=dict)
     shared: SharedSteps = field(default_factory=lambda: SharedSteps({}))
+    _n_rows: int = 0
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
@@ -109,6 +110,7 @@ class Bank:
     def take(self, X: Any, y: Any, splits: list, fit_params: dict[str, Any]) -> None:
         """Take up the data of a search."""
         self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
+        self._n_rows = _num_samples(X)
         self._fold_of_rows = None
 
     def __reduce__(self):
@@ -130,52 +132,67 @@ class Bank:
         found = (self._solutions.get((key, f)) for f in range(len(self.splits)))
         return [s for s in found if s is not None]
 
-    def fit(self, estimator, params, place, X, y, fit_params) -> KnownRows | None:
-        """Fit ``estimator`` in place, by its solution if there is one.
+    def fit(self, stand_in, place, X, y, fit_params) -> KnownRows | None:
+        """Fit a stand-in's estimator in place, by its solution if there is one.
 
         Returns
         -------
         KnownRows or None
             What its transformers are known to return, if they serve several candidates.
         """
-        key = candidate_key(params)
+        key = candidate_key(stand_in.params)
         if self.refit is not None:
-            self.refit(estimator, key, X, y, self._weighted(fit_params, place, None))
+            fit_params = self._weighted(fit_params, place, None)
+            self.refit(stand_in.whole(), key, X, y, fit_params)
             return None
         fold = None if place is None else self._fold(place)
         solution = self._solutions.get((key, fold))
-        if self.scoring_only and (solution is None or not solution.adopt):
-            X, y, fit_params = self._training_rows(fold)
-            assert fold is not None  # the splits spell it
+        coded = self.scoring_only and fold is not None  # else a scorer fits what it is to score
+        if coded and (solution is None or not solution.adopt):
+            y, fit_params = self._training_target(fold)
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)
+
+        def rows_of():
+            return _safe_indexing(self.X, place) if coded else X
+
         if solution is None:
-            return self._own_fit(estimator, key, params, fold, X, y, fit_params)
+            return self._own_fit(stand_in, key, fold, rows_of, y, fit_params)
         if not solution.adopt:
-            warm_fit(estimator, solution, X, y, fit_params)
+            warm_fit(stand_in.whole(), solution, rows_of(), y, fit_params)
             return None
-        adopt(estimator, solution)
+        replaced = solution.transformers is not None
+        adopt(stand_in.estimator if replaced else stand_in.whole(), solution)
         return self._known_rows(solution.transformers)
 
-    def _own_fit(self, estimator, key, params, fold, X, y, fit_params) -> KnownRows | None:
+    def _own_fit(self, stand_in, key, fold, rows_of, y, fit_params) -> KnownRows | None:
         """Run the estimator's own fit, or that of its last step on rows that are transformed."""
         if key in self.holders:
+            estimator = stand_in.whole()
             self.holders[key].without_classes(estimator, y)
-            own_fit(estimator, X, y, fit_params)
+            own_fit(estimator, rows_of(), y, fit_params)
             return None
-        folds = self.transformed.get(key)
+        folds, estimator = self.transformed.get(key), stand_in.estimator
         if not (folds is None or fold is None or fit_params) and has_transformers(estimator):
             fit_last(estimator, folds[fold], y)
             return self._known_rows(folds[fold].transformers)
-        known = self.shared.fit(estimator, params, fold, X, y, fit_params)
+        known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params)
         if known is None:
-            own_fit(estimator, X, y, fit_params)
+            own_fit(stand_in.whole(), rows_of(), y, fit_params)
         return known
 
     def _known_rows(self, transformers: Any) -> KnownRows | None:
         if transformers is None or self.X is None:  # in a worker every task has others
             return None
-        return self._known.setdefault(id(transformers), KnownRows(transformers, self.shared.room))
+        key = id(transformers)
+        if key not in self._known:
+            self._known[key] = KnownRows(transformers, self.shared.room, self.shared.one_set)
+        return self._known[key]
+
+    def look(self, scorers: Any, return_train_score: bool) -> None:
+        """Note whether nothing but the test rows of a fold will be scored in it."""
+        apart = self.scoring_only or len(self._folds()) == len(self.splits)
+        self.shared.one_set = apart and not return_train_score and hand_rows_on(scorers)
 
     def _weighted(self, fit_params, place, fold):
         learned = self.row_weights
@@ -183,7 +200,7 @@ class Bank:
 
     def _fold(self, place) -> int | None:
         if self.scoring_only:
-            return int(place[0]) + int(place[1]) * _num_samples(self.X)
+            return int(place[0]) + int(place[1]) * self._n_rows
         return self._folds().get(_digest(place))
 
     def _folds(self) -> dict:
@@ -192,10 +209,10 @@ class Bank:
             self._fold_of_rows = {_digest(train): k for k, (train, _) in enumerate(self.splits)}
         return self._fold_of_rows
 
-    def _training_rows(self, fold):
+    def _training_target(self, fold):
         train, _ = self.splits[fold]
         params = _check_method_params(self.X, params=self.fit_params, indices=train)
-        return _safe_indexing(self.X, train), _safe_indexing(self.y, train), params
+        return _safe_indexing(self.y, train) if self.y is not None else None, params
 
 
 def _restore(fold_of_rows, solutions, row_weights, holders, shared):

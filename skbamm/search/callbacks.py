@@ -17,7 +17,7 @@ def who_looks_on(search: Any) -> str:
     own = getattr(search, "_skl_callbacks", [])
     if any(isinstance(callback, AutoPropagatedCallback) for callback in own):
         return type(search.estimator).__name__
-    for part in parts([search.estimator, search.param_grid]):
+    for part in _parts([search.estimator, search.param_grid]):
         if getattr(part, "_skl_callbacks", []):
             return type(part).__name__
     return ""
@@ -25,18 +25,18 @@ def who_looks_on(search: Any) -> str:
 
 def without_callbacks(estimator: Any) -> Any:
     """Take the callbacks of an estimator, and of all of its parts, away: its fits are ours."""
-    for part in parts(estimator):
+    for part in _parts(estimator):
         vars(part).pop("_skl_callbacks", None) if hasattr(part, "__dict__") else None
     return estimator
 
 
-def parts(value: Any) -> Iterator[Any]:
+def _parts(value: Any) -> Iterator[Any]:
     """Yield every estimator in a value, however deep."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for one in value:
-            yield from parts(one)
+            yield from _parts(one)
     elif hasattr(value, "get_params") and not isinstance(value, type):
         yield value
-        yield from parts(list(value.get_params(deep=False).values()))
+        yield from _parts(list(value.get_params(deep=False).values()))

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
@@ -69,7 +70,7 @@ class Fitting:
     def begin(self, search: Any) -> None:
         """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""
         if self.needs_stand_in:
-            search.estimator = stand_in_for(self.estimator, self.bank)
+            search.estimator = stand_in_for(self.estimator, self.bank, users=True)
 
     def end(self, search: Any) -> None:
         """Give the search the user's own back, and let go of the data."""
@@ -121,18 +122,25 @@ class Fitting:
         self._candidates, self._more = run.candidates()
         if self.watched:
             self._leave_to_own_fits()
-        if run.solved(self._candidates):
+        solved = run.solved(self._candidates)
+        if solved:
             search.n_jobs = 1
-            callbacks = getattr(search, "_skl_callbacks", [])
-            # These, and kernels that are given, look at training rows.
-            pairwise = any(
-                get_tags(c.target.estimator).input_tags.pairwise
-                for c in self.space.combinations
-                if c.target.twin is not None and c.target.twin.family == "kernel"
-            )
-            if not (search.return_train_score or callbacks or pairwise):
-                self.bank.scoring_only = True
-                search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
+        callbacks = getattr(search, "_skl_callbacks", [])
+        # Workers get no data but what scikit-learn sends them.
+        here = solved or (self.bank.shared.uses and effective_n_jobs(search.n_jobs) == 1)
+        # These, and kernels that are given, look at training rows.
+        if here and not (search.return_train_score or callbacks or self._pairwise(solved)):
+            self.bank.scoring_only = True
+            search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
+        self.bank.look(scorers, search.return_train_score)
+
+    def _pairwise(self, solved: bool) -> bool:
+        """Whether any candidate is given a kernel or distances."""
+        return any(
+            get_tags(c.target.estimator).input_tags.pairwise
+            for c in self.space.combinations
+            if not solved or (c.target.twin is not None and c.target.twin.family == "kernel")
+        )
 
     def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:
         """Score the candidates, as GridSearchCV does."""

@@ -40,24 +40,31 @@ class SharedSteps:
         How many candidates have a setting, of those that several have.
     n_bytes : int
         That the rows may take.
+
+    Attributes
+    ----------
+    one_set : bool
+        Whether the rows that are scored in a fold are always the same.
     """
 
     def __init__(self, uses: dict[str, int], n_bytes: int = _MOST):
-        self.uses, self._n_bytes = uses, n_bytes
+        self.uses, self._n_bytes, self.one_set = uses, n_bytes, False
         self._token = uuid.uuid4().hex
         self._lock = threading.Lock()
         self.clear()
 
     def __reduce__(self):
-        return _of_worker, (self._token, self.uses)
+        return _of_worker, (self._token, self.uses, self.one_set)
 
     def clear(self) -> None:
         """Let go of all rows."""
         self.room = Room(self._n_bytes)
         self._places: dict[tuple[str, int], _Place] = {}
 
-    def fit(self, pipeline, params, fold, X, y, fit_params) -> KnownRows | None:
+    def fit(self, pipeline, params, fold, rows_of, y, fit_params) -> KnownRows | None:
         """Fit a pipeline in place, its transformers once for all candidates.
+
+        ``rows_of`` returns the rows to train on.
 
         Returns
         -------
@@ -71,11 +78,12 @@ class SharedSteps:
         if not uses or (fit_params and _routing_enabled()):
             return None
         with self._lock:
-            place = self._places.setdefault((setting, fold), _Place(self.room, uses))
+            new = _Place(self.room, uses, self.one_set)
+            place = self._places.setdefault((setting, fold), new)
         prefix = f"{pipeline.steps[-1][0]}__"
         own = {n.removeprefix(prefix): v for n, v in fit_params.items() if n.startswith(prefix)}
         given = {n: v for n, v in fit_params.items() if not n.startswith(prefix)}
-        shared = place.take(pipeline, X, y, given)
+        shared = place.take(pipeline, rows_of, y, given)
         if shared is None:
             return None
         steps, rows, known = shared
@@ -88,13 +96,13 @@ class SharedSteps:
 class _Place:
     """What one fold's transformers of one setting returned, if it is known."""
 
-    def __init__(self, room: Room, uses: int):
-        self._room, self._uses = room, uses
+    def __init__(self, room: Room, uses: int, one_set: bool):
+        self._room, self._uses, self._one_set = room, uses, one_set
         self._lock = threading.Lock()
         self._served, self._own, self._taken = 0, False, 0
         self._kept: tuple[list, Any, KnownRows] | None = None
 
-    def take(self, pipeline, X, y, fit_params) -> tuple[list, Any, KnownRows] | None:
+    def take(self, pipeline, rows_of, y, fit_params) -> tuple[list, Any, KnownRows] | None:
         """Return fitted steps, the rows that they return and those that they are known to return.
 
         None where each candidate is to fit its own.
@@ -102,7 +110,7 @@ class _Place:
         with self._lock:
             if self._own:
                 return None
-            found = self._kept or self._fit(pipeline, X, y, fit_params)
+            found = self._kept or self._fit(pipeline, rows_of, y, fit_params)
             self._served += 1
             if self._kept is not None and self._served >= self._uses:
                 self._kept[2].close()
@@ -110,11 +118,12 @@ class _Place:
                 self._kept, self._served = None, 0
             return found
 
-    def _fit(self, pipeline, X, y, fit_params):
+    def _fit(self, pipeline, rows_of, y, fit_params):
         # A last step that does nothing lets the others be cached in the pipeline's memory.
         steps = [(name, clone(step, safe=False)) for name, step in pipeline.steps[:-1]]
         steps.append((pipeline.steps[-1][0], "passthrough"))
-        before, head = random_state(), Pipeline(steps, memory=pipeline.memory)
+        X, before = rows_of(), random_state()
+        head = Pipeline(steps, memory=pipeline.memory)
         try:
             rows = head.fit_transform(X, y, **fit_params)
         except Exception as error:
@@ -122,7 +131,7 @@ class _Place:
                 raise
             self._own = True  # the pipeline's own fit will say the same, in its own words
             return None
-        known = KnownRows(head[:-1], self._room)
+        known = KnownRows(head[:-1], self._room, self._one_set)
         found = head.steps[:-1], rows, known
         drew, n_bytes = random_state() != before, held_bytes((head.steps, rows))
         if drew or not self._room.take(n_bytes):
@@ -135,7 +144,7 @@ class _Place:
 
 def can_share(estimator: Any) -> bool:
     """Whether candidates of an estimator may share what its transformers return."""
-    if type(estimator) is not Pipeline or len(estimator.steps) < 2:
+    if not of_pairs(estimator):
         return False
     *first, last = (step for _, step in estimator.steps)
     transforms = any(step is not None and not isinstance(step, str) for step in first)
@@ -143,13 +152,20 @@ def can_share(estimator: Any) -> bool:
     return transforms and plain and hasattr(last, "fit")
 
 
+def of_pairs(estimator: Any) -> bool:
+    """Whether it is a pipeline of more than a model, as far as the form of its steps goes."""
+    if type(estimator) is not Pipeline or not isinstance(estimator.steps, list):
+        return False
+    pairs = all(isinstance(one, tuple) and len(one) == 2 for one in estimator.steps)
+    return pairs and len(estimator.steps) > 1
+
+
 def setting_of(pipeline: Pipeline, params: dict[str, Any]) -> str:
     """Return a key of what a candidate sets before the last step."""
     last = pipeline.steps[-1][0]
     prefix = f"{last}__"
-    return candidate_key(
-        {n: v for n, v in params.items() if n != last and not n.startswith(prefix)}
-    )
+    rest = {n: v for n, v in params.items() if n != last and not n.startswith(prefix)}
+    return candidate_key(rest) if rest else ""
 
 
 def shared_settings(combinations: list) -> dict[str, int]:
@@ -174,12 +190,12 @@ def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[str, 
             row["reason"] += "; transformers that draw no random numbers are fitted once a fold"
 
 
-def _of_worker(token: str, uses: dict[str, int]) -> SharedSteps:
+def _of_worker(token: str, uses: dict[str, int], one_set: bool) -> SharedSteps:
     """Return what a worker knows of a search."""
     global _in_worker
     with _worker_lock:
         if _in_worker is None or _in_worker[0] != token:
             shared = SharedSteps(uses, _MOST_OF_WORKER)
-            shared._token = token
+            shared._token, shared.one_set = token, one_set
             _in_worker = token, shared
         return _in_worker[1]

@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
 from skbamm.search.bank import Bank
 from skbamm.search.keys import candidate_key
+from skbamm.search.shared_steps import of_pairs
 
+_CONTEXT = "_parent_callback_ctx"  # where scikit-learn puts what callbacks are told
 FOLD = "_skbamm_fold"  # fit parameter that tells the stand-in where it is
 
 
@@ -29,12 +33,17 @@ class StandIn:
         The user's, or a clone.
     bank : Bank
         Shared by all clones.
+    users : bool
+        Whether it is the user's.
     """
 
-    def __init__(self, estimator: Any, bank: Bank):
-        self.estimator, self.bank = estimator, bank
+    def __init__(self, estimator: Any, bank: Bank, users: bool = False):
+        self.estimator, self.bank, self._users = estimator, bank, users
         self.params: dict[str, Any] = {}
         self._known_rows: Any = None  # rows of this fold that need not be transformed again
+        # Transformers that a fit will replace need no copies: the clones of a clone of the user's
+        # own have its transformers in common, until one of them is to have its own.
+        self._lends = self._borrows = self._fitted = False
 
     @property  # type: ignore[misc]
     def __class__(self):
@@ -42,10 +51,27 @@ class StandIn:
         return type(self.estimator)
 
     def __reduce__(self):
-        return _restore, (self.estimator, self.bank, self.params)
+        return _restore, (self.estimator, self.bank, self.params, self._borrows)
 
     def __sklearn_clone__(self):
-        return stand_in_for(clone(self.estimator), self.bank)
+        if not self._lends or self._fitted:
+            made = stand_in_for(clone(self.estimator), self.bank)
+            made._lends = self._users and of_pairs(self.estimator)
+            return made
+        *first, (name, last) = self.estimator.steps
+        pipeline = Pipeline.__new__(Pipeline)
+        vars(pipeline).update(vars(self.estimator))
+        pipeline.steps = [*first, (name, clone(last, safe=False))]
+        made = stand_in_for(pipeline, self.bank)
+        made._borrows = True
+        return made
+
+    def __sklearn_is_fitted__(self):
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return False
+        return True
 
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
@@ -63,27 +89,43 @@ class StandIn:
         """Return the user's estimator's parameters."""
         return self.estimator.get_params(deep)
 
+    def whole(self):
+        """Return the estimator with every part its own."""
+        if self._borrows:
+            before, self.estimator = vars(self.estimator), clone(self.estimator)
+            self._borrows = False
+            if _CONTEXT in before:
+                vars(self.estimator)[_CONTEXT] = before[_CONTEXT]
+        return self.estimator
+
     def set_params(self, **params):
         """Set them, and remember which candidate this is."""
         holder = self.bank.holders.get(candidate_key(params)) if self.bank.holders else None
-        vector = "" if holder is None else holder.axis.name
-        self.estimator.set_params(**{n: v for n, v in params.items() if n != vector})
-        if holder is not None:
-            self.estimator = holder.hold(self.estimator, params[vector])
+        prefix = f"{self.estimator.steps[-1][0]}__" if self._borrows else ""
+        if holder is None and prefix and all(name.startswith(prefix) for name in params):
+            own = {name.removeprefix(prefix): value for name, value in params.items()}
+            self.estimator.steps[-1][1].set_params(**own)
+        else:
+            vector = "" if holder is None else holder.axis.name
+            self.whole().set_params(**{n: v for n, v in params.items() if n != vector})
+            if holder is not None:
+                self.estimator = holder.hold(self.estimator, params[vector])
         self.params = params
         return self
 
     def fit(self, X, y=None, **fit_params):
         """Take the solution of this candidate and fold, or fit."""
         place = fit_params.pop(FOLD, None)
+        if self._fitted:  # a scorer fits again: what others have in common stays as it is
+            self.estimator, self._borrows = clone(self.estimator), False
+        self._fitted = True
         own = vars(self)
-        if "_parent_callback_ctx" in own:
-            self.estimator._parent_callback_ctx = own["_parent_callback_ctx"]
+        if _CONTEXT in own:
+            vars(self.estimator)[_CONTEXT] = own[_CONTEXT]
         try:
-            fit = self.bank.fit
-            self._known_rows = fit(self.estimator, self.params, place, X, y, fit_params)
+            self._known_rows = self.bank.fit(self, place, X, y, fit_params)
         finally:
-            vars(self.estimator).pop("_parent_callback_ctx", None)
+            vars(self.estimator).pop(_CONTEXT, None)
         return self
 
 
@@ -97,15 +139,15 @@ class PipelineStandIn(StandIn):
         return self.estimator[index]
 
 
-def stand_in_for(estimator: Any, bank: Bank) -> StandIn:
+def stand_in_for(estimator: Any, bank: Bank, users: bool = False) -> StandIn:
     """Return a stand-in of the kind that ``estimator`` needs."""
     kind = PipelineStandIn if isinstance(estimator, Pipeline) else StandIn
-    return kind(estimator, bank)
+    return kind(estimator, bank, users)
 
 
-def _restore(estimator, bank, params):
+def _restore(estimator, bank, params, borrows):
     stand_in = stand_in_for(estimator, bank)
-    stand_in.params = params
+    stand_in.params, stand_in._borrows = params, borrows
     return stand_in
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso
@@ -22,9 +22,10 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import KernelCenterer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
 
 from skbamm import BAMMSearchCV
 from skbamm.search import shared_steps
@@ -244,9 +245,55 @@ def refitting(estimator, X, y):
     return estimator.fit(X[::2], y[::2]).score(X[1::2], y[1::2])
 
 
+def inspecting(estimator, X, y):
+    """A scorer that asks whether its model is fitted, and fits a clone of it."""
+    check_is_fitted(estimator)
+    other = clone(estimator)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(other)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(other.steps[0][1])
+    return other.fit(X[::2], y[::2]).score(X, y) + estimator.score(X, y)
+
+
+def test_scorers_may_look_into_and_clone_the_pipeline():
+    model = piped(StandardScaler(), model=KNeighborsClassifier())
+    assert_same(*fitted_both(model, {"model__n_neighbors": [1, 3, 5]}, scoring=inspecting))
+
+
 def test_scorers_may_fit_the_pipeline():
     model = piped(StandardScaler(), model=KNeighborsClassifier())
     assert_same(*fitted_both(model, {"model__n_neighbors": [1, 3, 5]}, scoring=refitting))
+
+
+@pytest.mark.parametrize("train_score", [False, True])
+def test_splits_that_train_on_the_same_rows(train_score):
+    """What was tested on in one of them is not what is tested on in the other."""
+    cv = [(np.arange(100), np.arange(100, 120)), (np.arange(100), np.arange(120, 140))]
+    model = piped(Counting(), model=KNeighborsClassifier())
+    grid = {"model__n_neighbors": [1, 3, 5]}
+    for n_jobs in (None, 2):
+        options = {"cv": cv, "return_train_score": train_score, "n_jobs": n_jobs}
+        assert_same(*fitted_both(model, grid, **options))
+
+
+def test_kernels_that_are_given():
+    kernel = X @ X.T
+    model = piped(KernelCenterer(), model=SVC(kernel="precomputed"))
+    ours, theirs = fitted_both(model, {"model__C": [1e-3, 1e-2, 1e-1]}, kernel)
+    assert_same(ours, theirs, kernel)
+
+
+def test_own_fits_get_transformers_of_their_own():
+    """Beside candidates that share theirs, in workers and here."""
+    drawn = TruncatedSVD(2, n_iter=1, n_oversamples=1, random_state=np.random.RandomState(1))
+    grid = [{"model__C": [0.1, 1.0]}, {"step1__n_components": [3], "model__C": [1.0]}]
+    model = piped(Counting(), drawn, model=SVC())
+    for n_jobs in (None, 2):
+        assert_same(*fitted_both(model, grid, n_jobs=n_jobs, pre_dispatch="all"))
+    assert not hasattr(model.steps[0][1], "mean_")
+    states = (state.get_state()[1] for state in (drawn.random_state, np.random.RandomState(1)))
+    np.testing.assert_array_equal(*states)
 
 
 def test_parameters_of_fits_reach_every_step():
