@@ -148,7 +148,7 @@ class Bank:
         fold = None if place is None else self._fold(place)
         solution = self._solutions.get((key, fold))
         coded = self.scoring_only and fold is not None  # else a scorer fits what it is to score
-        if coded and (solution is None or not solution.adopt):
+        if coded and fold is not None and (solution is None or not solution.adopt):
             y, fit_params = self._training_target(fold)
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)

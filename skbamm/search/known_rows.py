@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Callable
 from functools import wraps
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,23 @@ class KnownRows:
         transformers draw random numbers for it.
     one_set : bool
         Whether there will be no other rows than those that are asked for first.
+    before : KnownRows or None
+        Of the steps that stand before these.
     """
 
-    def __init__(self, transformers: Any, room: Room, one_set: bool = False):
+    def __init__(
+        self, transformers: Any, room: Room, one_set: bool = False, before: KnownRows | None = None
+    ):
         self.transformers, self._room, self._one_set = transformers, room, one_set
+        self._before = before
         self._sets: list[tuple[Any, Any, int]] = []  # the newest last
         self._lock = threading.Lock()
         self._open = True
+
+    @property
+    def steps(self) -> list[tuple[str, Any]]:
+        """All steps, fitted."""
+        return [*([] if self._before is None else self._before.steps), *self.transformers.steps]
 
     def response(self, pipeline: Any, name: str, own: Callable) -> Callable:
         """Return a pipeline's own method, or one that does the same for rows that are known."""
@@ -54,7 +65,7 @@ class KnownRows:
 
         @wraps(own)
         def respond(X, *y, **options):
-            steps, last = self.transformers.steps, pipeline.steps[-1][1]
+            steps, last = self.steps, pipeline.steps[-1][1]
             same = all(one is other for one, other in zip(pipeline.steps[:-1], steps, strict=False))
             # Options may reach transformers, but for the weights of a score without routing.
             weights = name == "score" and set(options) == {"sample_weight"}
@@ -78,9 +89,11 @@ class KnownRows:
             for given, rows, _ in self._sets:
                 if self._one_set or same_rows(given, X):
                     return rows
-            before = random_state()
-            rows = self.transformers.transform(X)
-            if self._open and random_state() == before:
+            state, rows = random_state(), X
+            if self._before is not None:
+                rows = for_model(self.transformers, self._before._transformed(X))
+            rows = self.transformers.transform(rows)
+            if self._open and random_state() == state:
                 self._keep(X, rows)
             return rows
 
@@ -102,8 +115,8 @@ def random_state() -> bytes:
 def for_model(model: Any, rows: Any) -> Any:
     """Return rows for a model, copied if it may write into them: others are to get them, too.
 
-    scikit-learn's own do not, unless their ``copy`` or ``copy_X`` is False, or to sort the indices
-    of a sparse matrix.
+    scikit-learn's own do not, unless their ``copy`` or ``copy_X`` is False, a function of the
+    user's is among their parameters, or to sort the indices of a sparse matrix.
     """
     sorts = not getattr(rows, "has_sorted_indices", True)
     return copy.deepcopy(rows) if sorts or _may_write(model) else rows
@@ -113,7 +126,7 @@ def _may_write(model: Any) -> bool:
     if type(model).__module__.partition(".")[0] != "sklearn":
         return True
     for name, value in vars(model).items():
-        if name.startswith("copy") and not value:
+        if isinstance(value, FunctionType) or (name.startswith("copy") and not value):
             return True
         if not name.endswith("_") and _holds_one_that_may_write(value):
             return True

@@ -25,7 +25,8 @@ class BAMMSearchCV(GridSearchCV):
     parameters of the supported models are upper-level variables, the coefficients of all folds
     lower-level variables, and both are optimised in one loop by sl-BAMM [1]_. Lists of their
     values are solved jointly: the table of results is GridSearchCV's. All else is enumerated, as
-    GridSearchCV does.
+    GridSearchCV does, with a pipeline's transformers fitted once a fold for all values that share
+    them.
 
     Parameters
     ----------
@@ -111,7 +112,8 @@ class BAMMSearchCV(GridSearchCV):
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As for GridSearchCV. An interval gives a row for each combination of the lists, the
+        As for GridSearchCV; the time of transformers that several candidates share is in
+        ``mean_fit_time`` of the first. An interval gives a row for each combination of the lists, the
         "refined" point, and others that the column "stage" tells apart: where the scorer is more
         than the loss that was searched, a "scan" from end to end and "finer" points around the
         best; of a vector the "start" that it grew from; with ``refit=one_standard_error`` more

@@ -1,4 +1,4 @@
-"""Candidates that differ in a pipeline's last step only get the same transformed rows.
+"""Candidates that set a pipeline's first steps alike get the same transformed rows.
 
 scikit-learn's search fits every transformer once a candidate and fold. Here the first candidate of
 a fold has them fitted, and the others with the same transformers get what these returned: the same
@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import clone
@@ -27,8 +29,31 @@ from skbamm.search.room import Room, held_bytes
 _MOST, _MOST_OF_WORKER = 1 << 30, 1 << 27
 _EVER = 1 << 30  # candidates, where nobody knows how many there will be
 
+Setting = tuple[int, str]  # how many steps, and how they are set
+
 _in_worker: tuple[str, SharedSteps] | None = None
 _worker_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class FittedSteps:
+    """The first steps of a pipeline, fitted on a fold's training rows.
+
+    Attributes
+    ----------
+    steps : list of (name, transformer)
+    rows : array-like
+        What they make of the training rows.
+    known : KnownRows
+        What they are known to make of others.
+    drew : bool
+        Whether they drew random numbers for it, so that another fit would have other rows.
+    """
+
+    steps: list[tuple[str, Any]]
+    rows: Any
+    known: KnownRows
+    drew: bool
 
 
 class SharedSteps:
@@ -36,8 +61,8 @@ class SharedSteps:
 
     Parameters
     ----------
-    uses : dict of str -> int
-        How many candidates have a setting, of those that several have.
+    uses : dict of Setting -> int
+        How often a setting will be asked for in each fold, of those that are worth keeping.
     n_bytes : int
         That the rows may take.
 
@@ -47,19 +72,16 @@ class SharedSteps:
         Whether the rows that are scored in a fold are always the same.
     """
 
-    def __init__(self, uses: dict[str, int], n_bytes: int = _MOST):
-        self.uses, self._n_bytes, self.one_set = uses, n_bytes, False
+    def __init__(self, uses: dict[Setting, int], n_bytes: int = _MOST):
+        self.uses, self.one_set = uses, False
+        self.room = Room(n_bytes)
+        self._counts = sorted({count for count, _ in uses}, reverse=True)
         self._token = uuid.uuid4().hex
         self._lock = threading.Lock()
-        self.clear()
+        self._places: dict[tuple[Setting, int], _Place] = {}
 
     def __reduce__(self):
         return _of_worker, (self._token, self.uses, self.one_set)
-
-    def clear(self) -> None:
-        """Let go of all rows."""
-        self.room = Room(self._n_bytes)
-        self._places: dict[tuple[str, int], _Place] = {}
 
     def fit(self, pipeline, params, fold, rows_of, y, fit_params) -> KnownRows | None:
         """Fit a pipeline in place, its transformers once for all candidates.
@@ -73,73 +95,109 @@ class SharedSteps:
         """
         if fold is None or not self.uses or not can_share(pipeline):
             return None
-        setting = setting_of(pipeline, params)
-        uses = self.uses.get(setting, 0)
-        if not uses or (fit_params and _routing_enabled()):
+        if fit_params and _routing_enabled():
             return None
-        with self._lock:
-            new = _Place(self.room, uses, self.one_set)
-            place = self._places.setdefault((setting, fold), new)
-        prefix = f"{pipeline.steps[-1][0]}__"
-        own = {n.removeprefix(prefix): v for n, v in fit_params.items() if n.startswith(prefix)}
-        given = {n: v for n, v in fit_params.items() if not n.startswith(prefix)}
-        shared = place.take(pipeline, rows_of, y, given)
-        if shared is None:
+        last_name, last = pipeline.steps[-1]
+        settings = [
+            (count, setting_of(pipeline, params, count))
+            for count in self._counts
+            if count < len(pipeline.steps)
+        ]
+        settings = [one for one in settings if one in self.uses]
+        if not settings:
             return None
-        steps, rows, known = shared
-        last = pipeline.steps[-1]
-        pipeline.steps = [*steps, last]
-        last[1].fit(for_model(last[1], rows), y, **own)
-        return known
+        own = _of_steps(fit_params, [last_name])
+        given = {name: v for name, v in fit_params.items() if name not in own}
+        if len(_of_steps(given, [name for name, _ in pipeline.steps])) < len(given):
+            return None  # which is an error, and the pipeline's own fit says so
+        found = self._take(settings, pipeline, fold, rows_of, y, given)
+        end = len(pipeline.steps) - 1
+        if found is not None and len(found.steps) < end:  # the others are this candidate's own
+            found = self._fit(pipeline, end, found, rows_of, y, given)
+            if found is not None:
+                found.known.close()
+        if found is None:
+            return None
+        pipeline.steps = [*found.steps, pipeline.steps[-1]]
+        prefix = f"{last_name}__"
+        last.fit(
+            for_model(last, found.rows), y, **{n.removeprefix(prefix): v for n, v in own.items()}
+        )
+        return found.known
 
+    def _take(self, settings, pipeline, fold, rows_of, y, fit_params) -> FittedSteps | None:
+        """Return the fitted steps of the first of some settings; the others are of fewer steps."""
+        first, *shorter = settings
 
-class _Place:
-    """What one fold's transformers of one setting returned, if it is known."""
+        def fitted() -> FittedSteps | None:
+            before = None
+            if shorter:
+                before = self._take(shorter, pipeline, fold, rows_of, y, fit_params)
+                if before is None:
+                    return None
+            return self._fit(pipeline, first[0], before, rows_of, y, fit_params)
 
-    def __init__(self, room: Room, uses: int, one_set: bool):
-        self._room, self._uses, self._one_set = room, uses, one_set
-        self._lock = threading.Lock()
-        self._served, self._own, self._taken = 0, False, 0
-        self._kept: tuple[list, Any, KnownRows] | None = None
-
-    def take(self, pipeline, rows_of, y, fit_params) -> tuple[list, Any, KnownRows] | None:
-        """Return fitted steps, the rows that they return and those that they are known to return.
-
-        None where each candidate is to fit its own.
-        """
         with self._lock:
-            if self._own:
-                return None
-            found = self._kept or self._fit(pipeline, rows_of, y, fit_params)
-            self._served += 1
-            if self._kept is not None and self._served >= self._uses:
-                self._kept[2].close()
-                self._room.give_back(self._taken)
-                self._kept, self._served = None, 0
-            return found
+            new = _Place(self.room, self.uses[first])
+            place = self._places.setdefault((first, fold), new)
+        return place.take(fitted)
 
-    def _fit(self, pipeline, rows_of, y, fit_params):
+    def _fit(self, pipeline, end, before, rows_of, y, fit_params) -> FittedSteps | None:
+        """Fit some steps on the rows that those before return; None if one fails."""
+        some = pipeline.steps[0 if before is None else len(before.steps) : end]
         # A last step that does nothing lets the others be cached in the pipeline's memory.
-        steps = [(name, clone(step, safe=False)) for name, step in pipeline.steps[:-1]]
+        steps = [(name, clone(step, safe=False)) for name, step in some]
         steps.append((pipeline.steps[-1][0], "passthrough"))
-        X, before = rows_of(), random_state()
         head = Pipeline(steps, memory=pipeline.memory)
+        rows = rows_of() if before is None else for_model(head, before.rows)
+        state = random_state()
         try:
-            rows = head.fit_transform(X, y, **fit_params)
+            rows = head.fit_transform(rows, y, **_of_steps(fit_params, [name for name, _ in some]))
         except Exception as error:
             if from_signal(error):
                 raise
-            self._own = True  # the pipeline's own fit will say the same, in its own words
-            return None
-        known = KnownRows(head[:-1], self._room, self._one_set)
-        found = head.steps[:-1], rows, known
-        drew, n_bytes = random_state() != before, held_bytes((head.steps, rows))
-        if drew or not self._room.take(n_bytes):
-            known.close()
-            self._own = True
-        else:
-            self._taken, self._kept = n_bytes or 0, found
-        return found
+            return None  # the pipeline's own fit will say the same, in its own words
+        known = KnownRows(head[:-1], self.room, self.one_set, before and before.known)
+        drew = random_state() != state or (before is not None and before.drew)
+        return FittedSteps(known.steps, rows, known, drew)
+
+
+class _Place:
+    """What one fold's transformers of one setting returned, while it is known."""
+
+    def __init__(self, room: Room, uses: int):
+        self._room, self._uses = room, uses
+        self._lock = threading.Lock()
+        self._served, self._own, self._taken = 0, False, 0
+        self._kept: FittedSteps | None = None
+
+    def take(self, fit: Callable[[], FittedSteps | None]) -> FittedSteps | None:
+        """Return the fitted steps, those that are kept if they are; None: fit them yourself."""
+        with self._lock:
+            if self._own:
+                return None
+            found = self._kept
+            if found is None:
+                found = fit()
+                self._keep(found)
+            self._served += 1
+            if self._kept is not None and self._served >= self._uses:
+                self._let_go(self._kept)
+            return found
+
+    def _keep(self, found: FittedSteps | None) -> None:
+        n_bytes = None if found is None or found.drew else held_bytes((found.steps, found.rows))
+        if n_bytes is not None and self._room.take(n_bytes):
+            self._taken, self._kept = n_bytes, found
+            return
+        self._own = True
+        if found is not None:
+            found.known.close()
+
+    def _let_go(self, kept: FittedSteps) -> None:
+        kept.known.close()
+        self._room.give_back(self._taken)
+        self._kept, self._served = None, 0
 
 
 def can_share(estimator: Any) -> bool:
@@ -147,9 +205,12 @@ def can_share(estimator: Any) -> bool:
     if not of_pairs(estimator):
         return False
     *first, last = (step for _, step in estimator.steps)
-    transforms = any(step is not None and not isinstance(step, str) for step in first)
     plain = not estimator.verbose and estimator.transform_input is None
-    return transforms and plain and hasattr(last, "fit")
+    return any(map(_transforms, first)) and plain and hasattr(last, "fit")
+
+
+def _transforms(step: Any) -> bool:
+    return step is not None and not isinstance(step, str)
 
 
 def of_pairs(estimator: Any) -> bool:
@@ -160,37 +221,67 @@ def of_pairs(estimator: Any) -> bool:
     return pairs and len(estimator.steps) > 1
 
 
-def setting_of(pipeline: Pipeline, params: dict[str, Any]) -> str:
-    """Return a key of what a candidate sets before the last step."""
-    last = pipeline.steps[-1][0]
-    prefix = f"{last}__"
-    rest = {n: v for n, v in params.items() if n != last and not n.startswith(prefix)}
+def setting_of(pipeline: Pipeline, params: dict[str, Any], count: int) -> str:
+    """Return a key of how a candidate sets the first steps of a pipeline, and the pipeline."""
+    other = _of_steps(params, [name for name, _ in pipeline.steps[count:]])
+    rest = {name: value for name, value in params.items() if name not in other}
     return candidate_key(rest) if rest else ""
 
 
-def shared_settings(combinations: list) -> dict[str, int]:
-    """Return how many candidates have a setting of the transformers, of those that several have."""
-    uses: Counter[str] = Counter()
+def _of_steps(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the parameters that belong to some steps."""
+    return {name: value for name, value in params.items() if name.partition("__")[0] in names}
+
+
+def shared_settings(combinations: list) -> dict[Setting, int]:
+    """Return the settings of transformers that are worth keeping, and how often each is used.
+
+    Those that several candidates have; of a pipeline's first steps those that stand before
+    several settings of the next ones.
+    """
+    candidates: Counter[Setting] = Counter()
+    chains: list[tuple[int, list[Setting]]] = []
     for one in combinations:
-        estimator = one.target.estimator
-        if one.holder is None and can_share(estimator):
-            uses[setting_of(estimator, one.params)] += _EVER if one.all_axes else 1
-    return {setting: count for setting, count in uses.items() if count > 1}
+        pipeline = one.target.estimator
+        if one.holder is None and can_share(pipeline):
+            weight = _EVER if one.all_axes else 1
+            first = next(i for i, (_, step) in enumerate(pipeline.steps) if _transforms(step))
+            counts = range(len(pipeline.steps) - 1, first, -1)
+            chain = [(count, setting_of(pipeline, one.params, count)) for count in counts]
+            chains.append((weight, chain))
+            for setting in chain:
+                candidates[setting] += weight
+    uses: Counter[Setting] = Counter()
+    known: set[tuple[Setting, Setting]] = set()
+    for weight, chain in chains:
+        longer, above = 1, None
+        for setting in chain:
+            if candidates[setting] > longer:
+                if above is None:
+                    uses[setting] += weight
+                elif (above, setting) not in known:
+                    uses[setting] += 1
+                    known.add((above, setting))
+                above = setting
+            longer = candidates[setting]
+    return dict(uses)
 
 
-def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[str, int]) -> None:
+def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[Setting, int]) -> None:
     """Say in the plan which values that are enumerated share their transformers' fits."""
     names: set[str] = set()
     for one in combinations:
-        estimator = one.target.estimator
-        if can_share(estimator) and setting_of(estimator, one.params) in uses:
-            names.update(one.params)
+        pipeline = one.target.estimator
+        if can_share(pipeline):
+            count = len(pipeline.steps) - 1
+            if (count, setting_of(pipeline, one.params, count)) in uses:
+                names.update(one.params)
     for row in plan:
         if row["role"] == "enumerated" and row["parameter"] in names:
             row["reason"] += "; transformers that draw no random numbers are fitted once a fold"
 
 
-def _of_worker(token: str, uses: dict[str, int], one_set: bool) -> SharedSteps:
+def _of_worker(token: str, uses: dict[Setting, int], one_set: bool) -> SharedSteps:
     """Return what a worker knows of a search."""
     global _in_worker
     with _worker_lock:

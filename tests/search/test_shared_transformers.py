@@ -158,6 +158,38 @@ def test_transformers_are_fitted_once_a_fold():
     assert all("once a fold" in row["reason"] for row in ours.search_plan_)
 
 
+def test_first_steps_are_fitted_once_for_settings_of_later_ones():
+    model = piped(Counting(), PCA(), model=SVC())
+    grid = {"step1__n_components": [2, 3, 4], "model__C": [0.1, 1.0]}
+    for values in ([0.1, 1.0], [1.0]):
+        grid["model__C"] = values
+        ours, theirs = fitted_both(model, grid, return_train_score=True)
+        assert_same(ours, theirs)
+        assert ours.calls["fit"] == 3 + 1
+        assert theirs.calls["fit"] == 3 * 3 * len(values) + 1
+    grid = [{"step1": [PCA(2), Shifting()]}, {"step1": ["passthrough", Shifting(1)]}]
+    ours, theirs = fitted_both(model, grid, return_train_score=True)
+    assert_same(ours, theirs)
+    assert ours.calls["fit"] == 3 + 1
+
+
+class Shifting(TransformerMixin, BaseEstimator):
+    """A transformer that writes into the rows that it is given."""
+
+    def __init__(self, amount=0.5):
+        self.amount = amount
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        X += self.amount
+        return X
+
+
 def test_what_one_candidate_has_alone_is_the_grids_own():
     model = piped(Counting(), model=SVC())
     search = BAMMSearchCV(model, {"step0__with_mean": [True, False]}, cv=CV).fit(X, Y)
