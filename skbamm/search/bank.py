@@ -178,7 +178,7 @@ class Bank:
             return self._known_rows(folds[fold].transformers)
         known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params)
         if known is None:
-            own_fit(stand_in.whole(), rows_of(), y, fit_params)
+            stand_in.own_fit(fold, rows_of(), y, fit_params)
         return known
 
     def _known_rows(self, transformers: Any) -> KnownRows | None:

@@ -113,9 +113,9 @@ class BAMMSearchCV(GridSearchCV):
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As for GridSearchCV; the time of transformers that several candidates share is in
-        ``mean_fit_time`` of the first. An interval gives a row for each combination of the lists, the
-        "refined" point, and others that the column "stage" tells apart: where the scorer is more
-        than the loss that was searched, a "scan" from end to end and "finer" points around the
+        ``mean_fit_time`` of the first. An interval gives a row for each combination of the lists,
+        the "refined" point, and others that the column "stage" tells apart: where the scorer is
+        more than the loss that was searched, a "scan" from end to end and "finer" points around the
         best; of a vector the "start" that it grew from; with ``refit=one_standard_error`` more
         around the refined point, the "profile". Of values whose scores differ by less than one
         row, in scores that count rows, ``best_index_`` is the middle one.

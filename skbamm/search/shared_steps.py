@@ -15,13 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 
 from skbamm.faults import from_signal
 from skbamm.search.keys import candidate_key
-from skbamm.search.known_rows import KnownRows, for_model, random_state
+from skbamm.search.known_rows import KnownRows, for_model, random_state, same_rows
 from skbamm.search.room import Room, held_bytes
 
 # Bytes of transformed rows: of a search, and of each worker, which keeps them until it is asked
@@ -46,6 +48,8 @@ class FittedSteps:
         What they make of the training rows.
     known : KnownRows
         What they are known to make of others.
+    y : array-like
+        What they saw of the target.
     drew : bool
         Whether they drew random numbers for it, so that another fit would have other rows.
     """
@@ -53,6 +57,7 @@ class FittedSteps:
     steps: list[tuple[str, Any]]
     rows: Any
     known: KnownRows
+    y: Any
     drew: bool
 
 
@@ -140,7 +145,7 @@ class SharedSteps:
         with self._lock:
             new = _Place(self.room, self.uses[first])
             place = self._places.setdefault((first, fold), new)
-        return place.take(fitted)
+        return place.take(fitted, y)
 
     def _fit(self, pipeline, end, before, rows_of, y, fit_params) -> FittedSteps | None:
         """Fit some steps on the rows that those before return; None if one fails."""
@@ -159,7 +164,7 @@ class SharedSteps:
             return None  # the pipeline's own fit will say the same, in its own words
         known = KnownRows(head[:-1], self.room, self.one_set, before and before.known)
         drew = random_state() != state or (before is not None and before.drew)
-        return FittedSteps(known.steps, rows, known, drew)
+        return FittedSteps(known.steps, rows, known, y, drew)
 
 
 class _Place:
@@ -171,12 +176,12 @@ class _Place:
         self._served, self._own, self._taken = 0, False, 0
         self._kept: FittedSteps | None = None
 
-    def take(self, fit: Callable[[], FittedSteps | None]) -> FittedSteps | None:
+    def take(self, fit: Callable[[], FittedSteps | None], y: Any) -> FittedSteps | None:
         """Return the fitted steps, those that are kept if they are; None: fit them yourself."""
         with self._lock:
-            if self._own:
-                return None
             found = self._kept
+            if self._own or (found is not None and not _same_target(found.y, y)):
+                return None
             if found is None:
                 found = fit()
                 self._keep(found)
@@ -200,6 +205,11 @@ class _Place:
         self._kept, self._served = None, 0
 
 
+def _same_target(some: Any, other: Any) -> bool:
+    """Whether two targets of the same rows are the same: one may be transformed at random."""
+    return not isinstance(some, np.ndarray) or same_rows(some, other)
+
+
 def can_share(estimator: Any) -> bool:
     """Whether candidates of an estimator may share what its transformers return."""
     if not of_pairs(estimator):
@@ -219,6 +229,21 @@ def of_pairs(estimator: Any) -> bool:
         return False
     pairs = all(isinstance(one, tuple) and len(one) == 2 for one in estimator.steps)
     return pairs and len(estimator.steps) > 1
+
+
+def sharing_part(estimator: Any, params: dict[str, Any]) -> tuple[Pipeline, dict[str, Any]] | None:
+    """Return the pipeline of an estimator whose transformers may be shared, and its parameters.
+
+    The estimator itself, or a TransformedTargetRegressor's.
+    """
+    if can_share(estimator):
+        return estimator, params
+    if type(estimator) is not TransformedTargetRegressor or not can_share(estimator.regressor):
+        return None
+    # What is not the regressor's changes the target that all of its steps see.
+    inside = "regressor__"
+    own = {n if n.startswith(inside) else f"{inside}__{n}": value for n, value in params.items()}
+    return estimator.regressor, {n.removeprefix(inside): value for n, value in own.items()}
 
 
 def setting_of(pipeline: Pipeline, params: dict[str, Any], count: int) -> str:
@@ -242,12 +267,13 @@ def shared_settings(combinations: list) -> dict[Setting, int]:
     candidates: Counter[Setting] = Counter()
     chains: list[tuple[int, list[Setting]]] = []
     for one in combinations:
-        pipeline = one.target.estimator
-        if one.holder is None and can_share(pipeline):
+        part = sharing_part(one.target.estimator, one.params)
+        if one.holder is None and part is not None:
+            pipeline, params = part
             weight = _EVER if one.all_axes else 1
             first = next(i for i, (_, step) in enumerate(pipeline.steps) if _transforms(step))
             counts = range(len(pipeline.steps) - 1, first, -1)
-            chain = [(count, setting_of(pipeline, one.params, count)) for count in counts]
+            chain = [(count, setting_of(pipeline, params, count)) for count in counts]
             chains.append((weight, chain))
             for setting in chain:
                 candidates[setting] += weight
@@ -271,10 +297,11 @@ def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[Setti
     """Say in the plan which values that are enumerated share their transformers' fits."""
     names: set[str] = set()
     for one in combinations:
-        pipeline = one.target.estimator
-        if can_share(pipeline):
+        part = sharing_part(one.target.estimator, one.params)
+        if part is not None:
+            pipeline, params = part
             count = len(pipeline.steps) - 1
-            if (count, setting_of(pipeline, one.params, count)) in uses:
+            if (count, setting_of(pipeline, params, count)) in uses:
                 names.update(one.params)
     for row in plan:
         if row["role"] == "enumerated" and row["parameter"] in names:

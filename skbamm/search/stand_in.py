@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skbamm.search.bank import Bank
+from skbamm.search.bank import Bank, own_fit
 from skbamm.search.keys import candidate_key
-from skbamm.search.shared_steps import of_pairs
+from skbamm.search.shared_steps import SharedSteps, of_pairs, sharing_part
 
 _CONTEXT = "_parent_callback_ctx"  # where scikit-learn puts what callbacks are told
 FOLD = "_skbamm_fold"  # fit parameter that tells the stand-in where it is
@@ -98,6 +99,10 @@ class StandIn:
                 vars(self.estimator)[_CONTEXT] = before[_CONTEXT]
         return self.estimator
 
+    def own_fit(self, fold, X, y, fit_params):
+        """Run the estimator's own fit."""
+        own_fit(self.whole(), X, y, fit_params)
+
     def set_params(self, **params):
         """Set them, and remember which candidate this is."""
         holder = self.bank.holders.get(candidate_key(params)) if self.bank.holders else None
@@ -139,9 +144,48 @@ class PipelineStandIn(StandIn):
         return self.estimator[index]
 
 
+class TargetStandIn(StandIn):
+    """A stand-in of a TransformedTargetRegressor, in which a pipeline may have one of its own."""
+
+    def own_fit(self, fold, X, y, fit_params):
+        """Run the estimator's own fit, in which the transformers of its pipeline may be shared."""
+        part = sharing_part(self.estimator, self.params)
+        if part is None or fold is None or not self.bank.shared.uses:
+            super().own_fit(fold, X, y, fit_params)
+            return
+        pipeline, params = part
+        inside: Any = InsideBank(self.bank.shared, params, fold)
+        self.estimator.regressor = stand_in_for(pipeline, inside)
+        try:
+            super().own_fit(fold, X, y, fit_params)
+        finally:
+            self.estimator.regressor = pipeline
+
+
+class InsideBank:
+    """Fits the pipeline in a TransformedTargetRegressor; the arguments are SharedSteps.fit's."""
+
+    holders: dict = {}
+
+    def __init__(self, shared: SharedSteps, params: dict[str, Any], fold: int):
+        self.shared, self.params, self.fold = shared, params, fold
+
+    def fit(self, stand_in, place, X, y, fit_params):
+        """Fit the pipeline, and return what its transformers are known to return."""
+        pipeline = stand_in.whole()
+        known = self.shared.fit(pipeline, self.params, self.fold, lambda: X, y, fit_params)
+        if known is None:
+            own_fit(pipeline, X, y, fit_params)
+        return known
+
+
 def stand_in_for(estimator: Any, bank: Bank, users: bool = False) -> StandIn:
     """Return a stand-in of the kind that ``estimator`` needs."""
-    kind = PipelineStandIn if isinstance(estimator, Pipeline) else StandIn
+    kind = StandIn
+    if isinstance(estimator, Pipeline):
+        kind = PipelineStandIn
+    elif type(estimator) is TransformedTargetRegressor:
+        kind = TargetStandIn
     return kind(estimator, bank, users)
 
 

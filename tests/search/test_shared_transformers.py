@@ -10,21 +10,28 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.cluster import KMeans
-from sklearn.compose import make_column_transformer
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KernelCenterer, OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KernelCenterer,
+    OneHotEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skbamm import BAMMSearchCV
@@ -188,6 +195,43 @@ class Shifting(TransformerMixin, BaseEstimator):
     def transform(self, X):
         X += self.amount
         return X
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_pipelines_in_a_transformed_target(n_jobs):
+    model = piped(
+        Counting(), SelectKBest(f_regression, k=4), model=DecisionTreeRegressor(random_state=0)
+    )
+    around = TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)
+    grid = {"regressor__model__max_depth": [1, 2, 3], "func": [np.log1p, np.sqrt]}
+    grid["check_inverse"] = [False]
+    scoring = ["r2", "neg_mean_absolute_error"]
+    options = {
+        "cv": 3,
+        "scoring": scoring,
+        "refit": "r2",
+        "return_train_score": True,
+        "n_jobs": n_jobs,
+    }
+    ours, theirs = fitted_both(around, grid, X, X[:, 0], **options)
+    assert_same(ours, theirs)
+    if not n_jobs:
+        assert ours.calls["fit"] == 2 * 3 + 1
+    assert type(ours.best_estimator_.regressor_) is Pipeline
+
+
+class Noisy(FunctionTransformer):
+    """A target's transformer that draws random numbers."""
+
+    def transform(self, X):
+        return X + np.random.normal(size=X.shape)  # noqa: NPY002
+
+
+def test_a_target_that_is_transformed_at_random():
+    model = piped(SelectKBest(f_regression, k=4), model=DecisionTreeRegressor(random_state=0))
+    around = TransformedTargetRegressor(model, transformer=Noisy(), check_inverse=False)
+    grid = {"regressor__model__max_depth": [1, 2, 3]}
+    assert_same(*fitted_both(around, grid, X, X[:, 0], cv=3))
 
 
 def test_what_one_candidate_has_alone_is_the_grids_own():
