@@ -21,10 +21,27 @@ class FeatureMaps:
     ----------
     scale, shift : Tensor of shape (K, d), float64
         A feature that a fold has not has a scale and a shift of zero.
+    owner : Tensor of int of shape (e,)
+        The shared matrix may have e more columns: each is part of this feature.
+    factor : Tensor of shape (K, e), float64
+        What these columns are multiplied by before they are added to their features.
     """
 
     scale: Tensor
     shift: Tensor
+    owner: Tensor
+    factor: Tensor
+
+    @classmethod
+    def of(cls, scale: Tensor, shift: Tensor) -> FeatureMaps:
+        """Return maps of a matrix that has a column for each feature."""
+        none = scale.new_empty(0, dtype=torch.int64)
+        return cls(scale, shift, none, scale.new_empty(len(scale), 0))
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.scale.shape[1]
 
     def to_columns(self, coefficients: Tensor) -> Tensor:
         """Map coefficients (..., K, m, p) of the features to those of the columns."""
@@ -40,28 +57,48 @@ class FeatureMaps:
         return self._apply(half.mT, into_last=False, lead=2)
 
     def rows(self, columns: Tensor, k: int) -> Tensor:
-        """Return fold k's features (f, n) of columns (f, n), each a row here."""
-        scale, shift = (part[k, :, None].to(columns.dtype) for part in (self.scale, self.shift))
-        return torch.addcmul(shift, columns, scale)
+        """Return fold k's features (d, n) of columns (d + e, n), each a row here."""
+        scale, shift, factor = (
+            part[k, :, None].to(columns.dtype) for part in (self.scale, self.shift, self.factor)
+        )
+        found = torch.addcmul(shift, columns[: self.n_features], scale)
+        return found.index_add_(0, self.owner, columns[self.n_features :] * factor)
 
-    def features(self, index: Tensor) -> FeatureMaps:
-        """Return the maps of some features."""
-        return FeatureMaps(self.scale[:, index], self.shift[:, index])
+    def features(self, index: Tensor) -> tuple[FeatureMaps, Tensor]:
+        """Return the maps of some features, and which columns these need."""
+        place = self.owner.new_full((self.n_features,), -1)
+        place[index] = torch.arange(len(index), device=index.device)
+        more = (place[self.owner] >= 0).nonzero()[:, 0]
+        maps = FeatureMaps(
+            self.scale[:, index], self.shift[:, index],
+            place[self.owner[more]], self.factor[:, more],
+        )  # fmt: skip
+        return maps, torch.cat([index, self.n_features + more])
 
     def _apply(self, values: Tensor, *, into_last: bool, lead: int) -> Tensor:
         """Multiply the last dimension by each fold's map or its transpose.
 
         ``lead`` dimensions stand between that of the folds and the last.
         """
-        d = self.scale.shape[1]
-        shape = (len(self.scale), *[1] * lead, d)
-        scale, shift = (part.to(values.dtype).view(shape) for part in (self.scale, self.shift))
-        if values.shape[-1] == d:  # without an intercept there are no shifts
-            return values * scale
-        slopes, last = values[..., :d], values[..., d:]
+        d, more = self.n_features, len(self.owner)
+        scale, shift, factor = (
+            part.to(values.dtype).view(len(part), *[1] * lead, part.shape[1])
+            for part in (self.scale, self.shift, self.factor)
+        )
         if into_last:
-            return torch.cat([slopes * scale, last + (slopes * shift).sum(-1, keepdim=True)], -1)
-        slopes = (slopes * scale).addcmul_(last, shift)
+            slopes, last = values[..., :d], values[..., d:]
+            parts = [slopes * scale]
+            if more:
+                parts.append(slopes[..., self.owner] * factor)
+            if last.shape[-1]:  # without an intercept there are no shifts
+                parts.append(last + (slopes * shift).sum(-1, keepdim=True))
+            return torch.cat(parts, -1)
+        slopes, last = values[..., :d] * scale, values[..., d + more :]
+        if more:
+            slopes.index_add_(-1, self.owner, values[..., d : d + more] * factor)
+        if not last.shape[-1]:
+            return slopes
+        slopes.addcmul_(last, shift)
         return torch.cat([slopes, last.expand(*slopes.shape[:-1], 1)], -1)
 
 
@@ -80,8 +117,8 @@ class AffineRows:
         self.base, self.maps = base, maps
         self.device, self.dtype = base.device, base.dtype
         self.n_rows, self.n_folds = base.n_rows, base.n_folds
-        self.n_features, self.n_coefficients = base.n_features, base.n_coefficients
-        self.fit_intercept = base.fit_intercept
+        self.n_features, self.fit_intercept = maps.n_features, base.fit_intercept
+        self.n_coefficients = self.n_features + int(base.fit_intercept)
         self.target, self.weights = base.target, base.weights
 
     @property
@@ -114,8 +151,10 @@ class AffineRows:
 
     def features(self, index):
         """See ``Rows.features``."""
-        own = index[: len(index) - int(self.fit_intercept)]
-        return AffineRows(self.base.features(index), self.maps.features(own))
+        maps, columns = self.maps.features(index[: len(index) - int(self.fit_intercept)])
+        if self.fit_intercept:
+            columns = torch.cat([columns, columns.new_tensor([self.base.n_features])])
+        return AffineRows(self.base.features(columns), maps)
 
     def reweighted(self, factor):
         """See ``Rows.reweighted``."""
@@ -157,41 +196,39 @@ class AffineRows:
         )
 
     def diagonal(self, coefficients, function):
-        """Return the diagonal of ``gram``."""
+        """Return about the diagonal of ``gram``: columns that are parts of features do not count."""
         columns, d = self.maps.to_columns(coefficients), self.n_features
         squares = self.base.diagonal(columns, function)  # (S, K, m, p)
-        if not self.fit_intercept:
-            return squares * self.maps.scale[:, None] ** 2
-        sums, _ = self.base.sweep(columns, lambda z, chunk: (function(z, chunk)[0], []))
         scale, shift = self.maps.scale[:, None], self.maps.shift[:, None]
-        out = squares.clone()
-        out[..., :d] = (
-            scale**2 * squares[..., :d]
-            + 2 * scale * shift * sums[0][..., :d]
-            + shift**2 * squares[..., d:]
-        )
-        return out
+        if not self.fit_intercept:
+            return squares[..., :d] * scale**2
+        sums, _ = self.base.sweep(columns, lambda z, chunk: (function(z, chunk)[0], []))
+        total = squares[..., -1:]
+        slopes = scale**2 * squares[..., :d] + 2 * scale * shift * sums[0][..., :d]
+        return torch.cat([slopes + shift**2 * total, total], -1)
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""
+        if len(self.maps.owner):
+            return None
         found = self.base.frequent_gram(self.maps.to_columns(coefficients), function)
         if found is None:
             return None
         index, gram = found
         own = index[0][: index.shape[1] - int(self.fit_intercept)]
-        return index.expand(self.n_folds, -1), self.maps.features(own).gram(gram)
+        return index.expand(self.n_folds, -1), self.maps.features(own)[0].gram(gram)
 
     def moments(self, found):
         """Return what ``fold_moments`` found of the columns as that of the features."""
         train, validation, centre, target_centre = found
-        maps = self.maps
+        centre, more = centre[:, : self.n_features], centre[:, self.n_features :]
         # About a centre that is the columns' no shift is left but that of the centre.
-        if self.fit_intercept:
-            maps = FeatureMaps(maps.scale, torch.where(centre != 0, 0.0, maps.shift))
+        maps = replace(self.maps, shift=torch.where(centre != 0, 0.0, self.maps.shift))
 
         def mapped(one):
             gram = maps.gram(one.gram[None, :, None])[0, :, 0]
             return replace(one, gram=gram, cross=maps.to_features(one.cross))
 
-        moved = torch.where(centre != 0, centre * self.maps.scale + self.maps.shift, centre)
+        moved = torch.where(centre != 0, centre * self.maps.scale + self.maps.shift, 0.0)
+        moved.index_add_(1, self.maps.owner, more * self.maps.factor)
         return mapped(train), mapped(validation), moved, target_centre

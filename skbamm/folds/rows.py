@@ -305,6 +305,8 @@ class ChunkedRows:
         """See ``Rows.joint_gram``; ``maps`` are those of ``AffineRows``."""
         _, S, K, m, p = shape = coefficients.shape
         flat = columns_of(coefficients, self.dtype)
+        if maps is not None:
+            p = maps.n_features + int(self.fit_intercept)
         f, feature = len(entries), entries % p
         spend(gram_seconds(S * K, self.n_rows, f))
         old, new = ((entries[part] // p).tolist() for part in (slice(known), slice(known, f)))

@@ -45,6 +45,23 @@ class UnreadTransformer(Exception):
 
 
 @dataclass(frozen=True)
+class Part:
+    """A column that is added to a feature, with a factor in each fold.
+
+    Attributes
+    ----------
+    column : ndarray of shape (n,)
+    owner : int
+        Which feature.
+    factor : ndarray of shape (K,)
+    """
+
+    column: np.ndarray
+    owner: int
+    factor: np.ndarray
+
+
+@dataclass(frozen=True)
 class State:
     """Values of all rows as some transformers return them, in all folds.
 
@@ -56,12 +73,15 @@ class State:
         Fold k's features are ``scale[k] * values + shift[k]``.
     present : ndarray of bool of shape (K, d)
         Which features a fold has, in this order.
+    parts : tuple of Part
+        What is added to some features besides.
     """
 
     values: Any
     scale: np.ndarray
     shift: np.ndarray
     present: np.ndarray
+    parts: tuple[Part, ...] = ()
 
     @classmethod
     def of(cls, values: Any, folds: int) -> State:
@@ -72,16 +92,18 @@ class State:
     @property
     def plain(self) -> bool:
         """Whether the values are as they were in every fold."""
-        return bool(self.present.all() and (self.scale == 1).all() and not self.shift.any())
+        moved = self.parts or (self.scale != 1).any() or self.shift.any()
+        return bool(self.present.all() and not moved)
 
     def scaled(self, factors: list, terms: list) -> State:
         """Return each fold's features times a factor and plus a term, one for each it has."""
-        scale, shift = self.scale.copy(), self.shift.copy()
-        for k, (factor, term) in enumerate(zip(factors, terms, strict=True)):
-            own = self.present[k]
-            scale[k, own] *= factor
-            shift[k, own] = shift[k, own] * factor + term
-        return replace(self, scale=scale, shift=shift)
+        ratio, term = np.ones_like(self.scale), np.zeros_like(self.shift)
+        for k, own in enumerate(self.present):
+            ratio[k, own], term[k, own] = factors[k], terms[k]
+        parts = [replace(part, factor=part.factor * ratio[:, part.owner]) for part in self.parts]
+        return replace(
+            self, scale=self.scale * ratio, shift=self.shift * ratio + term, parts=tuple(parts)
+        )
 
     def selected(self, masks: list) -> State:
         """Return those of the features that each fold has which its mask selects."""
@@ -93,14 +115,29 @@ class State:
     def columns(self, index: Any) -> State:
         """Return some of the features."""
         values = _safe_indexing(self.values, index, axis=1)
-        return State(values, self.scale[:, index], self.shift[:, index], self.present[:, index])
+        places = np.arange(self.scale.shape[1])[index].tolist()
+        parts = [
+            replace(part, owner=place)
+            for part in self.parts
+            for place, old in enumerate(places)
+            if old == part.owner
+        ]
+        return State(
+            values, self.scale[:, index], self.shift[:, index], self.present[:, index],
+            tuple(parts),
+        )  # fmt: skip
 
     def trimmed(self) -> State:
         """Return the state without features that no fold has; what one has not weighs nothing."""
         seen = np.flatnonzero(self.present.any(0))
         state = self if len(seen) == self.present.shape[1] else self.columns(seen)
-        scale, shift = (np.where(state.present, part, 0.0) for part in (state.scale, state.shift))
-        return replace(state, scale=scale, shift=shift)
+        gone = ~state.present
+        scale, shift = (np.where(gone, 0.0, part) for part in (state.scale, state.shift))
+        parts = [
+            replace(part, factor=np.where(gone[:, part.owner], 0.0, part.factor))
+            for part in state.parts
+        ]
+        return replace(state, scale=scale, shift=shift, parts=tuple(parts))
 
     def standardized(self, values: np.ndarray) -> State:
         """Return the state about dense ``values`` as the first fold sees them, written in place."""
@@ -200,10 +237,16 @@ def _side_by_side(parts: list[State]) -> State:
     if any(sp.issparse(part.values) for part in parts):
         parts = [_sparse(part) for part in parts]
         stack = lambda values: sp.hstack(values, format="csr")  # noqa: E731
-    joined = (
+    scale, shift, present = (
         np.hstack([getattr(part, name) for part in parts]) for name in ("scale", "shift", "present")
     )
-    return State(stack([part.values for part in parts]), *joined)
+    widths = np.cumsum([0, *(part.scale.shape[1] for part in parts)]).tolist()
+    more = [
+        replace(one, owner=one.owner + before)
+        for before, part in zip(widths, parts, strict=False)
+        for one in part.parts
+    ]
+    return State(stack([part.values for part in parts]), scale, shift, present, tuple(more))
 
 
 def _sparse(part: State) -> State:
@@ -242,20 +285,27 @@ def _selector(fitted: list, state: State) -> State:
 
 
 def _imputer(fitted: list, state: State) -> State:
-    """Where all folds put in the same, or nothing is missing, one imputer serves them all."""
+    """One imputer serves all folds; what others put in beside it is a part of the feature."""
     if not state.plain:
         raise UnreadTransformer
-    indicator = MissingIndicator(missing_values=fitted[0].missing_values, features="all")
-    missing = np.asarray(indicator.fit_transform(state.values).any(0)).ravel()
-    first = fitted[0].statistics_
-    for one in fitted[1:]:
-        others = [a != b for a, b in zip(first[missing], one.statistics_[missing], strict=True)]
-        if any(others):
-            raise UnreadTransformer
+    indicator = MissingIndicator(
+        missing_values=fitted[0].missing_values, features="all", sparse=False
+    )
+    missing = np.asarray(indicator.fit_transform(state.values))
     values = fitted[0].transform(state.values)
-    if values.shape[1] != len(missing):  # a column without any value is left out
+    if values.shape[1] != missing.shape[1]:  # a column without any value is left out
         raise UnreadTransformer
-    return replace(state, values=values)
+    parts = []
+    for owner in np.flatnonzero(missing.any(0)).tolist():
+        first, *others = (one.statistics_[owner] for one in fitted)
+        if all(other == first for other in others):
+            continue
+        try:
+            factor = np.array([0.0, *(float(other) - float(first) for other in others)])
+        except (TypeError, ValueError):  # no numbers
+            raise UnreadTransformer from None
+        parts.append(Part(missing[:, owner].astype(np.float64), owner, factor))
+    return replace(state, values=values, parts=tuple(parts))
 
 
 def _one_hot_encoder(fitted: list, state: State) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,30 +38,34 @@ class SharedColumns:
     Attributes
     ----------
     placed : Placed
-        The matrix, of shape (n, d).
+        The matrix, of shape (n, d + e).
     scale, shift : ndarray of shape (K, d)
         Fold k's features are ``scale[k] * column + shift[k]``, and zero where it has none.
+    owner : ndarray of int of shape (e,)
+    factor : ndarray of shape (K, e)
+        Of the other columns: to which feature each is added, and how often.
     """
 
     placed: Placed
     scale: np.ndarray
     shift: np.ndarray
+    owner: np.ndarray
+    factor: np.ndarray
 
     def maps(self, used: list[int], device: torch.device) -> FeatureMaps:
         """Return the maps of some of the folds."""
-        return FeatureMaps(
-            *(torch.as_tensor(part[used], device=device) for part in (self.scale, self.shift))
-        )
+        parts = self.scale[used], self.shift[used], self.owner, self.factor[used]
+        return FeatureMaps(*(torch.as_tensor(part, device=device) for part in parts))
 
     def centred(self) -> tuple[SharedColumns, list[np.ndarray | None]]:
         """Return the same with features near zero, and what was taken off in each fold."""
         matrix = self.placed.matrix
         sample = matrix[:: max(1, matrix.shape[0] // _LOOK)]
-        some = sample.toarray() if sp.issparse(sample) else np.asarray(sample, dtype=np.float64)
+        some = _dense(sample)[:, : self.scale.shape[1]].astype(np.float64, copy=False)
         mean, spread = some.mean(0), some.std(0)
         mean, spread = mean * self.scale + self.shift, spread * np.abs(self.scale)
         centres = far_means(mean, spread, matrix.shape[0] * matrix.shape[1])
-        moved = SharedColumns(self.placed, self.scale, self.shift - centres)
+        moved = replace(self, shift=self.shift - centres)
         return moved, [one if one.any() else None for one in centres]
 
 
@@ -129,10 +133,13 @@ class SharedFold:
         own, got = np.flatnonzero(state.present[k]), _dense(self._some)
         if got.shape[1] != len(own):
             raise UnreadTransformer
-        told = _dense(columns[self._rows])[:, own] * state.scale[k, own]
-        size = np.abs(got).max(0) + np.abs(told).max(0) + np.abs(state.shift[k, own])
+        told = _dense(columns[self._rows]) * state.scale[k]
+        size = np.abs(told[:, own]).max(0) + np.abs(got).max(0) + np.abs(state.shift[k, own])
+        told += state.shift[k]
+        for part in state.parts:
+            told[:, part.owner] += part.column[self._rows] * part.factor[k]
         close = _CLOSE_SINGLE if got.dtype == np.float32 else _CLOSE
-        if (np.abs(told + state.shift[k, own] - got) > close * size).any():
+        if (np.abs(told[:, own] - got) > close * size).any():
             raise UnreadTransformer
 
     def share(self, shared: SharedColumns, present: np.ndarray) -> None:
@@ -172,7 +179,16 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
             fold.check(state, matrix, k)
     except (UnreadTransformer, NotApplicable):
         return [fold.alone() for fold in folds]
-    shared = SharedColumns(Placed(matrix, device(matrix)), state.scale, state.shift)
+    if state.parts:
+        more = np.column_stack([part.column for part in state.parts])
+        sparse = sp.issparse(matrix)
+        matrix = sp.hstack([matrix, more], format="csr") if sparse else np.hstack([matrix, more])
+    owner = np.array([part.owner for part in state.parts], dtype=np.int64)
+    factor = np.array([part.factor for part in state.parts]).reshape(-1, len(folds)).T
+    shared = SharedColumns(
+        Placed(matrix, device(matrix)), state.scale, state.shift, owner,
+        np.ascontiguousarray(factor),
+    )  # fmt: skip
     for k, fold in enumerate(folds):
         fold.share(shared, state.present[k])
     return folds

@@ -152,16 +152,20 @@ def test_sparse_rows_stay_sparse(made):
     )
 
 
-@pytest.mark.parametrize(
-    ("strategy", "shares"), [("constant", True), ("most_frequent", True), ("mean", False)]
-)
-def test_missing_values_are_shared_where_all_folds_put_in_the_same(strategy, shares, made):
-    X, y = frame(missing="a")
-    X["a"] = X["a"].round(0)
-    model = make_pipeline(mixed(SimpleImputer(strategy=strategy), StandardScaler()), Ridge())
-    lists = {"ridge__alpha": [1.0, 100.0]}
-    ours, theirs = (S(model, lists).fit(X, y) for S in (BAMMSearchCV, GridSearchCV))
-    assert any(isinstance(rows, AffineRows) for rows in made) == shares
+@pytest.mark.parametrize("strategy", ["constant", "most_frequent", "median", "mean"])
+@pytest.mark.parametrize("model", ["ridge", "logistic"])
+def test_missing_values_are_shared_whatever_each_fold_puts_in(strategy, model, made):
+    X, y = frame(missing=["a", "b"])
+    X["b"] = X["b"].round(-1)
+    estimator, name, values = MODELS[model]
+    y = y > 0 if model == "logistic" else y
+    before = mixed(SimpleImputer(strategy=strategy, fill_value=0), StandardScaler())
+    pipeline = make_pipeline(before, VarianceThreshold(0.01), estimator)
+    lists = {f"{estimator.__class__.__name__.lower()}__{name}": values}
+    ours, theirs = (S(pipeline, lists).fit(X, y) for S in (BAMMSearchCV, GridSearchCV))
+    assert isinstance(made[-1], AffineRows)
+    if strategy in ("constant", "mean"):
+        assert len(made[-1].maps.owner) == 2 * (strategy == "mean")
     np.testing.assert_allclose(
         ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], rtol=1e-7
     )
