@@ -196,7 +196,7 @@ class AffineRows:
         )
 
     def diagonal(self, coefficients, function):
-        """Return about the diagonal of ``gram``: columns that are parts of features do not count."""
+        """Return the diagonal of ``gram``, but for columns that are parts of features."""
         columns, d = self.maps.to_columns(coefficients), self.n_features
         squares = self.base.diagonal(columns, function)  # (S, K, m, p)
         scale, shift = self.maps.scale[:, None], self.maps.shift[:, None]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils.validation import _num_samples
 
 from skbamm.clock import Clock
@@ -83,6 +84,46 @@ def final_fit(
     fitted = begin.twin.fitted(last_step(estimator))
     most = getattr(fitted, "max_iter", None)
     return shares_rows or most is None or np.max(getattr(fitted, "n_iter_", 0)) < most
+
+
+def shared_fit(
+    estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
+    maker: SolverMaker,
+) -> bool:  # fmt: skip
+    """Fit a pipeline whose folds share columns, without a copy of its rows; return whether it is.
+
+    The transformers are fitted on all rows; the model is solved, and adopted where the estimator's
+    own fit would not go on from there.
+
+    Parameters
+    ----------
+    estimator : Pipeline
+        Fitted in place.
+    target : Target
+    params : dict
+        Of the candidate.
+    solutions : list of Solution
+        The folds' models of its hyperparameters.
+    maker : SolverMaker
+    """
+    everything = np.arange(_num_samples(maker.X))
+    try:
+        joint = maker.for_splits([(everything, everything[:0])]).make(
+            replace(target, estimator=estimator), params
+        )
+    except NotApplicable:
+        return False
+    if not isinstance(joint, JointSolver) or joint.columns is None:
+        return False
+    joint.penalties.set_values(last_step(estimator))
+    begin = [_with_intercept(one) for one in solutions]
+    p = joint.rows(torch.float64).n_coefficients
+    alike = {one.shape[1] for one in begin} == {p}  # not where the folds' features are others
+    y = [torch.as_tensor(joint.inside(np.mean(begin, 0)))[None]] if alike else None
+    solution = joint.solution(joint.polish((), [[]], y), 0, 0, None)
+    if solution.adopt:
+        adopt(estimator, solution)
+    return solution.adopt
 
 
 def mend(

@@ -24,7 +24,7 @@ from skbamm.search.bank import FoldSolutions
 from skbamm.search.budget import JUDGED_VALUES, OWN_VALUES, SEARCH_VALUES, budget
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
-from skbamm.search.final_fit import final_fit, mend
+from skbamm.search.final_fit import final_fit, mend, shared_fit
 from skbamm.search.joint import JointSolver
 from skbamm.search.keys import candidate_key
 from skbamm.search.outcome import Outcome
@@ -416,12 +416,25 @@ class SearchRun:
     def _refit(self, estimator, key, X, y, fit_params) -> None:
         solutions, solver = self.bank.solutions(key), self._solvers.get(key)
         self.outcome.loose = self._looseness(estimator, key, solver)
-        sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.clock)
-        if sure or self.row_weights is not None or not isinstance(solver, JointSolver):
+        combination = self._combinations.get(key)
+        linear = isinstance(solver, JointSolver) and self.row_weights is None
+        if linear and self._fit_shared(estimator, combination, solutions, solver):
             return
-        combination = self._combinations[key]
+        sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.clock)
+        if sure or not linear or combination is None:
+            return
         with threads_for_rows():
             self.outcome.refit_adopted = mend(
+                estimator, combination.target, combination.params, solutions, self.maker
+            )
+
+    def _fit_shared(self, estimator: Any, combination: Any, solutions: list, solver: Any) -> bool:
+        """Fit a pipeline whose folds share columns, if its own fit has nothing to add."""
+        exact = combination is not None and solutions and solutions[0].adopt
+        if not exact or solver.columns is None or not solver.twin.warm_starts:
+            return False
+        with threads_for_rows():
+            return shared_fit(
                 estimator, combination.target, combination.params, solutions, self.maker
             )
 
