@@ -18,7 +18,7 @@ from skbamm.folds.passes import blocks, columns_of, csr_tensor, weighted_gram
 from skbamm.folds.rows import ChunkedRows
 
 _FEW_FEATURES = 256
-_FREQUENT, _ROWS_EACH = 200, 50  # features that many rows have; rows a feature to tell of them
+_FREQUENT, _ROWS_EACH = 200, 20  # features that many rows have; rows a feature to tell of them
 _COUNTED, _SQUARED = 1 << 20, 1 << 13  # entries, and features, at a time
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
 # Where the pairs of non-zeros, and what they cost, are kept beside the chunks.
@@ -286,10 +286,11 @@ class _WithIntercept:
 
     def pull(self, flat):
         """See ``rows.Block.pull``."""
-        out = flat.new_empty(self.block.Xt.shape[0] + 1, len(flat))
-        out[:-1] = self.block.pull(flat).T
-        out[-1] = flat.sum(1)
-        return out.T
+        # Coefficients lie innermost in memory: what is done with them then runs along vectors.
+        out = flat.new_empty(len(flat), self.block.Xt.shape[0] + 1)
+        out[:, :-1] = self.block.pull(flat)
+        out[:, -1] = flat.sum(1)
+        return out
 
 
 def _some_rows(X, start, stop):

@@ -21,7 +21,7 @@ from skbamm.bilevel.metrics import (
     DiagonalAndBlock,
     Masked,
 )
-from skbamm.effort import factor_seconds, solve_seconds, spend
+from skbamm.effort import factor_seconds, pass_seconds, solve_seconds, spend
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.approach import Approach
 from skbamm.glm.coordinate_descent import ModelDescent
@@ -34,9 +34,10 @@ _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 # Counted seconds up to which every fold has a matrix of its own, of many and of few rows.
 _OWN, _OWN_OF_FEW = 0.025, 0.1
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
-_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.1, 0.3, 1e-4
-_CG_LEAST, _CG_PRICE = 10, 4  # rows a feature, and passes, that their preconditioner is worth
+_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.03, 0.3, 1e-4
+_CG_LEAST, _CG_PRICE = 20, 2  # rows a feature, and passes, that their preconditioner is worth
 _BLOCK_PRICE = 4.0  # passes that a matrix of frequent features costs
+_SPARSE, _SAVED = 4, 20  # entries a zero or not, and passes that matrices of all features save
 _LARGE = 256  # coefficients from which outputs are worth a thread each
 _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
 
@@ -88,7 +89,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     rows = problem.metric_rows if conjugate else problem.rows
     strength = (1 - mu) * problem.mean_strength(x)
 
-    if p > _DENSE_LIMIT:
+    if p > _DENSE_LIMIT or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
         weights = problem.hessian_weights(x, y, mu)
         diagonal = rows.diagonal(y[None], weights) + strength
         diagonal = diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype)
@@ -111,6 +112,20 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     return _conjugate(problem, x, y, mu, metric, price)
 
 
+def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
+    """Whether matrices of all features cost more passes than they save conjugate gradients.
+
+    That may be of sparse features, where a diagonal and the frequent ones' matrix serve as well.
+    """
+    p, one = rows.n_coefficients, getattr(rows, "folds", [rows])[0]
+    if one.entries * _SPARSE > one.n_rows * one.n_features:
+        return False
+    seconds = rows.gram_seconds(starts * outputs, rows.n_rows)
+    seconds += factor_seconds(starts * outputs, p)
+    shape, columns = (one.n_rows, one.n_features), starts * outputs * rows.n_folds
+    return seconds > _SAVED * pass_seconds(shape, one.entries, columns, rows.dtype)
+
+
 def shares_gram(rows: Any, columns: int) -> bool:
     """Whether the folds share Gram matrices, where each column would have its own.
 
@@ -127,7 +142,7 @@ def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
     As many as make a factor cost about what some passes do, but enough for its accuracy: few will
     do where conjugate gradients put right what they leave out.
     """
-    least, passes = (_CG_LEAST, 4 * _CG_PRICE) if conjugate else (100, 4)
+    least, passes = (_CG_LEAST, _CG_PRICE) if conjugate else (100, 4)
     return max(least * p, int(rows * 2 * folds * passes / p))
 
 
@@ -287,6 +302,18 @@ def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
     if gram.shape[1] != problem.shape[1]:
         gram = gram.mean(1, keepdim=True)
     return GramMetric(problem, gram, x, metric.mu)
+
+
+def gram_of(metric: Any) -> Tensor | None:
+    """Return the Gram matrices (S, K or 1, m, p, p) that a metric is made of, if it is."""
+    while isinstance(metric, ConjugateGradient | Gauge):
+        metric = metric.inner
+    return metric.gram if isinstance(metric, GramMetric) else None
+
+
+def metric_of_gram(problem, gram: Tensor, x: Tensor, y: Tensor) -> Any:
+    """Return conjugate gradients that known Gram matrices precondition, at mu = 0."""
+    return _conjugate(problem, x, y, 0.0, GramMetric(problem, gram, x, 0.0), 1.0)
 
 
 class Gauge:

@@ -189,7 +189,7 @@ def choose_dtype(dtype: str, matrix: Any, columns: int) -> torch.dtype:
     if dtype != "auto":
         return {"float32": torch.float32, "float64": torch.float64}[dtype]
     entries = matrix.nnz if sp.issparse(matrix) else matrix.size
-    if max(entries, matrix.shape[0] * columns) < _SINGLE_WORTH or not _well_scaled(matrix):
+    if max(entries, max(matrix.shape) * columns) < _SINGLE_WORTH or not _well_scaled(matrix):
         return torch.float64
     return torch.float32
 

@@ -50,6 +50,7 @@ _MANY_KINKS = 100  # features from which coordinate descent at some points is so
 _MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts
 # First steps from where a search on some rows, a path, and exact paths ended.
 _NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
+_FAR = 1.5  # and from the top of a parabola through points that are far apart
 _REFIT_TOL = 1e-5  # decrement of the model that a refit begins at
 
 
@@ -205,7 +206,7 @@ class JointSolver:
         few, every, strong = self.some_rows(), self.rows(self.dtype), False
         limit = self.penalties.limit(axes, every, lambda: self.problem((), 1, self.dtype))
         if near is not None:
-            first, step = near, _NEAR
+            first, step = near, _NEAR if near.bend is None else _FAR
         elif limit is None or begin is not None:
             # Steps of so many features take many passes, of weak penalties the most.
             dear = few is None and self._many_features and not self._wide(every)
@@ -296,12 +297,16 @@ class JointSolver:
         return None if self.least_squares else some_rows(rows, outputs)
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
-    ) -> FoldSolutions:
-        """Solve these x in all folds, in float64 and at mu = 0, each beginning at y (K, m, p)."""
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None,
+        tol: float = 0.0,
+    ) -> FoldSolutions:  # fmt: skip
+        """Solve these x in all folds, at mu = 0, each beginning at y (K, m, p).
+
+        They are solved in float64, unless ``tol``, a looser bound on the decrement, will do.
+        """
         points = torch.tensor(x, dtype=torch.float64, device=self.device)
         begin = None if y is None else torch.stack([one.double() for one in y])
-        return solve_values(self, axes, points, begin)
+        return solve_values(self, axes, points, begin, tol)
 
     def all_rows(self, estimator: Any, coef: np.ndarray, gradient_tol: float) -> np.ndarray:
         """Solve an estimator's own values on all rows, beginning at coefficients (m, p)."""

@@ -43,6 +43,8 @@ from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 
 # What only stands for the score need not be known better, least of all where it is best at an end.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
+# Stages of the points that a scorer judges, and the decrement of their models where it counts rows.
+_JUDGED, _JUDGED_TOL = {"scan", "finer", "profile"}, 1e-4
 
 
 class SearchRun:
@@ -132,9 +134,11 @@ class SearchRun:
         for explored in dict.fromkeys(one for one, _ in self._rows):
             known = len(explored.points)
             explored.add_waiting()
+            self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
+            waited = len(explored.points)
             if explored is best and explored.rounds:
                 explored.add_between(place, scores, self._worth)
-            self._guard(partial(self._solve_points, explored, known, explored.nearest(known)))
+            self._guard(partial(self._solve_points, explored, waited, explored.nearest(waited)))
             self._add_rows(explored, known)
             candidates += explored.params(known)
             stages += explored.stages[known:]
@@ -360,7 +364,10 @@ class SearchRun:
         joint, points = explored.solver, explored.points[first:]
         if joint is None or not points:
             return None
-        solutions = joint.polish(explored.axes, points, y)
+        # What only tells which points are the best need not be known better than to some rows.
+        judged = self._worth > 0 and {*explored.stages[first:]} <= _JUDGED
+        options = {"tol": _JUDGED_TOL} if judged and isinstance(joint, JointSolver) else {}
+        solutions = joint.polish(explored.axes, points, y, **options)
         keys = [candidate_key(params) for params in explored.params(first)]
         self._keep(joint, solutions, keys, [explored.combination] * len(keys))
         return solutions

@@ -14,8 +14,8 @@ from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
 from skbamm.effort import factor_seconds
 from skbamm.folds import FoldwiseRows
-from skbamm.glm import LeastSquaresProblem, solve_narrowing
-from skbamm.glm.curvature import gram_rows, shares_gram
+from skbamm.glm import LeastSquaresProblem, of_like_rows, solve_narrowing
+from skbamm.glm.curvature import gram_of, gram_rows, metric_of_gram, shares_gram
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.levels import between, levels
@@ -27,13 +27,18 @@ _COLUMNS, _NUMBERS = 4096, 1 << 19
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 # Values of a list that is solved in levels, and seconds of its matrices from which it is.
 _LEAST_VALUES, _WORK = 6, 0.01
-# Decrements: of models to begin with, of single precision, of what is scored.
-_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+# Decrements: of models to begin with, of single precision (where steps are many, so that it makes
+# the most of them), of what is scored (where the next step is many products with the Hessian).
+_BEGIN_TOL, _FIRST_TOL, _ROUGH_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-4, 1e-8
+_PRODUCTS_TOL = 1e-7
 _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
+_KEPT = 1 << 23  # numbers in the Gram matrices of one value that are kept for others
 _NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
 
 
-def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSolutions:
+def solve_values(
+    solver: Any, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
+) -> FoldSolutions:
     """Solve all values in all folds, so well that the estimator would not go on.
 
     Parameters
@@ -43,27 +48,35 @@ def solve_values(solver: Any, axes: Any, x: Tensor, y: Tensor | None) -> FoldSol
     x : Tensor of shape (N, h)
     y : Tensor of shape (N, K, m, p), or None
         Where to begin.
+    tol : float
+        A looser bound on the decrement, if one will do.
     """
     rows = solver.rows(torch.float64)
+    tol = max(tol, _PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
     absolute = solver.penalties.absolute(axes, rows)
     if absolute is not None and y is None:
-        return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)))
+        return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)), tol)
     columns = rows.n_folds * solver.task.loss.n_outputs
     size = max(1, min(_COLUMNS, _NUMBERS // rows.n_coefficients) // columns)
     if y is None and _in_levels(solver, x):
-        return _solve_levels(solver, axes, x, size)
-    return _solve_parts(solver, axes, x, y, size)
+        return _solve_levels(solver, axes, x, size, tol)
+    return _solve_parts(solver, axes, x, y, size, tol)
 
 
-def _solve_parts(solver, axes, x, y, size) -> FoldSolutions:
+def _solve_parts(solver, axes, x, y, size, tol, grams=None) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
+    if y is None and x.shape[1] and by_products(solver):
+        # Begun at the last, the steps of one value are fewer than those of several together.
+        strength = solver.penalties.strength(axes, solver.rows(torch.float64))
+        strongest = strength(x[:, None])[..., :-1].amax((1, 2, 3))
+        return _solve_path(solver, axes, x, strongest, tol, grams)
     parts: list[FoldSolutions] = []
     for a in range(0, len(x), size):
         points, begin = x[a : a + size], None if y is None else y[a : a + size]
         if begin is None and parts:  # near the last
             last = torch.as_tensor(parts[-1].coef[-1:], device=solver.device)
             begin = last.expand(len(points), *last.shape[1:]).clone()
-        parts.append(_solve_block(solver, axes, points, begin))
+        parts.append(_solve_block(solver, axes, points, begin, tol, grams))
     return FoldSolutions.join(parts)
 
 
@@ -80,11 +93,22 @@ def levels_pay(solver: Any, values: int) -> bool:
     """
     loss = solver.task.loss
     kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
-    if solver.least_squares or kinks or loss.couples_outputs:
+    if solver.least_squares or kinks:
         return False
     if values < _LEAST_VALUES or getattr(loss, "hessian_jumps", False):
         return False
-    return metric_seconds(solver, values) > _WORK
+    return by_products(solver) or metric_seconds(solver, values) > _WORK
+
+
+def by_products(solver: Any) -> bool:
+    """Whether steps of smooth models are found by products with their Hessian."""
+    loss = solver.task.loss
+    if solver.least_squares or isinstance(loss, Smoothed) or hasattr(loss, "least_scale"):
+        return False
+    if getattr(loss, "hessian_jumps", False):
+        return False
+    rows = solver.rows(torch.float64)
+    return loss.couples_outputs or rows.n_coefficients > MANY_FEATURES
 
 
 def metric_seconds(solver: Any, values: int) -> float:
@@ -103,7 +127,7 @@ def metric_seconds(solver: Any, values: int) -> float:
     return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
 
 
-def _solve_levels(solver, axes, x, size) -> FoldSolutions:
+def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
     """Solve a few values from end to end, then those between, each level as many again."""
     place = x[:, 0]
     if axes[0].scale == "plain" and bool((place > 0).all()):
@@ -114,10 +138,13 @@ def _solve_levels(solver, axes, x, size) -> FoldSolutions:
     )
     solved: list[int] = []
     parts: list[FoldSolutions] = []
+    grams = KnownGrams()
     coef: Any = None
     for level in levels(len(known)):
         y = between(known[solved], coef, known[level]) if solved else None
-        parts.append(_solve_parts(solver, axes, x[first[level]], y, size))
+        if y is not None and solver.task.loss.couples_outputs:
+            y -= y.mean(-2, keepdim=True)  # bounds of each class may have shifted all
+        parts.append(_solve_parts(solver, axes, x[first[level]], y, size, tol, grams))
         order = np.argsort(solved + level)
         solved = sorted(solved + level)
         found = torch.as_tensor(parts[-1].coef, device=solver.device)
@@ -129,33 +156,73 @@ def _solve_levels(solver, axes, x, size) -> FoldSolutions:
     return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
 
 
-def _solve_path(solver, axes, x, absolute) -> FoldSolutions:
+def _solve_path(solver, axes, x, strength, tol, grams=None) -> FoldSolutions:
     """Solve one after the other, from the strongest penalty on: each begins at the last."""
     scale = next(iter(solver.penalties.values))
     parts: dict[int, FoldSolutions] = {}
     y = None
-    for s, anew in path_order(x, [axis.parameter == scale for axis in axes], absolute):
-        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y)
+    for s, anew in path_order(x, [axis.parameter == scale for axis in axes], strength):
+        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y, tol, grams)
         y = torch.as_tensor(parts[s].coef, device=solver.device)
     return FoldSolutions.join([parts[s] for s in range(len(x))])
 
 
-def _solve_block(solver, axes, x, y) -> FoldSolutions:
-    metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares
-    if y is None and single:
+class KnownGrams:
+    """Gram matrices of values that were solved one by one: those near them need none of their own.
+
+    Their penalties are of the same kind, and models hardly differ, from one value to the next.
+    """
+
+    def __init__(self) -> None:
+        self._places: list[float] = []
+        self._grams: list[Tensor] = []
+
+    def note(self, x: Tensor, metric: Any) -> None:
+        """Keep the matrices of one value's metric, if they are not large."""
+        gram = gram_of(metric)
+        if gram is not None and len(gram) == 1 and gram.numel() <= _KEPT:
+            self._places.append(float(x))
+            self._grams.append(gram)
+
+    def near(self, problem: Any, x: Tensor, y: Tensor) -> Any:
+        """Return a metric of the matrices nearest to each of several values, or None."""
+        if len(x) == 1 or not self._grams or not bool((x > 0).all()):
+            return None
+        places = x.new_tensor(self._places)
+        nearest = (x.log() - places.log()).abs().argmin(1).tolist()
+        return metric_of_gram(problem, torch.cat([self._grams[i] for i in nearest]), x, y)
+
+
+def _solve_block(solver, axes, x, y, tol, grams=None) -> FoldSolutions:
+    metric, rough_metric, products = solver.metric, None, by_products(solver)
+    single = solver.dtype is torch.float32 and not solver.least_squares
+    if single and (y is None or products) and metric is None:
         rough = solver.problem(axes, len(x), torch.float32)
-        few = solver.some_rows()
+        few = solver.some_rows() if y is None else None
         if few is not None:
             y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
-        first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
+        near = max(tol, _ROUGH_TOL) if products else _FIRST_TOL
+        begin = None if y is None else y.float()
+        known = None
+        if grams is not None and begin is not None:
+            known = grams.near(rough, x, begin)
+        first = solve_lower(
+            rough, x, begin, tol=near, max_iter=_FIRST_ITER, curvature=known,
+            gradient_tol=solver.gradient_tol if near <= tol else np.inf,
+        )  # fmt: skip
         y = first.y.double()
+        if grams is not None and len(x) == 1:
+            grams.note(x, first.curvature)
+        if near <= tol and bool(first.converged.all()):
+            return FoldSolutions(y.cpu().numpy(), first.gradient_norm.cpu().numpy())
+        metric, rough_metric = None, first.curvature if products else None
     problem = solver.problem(axes, len(x), torch.float64)
     if metric is not None:
         metric = metric.at(x, problem.start(x) if y is None else y)
     # Of many features, what is not soon solved is sooner fitted by liblinear.
     brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
     most = _MIXED_ITER if brief else _FINAL_ITER
-    finish = partial(solve_lower, tol=_FINAL_TOL, gradient_tol=solver.gradient_tol, max_iter=most)
+    finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
     if isinstance(solver.task.loss, Smoothed):
         # Which rows are near a kink, single precision cannot tell.
         finish, single = partial(solve_narrowing, max_iter=most), False
@@ -166,6 +233,10 @@ def _solve_block(solver, axes, x, y) -> FoldSolutions:
     if single:
         # Directions from single precision do, unless the problem is very ill-conditioned.
         mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
+        if rough_metric is not None:
+            metric = of_like_rows(rough_metric, mixed, x, y)
+            if metric is None and grams is not None:
+                metric = grams.near(mixed, x, y)
         result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
