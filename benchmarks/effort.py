@@ -97,8 +97,8 @@ def main() -> None:
             found = calibrate(use, given.kind)
             told = (found.get(name) for name in head)
             figures = " ".join(" " * 8 if one is None else f"{one:8.4f}" for one in told)
-            print(f"{use.name:50s} {figures} {found.get('decision', '')} {found['plan'][1][:50]}",
-                  flush=True)  # fmt: skip
+            reason = found.get("plan", ("", "no end"))[1]
+            print(f"{use.name:50s} {figures} {found.get('decision', '')} {reason[:50]}", flush=True)
 
 
 if __name__ == "__main__":

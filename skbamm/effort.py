@@ -18,13 +18,14 @@ import torch
 _CALL = 4e-4  # a pass, whatever its size
 _PRODUCT = {torch.float32: 3.5e-11, torch.float64: 8e-11}  # a multiplication of a dense product
 _SPARSE_PRODUCT = 2.5e-10
-_PREDICTOR = {torch.float32: 2e-9, torch.float64: 5e-9}  # loss and slope of one predictor
+_PREDICTOR = {torch.float32: 6e-9, torch.float64: 1e-8}  # loss and slope of one predictor
 _COEFFICIENT = 1.2e-8  # what is done with each coefficient around a pass
 _STEP, _FACE_STEP = (
     2e-4,
     2e-3,
 )  # an iteration beside its passes; where coefficients are held at zero
 _GRAM, _FACTOR, _SOLVE = 5e-11, 6e-11, 1e-9  # a multiplication
+_WEIGHED = 2.5e-9  # an entry of what a Gram matrix is made of
 _SCALED = 4e-9  # an entry of what is factored
 # Of Gram matrices from pairs of non-zeros: a call, a pair, and a sparse product beside.
 GRAM_PRODUCT, GRAM_CALL, PAIR, SPARSE_PRODUCT = _GRAM, 2e-4, 1.2e-9, 3e-10
@@ -116,7 +117,7 @@ def step_seconds(kinks: bool) -> float:
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:
     """Return what weighted Gram matrices take."""
-    return _CALL + matrices * rows * features**2 * _GRAM
+    return _CALL + matrices * rows * features * (features * _GRAM + _WEIGHED)
 
 
 def factor_seconds(matrices: int, features: int) -> float:

@@ -129,7 +129,6 @@ class PairwiseLoss:
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
         S, K = y.shape[:2]
         seen = validation_margins(rows, y)
-        spend(S * K * _PAIRS * min(len(seen.z) / (2 * K), 512.0) ** 2)
         # Also of rows that no fold holds out: chunks have these as well.
         n = max(rows.n_rows, 1 + int(seen.row.max()) if len(seen.row) else 0)
         value = torch.zeros(n, S, K, dtype=torch.float64, device=y.device)
@@ -138,6 +137,8 @@ class PairwiseLoss:
             mine = seen.fold == k
             z, weight, index = seen.z[mine][:, 0], seen.weight[mine], seen.row[mine]
             positive = seen.target[mine].flatten() > 0.5
+            sides = int(positive.sum()), int((~positive).sum())
+            spend(S * _PAIRS * min(sides[0], 512) * min(sides[1], 512))
             for s in range(S):
                 loss, slope = self._pairs(z[:, s], positive, weight, (S, s, k))
                 # The average over the rows, by their weights, is to be the value of the fold.

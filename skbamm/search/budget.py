@@ -22,25 +22,54 @@ from skbamm.effort import (
 )
 from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.search.joint import JointSolver
+from skbamm.search.line_solver import LineSolver
 from skbamm.search.own_cost import OwnCost
 from skbamm.search.values import MANY_FEATURES, levels_pay, metric_seconds
 
-OWN_VALUES = 9  # that an interval may cost as much as
-# As many values as a search costs about, and as one whose scorer judges points from end to end.
-SEARCH_VALUES, JUDGED_VALUES = 2, 6
+_OWN_VALUES, _OWN_OF_SEVERAL = 9, 16  # that one interval, or several, may cost as much as
+# As many values as a search costs about, and as one whose scorer judges points from end to end;
+# as one that follows paths of penalties with kinks at least, and places on a line.
+_SEARCH_VALUES, _JUDGED_VALUES, _PATH_VALUES, _PLACES = 2, 6, 10, 8
 _SCORE = 1.5e-3  # seconds that a model takes to be scored
 # Of what own fits take, that a joint solve may; a search for the score itself knows the best value
 # more closely, and may take more.
 _SHARE, _SHARE_OF_SCORE = 0.6, 0.9
-_FLOOR = 0.05  # seconds that it may take in any case
+_FLOOR = 0.01  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
-_SMOOTH, _COUPLED, _JUMPS, _KINKS = (16, 12, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
+_SMOOTH, _COUPLED, _JUMPS, _KINKS = (10, 7, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
 _LEVELS = 8, 3  # of values that are solved in levels: the first, and then those between them
 # Passes an iteration beside the first, where directions are conjugate gradients'; of jumps more.
 _OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
 _FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of them led
-_PATH_ITER = 10  # iterations a value where penalties have kinks
+# Iterations a value where penalties have kinks, and where losses have, too; sweeps of second
+# moments, and iterations around them; of groups of coefficients.
+_PATH_ITER, _KINKED_ITER = 10, 60
+_SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 4
+# Passes of squares that have no second moments, by conjugate gradients; with matrices of rows
+# iterations, and how often such matrices are made.
+_PRODUCTS, _DUAL_ITER, _DUALS = 300, 15, 10
+
+
+def own_values(axes: tuple) -> int:
+    """Return how many values own fits that serve intervals take about."""
+    return _OWN_VALUES if len(axes) == 1 else _OWN_OF_SEVERAL
+
+
+def search_values(joint: Any, judged: bool) -> int:
+    """Return how many values cost as much as a search.
+
+    Parameters
+    ----------
+    joint : FoldSolver
+    judged : bool
+        Whether the scorer judges points from end to end.
+    """
+    values = _JUDGED_VALUES if judged else _SEARCH_VALUES
+    if not isinstance(joint, JointSolver) or joint.begins_anywhere:
+        return values
+    exact = isinstance(joint.task.loss, HalfSquaredLoss) and joint.task.loss.n_outputs == 1
+    return values if exact else max(values, _PATH_VALUES)
 
 
 def budget(
@@ -67,11 +96,17 @@ def budget(
     OverBudget
         If own fits are foreseen to be sooner.
     """
+    places = 1
+    if isinstance(joint, LineSolver) and joint.line.same_features:
+        joint, places = joint.first, _PLACES
+        values = search_values(joint, scored == 0)
     if not isinstance(joint, JointSolver) or joint.device.type != "cpu":
         return None
     if _may_vanish(joint):
         return None  # own fits would end anywhere
     expected = foreseen_seconds(joint, values)
+    if expected is not None:
+        expected *= places
     own = OwnCost(joint, estimator, y, fits)
     least, scores = own.least, scored * _SCORE
     if expected is None or least is None:
@@ -116,11 +151,10 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     stored = getattr(rows, "folds", [rows])[0].entries
     folds, outputs = len(joint.used), loss.n_outputs
     kinks = joint.penalties.absolute((), rows) is not None
+    if isinstance(loss, HalfSquaredLoss) and (kinks or not joint.least_squares):
+        return _of_squares(joint, values, kinks, (n, p), stored)
     if isinstance(loss, HalfSquaredLoss):
-        if not kinks:
-            return None
-        moments = gram_seconds(folds, n, p) if p <= MANY_FEATURES else 0.0
-        return moments + values * descent_seconds(folds * outputs, p, 2 * 30)
+        return None
     together, rounds = (1, values) if kinks else (values, 1)
     columns = folds * outputs * together
     jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
@@ -136,7 +170,7 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     else:
         metric, solve = metric_seconds(joint, together), solve_seconds(columns, p)
     if kinks:
-        iterations = metrics = _PATH_ITER
+        iterations = metrics = _KINKED_ITER if isinstance(loss, Smoothed) else _PATH_ITER
     elif levels_pay(joint, values):
         iterations, metrics = _LEVELS
     dtype = torch.float64
@@ -145,3 +179,16 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     one = pass_seconds((n, p), stored, columns, dtype) + solve
     steps = iterations * ((1 + more) * one + step_seconds(kinks))
     return rounds * (steps + metrics * metric)
+
+
+def _of_squares(joint: JointSolver, values: int, kinks: bool, shape, stored: float) -> float:
+    """Return what values of a least-squares model take, in all folds."""
+    (n, p), folds, outputs = shape, len(joint.used), joint.task.loss.n_outputs
+    if kinks:
+        moments = gram_seconds(folds, n, p) if p <= MANY_FEATURES else 0.0
+        steps = (_GROUP_ITER if joint.twin.grouped else _MOMENT_ITER) * step_seconds(kinks)
+        return moments + values * (steps + descent_seconds(folds * outputs, p, _SWEEPS))
+    one = pass_seconds((n, p), stored, folds * outputs * values, torch.float64)
+    if joint.wide(joint.rows(torch.float64)):
+        return _DUAL_ITER * (one + step_seconds(kinks)) + gram_seconds(_DUALS * folds, p, n)
+    return _PRODUCTS * one

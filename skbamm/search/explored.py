@@ -19,10 +19,10 @@ from skbamm.space import Combination, named_values
 
 # Points from end to end of one interval. Of a score that counts rows, with a flat top, they are two
 # decades apart in x; of own fits, which no search goes with, closer. Of a score that is smooth they
-# are so many that with the top of a parabola they are a coarse list. Where own fits have to serve,
-# there are more.
+# are so many that with the top of a parabola they are a coarse list. Where a rule for the refit
+# chooses from own fits, there are more.
 _SPACING, _OWN_SPACING, _FEWEST, _MOST, _OWN = 4.7, 3.5, 4, 8, 15
-_FIRST, _OTHERS = 5, 3  # of the first of several intervals, and of the others
+_FIRST, _OWN_FIRST, _OTHERS = 5, 4, 3  # of the first of several intervals, and of the others
 _ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
 _APART = 0.1  # least distance of points in x, about 10 % of a value
 
@@ -89,26 +89,23 @@ class Explored:
         ``flat`` tells whether the score counts rows.
         """
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(_SPACING if flat else 0.0))
+        points = _from_end_to_end(self.axes, self._count(_SPACING if flat else 0.0), _FIRST)
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.vertex = len(self.axes) == 1 and not flat
         self.rounds = _ROUNDS
 
-    def scan_own(self, sooner: bool, flat: bool) -> None:
+    def scan_own(self, many: bool, flat: bool) -> None:
         """Add points from end to end for the estimator's own fits.
 
-        ``sooner`` tells that these serve because they are sooner, so that they are few, ``flat``
-        whether the score counts rows.
+        ``many`` tells that a rule for the refit chooses from them, ``flat`` whether the score
+        counts rows.
         """
         alone = len(self.axes) == 1
-        count = self._count(_OWN_SPACING if flat else 0.0) if sooner else _OWN
+        count = _OWN if many else self._count(_OWN_SPACING if flat else 0.0)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, count), "scan")
+        self.add(_from_end_to_end(self.axes, count, _FIRST if many else _OWN_FIRST), "scan")
         self.vertex = alone and not flat
-        if sooner and alone:
-            self.rounds = 1
-        else:
-            self.rounds = _OWN_ROUNDS + self.vertex
+        self.rounds = _OWN_ROUNDS + self.vertex if many else 1
 
     def _count(self, spacing: float) -> int:
         """Return how many points are so far apart, at most; without a spacing the most."""
@@ -198,8 +195,9 @@ class Explored:
         return int(nearest[scores[nearest].argmax()])
 
 
-def _from_end_to_end(axes, alone: int) -> list[list[float]]:
-    counts = [alone] if len(axes) == 1 else [_FIRST, *[_OTHERS] * (len(axes) - 1)]
+def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
+    """Return points of one interval, ``alone``, or of several, ``first`` of the first."""
+    counts = [alone] if len(axes) == 1 else [first, *[_OTHERS] * (len(axes) - 1)]
     ends = [axis.bounds() for axis in axes]
     places = [
         np.linspace(low, high, count).tolist()

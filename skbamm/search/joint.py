@@ -143,9 +143,9 @@ class JointSolver:
         if not isinstance(self.task.loss, HalfSquaredLoss):
             return False
         rows = self.rows(torch.float64)
-        return rows.n_coefficients <= MANY_FEATURES and not self._wide(rows)
+        return rows.n_coefficients <= MANY_FEATURES and not self.wide(rows)
 
-    def _wide(self, rows) -> bool:
+    def wide(self, rows) -> bool:
         """Whether matrices of rows are smaller than those of features by far, and serve."""
         squares = self.penalties.absolute((), rows) is None
         dense = isinstance(rows, DenseRows | StackedRows)
@@ -209,7 +209,7 @@ class JointSolver:
             first, step = near, _NEAR if near.bend is None else _FAR
         elif limit is None or begin is not None:
             # Steps of so many features take many passes, of weak penalties the most.
-            dear = few is None and self._many_features and not self._wide(every)
+            dear = few is None and self._many_features and not self.wide(every)
             strong = dear and chosen.loss is self.task.loss
             several = few is not None and self.task.loss.n_outputs > 1
             leave = self.twin.inverse if strong or several else None

@@ -30,7 +30,7 @@ from skbamm.space import Axis
 _MOST_ROWS = 5000  # the kernel, its slope and what is made of them: 200 MB each
 _MOST_ENTRIES = 1 << 28  # of the factors of all folds: 2 GiB
 _STARTS = 5  # points of the first interval
-_FEW, _WORTH = 512, 2  # rows that starts are compared on, and times as many there must be
+_FEW, _WORTH = 256, 2  # rows that starts are compared on, and times as many there must be
 _FEW_TOL = 1e-2  # of that search: its optimum is another one anyway
 _NEAR = 0.3  # first step from where it ended
 _ROUNDING = 1e-12  # of a kernel's largest entry, what a given one may lack of its properties

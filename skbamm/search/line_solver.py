@@ -46,9 +46,11 @@ class LineSolver:
         self.axis, self.line = axis, line
         self._joints: dict[float, JointSolver] = {}
         self._scan = scan_places(*axis.bounds(), _SCAN)
-        first = self.at(self._scan[0])
+        self.first = first = self.at(self._scan[0])
         self.twin, self.task, self.used = first.twin, first.task, first.used
         self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
+        # None where they depend on the parameter, or all folds share their rows.
+        self.given_folds = first.given_folds if line.same_features else None
 
     begins_anywhere = False  # where a search begins, it finds itself
 

@@ -32,6 +32,7 @@ _CALL = 1.3e-4  # an iteration, whatever the data
 _MOST_OF_ALL_ROWS = 60  # iterations of dual coordinate descent
 _MEMORY = 4e-8  # what L-BFGS does with each coefficient
 _NEWTON = 5e-11  # a multiplication of a Hessian
+_RIDGE_ITER, _RIDGE_CALL, _SVD = 25, 3e-5, 10  # of conjugate gradients; times a Cholesky factor
 
 
 def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | None:
@@ -61,6 +62,12 @@ def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | 
         return fit + n_iter * (dense * outputs * _STOCHASTIC + n * outputs * _PREDICTOR)
     if kind in ("Lasso", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"):
         return fit + n_iter * entries * outputs * _COEFFICIENT
+    if kind in ("Ridge", "RidgeClassifier") and (sparse or solver in ("sparse_cg", "lsqr")):
+        return fit + outputs * _RIDGE_ITER * (_RIDGE_CALL + 2 * entries * each)
+    if kind in ("Ridge", "RidgeClassifier"):
+        small, large = sorted((n, d))
+        factor = (large * small**2 + small**3 / 3) * _NEWTON
+        return fit + factor * (_SVD if solver == "svd" else 1)
     if kind == "QuantileRegressor":
         return fit + n_iter * (_PIVOT + 2 * entries * _SPARSE)
     if solver == "lbfgs" or kind == "HuberRegressor":

@@ -21,7 +21,7 @@ from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
-from skbamm.search.budget import JUDGED_VALUES, OWN_VALUES, SEARCH_VALUES, budget
+from skbamm.search.budget import budget, own_values, search_values
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
 from skbamm.search.final_fit import final_fit, mend, shared_fit
@@ -266,7 +266,7 @@ class SearchRun:
             self.outcome.notes.append(
                 f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
             )
-        explored.scan_own(self._sooner and not self._profiled, self._worth > 0)
+        explored.scan_own(self._profiled, self._worth > 0)
         self.outcome.converged = False
         told = self._failed or explored.axes != axes
         if not (told or self._sooner):  # which was to be
@@ -290,10 +290,9 @@ class SearchRun:
         if self.row_weights is None and combination.holder is None:
             middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
             estimator = clone(combination.target.estimator).set_params(**middle)
-            fits = OWN_VALUES * (1 + self._profiled) * len(joint.used)
-            if combination.line_axis is None:
-                explored.folds = joint.given_folds
-            values = JUDGED_VALUES if note else SEARCH_VALUES
+            fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
+            explored.folds = joint.given_folds
+            values = search_values(joint, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
             meter = self._budget(joint, estimator, fits, values, [], scored)

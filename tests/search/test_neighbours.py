@@ -79,7 +79,7 @@ def test_an_elastic_net_looks_at_the_ends_of_its_ratio():
 
 def test_own_fits_of_an_interval_end_at_the_top_of_a_parabola():
     one = Explored(SimpleNamespace(params={}), (Axis("alpha", 1e-4, 1e4, "log"),))
-    one.scan_own(sooner=True, flat=False)
+    one.scan_own(many=False, flat=False)
     for _ in range(one.rounds):
         places = np.array(one.points)[:, 0]
         scores = -((places - 0.7) ** 2)
