@@ -85,8 +85,15 @@ class SharedFold:
         self.train, self.test, self._X = train, test, X
         some = np.arange(0, len(train), max(1, len(train) // _CHECKED))
         self._rows = train[some]
-        self.transformers, some = _fitted(transformers, X, y, train, some)
-        self.features, self._some = feature_memory(some), as_matrix(some)
+        self.transformers, inner = _fitted(transformers, X, y, train)
+        # What was transformed on the way is kept where it is little: it may be asked for.
+        few = inner is not None and np.prod(inner.shape) <= STACKED
+        self._inner: Any = inner if few else None
+        if inner is None:
+            inner = self.transformed(self._rows)
+        else:
+            inner = _safe_indexing(inner, some)
+        self.features, self._some = feature_memory(inner), as_matrix(inner)
         self.shared: Any = None
         self.columns: np.ndarray = np.arange(self._some.shape[1])
         self.width = len(self.columns)
@@ -124,7 +131,7 @@ class SharedFold:
 
     def alone(self) -> FoldData:
         """Return the data as a fold that shares nothing."""
-        inner = self.transformed(self.train)
+        inner = self.transformed(self.train) if self._inner is None else self._inner
         outer = self.transformed(self.test) if len(self.test) else inner[:0]
         return join_parts(FoldParts(self.transformers, inner, outer), self.train, self.test)
 
@@ -160,6 +167,8 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     device : callable
         Returns the device for a matrix.
 
+    Few dense rows are the faster when each fold has its own: products of all folds are one batch.
+
     Raises
     ------
     NotApplicable
@@ -168,6 +177,9 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     if not may_be_read(transformers) or not hasattr(X, "shape"):
         return None
     folds = [SharedFold(transformers, X, y, *split) for split in splits]
+    dense = all(isinstance(fold.sample, np.ndarray) for fold in folds)
+    if dense and len(folds) * X.shape[0] * max(fold.width for fold in folds) <= STACKED:
+        return [fold.alone() for fold in folds]
     try:
         state = read([fold.transformers for fold in folds], State.of(X, len(splits))).trimmed()
         matrix = as_matrix(state.values)
@@ -195,25 +207,20 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
 
 
 def columns_and_folds(task: Any, folds: list | None) -> tuple[SharedColumns | None, list | None]:
-    """Return the columns that the folds share in a linear model, and the folds' data.
-
-    Few dense rows are the faster when each fold has its own: products of all folds are one batch.
-    """
+    """Return the columns that the folds share in a linear model, and the folds' data."""
     shared = folds[0].shared if folds else None
     if shared is None or folds is None:
         return None, folds
-    dense = isinstance(folds[0].sample, np.ndarray)
-    small = dense and shared.scale.size * shared.placed.matrix.shape[0] <= STACKED
     shifted = shared.shift.any() and not task.fit_intercept  # a shift is part of the intercept
-    if small or shifted or task.transformed is not None:
+    if shifted or task.transformed is not None:
         return None, [fold.alone() for fold in folds]
     return shared, folds
 
 
-def _fitted(transformers: Any, X: Any, y: Any, train: Any, some: Any) -> tuple[Any, Any]:
-    """Return a clone of the transformers, fitted on training rows, and what it makes of some.
+def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
+    """Return a clone of the transformers, fitted on training rows, and what it made of them.
 
-    ``some`` are places among the training rows.
+    That is None where they were not all transformed.
     """
     fitted = without_callbacks(clone(transformers))
     with warnings.catch_warnings():
@@ -223,10 +230,9 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any, some: Any) -> tuple[A
             if in_parts is not None:
                 for start in range(0, len(train), _PART):
                     in_parts.partial_fit(X[train[start : start + _PART]])
-                return fitted, fitted.transform(X[train[some]])
+                return fitted, None
             target = None if y is None else _safe_indexing(y, train)
-            rows = fitted.fit_transform(_safe_indexing(X, train), target)
-            return fitted, _safe_indexing(rows, some)
+            return fitted, fitted.fit_transform(_safe_indexing(X, train), target)
         except Exception as error:
             if from_signal(error):
                 raise
