@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from skbamm.glm import MeanLoss
@@ -149,6 +150,9 @@ TrainingRows = Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 ALPHA, C = Hyperparameter("alpha"), Hyperparameter("C", positive=True)
 L1_RATIO = Hyperparameter("l1_ratio", high=1.0)
+# Solvers of generalised linear models that take absolute values in the penalty, from scikit-learn
+# 1.10 on; the first is for two classes only.
+PROXIMAL_NEWTON = ("newton-cd", "newton-cd-gram")
 
 
 class Twin(ABC):
@@ -334,6 +338,12 @@ class KernelTwin(Twin):
 
         ``dual_coef`` has shape (m, n) and ``rows`` are the n training rows, (n, d).
         """
+
+
+def has_solver(estimator: BaseEstimator, solver: Any) -> bool:
+    """Whether the version of scikit-learn that is installed has this solver for an estimator."""
+    known = estimator._parameter_constraints.get("solver", [])
+    return any(make_constraint(one).is_satisfied_by(solver) for one in known)
 
 
 def remember_features(estimator: BaseEstimator, X: Any) -> None:

@@ -12,6 +12,7 @@ from skbamm.criteria import LOG_LOSS, PAIRWISE
 from skbamm.losses import LogisticLoss, MultinomialLoss
 from skbamm.models.base import (
     L1_RATIO,
+    PROXIMAL_NEWTON,
     C,
     Factors,
     LinearTwin,
@@ -19,9 +20,11 @@ from skbamm.models.base import (
     Task,
     balanced_or_given,
     class_indices,
+    has_solver,
 )
 
-_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+_ANY_RATIO = ("saga", *PROXIMAL_NEWTON)
+_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", *_ANY_RATIO)
 _PENALTIES = ("l2", "l1", "elasticnet", "deprecated")
 
 
@@ -44,8 +47,9 @@ class LogisticRegressionTwin(LinearTwin):
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        if estimator.solver not in _SOLVERS:
-            return f"solver={estimator.solver!r} is not one of {list(_SOLVERS)}"
+        solvers = [one for one in _SOLVERS if has_solver(estimator, one)]
+        if estimator.solver not in solvers:
+            return f"solver={estimator.solver!r} is not one of {solvers}"
         if estimator.penalty is None:
             return "penalty=None leaves nothing to tune"
         if estimator.penalty not in _PENALTIES:
@@ -60,7 +64,7 @@ class LogisticRegressionTwin(LinearTwin):
         if solver == "liblinear" and ratio == 1 and estimator.dual:
             return "dual=True has no L1 penalty; use dual=False"
         absolutes = ratio != 0 or estimator.penalty == "elasticnet"
-        if absolutes and solver not in ("liblinear", "saga"):
+        if absolutes and solver not in ("liblinear", *_ANY_RATIO):
             return f"solver={solver!r} has no L1 penalty; use solver='saga'"
         return ""
 
@@ -77,8 +81,8 @@ class LogisticRegressionTwin(LinearTwin):
         """See ``Twin.task``."""
         classes, index = class_indices(y)
         liblinear = estimator.solver == "liblinear"
-        if liblinear and len(classes) > 2:
-            raise NotApplicable("solver='liblinear' takes two classes only")
+        if estimator.solver in ("liblinear", "newton-cd") and len(classes) > 2:
+            raise NotApplicable(f"solver={estimator.solver!r} takes two classes only")
         class_weight = None
         if estimator.class_weight is not None:
             class_weight = balanced_or_given(
@@ -98,7 +102,8 @@ class LogisticRegressionTwin(LinearTwin):
 
     def tunes(self, estimator):
         """See ``Twin.tunes``."""
-        return self.hyperparameters if estimator.solver == "saga" and self.tunes_ratio else (C,)
+        any_ratio = estimator.solver in _ANY_RATIO and self.tunes_ratio
+        return self.hyperparameters if any_ratio else (C,)
 
     def enables(self, name):
         """See ``Twin.enables``."""

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 
 from skbamm.criteria import ABSOLUTE, DEVIANCE, SQUARED
 from skbamm.losses import HalfSquaredLoss, TweedieLoss
-from skbamm.models.base import Factors, LinearTwin, NotApplicable, Task, numeric_target
+from skbamm.models.base import (
+    ALPHA,
+    L1_RATIO,
+    PROXIMAL_NEWTON,
+    Factors,
+    LinearTwin,
+    NotApplicable,
+    Task,
+    numeric_target,
+)
+
+# Versions of scikit-learn before 1.10 have no absolute values in these penalties.
+_HAS_RATIO = "l1_ratio" in inspect.signature(PoissonRegressor).parameters
 
 
 class PoissonTwin(LinearTwin):
-    """``mean of half deviances + alpha ||w||^2 / 2``; the intercept is free."""
+    """``mean of half deviances + alpha ((1 - r) ||w||^2 / 2 + r sum |w|)``.
+
+    The intercept is free; r is ``l1_ratio``, or zero where there is no such parameter.
+    """
 
     estimator_type: type = PoissonRegressor
+    hyperparameters = (ALPHA, L1_RATIO) if _HAS_RATIO else (ALPHA,)
+    ratio = 0.0  # where it is not tuned
     warm_starts = True
     mean_loss = True
 
@@ -22,7 +42,26 @@ class PoissonTwin(LinearTwin):
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
+        ratio, solver = getattr(estimator, "l1_ratio", 0.0), estimator.solver
+        if not L1_RATIO.valid(ratio):
+            return f"l1_ratio={ratio!r} is not a number from 0 to 1"
+        if ratio != 0 and solver not in PROXIMAL_NEWTON:
+            return f"solver={solver!r} has no L1 penalty; use solver='newton-cd'"
         return ""
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``."""
+        twin = copy.copy(self)
+        twin.ratio = float(getattr(estimator, "l1_ratio", 0.0))
+        return twin
+
+    def tunes(self, estimator):
+        """See ``Twin.tunes``."""
+        return self.hyperparameters if estimator.solver in PROXIMAL_NEWTON else (ALPHA,)
+
+    def enables(self, name):
+        """See ``Twin.enables``."""
+        return "solver='newton-cd'" if name == "l1_ratio" else ""
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -37,7 +76,10 @@ class PoissonTwin(LinearTwin):
 
     def penalty(self, values):
         """See ``LinearTwin.penalty``."""
-        return Factors(values["alpha"])
+        alpha, ratio = values["alpha"], values.get("l1_ratio", self.ratio)
+        if isinstance(ratio, float) and ratio == 0:
+            return Factors(alpha)
+        return Factors(alpha * (1 - ratio), alpha * ratio)
 
     def export(self, estimator, task, coef, intercept):
         """See ``Twin.export``."""
@@ -73,4 +115,4 @@ class TweedieTwin(PoissonTwin):
             return f"power={power!r} is not convex"
         if link not in ("auto", "identity" if power == 0 else "log"):
             return f"link={link!r} is not convex for power={power!r}"
-        return ""
+        return super().mismatch(estimator)

@@ -17,6 +17,7 @@ from sklearn.utils import _safe_indexing
 
 from skbamm.faults import from_signal
 from skbamm.models import last_step
+from skbamm.models.base import PROXIMAL_NEWTON
 from skbamm.search.callbacks import without_callbacks
 
 _FIT = 1e-3  # a fit, whatever it does
@@ -72,8 +73,9 @@ def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | 
         return fit + n_iter * (_PIVOT + 2 * entries * _SPARSE)
     if solver == "lbfgs" or kind == "HuberRegressor":
         return fit + n_iter * _CALL + (n_iter + _LOOKS) * passes
-    if solver in ("newton-cg", "newton-cholesky"):
-        hessian = n * d**2 * _NEWTON if solver == "newton-cholesky" else 10 * passes
+    if solver in ("newton-cg", "newton-cholesky", *PROXIMAL_NEWTON):
+        whole = solver in ("newton-cholesky", "newton-cd-gram")
+        hessian = n * d**2 * _NEWTON if whole else 10 * passes
         return fit + n_iter * (_CALL + passes + outputs * hessian)
     return None
 
