@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from typing import Any
 
@@ -46,6 +47,7 @@ class Fitting:
         uses = {} if self.watched else shared_settings(self.space.combinations)
         note_shared(self.space.plan, self.space.combinations, uses)
         self.bank = Bank(shared=SharedSteps(uses))
+        self._folder: Any = None  # of the workers
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
         self._more: dict[str, list] | None = None
@@ -78,6 +80,8 @@ class Fitting:
         cv = vars(search).get("_checked_cv_orig")
         if isinstance(cv, FrozenSplits):
             search._checked_cv_orig = cv.cv
+        if self._folder is not None:
+            self._folder.cleanup()
         # Solvers and what they keep refer to each other, and an exception's frames to them.
         for one in (self.run, self.weigher, self.bank):
             if one is not None:
@@ -127,7 +131,11 @@ class Fitting:
             search.n_jobs = 1
         callbacks = getattr(search, "_skl_callbacks", [])
         # Workers get no data but what scikit-learn sends them.
-        here = solved or (self.bank.shared.uses and effective_n_jobs(search.n_jobs) == 1)
+        alone = effective_n_jobs(search.n_jobs) == 1
+        if self.bank.shared.uses and not alone:
+            self._folder = tempfile.TemporaryDirectory(prefix="skbamm", ignore_cleanup_errors=True)
+            self.bank.shared.folder = self._folder.name
+        here = solved or (self.bank.shared.uses and alone)
         # These, and kernels that are given, look at training rows.
         if here and not (search.return_train_score or callbacks or self._pairwise(solved)):
             self.bank.scoring_only = True

@@ -9,10 +9,11 @@ to each candidate. Rows that there is no room for are not kept.
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 
 from skbamm.faults import from_signal
+from skbamm.search.exchange import Exchange
 from skbamm.search.keys import candidate_key
 from skbamm.search.known_rows import KnownRows, for_model, random_state, same_rows
 from skbamm.search.room import Room, held_bytes
@@ -52,6 +54,8 @@ class FittedSteps:
         What they saw of the target.
     drew : bool
         Whether they drew random numbers for it, so that another fit would have other rows.
+    told : bool
+        Whether other workers have them, too.
     """
 
     steps: list[tuple[str, Any]]
@@ -59,6 +63,7 @@ class FittedSteps:
     known: KnownRows
     y: Any
     drew: bool
+    told: bool = False
 
 
 class SharedSteps:
@@ -75,10 +80,13 @@ class SharedSteps:
     ----------
     one_set : bool
         Whether the rows that are scored in a fold are always the same.
+    folder : str
+        Where workers leave what took them long; "" for nowhere.
     """
 
     def __init__(self, uses: dict[Setting, int], n_bytes: int = _MOST):
         self.uses, self.one_set = uses, False
+        self.folder, self._exchange = "", Exchange()  # which is a worker's
         self.room = Room(n_bytes)
         self._counts = sorted({count for count, _ in uses}, reverse=True)
         self._token = uuid.uuid4().hex
@@ -86,7 +94,7 @@ class SharedSteps:
         self._places: dict[tuple[Setting, int], _Place] = {}
 
     def __reduce__(self):
-        return _of_worker, (self._token, self.uses, self.one_set)
+        return _of_worker, (self._token, self.uses, self.one_set, self.folder)
 
     def fit(self, pipeline, params, fold, rows_of, y, fit_params) -> KnownRows | None:
         """Fit a pipeline in place, its transformers once for all candidates.
@@ -134,18 +142,35 @@ class SharedSteps:
         """Return the fitted steps of the first of some settings; the others are of fewer steps."""
         first, *shorter = settings
 
+        name = f"{first[0]}_{first[1]}_{fold}"
+
         def fitted() -> FittedSteps | None:
-            before = None
+            if (told := self._exchange.get(name)) is not None:
+                steps, rows, seen = told
+                known = KnownRows(Pipeline(steps), self.room, self.one_set)
+                return FittedSteps(steps, rows, known, seen, False, True)
+            before, began = None, time.perf_counter()
             if shorter:
                 before = self._take(shorter, pipeline, fold, rows_of, y, fit_params)
                 if before is None:
                     return None
-            return self._fit(pipeline, first[0], before, rows_of, y, fit_params)
+            found = self._fit(pipeline, first[0], before, rows_of, y, fit_params)
+            return self._tell(name, found, time.perf_counter() - began)
 
         with self._lock:
             new = _Place(self.room, self.uses[first])
             place = self._places.setdefault((first, fold), new)
         return place.take(fitted, y)
+
+    def _tell(self, name, found: FittedSteps | None, seconds: float) -> FittedSteps | None:
+        """Let other workers have what took long."""
+        if found is None or found.drew or not self._exchange.folder:
+            return found
+        told = found.steps, found.rows, found.y
+        n_bytes = held_bytes(told)
+        if n_bytes is None or not self._exchange.pays(seconds, n_bytes):
+            return found
+        return replace(found, told=self._exchange.put(name, told))
 
     def _fit(self, pipeline, end, before, rows_of, y, fit_params) -> FittedSteps | None:
         """Fit some steps on the rows that those before return; None if one fails."""
@@ -195,7 +220,7 @@ class _Place:
         if n_bytes is not None and self._room.take(n_bytes):
             self._taken, self._kept = n_bytes, found
             return
-        self._own = True
+        self._own = found is None or not found.told
         if found is not None:
             found.known.close()
 
@@ -308,12 +333,13 @@ def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[Setti
             row["reason"] += "; transformers that draw no random numbers are fitted once a fold"
 
 
-def _of_worker(token: str, uses: dict[Setting, int], one_set: bool) -> SharedSteps:
+def _of_worker(token: str, uses: dict[Setting, int], one_set: bool, folder: str) -> SharedSteps:
     """Return what a worker knows of a search."""
     global _in_worker
     with _worker_lock:
         if _in_worker is None or _in_worker[0] != token:
             shared = SharedSteps(uses, _MOST_OF_WORKER)
             shared._token, shared.one_set = token, one_set
+            shared._exchange = Exchange(folder)
             _in_worker = token, shared
         return _in_worker[1]

@@ -1,5 +1,6 @@
 """Lists that nothing solves jointly: transformers are fitted once a fold, and the table stays."""
 
+import pickle
 import re
 import warnings
 from collections import Counter
@@ -35,7 +36,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skbamm import BAMMSearchCV
-from skbamm.search import shared_steps
+from skbamm.search import exchange, shared_steps
 from skbamm.search.room import Room, held_bytes
 from skbamm.search.shared_steps import SharedSteps
 
@@ -479,6 +480,36 @@ def test_rows_are_let_go_of_when_no_candidate_is_left(monkeypatch):
     model = piped(StandardScaler(), model=SVC())
     BAMMSearchCV(model, {"model__C": [0.1, 1.0]}, cv=CV, return_train_score=True).fit(X, Y)
     assert {room._left for room in rooms} == {shared_steps._MOST}
+
+
+@pytest.mark.parametrize("room", [1 << 20, 0])
+def test_workers_leave_each_other_what_took_long(tmp_path, monkeypatch, room):
+    """Even where a worker has no room to keep it."""
+    monkeypatch.setattr(exchange, "_BYTE", 0.0)
+    monkeypatch.setattr(exchange, "_FILE", 0.0)
+    monkeypatch.setattr(shared_steps, "_MOST_OF_WORKER", room)
+    shared = SharedSteps({(1, ""): 9})
+    shared.folder = str(tmp_path)
+    expected = piped(StandardScaler(), model=SVC()).fit(X, Y).decision_function(X)
+    for _ in range(2):
+        monkeypatch.setattr(shared_steps, "_in_worker", None)  # which is another worker then
+        worker = pickle.loads(pickle.dumps(shared))
+        for _ in range(2):
+            model = piped(Counting(), model=SVC())
+            known = worker.fit(model, {}, 0, lambda: X, Y, {})
+            found = known.response(model, "decision_function", model.decision_function)(X)
+            np.testing.assert_array_equal(found, expected)
+    assert Counting.calls["fit"] == 1
+
+
+def test_what_cannot_be_left_is_not(tmp_path):
+    one = exchange.Exchange(str(tmp_path))
+    assert not one.put("a", lambda: 0) and not list(tmp_path.iterdir())
+    assert one.put("b", [1]) and one.get("b") == [1] and one.get("a") is None
+    assert one.pays(1.0, 1000) and not one.pays(1.0, 10**9) and not one.pays(1e-3, 1000)
+    for gone in (exchange.Exchange(str(tmp_path / "gone")), exchange.Exchange()):
+        assert not gone.pays(1.0, 1000) and gone.get("b") is None
+    assert not exchange.Exchange(str(tmp_path / "gone")).put("a", 1)
 
 
 def test_pipelines_that_tell_what_they_do_are_left_alone(capsys):
