@@ -34,7 +34,7 @@ _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
 # Counted seconds up to which every fold has a matrix of its own, of many and of few rows.
 _OWN, _OWN_OF_FEW = 0.025, 0.1
 _FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
-_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.03, 0.3, 1e-4
+_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.05, 0.3, 1e-4
 _CG_LEAST, _CG_PRICE = 20, 2  # rows a feature, and passes, that their preconditioner is worth
 _BLOCK_PRICE = 4.0  # passes that a matrix of frequent features costs
 _SPARSE, _SAVED = 4, 20  # entries a zero or not, and passes that matrices of all features save

@@ -24,7 +24,8 @@ from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.search.joint import JointSolver
 from skbamm.search.line_solver import LineSolver
 from skbamm.search.own_cost import OwnCost
-from skbamm.search.values import MANY_FEATURES, levels_pay, metric_seconds
+from skbamm.search.products import MANY_FEATURES, by_products
+from skbamm.search.values import levels_pay, metric_seconds
 
 _OWN_VALUES, _OWN_OF_SEVERAL = 9, 16  # that one interval, or several, may cost as much as
 # As many values as a search costs about, and as one whose scorer judges points from end to end;
@@ -37,7 +38,7 @@ _SHARE, _SHARE_OF_SCORE = 0.6, 0.9
 _FLOOR = 0.01  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
-_SMOOTH, _COUPLED, _JUMPS, _KINKS = (10, 7, 0), (12, 4, 9), (60, 40, 0), (120, 80, 0)
+_SMOOTH, _JUMPS, _KINKS = (10, 7, 0), (60, 40, 0), (120, 80, 0)
 _LEVELS = 8, 3  # of values that are solved in levels: the first, and then those between them
 # Passes an iteration beside the first, where directions are conjugate gradients'; of jumps more.
 _OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
@@ -46,6 +47,9 @@ _FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of
 # moments, and iterations around them; of groups of coefficients.
 _PATH_ITER, _KINKED_ITER = 10, 60
 _SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 4
+# Passes of one value's models that take products with the Hessian, and beside those of all values;
+# and their share where there are so many rows a coefficient that penalties hardly tell.
+_OF_VALUE, _ANY_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 5, 0.4
 # Passes of squares that have no second moments, by conjugate gradients; with matrices of rows
 # iterations, and how often such matrices are made.
 _PRODUCTS, _DUAL_ITER, _DUALS = 300, 15, 10
@@ -155,6 +159,8 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
         return _of_squares(joint, values, kinks, (n, p), stored)
     if isinstance(loss, HalfSquaredLoss):
         return None
+    if by_products(joint):
+        return _of_products(joint, values)
     together, rounds = (1, values) if kinks else (values, 1)
     columns = folds * outputs * together
     jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
@@ -163,7 +169,7 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     elif jumps:
         iterations, metrics, more = _JUMPS
     else:
-        iterations, metrics, more = _COUPLED if loss.couples_outputs else _SMOOTH
+        iterations, metrics, more = _SMOOTH
     metric = solve = 0.0
     if p > MANY_FEATURES:
         more = _OF_MANY_JUMPS if jumps else _OF_MANY_FEATURES
@@ -179,6 +185,17 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     one = pass_seconds((n, p), stored, columns, dtype) + solve
     steps = iterations * ((1 + more) * one + step_seconds(kinks))
     return rounds * (steps + metrics * metric)
+
+
+def _of_products(joint: JointSolver, values: int) -> float:
+    """Return what values of models take whose steps are products with the Hessian, in all folds."""
+    rows = joint.rows(joint.dtype)
+    one, outputs = getattr(rows, "folds", [rows])[0], joint.task.loss.n_outputs
+    shape, columns = (one.n_rows, one.n_features), len(joint.used) * outputs
+    passes = _ANY_PRODUCTS + values * _OF_VALUE
+    if one.n_rows >= _DETERMINED * one.n_features * outputs:
+        passes *= _FEWER
+    return passes * pass_seconds(shape, one.entries, columns, joint.dtype)
 
 
 def _of_squares(joint: JointSolver, values: int, kinks: bool, shape, stored: float) -> float:

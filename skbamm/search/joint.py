@@ -35,13 +35,14 @@ from skbamm.search.line_search import parabola
 from skbamm.search.path import follow_paths
 from skbamm.search.penalties import Penalties
 from skbamm.search.placed import Placed
+from skbamm.search.products import MANY_FEATURES, KnownGrams, by_products, place_of
 from skbamm.search.row_weights import RowWeights
 from skbamm.search.scoring import task_criterion
 from skbamm.search.screening import Beginning, screen, some_rows
 from skbamm.search.shared_columns import columns_and_folds
 from skbamm.search.starts import KINKED_SPACING, paths, starting_points
 from skbamm.search.training_rows import training_rows
-from skbamm.search.values import MANY_FEATURES, solve_values
+from skbamm.search.values import solve_values
 from skbamm.space import Axis
 
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
@@ -50,6 +51,7 @@ _MANY_KINKS = 100  # features from which coordinate descent at some points is so
 _MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts
 # First steps from where a search on some rows, a path, and exact paths ended.
 _NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
+_APART = 3.0  # points of x between which one more is sooner solved than steps are made
 _FAR = 1.5  # and from the top of a parabola through points that are far apart
 _REFIT_TOL = 1e-5  # decrement of the model that a refit begins at
 
@@ -135,6 +137,7 @@ class JointSolver:
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
         self._rows: dict[torch.dtype, Any] = {}
         self.moments: Any = None
+        self.grams = KnownGrams()
         self.metric: Curvature | None = None  # the last of all rows, near any solution
 
     @property
@@ -147,6 +150,7 @@ class JointSolver:
 
     def wide(self, rows) -> bool:
         """Whether matrices of rows are smaller than those of features by far, and serve."""
+        rows = self.rows(torch.float64)
         squares = self.penalties.absolute((), rows) is None
         dense = isinstance(rows, DenseRows | StackedRows)
         return squares and dense and rows.n_features > _WIDE * rows.n_rows
@@ -242,7 +246,8 @@ class JointSolver:
             whole, first, partial(self._schedule, axes), step,
             max_iter=max_iter, tol=tol, max_time=max_time,
             # Where it takes many rows or many passes, an iteration costs more than it can gain.
-            finish=3 if few is None and not self._many_features else 0, ends=not strong,
+            finish=3 if few is None and not self._many_features else 0,
+            ends=not (strong or first.between),
             judge=None if few is None else partial(on_some, few),
         )  # fmt: skip
         result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
@@ -256,23 +261,55 @@ class JointSolver:
         """Whether a search may begin at any models: without kinks there are none that are empty."""
         return self.penalties.absolute((), self.rows(self.dtype)) is None
 
+    def upper(
+        self, axes: tuple[Axis, ...], solutions: FoldSolutions, criterion: str | Choice
+    ) -> list[float]:
+        """Return F of solved models."""
+        points = len(solutions.coef)
+        problem = self.problem(axes, points, self.dtype, self.criterion(criterion))
+        upper = problem.upper(self._y(problem, solutions, slice(points))).sum(1)
+        return upper.nan_to_num(torch.inf).tolist()
+
+    def _y(self, problem: Any, solutions: FoldSolutions, which: slice) -> Tensor:
+        """Return some of the solved models as the search has them."""
+        coef = torch.as_tensor(solutions.coef[which], device=self.device)
+        return problem.of_coefficients(coef).to(self.dtype)
+
+    def closer(
+        self, axes: tuple[Axis, ...], points: list[list[float]], upper: list[float]
+    ) -> tuple[list[float], int] | None:
+        """Return a point half way from the best to that of a stronger penalty, and which that is.
+
+        Models of strong penalties are soon solved, and towards weak ones F is often a plain, so
+        that a parabola leads there. None where points are close, or steps of a search are cheap.
+        """
+        if len(axes) > 1 or not by_products(self):
+            return None
+        best = int(np.argmin(upper))
+        order = sorted(range(len(points)), key=lambda i: points[i], reverse=not self.twin.inverse)
+        at = order.index(best)
+        if at == 0 or abs(points[best][0] - points[order[at - 1]][0]) < _APART:
+            return None
+        return [(points[best][0] + points[order[at - 1]][0]) / 2], order[at - 1]
+
     def beginning(
         self, axes: tuple[Axis, ...], points: list[list[float]], solutions: FoldSolutions,
-        criterion: str | Choice,
+        upper: list[float], criterion: str | Choice,
     ) -> Beginning:  # fmt: skip
         """Return the best of points whose models are solved, for a search to begin at."""
-        problem = self.problem(axes, len(points), torch.float64, self.criterion(criterion))
-        y = problem.of_coefficients(torch.as_tensor(solutions.coef, device=self.device))
-        upper = problem.upper(y).sum(1).nan_to_num(torch.inf)
-        best = int(upper.argmin())
-        x = torch.tensor(points, dtype=torch.float64, device=self.device)
-        vertex, bend = x[[best]].clone(), None
-        around = slice(max(best - 1, 0), best + 2)
-        trio = list(zip(x[around, 0].tolist(), upper[around].tolist(), strict=True))
-        known = parabola(trio) if len(axes) == 1 else None
+        best, bend, known = int(np.argmin(upper)), None, None
+        problem = self.problem(axes, 1, self.dtype, self.criterion(criterion))
+        y = self._y(problem, solutions, slice(best, best + 1))
+        x = torch.tensor([points[best]], dtype=torch.float64, device=self.device)
+        vertex = x.clone()
+        if len(axes) == 1:
+            curve = sorted(zip((point[0] for point in points), upper, strict=True))
+            at = [place for place, _ in curve].index(points[best][0])
+            known = parabola(curve[max(at - 1, 0) : at + 2])
         if known is not None:
             vertex[0, 0], bend = known
-        return Beginning(vertex, y[[best]].to(self.dtype), None, x[[best]], bend=bend)
+        metric = self.grams.near(problem, place_of(axes, vertex), vertex, y)
+        return Beginning(vertex, y, None, x, curvature=metric, bend=bend, between=len(axes) == 1)
 
     def models(self, solutions: FoldSolutions) -> list[Tensor]:
         """Return the models (K, m, p) of each value that others may begin at."""

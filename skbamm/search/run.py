@@ -312,9 +312,17 @@ class SearchRun:
             # The scorer will ask for these models; the search begins at the best.
             explored.solver = joint
             explored.scan(self._worth > 0)
+            ends = explored.points[0], explored.points[-1]
             solved = self._solve_points(explored, 0, None)
-            near = joint.beginning(axes, explored.points, solved, chosen)
-            at_end = near.start[0].tolist() in (explored.points[0], explored.points[-1])
+            upper = joint.upper(axes, solved, chosen)
+            closer = joint.closer(axes, explored.points, upper)
+            if closer is not None:
+                first, model = explored.add([closer[0]], "scan"), joint.models(solved)[closer[1]]
+                more = self._solve_points(explored, first, [model])
+                solved = FoldSolutions.join([solved, more])
+                upper += joint.upper(axes, more, chosen)
+            near = joint.beginning(axes, explored.points, solved, upper, chosen)
+            at_end = near.start[0].tolist() in ends
             most = _SURROGATE_ITER_AT_END if at_end else _SURROGATE_ITER
             options |= {
                 "near": near, "tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, most)

@@ -57,6 +57,8 @@ class Beginning:
         A metric near x and y, if that of some rows will do for all.
     bend : float or None
         The second derivative of F in the first coordinate of x, if it is known.
+    between : bool
+        Whether it is the best of points from end to end.
     """
 
     x: Tensor
@@ -66,6 +68,7 @@ class Beginning:
     found: BilevelResult | None = None
     curvature: Curvature | None = None
     bend: float | None = None
+    between: bool = False
 
     @property
     def ended(self) -> bool:

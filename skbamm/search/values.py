@@ -14,25 +14,22 @@ from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
 from skbamm.effort import factor_seconds
 from skbamm.folds import FoldwiseRows
-from skbamm.glm import LeastSquaresProblem, of_like_rows, solve_narrowing
-from skbamm.glm.curvature import gram_of, gram_rows, metric_of_gram, shares_gram
+from skbamm.glm import LeastSquaresProblem, solve_narrowing
+from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import Smoothed
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.levels import between, levels
 from skbamm.search.path import path_order
+from skbamm.search.products import MANY_FEATURES, PRODUCTS_TOL, by_products, solve_by_products
 
-MANY_FEATURES = 1500  # above which least squares keeps no second moments
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
 _COLUMNS, _NUMBERS = 4096, 1 << 19
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 # Values of a list that is solved in levels, and seconds of its matrices from which it is.
 _LEAST_VALUES, _WORK = 6, 0.01
-# Decrements: of models to begin with, of single precision (where steps are many, so that it makes
-# the most of them), of what is scored (where the next step is many products with the Hessian).
-_BEGIN_TOL, _FIRST_TOL, _ROUGH_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-4, 1e-8
-_PRODUCTS_TOL = 1e-7
+# Decrements: of models to begin with, of single precision, of what is scored.
+_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
-_KEPT = 1 << 23  # numbers in the Gram matrices of one value that are kept for others
 _NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
 
 
@@ -52,7 +49,7 @@ def solve_values(
         A looser bound on the decrement, if one will do.
     """
     rows = solver.rows(torch.float64)
-    tol = max(tol, _PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
+    tol = max(tol, PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
     absolute = solver.penalties.absolute(axes, rows)
     if absolute is not None and y is None:
         return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)), tol)
@@ -63,20 +60,20 @@ def solve_values(
     return _solve_parts(solver, axes, x, y, size, tol)
 
 
-def _solve_parts(solver, axes, x, y, size, tol, grams=None) -> FoldSolutions:
+def _solve_parts(solver, axes, x, y, size, tol) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
     if y is None and x.shape[1] and by_products(solver):
         # Begun at the last, the steps of one value are fewer than those of several together.
         strength = solver.penalties.strength(axes, solver.rows(torch.float64))
         strongest = strength(x[:, None])[..., :-1].amax((1, 2, 3))
-        return _solve_path(solver, axes, x, strongest, tol, grams)
+        return _solve_path(solver, axes, x, strongest, tol)
     parts: list[FoldSolutions] = []
     for a in range(0, len(x), size):
         points, begin = x[a : a + size], None if y is None else y[a : a + size]
         if begin is None and parts:  # near the last
             last = torch.as_tensor(parts[-1].coef[-1:], device=solver.device)
             begin = last.expand(len(points), *last.shape[1:]).clone()
-        parts.append(_solve_block(solver, axes, points, begin, tol, grams))
+        parts.append(_solve_block(solver, axes, points, begin, tol))
     return FoldSolutions.join(parts)
 
 
@@ -98,17 +95,6 @@ def levels_pay(solver: Any, values: int) -> bool:
     if values < _LEAST_VALUES or getattr(loss, "hessian_jumps", False):
         return False
     return by_products(solver) or metric_seconds(solver, values) > _WORK
-
-
-def by_products(solver: Any) -> bool:
-    """Whether steps of smooth models are found by products with their Hessian."""
-    loss = solver.task.loss
-    if solver.least_squares or isinstance(loss, Smoothed) or hasattr(loss, "least_scale"):
-        return False
-    if getattr(loss, "hessian_jumps", False):
-        return False
-    rows = solver.rows(torch.float64)
-    return loss.couples_outputs or rows.n_coefficients > MANY_FEATURES
 
 
 def metric_seconds(solver: Any, values: int) -> float:
@@ -138,13 +124,12 @@ def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
     )
     solved: list[int] = []
     parts: list[FoldSolutions] = []
-    grams = KnownGrams()
     coef: Any = None
     for level in levels(len(known)):
         y = between(known[solved], coef, known[level]) if solved else None
         if y is not None and solver.task.loss.couples_outputs:
             y -= y.mean(-2, keepdim=True)  # bounds of each class may have shifted all
-        parts.append(_solve_parts(solver, axes, x[first[level]], y, size, tol, grams))
+        parts.append(_solve_parts(solver, axes, x[first[level]], y, size, tol))
         order = np.argsort(solved + level)
         solved = sorted(solved + level)
         found = torch.as_tensor(parts[-1].coef, device=solver.device)
@@ -156,66 +141,29 @@ def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
     return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
 
 
-def _solve_path(solver, axes, x, strength, tol, grams=None) -> FoldSolutions:
+def _solve_path(solver, axes, x, strength, tol) -> FoldSolutions:
     """Solve one after the other, from the strongest penalty on: each begins at the last."""
     scale = next(iter(solver.penalties.values))
     parts: dict[int, FoldSolutions] = {}
     y = None
     for s, anew in path_order(x, [axis.parameter == scale for axis in axes], strength):
-        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y, tol, grams)
+        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y, tol)
         y = torch.as_tensor(parts[s].coef, device=solver.device)
     return FoldSolutions.join([parts[s] for s in range(len(x))])
 
 
-class KnownGrams:
-    """Gram matrices of values that were solved one by one: those near them need none of their own.
-
-    Their penalties are of the same kind, and models hardly differ, from one value to the next.
-    """
-
-    def __init__(self) -> None:
-        self._places: list[float] = []
-        self._grams: list[Tensor] = []
-
-    def note(self, x: Tensor, metric: Any) -> None:
-        """Keep the matrices of one value's metric, if they are not large."""
-        gram = gram_of(metric)
-        if gram is not None and len(gram) == 1 and gram.numel() <= _KEPT:
-            self._places.append(float(x))
-            self._grams.append(gram)
-
-    def near(self, problem: Any, x: Tensor, y: Tensor) -> Any:
-        """Return a metric of the matrices nearest to each of several values, or None."""
-        if len(x) == 1 or not self._grams or not bool((x > 0).all()):
-            return None
-        places = x.new_tensor(self._places)
-        nearest = (x.log() - places.log()).abs().argmin(1).tolist()
-        return metric_of_gram(problem, torch.cat([self._grams[i] for i in nearest]), x, y)
-
-
-def _solve_block(solver, axes, x, y, tol, grams=None) -> FoldSolutions:
-    metric, rough_metric, products = solver.metric, None, by_products(solver)
-    single = solver.dtype is torch.float32 and not solver.least_squares
-    if single and (y is None or products) and metric is None:
+def _solve_block(solver, axes, x, y, tol) -> FoldSolutions:
+    if by_products(solver):
+        problem, result = solve_by_products(solver, axes, x, y, tol)
+        return _solutions(problem, x, result)
+    metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares
+    if y is None and single:
         rough = solver.problem(axes, len(x), torch.float32)
-        few = solver.some_rows() if y is None else None
+        few = solver.some_rows()
         if few is not None:
             y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
-        near = max(tol, _ROUGH_TOL) if products else _FIRST_TOL
-        begin = None if y is None else y.float()
-        known = None
-        if grams is not None and begin is not None:
-            known = grams.near(rough, x, begin)
-        first = solve_lower(
-            rough, x, begin, tol=near, max_iter=_FIRST_ITER, curvature=known,
-            gradient_tol=solver.gradient_tol if near <= tol else np.inf,
-        )  # fmt: skip
+        first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
         y = first.y.double()
-        if grams is not None and len(x) == 1:
-            grams.note(x, first.curvature)
-        if near <= tol and bool(first.converged.all()):
-            return FoldSolutions(y.cpu().numpy(), first.gradient_norm.cpu().numpy())
-        metric, rough_metric = None, first.curvature if products else None
     problem = solver.problem(axes, len(x), torch.float64)
     if metric is not None:
         metric = metric.at(x, problem.start(x) if y is None else y)
@@ -233,14 +181,15 @@ def _solve_block(solver, axes, x, y, tol, grams=None) -> FoldSolutions:
     if single:
         # Directions from single precision do, unless the problem is very ill-conditioned.
         mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
-        if rough_metric is not None:
-            metric = of_like_rows(rough_metric, mixed, x, y)
-            if metric is None and grams is not None:
-                metric = grams.near(mixed, x, y)
         result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
         result = finish(problem, x, y, curvature=metric)
+    return _solutions(problem, x, result)
+
+
+def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
+    """Return models as they are kept, without a gradient where they are not solved."""
     solved = _solved(problem, x, result)
     if isinstance(problem, LeastSquaresProblem) and problem.absolute is None:
         solved = solved & _has_digits(problem, x).to(solved.device)
