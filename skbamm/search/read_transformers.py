@@ -39,6 +39,8 @@ from sklearn.utils import _safe_indexing
 
 from skbamm.search.data import as_matrix
 
+_CONSTANT = 1e-12  # deviation beside the mean up to which a feature is constant but for rounding
+
 
 class UnreadTransformer(Exception):
     """What a transformer does is not known, or is more than a scale and a shift."""
@@ -140,13 +142,17 @@ class State:
         return replace(state, scale=scale, shift=shift, parts=tuple(parts))
 
     def standardized(self, values: np.ndarray) -> State:
-        """Return the state about dense ``values`` as the first fold sees them, written in place."""
-        scale = np.where(self.scale[0] == 0, 1.0, self.scale[0])
-        shift = self.shift[0]
-        values *= scale
-        values += shift
-        ratio = self.scale / scale
-        return replace(self, values=values, scale=ratio, shift=self.shift - shift * ratio)
+        """Return the state with dense ``values`` of mean 0 and deviation 1, written in place."""
+        mean, spread = values.mean(0), values.std(0)
+        spread[spread <= _CONSTANT * np.abs(mean)] = 1.0
+        values -= mean
+        values /= spread
+        return self.moved(values, mean, spread)
+
+    def moved(self, values: Any, mean: np.ndarray, spread: Any = 1.0) -> State:
+        """Return the state about values less a mean, divided by a spread."""
+        shift = self.shift + self.scale * mean
+        return replace(self, values=values, scale=self.scale * spread, shift=shift)
 
 
 def may_be_read(transformer: Any) -> bool:

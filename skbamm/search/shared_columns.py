@@ -18,7 +18,7 @@ from skbamm.faults import from_signal
 from skbamm.folds import FeatureMaps
 from skbamm.models import NotApplicable
 from skbamm.search.callbacks import without_callbacks
-from skbamm.search.centring import far_means
+from skbamm.search.centring import far_centre, far_means, less
 from skbamm.search.data import FoldData, FoldParts, as_matrix, feature_memory, join_parts
 from skbamm.search.placed import Placed
 from skbamm.search.read_transformers import State, UnreadTransformer, may_be_read, read
@@ -181,12 +181,11 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     if dense and len(folds) * X.shape[0] * max(fold.width for fold in folds) <= STACKED:
         return [fold.alone() for fold in folds]
     try:
-        state = read([fold.transformers for fold in folds], State.of(X, len(splits))).trimmed()
+        state = read([fold.transformers for fold in folds], State.of(X, len(splits)))
+        state = state.trimmed()
         matrix = as_matrix(state.values)
-        if not sp.issparse(matrix) and not np.shares_memory(matrix, _memory(X)):
-            if matrix.dtype != np.float64 or not matrix.flags.writeable:
-                matrix = matrix.astype(np.float64)
-            state = state.standardized(matrix)
+        state = _near_zero(state, matrix, X)
+        matrix = state.values
         for k, fold in enumerate(folds):
             fold.check(state, matrix, k)
     except (UnreadTransformer, NotApplicable):
@@ -247,6 +246,23 @@ def _fits_in_parts(transformers: Any, X: Any) -> Any:
     (_, scaler), *others = transformers.steps
     large = isinstance(X, np.ndarray) and X.size > _LARGE
     return scaler if large and not others and type(scaler) in _IN_PARTS else None
+
+
+def _near_zero(state: State, matrix: Any, X: Any) -> State:
+    """Return the state about values near zero; the user's own are copied only if they are far."""
+    centre = far_centre(matrix)
+    if sp.issparse(matrix):
+        return (
+            replace(state, values=matrix)
+            if centre is None
+            else state.moved(less(matrix, centre), centre)
+        )
+    given = np.shares_memory(matrix, _memory(X))
+    if given and centre is None:
+        return replace(state, values=matrix)
+    if given or matrix.dtype != np.float64 or not matrix.flags.writeable:
+        matrix = np.array(matrix, dtype=np.float64)
+    return state.standardized(matrix)
 
 
 def _memory(X: Any) -> np.ndarray:
