@@ -10,7 +10,7 @@ import copy
 import pickle
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from types import FunctionType
 from typing import Any
@@ -112,6 +112,13 @@ def random_state() -> bytes:
     return pickle.dumps((numpy_state, random.getstate()))
 
 
+def set_random_state(state: bytes) -> None:
+    """Put the generators back into a state that they were in."""
+    numpy_state, other = pickle.loads(state)
+    np.random.set_state(numpy_state)  # noqa: NPY002
+    random.setstate(other)
+
+
 def for_model(model: Any, rows: Any) -> Any:
     """Return rows for a model, copied if it may write into them: others are to get them, too.
 
@@ -123,20 +130,32 @@ def for_model(model: Any, rows: Any) -> Any:
 
 
 def _may_write(model: Any) -> bool:
-    if type(model).__module__.partition(".")[0] != "sklearn":
-        return True
-    for name, value in vars(model).items():
-        if isinstance(value, FunctionType) or (name.startswith("copy") and not value):
+    for part in _parts(model):
+        ours = type(part).__module__.partition(".")[0] == "sklearn"
+        if not ours or any(isinstance(value, FunctionType) for value in vars(part).values()):
             return True
-        if not name.endswith("_") and _holds_one_that_may_write(value):
-            return True
-    return False
+    return overwrites(model)
 
 
-def _holds_one_that_may_write(value: Any) -> bool:
+def overwrites(model: Any) -> bool:
+    """Whether a model, or a part of it, is asked to write into the rows that it is given."""
+    return any(
+        name.startswith("copy") and not value
+        for part in _parts(model)
+        for name, value in vars(part).items()
+    )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield a model and those in its parameters: much sooner than by ``get_params``."""
     if isinstance(value, (list, tuple)):
-        return any(map(_holds_one_that_may_write, value))
-    return hasattr(value, "get_params") and _may_write(value)
+        for one in value:
+            yield from _parts(one)
+    elif hasattr(value, "get_params") and hasattr(value, "__dict__"):
+        yield value
+        for name, one in vars(value).items():
+            if not name.endswith("_"):
+                yield from _parts(one)
 
 
 def hand_rows_on(scorers: Any) -> bool:

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,14 @@ from sklearn.utils.metadata_routing import _routing_enabled
 from skbamm.faults import from_signal
 from skbamm.search.exchange import Exchange
 from skbamm.search.keys import candidate_key
-from skbamm.search.known_rows import KnownRows, for_model, random_state, same_rows
+from skbamm.search.known_rows import (
+    KnownRows,
+    for_model,
+    overwrites,
+    random_state,
+    same_rows,
+    set_random_state,
+)
 from skbamm.search.room import Room, held_bytes
 
 # Bytes of transformed rows: of a search, and of each worker, which keeps them until it is asked
@@ -123,13 +130,16 @@ class SharedSteps:
         given = {name: v for name, v in fit_params.items() if name not in own}
         if len(_of_steps(given, [name for name, _ in pipeline.steps])) < len(given):
             return None  # which is an error, and the pipeline's own fit says so
-        found = self._take(settings, pipeline, fold, rows_of, y, given)
+        task = _Task(pipeline, fold, rows_of, y, given)
+        found = self._take(settings, task)
         end = len(pipeline.steps) - 1
         if found is not None and len(found.steps) < end:  # the others are this candidate's own
-            found = self._fit(pipeline, end, found, rows_of, y, given)
+            found = self._fit(end, found, task)
             if found is not None:
                 found.known.close()
         if found is None:
+            if task.states and random_state() != task.states[0]:
+                set_random_state(task.states[0])  # the pipeline's own fit draws them again
             return None
         pipeline.steps = [*found.steps, pipeline.steps[-1]]
         prefix = f"{last_name}__"
@@ -138,11 +148,11 @@ class SharedSteps:
         )
         return found.known
 
-    def _take(self, settings, pipeline, fold, rows_of, y, fit_params) -> FittedSteps | None:
+    def _take(self, settings: list[Setting], task: _Task) -> FittedSteps | None:
         """Return the fitted steps of the first of some settings; the others are of fewer steps."""
         first, *shorter = settings
 
-        name = f"{first[0]}_{first[1]}_{fold}"
+        name = f"{first[0]}_{first[1]}_{task.fold}"
 
         def fitted() -> FittedSteps | None:
             if (told := self._exchange.get(name)) is not None:
@@ -151,16 +161,16 @@ class SharedSteps:
                 return FittedSteps(steps, rows, known, seen, False, True)
             before, began = None, time.perf_counter()
             if shorter:
-                before = self._take(shorter, pipeline, fold, rows_of, y, fit_params)
+                before = self._take(shorter, task)
                 if before is None:
                     return None
-            found = self._fit(pipeline, first[0], before, rows_of, y, fit_params)
+            found = self._fit(first[0], before, task)
             return self._tell(name, found, time.perf_counter() - began)
 
         with self._lock:
             new = _Place(self.room, self.uses[first])
-            place = self._places.setdefault((first, fold), new)
-        return place.take(fitted, y)
+            place = self._places.setdefault((first, task.fold), new)
+        return place.take(fitted, task.y)
 
     def _tell(self, name, found: FittedSteps | None, seconds: float) -> FittedSteps | None:
         """Let other workers have what took long."""
@@ -172,24 +182,39 @@ class SharedSteps:
             return found
         return replace(found, told=self._exchange.put(name, told))
 
-    def _fit(self, pipeline, end, before, rows_of, y, fit_params) -> FittedSteps | None:
-        """Fit some steps on the rows that those before return; None if one fails."""
+    def _fit(self, end: int, before: FittedSteps | None, task: _Task) -> FittedSteps | None:
+        """Fit the steps up to some on the rows that those before return; None if one fails."""
+        pipeline, y = task.pipeline, task.y
         some = pipeline.steps[0 if before is None else len(before.steps) : end]
         # A last step that does nothing lets the others be cached in the pipeline's memory.
         steps = [(name, clone(step, safe=False)) for name, step in some]
         steps.append((pipeline.steps[-1][0], "passthrough"))
         head = Pipeline(steps, memory=pipeline.memory)
-        rows = rows_of() if before is None else for_model(head, before.rows)
+        rows = task.rows_of() if before is None else for_model(head, before.rows)
+        params = _of_steps(task.fit_params, [name for name, _ in some])
         state = random_state()
+        task.states.append(state)
         try:
-            rows = head.fit_transform(rows, y, **_of_steps(fit_params, [name for name, _ in some]))
+            rows = head.fit_transform(rows, y, **params)
         except Exception as error:
             if from_signal(error):
                 raise
             return None  # the pipeline's own fit will say the same, in its own words
-        known = KnownRows(head[:-1], self.room, self.one_set, before and before.known)
+        known = KnownRows(head[:-1], self.room, self.one_set, before.known if before else None)
         drew = random_state() != state or (before is not None and before.drew)
         return FittedSteps(known.steps, rows, known, y, drew)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A pipeline that is to be fitted in a fold; ``states`` are the generators' on the way."""
+
+    pipeline: Pipeline
+    fold: int
+    rows_of: Callable[[], Any]
+    y: Any
+    fit_params: dict[str, Any]
+    states: list[bytes] = field(default_factory=list)
 
 
 class _Place:
@@ -240,8 +265,10 @@ def can_share(estimator: Any) -> bool:
     if not of_pairs(estimator):
         return False
     *first, last = (step for _, step in estimator.steps)
-    plain = not estimator.verbose and estimator.transform_input is None
-    return any(map(_transforms, first)) and plain and hasattr(last, "fit")
+    if not any(map(_transforms, first)) or not hasattr(last, "fit"):
+        return False
+    # Rows that transformers write into are seen by what scores them.
+    return not (estimator.verbose or estimator.transform_input or overwrites(first))
 
 
 def _transforms(step: Any) -> bool:

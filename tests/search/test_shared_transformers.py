@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
@@ -259,6 +259,24 @@ def test_transformers_that_draw_random_numbers(random_state, shared):
     ours, theirs = fitted_both(model, {"model__C": [0.1, 1.0, 10.0]})
     assert_same(ours, theirs)
     assert (ours.calls["fit"] == 3 + 1) == shared
+
+
+def test_transformers_that_fail_after_random_numbers_were_drawn():
+    """Some select fewer features than the next step needs."""
+    chosen = SelectFromModel(RandomForestClassifier(2))
+    model = piped(chosen, PCA(), model=RandomForestClassifier(2))
+    grid = {"model__max_depth": [1, 2], "step1__n_components": [1, 4]}
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning):
+        ours, theirs = fitted_both(model, grid, refit=False)
+    assert_same(ours, theirs)
+
+
+def test_transformers_that_write_into_their_rows():
+    """The rows of the training score are scaled twice then."""
+    model = piped(Counting(copy=False), model=KNeighborsClassifier())
+    grid = {"model__n_neighbors": [1, 3]}
+    ours, theirs = fitted_both(model, grid, return_train_score=True, refit=False)
+    assert_same(ours, theirs)
 
 
 class Overwriting(ClassifierMixin, BaseEstimator):
