@@ -291,7 +291,7 @@ class SearchRun:
             middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
             estimator = clone(combination.target.estimator).set_params(**middle)
             fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
-            explored.folds = joint.given_folds
+            explored.folds = _for_own_fits(joint.given_folds)
             values = search_values(joint, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
@@ -493,9 +493,10 @@ class SearchRun:
         try:
             return budget(joint, estimator, self.maker.y, fits, values, scored)
         except OverBudget:
-            if joint.folds is not None:
+            folds = _for_own_fits(joint.given_folds)
+            if folds is not None:
                 for one in group:  # they need not transform anything again
-                    self.bank.transformed[candidate_key(one.params)] = joint.given_folds
+                    self.bank.transformed[candidate_key(one.params)] = folds
             raise
 
     def _guard(self, solve) -> None:
@@ -547,6 +548,11 @@ class SearchRun:
 def _few_rows(joint, enough: int) -> bool:
     """Whether a loss that has kinks has so few rows."""
     return isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < enough
+
+
+def _for_own_fits(folds: list | None) -> list | None:
+    """Return folds whose rows are, to the last digit, what own fits would see; None otherwise."""
+    return folds if folds is not None and all(fold.exact for fold in folds) else None
 
 
 def _nothing():

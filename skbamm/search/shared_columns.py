@@ -87,6 +87,7 @@ class SharedFold:
         self._rows = train[some]
         self.transformers, inner = _fitted(transformers, X, y, train)
         # What was transformed on the way is kept where it is little: it may be asked for.
+        self.exact = inner is not None
         few = inner is not None and np.prod(inner.shape) <= STACKED
         self._inner: Any = inner if few else None
         if inner is None:
