@@ -215,6 +215,10 @@ class SparseRows(ChunkedRows):
             like = next((b for (row, _), b in self._blocks.items() if row == start), None)
             rows = _some_rows(self.X, start, stop)
             X = self._tensor(rows, None if like is None else like.X)
+            if like is not None and self.dtype is torch.float64 and self.device.type == "cpu":
+                # Of few passes a transpose in both precisions is not worth its memory.
+                self._blocks[key] = _OneWay(X, rows, like.Xt)
+                return self._blocks[key]
             Xt = self._tensor(self._precise(rows).T.tocsr(), None if like is None else like.Xt)
             self._blocks[key] = _Block(X, Xt)
         return self._blocks[key]
@@ -254,6 +258,21 @@ class _Block:
         return (self.Xt @ flat.T.contiguous()).T
 
 
+class _OneWay(_Block):
+    """Some rows in double precision, beside a transpose in single precision.
+
+    Its products with the transpose are scipy's, by columns.
+    """
+
+    def __init__(self, X, rows, Xt):
+        super().__init__(X, Xt)
+        self._columns = rows.T
+
+    def pull(self, flat):
+        """See ``rows.Block.pull``."""
+        return torch.from_numpy(self._columns @ flat.T.contiguous().numpy()).T
+
+
 class _WithSquares(_Block):
     """Some rows, and the squares of what their transpose has, made some at a time."""
 
@@ -267,7 +286,7 @@ class _WithSquares(_Block):
             part = rows[begin : end + 1]
             first, last = int(part[0]), int(part[-1])
             squares = csr_tensor(
-                part - first, columns[first:last], values[first:last] ** 2,
+                part - first, columns[first:last], values[first:last].to(right) ** 2,
                 (end - begin, Xt.shape[1]),
             )  # fmt: skip
             out[begin:end] = squares @ right

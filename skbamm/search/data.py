@@ -202,7 +202,8 @@ def _well_scaled(matrix: Any) -> bool:
         rows = min(rows, _LOOKED_AT * matrix.shape[0] // max(matrix.nnz, 1))
     sample = matrix[:: max(1, matrix.shape[0] // max(rows, 1))]
     if sp.issparse(sample):
-        largest = abs(sample).max(axis=0).toarray().ravel()
+        largest = np.zeros(sample.shape[1])
+        np.maximum.at(largest, sample.indices, np.abs(sample.data))
         seen = largest[largest > 0]
         return bool(len(seen)) and seen.max() < _SINGLE_SPREAD * seen.min()
     mean, spread = np.abs(sample.mean(0)), sample.std(0)

@@ -23,7 +23,7 @@ from skbamm.search.path import path_order
 from skbamm.search.products import MANY_FEATURES, PRODUCTS_TOL, by_products, solve_by_products
 
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
-_COLUMNS, _NUMBERS = 4096, 1 << 19
+_COLUMNS, _NUMBERS = 4096, 1 << 18
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
 # Values of a list that is solved in levels, and seconds of its matrices from which it is.
 _LEAST_VALUES, _WORK = 6, 0.01
@@ -132,10 +132,10 @@ def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
         parts.append(_solve_parts(solver, axes, x[first[level]], y, size, tol))
         order = np.argsort(solved + level)
         solved = sorted(solved + level)
-        found = torch.as_tensor(parts[-1].coef, device=solver.device)
-        coef = (found if coef is None else torch.cat([coef, found]))[order]
         joined = FoldSolutions.join(parts)
         parts = [FoldSolutions(joined.coef[order], joined.gradient_norm[order])]
+        del joined
+        coef = torch.as_tensor(parts[0].coef, device=solver.device)
     (all_of_them,) = parts
     index = which.cpu().numpy()
     return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
