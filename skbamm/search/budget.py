@@ -60,20 +60,24 @@ def own_values(axes: tuple) -> int:
     return _OWN_VALUES if len(axes) == 1 else _OWN_OF_SEVERAL
 
 
-def search_values(joint: Any, judged: bool) -> int:
+def search_values(joint: Any, axes: tuple, judged: bool) -> int:
     """Return how many values cost as much as a search.
 
     Parameters
     ----------
     joint : FoldSolver
+    axes : tuple of Axis
     judged : bool
         Whether the scorer judges points from end to end.
     """
     values = _JUDGED_VALUES if judged else _SEARCH_VALUES
     if not isinstance(joint, JointSolver) or joint.begins_anywhere:
         return values
-    exact = isinstance(joint.task.loss, HalfSquaredLoss) and joint.task.loss.n_outputs == 1
-    return values if exact else max(values, _PATH_VALUES)
+    squares = isinstance(joint.task.loss, HalfSquaredLoss) and joint.task.loss.n_outputs == 1
+    absolute_only = len(axes) == 1 and joint.penalties.values.get("l1_ratio", 1.0) == 1.0
+    # Paths of squares are exact, or soon followed by second moments.
+    soon = squares and (absolute_only or joint.least_squares)
+    return values if soon else max(values, _PATH_VALUES)
 
 
 def budget(
@@ -103,7 +107,7 @@ def budget(
     places = 1
     if isinstance(joint, LineSolver) and joint.line.same_features:
         joint, places = joint.first, _PLACES
-        values = search_values(joint, scored == 0)
+        values = search_values(joint, (), scored == 0)
     if not isinstance(joint, JointSolver) or joint.device.type != "cpu":
         return None
     if _may_vanish(joint):

@@ -51,6 +51,8 @@ class Explored:
         What the search found, if it is to be solved beside points between.
     folds : list of FoldData, or None
         Each split's rows as the transformers make them, whatever the values of the intervals.
+    paths : CoordinatePaths or None
+        That tell where own fits are to be judged, if these serve because they are sooner.
     models : list of Tensor of shape (K, m, p), or None
         Of each candidate, as far as they are solved: where others may begin.
     """
@@ -64,6 +66,7 @@ class Explored:
     vertex: bool = False
     waiting: list[float] | None = None
     folds: Any = None
+    paths: Any = None
     models: list[Any] = field(default_factory=list)
 
     def add(self, points: list[list[float]], stage: str) -> int:
@@ -106,6 +109,12 @@ class Explored:
         self.add(_from_end_to_end(self.axes, count, _FIRST if many else _OWN_FIRST), "scan")
         self.vertex = alone and not flat
         self.rounds = _OWN_ROUNDS + self.vertex if many else 1
+
+    def take(self, points: list[list[float]]) -> None:
+        """Let own fits be judged at these points only, of which the first was found to be best."""
+        self.points, self.stages, self.solver, self.waiting = [], [], None, None
+        for stage, some in (("refined", points[:1]), ("scan", points[1:])):
+            self.add([x for x in some if not any(_close(x, y) for y in self.points)], stage)
 
     def _count(self, spacing: float) -> int:
         """Return how many points are so far apart, at most; without a spacing the most."""

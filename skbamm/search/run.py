@@ -18,10 +18,11 @@ from skbamm.effort import Meter, OverBudget, metered
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
-from skbamm.models import NotApplicable
+from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
 from skbamm.search.budget import budget, own_values, search_values
+from skbamm.search.coordinate_paths import paths_of
 from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
 from skbamm.search.final_fit import final_fit, mend, shared_fit
@@ -266,7 +267,11 @@ class SearchRun:
             self.outcome.notes.append(
                 f"The values of {name!r} were not searched apart, one serves all: {self._reason}."
             )
-        explored.scan_own(self._profiled, self._worth > 0)
+        if self._sooner and explored.paths is not None and not self._profiled:
+            explored.take(explored.paths.best(self.clock))
+        else:
+            explored.scan_own(self._profiled, self._worth > 0)
+        explored.paths = None  # the rows that they are of are needed no more
         self.outcome.converged = False
         told = self._failed or explored.axes != axes
         if not (told or self._sooner):  # which was to be
