@@ -297,7 +297,10 @@ class SearchRun:
             estimator = clone(combination.target.estimator).set_params(**middle)
             fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
             explored.folds = _for_own_fits(joint.given_folds)
-            values = search_values(joint, bool(note))
+            if isinstance(joint, JointSolver) and not note:
+                last = joint.twin.model(last_step(estimator))
+                explored.paths = paths_of(joint, last, axes, joint.criterion(chosen))
+            values = search_values(joint, axes, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
             meter = self._budget(joint, estimator, fits, values, [], scored)
