@@ -28,10 +28,13 @@ from sklearn.feature_selection import (
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
+    Binarizer,
     FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
+    PolynomialFeatures,
     RobustScaler,
     StandardScaler,
 )
@@ -266,6 +269,13 @@ def _identity(fitted: list, state: State) -> State:
     return state
 
 
+def _stateless(fitted: list, state: State) -> State:
+    """A function of each row alone: one serves all folds."""
+    if not state.plain:
+        raise UnreadTransformer
+    return State.of(fitted[0].transform(state.values), len(fitted))
+
+
 def _standard_scaler(fitted: list, state: State) -> State:
     factors = [1 / one.scale_ if one.with_std else 1.0 for one in fitted]
     means = [one.mean_ if one.with_mean else 0.0 for one in fitted]
@@ -356,6 +366,7 @@ _READERS: dict[type, Callable[[list, State], State]] = {
     RobustScaler: _robust_scaler,
     SimpleImputer: _imputer,
     OneHotEncoder: _one_hot_encoder,
+    **dict.fromkeys((Binarizer, Normalizer, PolynomialFeatures), _stateless),
     **dict.fromkeys(
         (
             GenericUnivariateSelect, SelectFdr, SelectFpr, SelectFwe, SelectKBest,

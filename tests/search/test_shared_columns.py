@@ -16,6 +16,7 @@ from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
+    PolynomialFeatures,
     RobustScaler,
     StandardScaler,
 )
@@ -85,6 +86,10 @@ PREPARED = {
         FunctionTransformer(),
     ),
     "selected": (mixed(StandardScaler()), VarianceThreshold(0.02), SelectKBest(f_regression, k=6)),
+    "powers": (
+        make_column_transformer((PolynomialFeatures(2, include_bias=False), NUMBERS)),
+        StandardScaler(),
+    ),
     "weights": (
         make_column_transformer(
             (StandardScaler(), NUMBERS), (OneHotEncoder(handle_unknown="ignore"), WORDS)
@@ -102,9 +107,9 @@ MODELS = {
 
 @pytest.mark.parametrize(
     ("before", "model"),
-    [(name, "logistic") for name in PREPARED]
+    [(name, "logistic") for name in PREPARED if name != "powers"]
     + [("mixed", name) for name in MODELS if name != "logistic"]
-    + [("selected", "ridge"), ("standard", "lasso"), ("union", "ridge")],
+    + [("selected", "ridge"), ("standard", "lasso"), ("union", "ridge"), ("powers", "ridge")],
 )
 def test_a_list_is_scored_as_scikit_learn_scores_it(before, model, made):
     estimator, name, values = MODELS[model]
