@@ -20,7 +20,7 @@ from skbamm.losses import HalfSquaredLoss, Smoothed
 
 MANY_FEATURES = 1500  # above which matrices of all are not made
 # Decrements: of models to begin with, of single precision, of what is scored.
-_BEGIN_TOL, _ROUGH_TOL, PRODUCTS_TOL = 1e-2, 1e-4, 1e-7
+_BEGIN_TOL, _ROUGH_TOL, PRODUCTS_TOL = 1e-2, 1e-4, 3e-8
 _ROUGH_ITER, _MIXED_ITER = 10, 20
 _KEPT = 1 << 23  # numbers in all Gram matrices that are kept
 _LIKE = 2.3  # logarithm of how much penalties may differ that share Gram matrices

@@ -8,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skbamm import BAMMSearchCV
+from skbamm.folds import DenseRows
 from skbamm.search import run
+from skbamm.search.products import KnownGrams
 
-VALUES = [1e-3, 10.0, 0.02, 0.1, 0.5, 2.0, 300.0]
+VALUES = [1e-3, 10.0, 0.03, 0.3, 1.0, 100.0]
 
 
 def classes(count, rows=240, features=6, **options):
@@ -20,7 +22,7 @@ def classes(count, rows=240, features=6, **options):
     )  # fmt: skip
 
 
-def words(count, rows=120, features=1600):
+def words(count, rows=80, features=1510):
     """Few words a row, of more features than matrices of them are made of."""
     rng = np.random.default_rng(0)
     seen = 1 / (np.arange(features) + 5.0)
@@ -31,7 +33,7 @@ def words(count, rows=120, features=1600):
 
 def digits():
     X, y = load_digits(return_X_y=True)
-    return X[:300] / 16, y[:300]
+    return X[:150] / 16, y[:150]
 
 
 def scales():
@@ -63,15 +65,22 @@ def joint(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ll]ine [Ss]earch")  # of own fits, at so small a tol
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in CASES),
+        ("three classes", "float64"),
+        ("two classes, many features", "float64"),
+        ("of other scales", "float64"),
+    ],
+)
 def test_tables_are_those_of_own_fits(name, dtype):
     (X, y), options = CASES[name]
     weight = None
     if "weights" in name:
         weight = np.random.default_rng(1).uniform(0.2, 2, len(y))
     model = LogisticRegression(solver="newton-cg", tol=1e-10, max_iter=10000, **options)
-    settings = {"param_grid": {"C": VALUES}, "scoring": "neg_log_loss", "cv": 3}
+    settings = {"param_grid": {"C": VALUES}, "scoring": "neg_log_loss", "cv": 2}
     search = BAMMSearchCV(model, **settings, dtype=dtype).fit(X, y, sample_weight=weight)
     assert search.search_plan_[0]["role"] == "joint grid"
     grid = GridSearchCV(model, **settings).fit(X, y, sample_weight=weight)
@@ -79,3 +88,37 @@ def test_tables_are_those_of_own_fits(name, dtype):
         np.testing.assert_allclose(
             search.cv_results_[table], grid.cv_results_[table], rtol=1e-6, atol=1e-6
         )
+
+
+def test_values_near_each_other_share_matrices(monkeypatch):
+    """Matrices are made of some values of a list, and its table is that of matrices of each."""
+    X, y = classes(3)
+    made, tables = [0, 0], []
+    gram = DenseRows.gram
+    for kind, near in enumerate((KnownGrams.near, lambda *_: None)):
+
+        def counted(*args, kind=kind):
+            made[kind] += 1
+            return gram(*args)
+
+        monkeypatch.setattr(DenseRows, "gram", counted)
+        monkeypatch.setattr(KnownGrams, "near", near)
+        search = BAMMSearchCV(
+            LogisticRegression(), {"C": np.logspace(-3, 3, 14)}, scoring="neg_log_loss", cv=3
+        ).fit(X, y)
+        tables.append(search.cv_results_["mean_test_score"])
+    assert made[0] < made[1]
+    np.testing.assert_allclose(*tables, rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("name", ["three classes", "two classes, many features"])
+def test_an_interval_is_judged_towards_stronger_penalties_too(name):
+    """Between the best of a scan and the point before it there is one more; ends are known."""
+    (X, y), _ = CASES[name]
+    search = BAMMSearchCV(LogisticRegression(), {"C": (1e-4, 1e4)}, cv=3).fit(X, y)
+    assert search.search_plan_[0]["role"] == "searched"
+    stages = search.cv_results_["stage"]
+    scanned = np.log(np.asarray(search.cv_results_["param_C"][stages == "scan"], dtype=float))
+    assert len(scanned) == 6
+    apart = np.diff(np.sort(scanned))
+    assert np.isclose(apart.min(), apart.max() / 2)
