@@ -59,10 +59,13 @@ class SharedColumns:
 
     def centred(self) -> tuple[SharedColumns, list[np.ndarray | None]]:
         """Return the same with features near zero, and what was taken off in each fold."""
-        matrix = self.placed.matrix
+        matrix, d = self.placed.matrix, self.scale.shape[1]
         sample = matrix[:: max(1, matrix.shape[0] // _LOOK)]
-        some = _dense(sample)[:, : self.scale.shape[1]].astype(np.float64, copy=False)
-        mean, spread = some.mean(0), some.std(0)
+        squares = sample.multiply(sample) if sp.issparse(sample) else sample * sample
+        mean, square = (
+            np.asarray(part.mean(0, dtype=np.float64)).ravel()[:d] for part in (sample, squares)
+        )
+        spread = np.sqrt(np.maximum(square - mean**2, 0.0))  # the columns are near zero
         mean, spread = mean * self.scale + self.shift, spread * np.abs(self.scale)
         centres = far_means(mean, spread, matrix.shape[0] * matrix.shape[1])
         moved = replace(self, shift=self.shift - centres)
@@ -159,6 +162,8 @@ class SharedFold:
 def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) -> list | None:
     """Return each fold's data, which share their columns, or None where that cannot be.
 
+    Few dense rows are the faster when each fold has its own: products of all folds are one batch.
+
     Parameters
     ----------
     transformers : Pipeline
@@ -167,8 +172,6 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     splits : list of (train, test)
     device : callable
         Returns the device for a matrix.
-
-    Few dense rows are the faster when each fold has its own: products of all folds are one batch.
 
     Raises
     ------
