@@ -22,6 +22,7 @@ from skbamm.effort import (
 )
 from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.search.joint import JointSolver
+from skbamm.search.kernel_solver import KernelSolver
 from skbamm.search.line_solver import LineSolver
 from skbamm.search.own_cost import OwnCost
 from skbamm.search.products import MANY_FEATURES, by_products
@@ -46,6 +47,11 @@ _FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of
 # Iterations a value where penalties have kinks, and where losses have, too; sweeps of second
 # moments, and iterations around them; of groups of coefficients.
 _PATH_ITER, _KINKED_ITER = 10, 60
+# Factors of a fold's kernel that a search of one interval, or several, takes, and times as many
+# where few rows leave all starting points; seconds of a factor, an entry and a step.
+_KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
+_KERNEL_FACTOR, _KERNEL_ENTRY, _STEP = 2e-11, 2e-8, 4e-4
+_LIST_OF_KERNELS = 1.3  # times own fits, that lists of kernel models may take
 _SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 4
 # Passes of one value's models that take products with the Hessian, and beside those of all values;
 # and their share where there are so many rows a coefficient that penalties hardly tell.
@@ -70,6 +76,9 @@ def search_values(joint: Any, axes: tuple, judged: bool) -> int:
     judged : bool
         Whether the scorer judges points from end to end.
     """
+    if isinstance(joint, KernelSolver):
+        few = min(block.shape[1] for block in joint.blocks) < _FEW_KERNEL_ROWS
+        return _KERNELS[min(len(axes), 2) - 1] * (_KERNEL_STARTS if few else 1)
     values = _JUDGED_VALUES if judged else _SEARCH_VALUES
     if not isinstance(joint, JointSolver) or joint.begins_anywhere:
         return values
@@ -104,6 +113,9 @@ def budget(
     OverBudget
         If own fits are foreseen to be sooner.
     """
+    if isinstance(joint, KernelSolver):
+        _check_kernels(joint, estimator, y, fits, values, scored)
+        return None
     places = 1
     if isinstance(joint, LineSolver) and joint.line.same_features:
         joint, places = joint.first, _PLACES
@@ -135,6 +147,17 @@ def budget(
     if expected > most:
         raise OverBudget("own fits are sooner")
     return Meter(most)
+
+
+def _check_kernels(joint: KernelSolver, estimator, y, fits, values, scored) -> None:
+    """Raise OverBudget if own fits are foreseen to be sooner than so many factors a fold."""
+    least = OwnCost(joint, estimator, y, fits).least
+    if joint.device.type != "cpu" or least is None:
+        return
+    n = max(len(train) for train, _ in joint.splits)
+    expected = values * len(joint.used) * (n**3 * _KERNEL_FACTOR + n**2 * _KERNEL_ENTRY + _STEP)
+    if expected > max(_FLOOR, least + scored * _SCORE, _LIST_OF_KERNELS * least):
+        raise OverBudget("own fits are sooner")
 
 
 def _may_vanish(joint: JointSolver) -> bool:

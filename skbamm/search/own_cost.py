@@ -33,6 +33,7 @@ _CALL = 1.3e-4  # an iteration, whatever the data
 _MOST_OF_ALL_ROWS = 60  # iterations of dual coordinate descent
 _MEMORY = 4e-8  # what L-BFGS does with each coefficient
 _NEWTON = 5e-11  # a multiplication of a Hessian
+_KERNEL_FACTOR, _KERNEL_ENTRY = 2e-11, 1.5e-8  # of kernel matrices
 _RIDGE_ITER, _RIDGE_CALL, _SVD = 25, 3e-5, 10  # of conjugate gradients; times a Cholesky factor
 
 
@@ -69,6 +70,8 @@ def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | 
         small, large = sorted((n, d))
         factor = (large * small**2 + small**3 / 3) * _NEWTON
         return fit + factor * (_SVD if solver == "svd" else 1)
+    if kind == "KernelRidge":
+        return fit + n**2 * (n * _KERNEL_FACTOR + _KERNEL_ENTRY)
     if kind == "QuantileRegressor":
         return fit + n_iter * (_PIVOT + 2 * entries * _SPARSE)
     if solver == "lbfgs" or kind == "HuberRegressor":

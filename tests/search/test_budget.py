@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits, make_regression
 from sklearn.decomposition import PCA
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
     HuberRegressor,
@@ -97,6 +98,15 @@ def test_two_intervals_are_covered_where_a_line_of_searches_takes_longer():
     search = BAMMSearchCV(HuberRegressor(max_iter=1000), ends, cv=3).fit(X, y)
     assert {row["reason"] for row in search.search_plan_} == {"own fits are sooner"}
     assert len(search.cv_results_["params"]) <= 16
+
+
+def test_two_intervals_of_a_kernel_model_are_covered_where_factors_take_longer():
+    X, y = make_regression(150, 5, noise=10, random_state=0)
+    ends = {"alpha": (1e-3, 1.0), "gamma": (1e-2, 1.0)}
+    search = BAMMSearchCV(KernelRidge(kernel="rbf"), ends, cv=3).fit(X, y)
+    assert {row["reason"] for row in search.search_plan_} == {"own fits are sooner"}
+    search = BAMMSearchCV(KernelRidge(kernel="rbf"), {"alpha": (1e-3, 1.0)}, cv=3)
+    assert search.fit(X[:60], y[:60]).search_plan_[0]["reason"] == ""
 
 
 def test_what_is_soon_solved_is_solved():
