@@ -58,7 +58,7 @@ _SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 4
 _OF_VALUE, _ANY_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 5, 0.4
 # Passes of squares that have no second moments, by conjugate gradients; with matrices of rows
 # iterations, and how often such matrices are made.
-_PRODUCTS, _DUAL_ITER, _DUALS = 300, 15, 10
+_PRODUCTS, _DUAL_ITER, _DUALS = 300, 30, 15
 
 
 def own_values(axes: tuple) -> int:
