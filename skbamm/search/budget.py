@@ -52,7 +52,7 @@ _PATH_ITER, _KINKED_ITER = 10, 60
 _KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
 _KERNEL_FACTOR, _KERNEL_ENTRY, _STEP = 2e-11, 2e-8, 4e-4
 _LIST_OF_KERNELS = 1.3  # times own fits, that lists of kernel models may take
-_SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 4
+_SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 15
 # Passes of one value's models that take products with the Hessian, and beside those of all values;
 # and their share where there are so many rows a coefficient that penalties hardly tell.
 _OF_VALUE, _ANY_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 5, 0.4
