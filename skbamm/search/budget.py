@@ -55,7 +55,7 @@ _LIST_OF_KERNELS = 1.3  # times own fits, that lists of kernel models may take
 _SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 15
 # Passes of one value's models that take products with the Hessian, and beside those of all values;
 # and their share where there are so many rows a coefficient that penalties hardly tell.
-_OF_VALUE, _ANY_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 5, 0.4
+_OF_VALUE, _ANY_PRODUCTS, _LEAST_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 900, 5, 0.4
 # Passes of squares that have no second moments, by conjugate gradients; with matrices of rows
 # iterations, and how often such matrices are made.
 _PRODUCTS, _DUAL_ITER, _DUALS = 300, 30, 15
@@ -124,7 +124,7 @@ def budget(
         return None
     if _may_vanish(joint):
         return None  # own fits would end anywhere
-    expected = foreseen_seconds(joint, values)
+    expected = foreseen_seconds(joint, values, fits == values * len(joint.used))
     if expected is not None:
         expected *= places
     own = OwnCost(joint, estimator, y, fits)
@@ -173,8 +173,11 @@ def _may_vanish(joint: JointSolver) -> bool:
     return sample.shape[1] + 1 > (1 - loss.epsilon**-2) * rows
 
 
-def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
-    """Return what values take about, in all folds; None where it is too little to ask."""
+def foreseen_seconds(joint: JointSolver, values: int, listed: bool = True) -> float | None:
+    """Return what values take about, in all folds; None where it is too little to ask.
+
+    Where they are not ``listed``, they stand for a search.
+    """
     loss, task = joint.task.loss, joint.task
     sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]]
     n, p = len(task.target), sample.shape[1] + 1
@@ -187,7 +190,7 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     if isinstance(loss, HalfSquaredLoss):
         return None
     if by_products(joint):
-        return _of_products(joint, values)
+        return _of_products(joint, values, listed)
     together, rounds = (1, values) if kinks else (values, 1)
     columns = folds * outputs * together
     jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
@@ -209,17 +212,19 @@ def foreseen_seconds(joint: JointSolver, values: int) -> float | None:
     dtype = torch.float64
     if not (kinks or jumps) and joint.some_rows() is not None:
         (iterations, metrics), dtype = _FROM_SOME, joint.dtype
-    one = pass_seconds((n, p), stored, columns, dtype) + solve
+    one = pass_seconds((n, sample.shape[1]), stored, columns, dtype) + solve
     steps = iterations * ((1 + more) * one + step_seconds(kinks))
     return rounds * (steps + metrics * metric)
 
 
-def _of_products(joint: JointSolver, values: int) -> float:
+def _of_products(joint: JointSolver, values: int, listed: bool) -> float:
     """Return what values of models take whose steps are products with the Hessian, in all folds."""
     rows = joint.rows(joint.dtype)
     one, outputs = getattr(rows, "folds", [rows])[0], joint.task.loss.n_outputs
     shape, columns = (one.n_rows, one.n_features), len(joint.used) * outputs
-    passes = _ANY_PRODUCTS + values * _OF_VALUE
+    passes: float = _ANY_PRODUCTS + values * _OF_VALUE
+    if listed:  # few values are far apart
+        passes = max(passes, _LEAST_PRODUCTS)
     if one.n_rows >= _DETERMINED * one.n_features * outputs:
         passes *= _FEWER
     return passes * pass_seconds(shape, one.entries, columns, joint.dtype)

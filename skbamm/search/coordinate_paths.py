@@ -108,11 +108,12 @@ class CoordinatePaths:
         self._folds = _folds(self._joint)
         low, high = self._axes[self._alpha].bounds()
         count = min(max(int((high - low) / _SPACING) + 1, _FEWEST), _MOST)
-        places = np.linspace(high, low, count)
+        places: np.ndarray = np.linspace(high, low, count)
         if self._other is None:
             return self._around(places, self._follow(places, None), None)
         known: dict[float, np.ndarray] = {}
-        for t in np.linspace(*self._axes[self._other].bounds(), _RATIOS)[::-1].tolist():
+        least, most = self._axes[self._other].bounds()
+        for t in np.linspace(least, most, _RATIOS)[::-1].tolist():
             known[t] = self._follow(places, t)
             # Where fewer absolute values have led away from the minimum, still fewer lead further.
             if clock.over or known[t].min() > _AWAY * self._least:

@@ -322,11 +322,13 @@ class SearchRun:
             explored.scan(self._worth > 0)
             ends = explored.points[0], explored.points[-1]
             solved = self._solve_points(explored, 0, None)
+            assert solved is not None  # there are points
             upper = joint.upper(axes, solved, chosen)
             closer = joint.closer(axes, explored.points, upper)
             if closer is not None:
                 first, model = explored.add([closer[0]], "scan"), joint.models(solved)[closer[1]]
                 more = self._solve_points(explored, first, [model])
+                assert more is not None  # the one that was added
                 solved = FoldSolutions.join([solved, more])
                 upper += joint.upper(axes, more, chosen)
             near = joint.beginning(axes, explored.points, solved, upper, chosen)
