@@ -80,6 +80,8 @@ class Bank:
         The user's data, and how they are split.
     scoring_only : bool
         Whether the splits code the fold's number in place of training rows.
+    idle : bool
+        Whether every fit is the estimator's own, with nothing that could be shared.
     refit : callable or None
         Set once all candidates are scored: what is fitted then is the final model.
     row_weights : RowWeights or None
@@ -97,6 +99,7 @@ class Bank:
     splits: list = field(default_factory=list)
     fit_params: dict[str, Any] = field(default_factory=dict)
     scoring_only: bool = False
+    idle: bool = False
     refit: Any = None
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
@@ -121,6 +124,12 @@ class Bank:
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
         self._solutions[key, fold] = solution
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known that could take the place of a fit, or a part of it."""
+        known = self._solutions, self.transformed, self.shared.uses, self.holders
+        return not any(known) and self.row_weights is None
 
     def complete(self, keys: list[str]) -> bool:
         """Whether every candidate can be adopted in every fold."""

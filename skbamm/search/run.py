@@ -183,6 +183,11 @@ class SearchRun:
         """Whether the refit's rule asks for more points around the best one."""
         return rule_of(self.refit)[0] is one_standard_error
 
+    @property
+    def leaves_all(self) -> bool:
+        """Whether every fit, and the last one as well, is left to the estimator."""
+        return not self._solvers and all(one.solver is None for one, _ in self._rows)
+
     def solved(self, candidates: list[dict[str, Any]]) -> bool:
         """Whether every fold of every candidate can be adopted as it is."""
         return self.bank.complete([candidate_key(params) for params in candidates])

@@ -15,6 +15,7 @@ from skbamm.sample_weights import SampleWeights
 from skbamm.search.certainty import say_how_sure
 from skbamm.search.data import check_device
 from skbamm.search.fitting import Fitting
+from skbamm.search.stand_in import users_own
 from skbamm.search.vectors.found import publish_vector
 
 
@@ -275,7 +276,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             super().fit(X, y, **params)
             if fitting.needs_stand_in:
                 if self.refit:
-                    self.best_estimator_ = self.best_estimator_.estimator
+                    self.best_estimator_ = users_own(self.best_estimator_)
                 self.estimator = fitting.estimator
                 scorers, _ = self._get_scorers()  # the default one holds the estimator
                 self.scorer_ = getattr(scorers, "_scorers", scorers)

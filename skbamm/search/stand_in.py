@@ -55,6 +55,8 @@ class StandIn:
         return _restore, (self.estimator, self.bank, self.params, self._borrows)
 
     def __sklearn_clone__(self):
+        if self.bank.idle:
+            return clone(self.estimator)
         if not self._lends or self._fitted:
             made = stand_in_for(clone(self.estimator), self.bank)
             made._lends = self._users and of_pairs(self.estimator)
@@ -166,6 +168,7 @@ class InsideBank:
     """Fits the pipeline in a TransformedTargetRegressor; the arguments are SharedSteps.fit's."""
 
     holders: dict = {}
+    idle = False
 
     def __init__(self, shared: SharedSteps, params: dict[str, Any], fold: int):
         self.shared, self.params, self.fold = shared, params, fold
@@ -177,6 +180,11 @@ class InsideBank:
         if known is None:
             own_fit(pipeline, X, y, fit_params)
         return known
+
+
+def users_own(estimator: Any) -> Any:
+    """Return what an estimator stands in for; one that does not is the user's."""
+    return estimator.estimator if issubclass(type(estimator), StandIn) else estimator
 
 
 def stand_in_for(estimator: Any, bank: Bank, users: bool = False) -> StandIn:

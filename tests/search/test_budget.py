@@ -138,6 +138,20 @@ def test_transformers_are_fitted_once_a_fold_where_own_fits_serve():
     assert CountedScaler.fits == 3 + 1  # and once for the refit
 
 
+def test_fits_that_are_all_left_to_the_estimator_are_the_users_own():
+    """There is nothing between scikit-learn and the estimator then, which would take time."""
+    seen, (X, y) = set(), texts()
+
+    def accuracy(model, X, y):
+        seen.add(type(model))
+        return model.score(X, y)
+
+    search = BAMMSearchCV(LinearSVC(random_state=0), {"C": [1e-2, 1.0]}, scoring=accuracy)
+    assert search.fit(X, y).search_plan_[0]["reason"] == "own fits are sooner"
+    assert seen == {LinearSVC}
+    assert type(search.best_estimator_) is LinearSVC
+
+
 def test_a_meter_asks_once_for_a_closer_limit():
     asked = []
 
