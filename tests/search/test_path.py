@@ -186,9 +186,9 @@ class Stub:
 def test_lists_are_solved_along_paths_and_told_in_their_order(estimator, values, monkeypatch):
     began = []
 
-    def spy(solver, axes, x, y):
+    def spy(solver, axes, x, y, *tol):
         began.append(y is not None)
-        return block(solver, axes, x, y)
+        return block(solver, axes, x, y, *tol)
 
     block = values_module._solve_block
     monkeypatch.setattr(values_module, "_solve_block", spy)
