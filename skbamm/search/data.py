@@ -62,6 +62,15 @@ class FoldData:
         return self.matrix.dtype
 
     @property
+    def entries(self) -> float:
+        """Numbers that the matrix stores."""
+        return self.matrix.nnz if sp.issparse(self.matrix) else self.matrix.size
+
+    def training(self) -> Any:
+        """Return the rows that are trained on."""
+        return self.matrix[: len(self.train)]
+
+    @property
     def sample(self) -> Any:
         """Some rows at least, as the transformers return them."""
         return self.matrix

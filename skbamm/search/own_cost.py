@@ -7,7 +7,7 @@ is that of effort.py: seconds of one core, the same on every machine.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,20 +37,41 @@ _KERNEL_FACTOR, _KERNEL_ENTRY = 2e-11, 1.5e-8  # of kernel matrices
 _RIDGE_ITER, _RIDGE_CALL, _SVD = 25, 3e-5, 10  # of conjugate gradients; times a Cholesky factor
 
 
-def own_fit_seconds(model: Any, X: Any, outputs: int, n_iter: float) -> float | None:
+class Size(NamedTuple):
+    """How large a matrix is.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    entries : float
+        That are stored.
+    sparse : bool
+    """
+
+    shape: tuple[int, int]
+    entries: float
+    sparse: bool
+
+    @classmethod
+    def of(cls, matrix: Any) -> Size:
+        """Return that of an ndarray or a CSR matrix."""
+        sparse = sp.issparse(matrix)
+        return cls(matrix.shape, matrix.nnz if sparse else matrix.size, sparse)
+
+
+def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> float | None:
     """Return what an own fit of so many iterations takes; None if nothing is known of it.
 
     Parameters
     ----------
     model : estimator
-    X : ndarray or CSR matrix of shape (n, d)
+    size : Size
+        Of the rows.
     outputs : int
         Predictors a row.
     n_iter : float
     """
-    n, d = X.shape
-    sparse = sp.issparse(X)
-    entries = X.nnz if sparse else n * d
+    (n, d), entries, sparse = size
     kind, solver = type(model).__name__, getattr(model, "solver", None)
     each = _SPARSE if sparse else _DENSE if outputs < _MANY else _DENSE_MANY
     passes = outputs * (2 * entries * each + n * _PREDICTOR + d * _MEMORY)
@@ -100,21 +121,18 @@ class OwnCost:
     def __init__(self, joint: Any, estimator: Any, y: Any, fits: int):
         self.joint, self.y, self.fits = joint, y, fits
         self.last = last_step(estimator)
-        k = joint.used[0]
-        train = np.asarray(joint.splits[0][0])
-        self._rows: Any = train
-        if joint.folds is None:
-            self._X = joint.matrix
-            self._share = len(train) / joint.matrix.shape[0]
+        self._train, self._outputs = np.asarray(joint.splits[0][0]), joint.task.loss.n_outputs
+        data = None if joint.folds is None else joint.folds[joint.used[0]]
+        if data is None:
+            self._size = Size.of(joint.matrix)
         else:
-            data = joint.folds[k]
-            self._X, self._rows = data.matrix, slice(len(data.train))
-            self._share = len(data.train) / data.matrix.shape[0]
-        self._train, self._outputs = train, joint.task.loss.n_outputs
+            self._size = Size(data.shape, data.entries, sp.issparse(data.sample))
+        self._share = len(self._train) / self._size.shape[0]
+        self._data = data
 
     def _seconds(self, n_iter: float) -> float | None:
         model = self.joint.twin.model(self.last)
-        one = own_fit_seconds(model, self._X, self._outputs, n_iter)
+        one = own_fit_seconds(model, self._size, self._outputs, n_iter)
         return None if one is None else self.fits * max(self._share * one, _FIT)
 
     @property
@@ -131,7 +149,8 @@ class OwnCost:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             try:
-                fitted.fit(self._X[self._rows], _safe_indexing(self.y, self._train), **weight)
+                X = joint.matrix[self._train] if self._data is None else self._data.training()
+                fitted.fit(X, _safe_indexing(self.y, self._train), **weight)
             except Exception as error:
                 if from_signal(error):
                     raise

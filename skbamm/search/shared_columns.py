@@ -124,6 +124,16 @@ class SharedFold:
         return self._some.dtype
 
     @property
+    def entries(self) -> float:
+        """See ``FoldData.entries``; about as many as some rows tell."""
+        some = self._some.nnz if sp.issparse(self._some) else self._some.size
+        return some * (self.shape[0] / self._some.shape[0])
+
+    def training(self) -> Any:
+        """See ``FoldData.training``."""
+        return as_matrix(self.transformed(self.train) if self._inner is None else self._inner)
+
+    @property
     def sample(self) -> Any:
         """See ``FoldData.sample``."""
         return self._some
