@@ -90,6 +90,8 @@ class Bank:
         What puts the vectors of candidates into estimators, by the candidate.
     transformed : dict of str -> list of FoldData
         Rows of each split as a pipeline's transformers make them, by the candidate.
+    test_rows : dict of int -> callable
+        Make a fold's transformed test rows, by the identity of its transformers.
     shared : SharedSteps
         What the transformers of other own fits return.
     """
@@ -104,6 +106,7 @@ class Bank:
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
     transformed: dict[str, list] = field(default_factory=dict)
+    test_rows: dict[int, Any] = field(default_factory=dict)
     shared: SharedSteps = field(default_factory=lambda: SharedSteps({}))
     _n_rows: int = 0
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
@@ -195,7 +198,9 @@ class Bank:
             return None
         key = id(transformers)
         if key not in self._known:
-            self._known[key] = KnownRows(transformers, self.shared.room, self.shared.one_set)
+            room, one_set = self.shared.room, self.shared.one_set
+            make = self.test_rows.get(key)
+            self._known[key] = KnownRows(transformers, room, one_set, make=make)
         return self._known[key]
 
     def look(self, scorers: Any, return_train_score: bool) -> None:

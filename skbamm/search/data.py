@@ -49,6 +49,7 @@ class FoldData:
     transformers: Any
     features: dict[str, Any]
     shared = None  # of folds that share their columns, ``SharedColumns``
+    knows_test_rows = False
     exact = True  # whether the transformers are, to the last digit, as their own fit leaves them
 
     @property

@@ -42,12 +42,16 @@ class KnownRows:
         Whether there will be no other rows than those that are asked for first.
     before : KnownRows or None
         Of the steps that stand before these.
+    make : callable, optional
+        Makes the rows of the one set otherwise.
     """
 
     def __init__(
-        self, transformers: Any, room: Room, one_set: bool = False, before: KnownRows | None = None
-    ):
+        self, transformers: Any, room: Room, one_set: bool = False,
+        before: KnownRows | None = None, make: Callable[[], Any] | None = None,
+    ):  # fmt: skip
         self.transformers, self._room, self._one_set = transformers, room, one_set
+        self._make = make if one_set else None
         self._before = before
         self._sets: list[tuple[Any, Any, int]] = []  # the newest last
         self._lock = threading.Lock()
@@ -89,6 +93,10 @@ class KnownRows:
             for given, rows, _ in self._sets:
                 if self._one_set or same_rows(given, X):
                     return rows
+            if self._make is not None:
+                rows = self._make()
+                self._keep(X, rows)
+                return rows
             state, rows = random_state(), X
             if self._before is not None:
                 rows = for_model(self.transformers, self._before._transformed(X))

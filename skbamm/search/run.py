@@ -439,6 +439,9 @@ class SearchRun:
             self._solvers[key] = solutions.solvers[s] if solutions.solvers else joint
             for k, fold in enumerate(joint.used):
                 solution = joint.solution(solutions, s, k, features)
+                data = None if joint.folds is None else joint.folds[fold]
+                if data is not None and data.knows_test_rows:
+                    self.bank.test_rows[id(data.transformers)] = data.test_rows
                 solution.adopt &= self.adoptable
                 self.bank.put(key, fold, solution)
 

@@ -98,9 +98,11 @@ class SharedFold:
         else:
             inner = _safe_indexing(inner, some)
         self.features, self._some = feature_memory(inner), as_matrix(inner)
+        self._container = type(inner)
         self.shared: Any = None
         self.columns: np.ndarray = np.arange(self._some.shape[1])
         self.width = len(self.columns)
+        self._fold = 0  # of the shared columns
 
     def transformed(self, rows: Any) -> Any:
         """Return some of the user's rows as the transformers make them."""
@@ -163,10 +165,29 @@ class SharedFold:
         if (np.abs(told[:, own] - got) > close * size).any():
             raise UnreadTransformer
 
-    def share(self, shared: SharedColumns, present: np.ndarray) -> None:
-        """Take part in shared columns."""
-        self.shared, self.columns = shared, np.flatnonzero(present)
+    def share(self, shared: SharedColumns, present: np.ndarray, k: int) -> None:
+        """Take part in shared columns, as their k-th fold."""
+        self.shared, self.columns, self._fold = shared, np.flatnonzero(present), k
         self.width = len(present)
+
+    @property
+    def knows_test_rows(self) -> bool:
+        """Whether the shared columns tell what the transformers return of the test rows."""
+        plain = self._container in (np.ndarray, sp.csr_matrix, sp.csr_array)
+        named = "feature_names_in_" in self.features
+        return self.shared is not None and plain and not named and self.dtype == np.float64
+
+    def test_rows(self) -> Any:
+        """Return the test rows, as the transformers return them up to rounding."""
+        shared, own, k = self.shared, self.columns, self._fold
+        base, d = shared.placed.matrix[self.test], self.width
+        shift: Any = np.tile(shared.shift[k], (len(self.test), 1))
+        if len(shared.owner):
+            np.add.at(shift.T, shared.owner, (_dense(base[:, d:]) * shared.factor[k]).T)
+        if isinstance(self._some, np.ndarray):
+            return (_dense(base[:, :d]) * shared.scale[k] + shift)[:, own]
+        scaled = base[:, :d] @ sp.diags_array(shared.scale[k])
+        return self._container((scaled + sp.csr_array(shift))[:, own])
 
 
 def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) -> list | None:
@@ -215,7 +236,7 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
         np.ascontiguousarray(factor),
     )  # fmt: skip
     for k, fold in enumerate(folds):
-        fold.share(shared, state.present[k])
+        fold.share(shared, state.present[k], k)
     return folds
 
 

@@ -130,6 +130,26 @@ def test_a_list_is_scored_as_scikit_learn_scores_it(before, model, made):
                                rtol=1e-3, atol=2e-4)  # fmt: skip
 
 
+@pytest.mark.parametrize("before", PREPARED)
+@pytest.mark.parametrize("missing", [None, "a"])
+def test_test_rows_are_what_the_transformers_return(before, missing):
+    X, y = frame(missing=missing)
+    first = [SimpleImputer()] if missing and before in ("mixed", "dense", "selected") else []
+    prepared = PREPARED[before]
+    if first:
+        prepared = (mixed(*first, StandardScaler()), *prepared[1:])
+    elif missing:
+        X["a"] = 0.0
+    cv = list(KFold(4, shuffle=True, random_state=0).split(X))
+    folds = shared_columns.share_columns(make_pipeline(*prepared), X, y, cv, lambda _: "cpu")
+    for fold, (_, test) in zip(folds, cv, strict=True):
+        assert fold.knows_test_rows
+        got, one = fold.test_rows(), fold.transformers.transform(X.iloc[test])
+        assert type(got) is type(one)
+        got, one = (part.toarray() if sp.issparse(part) else part for part in (got, one))
+        np.testing.assert_allclose(got, one, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("before", ["mixed", "selected", "dense"])
 def test_an_interval_finds_what_folds_of_their_own_find(before, made, monkeypatch):
     X, y = frame()
