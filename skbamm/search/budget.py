@@ -46,7 +46,7 @@ _OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
 _FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of them led
 # Iterations a value where penalties have kinks, and where losses have, too; sweeps of second
 # moments, and iterations around them; of groups of coefficients.
-_PATH_ITER, _KINKED_ITER = 10, 60
+_PATH_ITER, _KINKED_ITER, _FOLLOWED = 10, 60, 2
 # Factors of a fold's kernel that a search of one interval, or several, takes, and times as many
 # where few rows leave all starting points; seconds of a factor, an entry and a step.
 _KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
@@ -213,7 +213,10 @@ def foreseen_seconds(joint: JointSolver, values: int, listed: bool = True) -> fl
     if not (kinks or jumps) and joint.some_rows() is not None:
         (iterations, metrics), dtype = _FROM_SOME, joint.dtype
     one = pass_seconds((n, sample.shape[1]), stored, columns, dtype) + solve
-    steps = iterations * ((1 + more) * one + step_seconds(kinks))
+    step = step_seconds(kinks)
+    if kinks and loss.couples_outputs:  # each fold's coefficients are followed apart
+        step *= _FOLLOWED * folds
+    steps = iterations * ((1 + more) * one + step)
     return rounds * (steps + metrics * metric)
 
 
