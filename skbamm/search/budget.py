@@ -34,8 +34,8 @@ _OWN_VALUES, _OWN_OF_SEVERAL = 9, 16  # that one interval, or several, may cost 
 _SEARCH_VALUES, _JUDGED_VALUES, _PATH_VALUES, _PLACES = 2, 6, 10, 8
 _SCORE = 1.5e-3  # seconds that a model takes to be scored
 # Of what own fits take, that a joint solve may; a search for the score itself knows the best value
-# more closely, and may take more.
-_SHARE, _SHARE_OF_SCORE = 0.6, 0.9
+# more closely, and may take more. What models take whose steps are products is less sure.
+_SHARE, _SHARE_OF_SCORE, _OF_PRODUCTS = 0.6, 0.9, 0.45
 _FLOOR = 0.01  # seconds that it may take in any case
 _FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
 # Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
@@ -132,7 +132,7 @@ def budget(
     if expected is None or least is None:
         return None
     least += scores
-    share = _SHARE_OF_SCORE if scored else _SHARE
+    share = _SHARE_OF_SCORE if scored else _OF_PRODUCTS if by_products(joint) else _SHARE
 
     def limit() -> float:
         seconds = own.measured()
