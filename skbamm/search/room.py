@@ -7,6 +7,8 @@ import threading
 from types import FunctionType
 from typing import Any
 
+from skbamm.faults import from_signal
+
 
 class Room:
     """A bound on the bytes that are kept.
@@ -42,7 +44,9 @@ def held_bytes(value: Any) -> int | None:
     count = _Count()
     try:
         _Sizes(count, protocol=5, buffer_callback=count.buffer).dump(value)
-    except Exception:  # of the user's objects: they may do what they like when they are pickled
+    except Exception as error:  # of the user's objects: pickling may do what they like
+        if from_signal(error):
+            raise
         return None
     return count.n_bytes
 
