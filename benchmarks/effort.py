@@ -16,8 +16,9 @@ from uses_turns import Hang, limited
 
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget
-from skbamm.search import budget, run
-from skbamm.search.joint import JointSolver
+from skbamm.search import run
+from skbamm.search.own_fits import budget
+from skbamm.solvers.linear import JointSolver
 
 MOST = 30.0  # CPU seconds of a search
 

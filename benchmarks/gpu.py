@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 
 from skbamm import BAMMSearchCV
-from skbamm.search.placed import sent
+from skbamm.data.placed import sent
 from skbamm.search.run import SearchRun
 
 SIZES = {"2000000x200": 100.0, "20000000x50": None}  # rows x features, with bars of the search

@@ -35,9 +35,9 @@ from skbamm import BAMMSearchCV
 from skbamm.bilevel import solve
 from skbamm.folds import threads_for_rows
 from skbamm.folds.chunks import chunk_ranges, over_chunks
-from skbamm.search.joint import JointSolver
-from skbamm.search.screening import some_rows
-from skbamm.search.starts import starting_points
+from skbamm.solvers.linear import JointSolver
+from skbamm.starts.points import starting_points
+from skbamm.starts.subsample import some_rows
 
 CASE = LARGE["logistic"]
 SIZES = (50_000, 100_000, 200_000, 400_000, 800_000)

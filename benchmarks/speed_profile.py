@@ -20,7 +20,7 @@ from sklearn.metrics._scorer import _BaseScorer
 from speed_cases import CASES, ours
 
 import skbamm.glm.least_squares as least_squares
-import skbamm.search.homotopy as homotopy
+import skbamm.starts.lars as homotopy
 from skbamm.bilevel.metrics import Cholesky
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.rows import ChunkedRows

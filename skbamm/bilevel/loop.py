@@ -22,20 +22,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.averaging import VanishingAverage
-from skbamm.bilevel.column_steps import ConstantStep, SecantStep
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.figures import Figures, figures_of
-from skbamm.bilevel.forecast import Forecast
-from skbamm.bilevel.lag import Lag
-from skbamm.bilevel.look_back import LookBack
+from skbamm.bilevel.guards.figures import Figures, figures_of
+from skbamm.bilevel.guards.forecast import Forecast
+from skbamm.bilevel.guards.lag import Lag
+from skbamm.bilevel.guards.trust import FOLLOW, TRUST, judge
+from skbamm.bilevel.guards.turn_back import TurnBack
 from skbamm.bilevel.metrics import precondition
 from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.record import Record, State
 from skbamm.bilevel.result import BilevelResult, Status
-from skbamm.bilevel.schedules import Schedule, adaptive
-from skbamm.bilevel.trust import FOLLOW, TRUST, judge
-from skbamm.bilevel.turn_back import TurnBack
+from skbamm.bilevel.steps.averaging import VanishingAverage
+from skbamm.bilevel.steps.kink_search import LookBack
+from skbamm.bilevel.steps.schedules import Schedule, adaptive
+from skbamm.bilevel.steps.secant import ConstantStep, SecantStep
 from skbamm.effort import spend, step_seconds
 
 _SLOW = 0.3  # fall of the residuals an iteration above which a new metric is worth its price

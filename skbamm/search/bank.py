@@ -14,8 +14,8 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
-from skbamm.search.known_rows import KnownRows, hand_rows_on
-from skbamm.search.shared_steps import SharedSteps
+from skbamm.search.transforms.known_rows import KnownRows, hand_rows_on
+from skbamm.search.transforms.shared_steps import SharedSteps
 
 
 @dataclass

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from skbamm.search.line_search import parabola
 from skbamm.space import Combination, named_values
+from skbamm.starts.line_search import parabola
 
 # Points from end to end of one interval. Of a score that counts rows, with a flat top, they are two
 # decades apart in x; of own fits, which no search goes with, closer. Of a score that is smooth they

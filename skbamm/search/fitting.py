@@ -13,16 +13,16 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
 
 from skbamm.clock import Clock
+from skbamm.data.callbacks import who_looks_on
+from skbamm.data.matrices import as_indices, own_copy
 from skbamm.search.bank import Bank
-from skbamm.search.callbacks import who_looks_on
-from skbamm.search.data import as_indices, own_copy
 from skbamm.search.outcome import Outcome, Settings
+from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
-from skbamm.search.shared_steps import SharedSteps, note_shared, shared_settings
-from skbamm.search.stand_in import FOLD, FrozenSplits, ScoringSplits, stand_in_for
-from skbamm.search.vectors.found import check_vectors, refuse_weights
-from skbamm.search.weighing import Weigher
+from skbamm.search.transforms.shared_steps import SharedSteps, note_shared, shared_settings
+from skbamm.search.vectors_found import check_vectors, refuse_weights
+from skbamm.search.weighing.weigher import Weigher
 from skbamm.space import read_grid
 
 

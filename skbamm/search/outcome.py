@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.clock import Clock
-from skbamm.search.vectors.found import history_column
+from skbamm.search.vectors_found import history_column
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
+from skbamm.data.matrices import feature_memory
 from skbamm.effort import Meter, OverBudget, metered
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
@@ -21,26 +22,25 @@ from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.bank import FoldSolutions
-from skbamm.search.budget import budget, own_values, search_values
-from skbamm.search.coordinate_paths import paths_of
-from skbamm.search.data import feature_memory
 from skbamm.search.explored import Explored
+from skbamm.search.factory import SolverMaker
 from skbamm.search.final_fit import final_fit, mend, shared_fit
-from skbamm.search.joint import JointSolver
 from skbamm.search.keys import candidate_key
 from skbamm.search.outcome import Outcome
-from skbamm.search.own_fit import UnfitTwin, check_twin, loose_fit
-from skbamm.search.scoring import (
+from skbamm.search.own_fits.budget import budget, own_values, search_values
+from skbamm.search.own_fits.check import UnfitTwin, check_twin, loose_fit
+from skbamm.search.own_fits.coordinate_paths import paths_of
+from skbamm.search.scorers import (
     UnfitCriterion,
     choose_criterion,
     counts_rows,
     selecting_scorer,
 )
-from skbamm.search.solver_maker import SolverMaker
-from skbamm.search.solvers import FoldSolver
-from skbamm.search.starts import profile
-from skbamm.search.vectors.found import note_vector
+from skbamm.search.vectors_found import note_vector
+from skbamm.solvers.base import FoldSolver
+from skbamm.solvers.linear import JointSolver
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
+from skbamm.starts.points import profile
 
 # What only stands for the score need not be known better, least of all where it is best at an end.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40

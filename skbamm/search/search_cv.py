@@ -11,12 +11,12 @@ from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions
 
 from skbamm.criteria import NAMES as CRITERIA
+from skbamm.data.matrices import check_device
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.certainty import say_how_sure
-from skbamm.search.data import check_device
 from skbamm.search.fitting import Fitting
-from skbamm.search.stand_in import users_own
-from skbamm.search.vectors.found import publish_vector
+from skbamm.search.presolved import users_own
+from skbamm.search.vectors_found import publish_vector
 
 
 class BAMMSearchCV(GridSearchCV):

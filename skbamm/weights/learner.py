@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
-from skbamm.bilevel.upper_steps import SpectralStep
+from skbamm.bilevel.steps.x_steps import SpectralStep
 from skbamm.clock import Clock
 from skbamm.criteria import Criterion
 from skbamm.folds import Rows

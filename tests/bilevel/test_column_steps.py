@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skbamm.bilevel.column_steps import ConstantStep, SecantStep
+from skbamm.bilevel.steps.secant import ConstantStep, SecantStep
 
 S, K, P = 2, 3, 5
 STILL = torch.zeros(S, dtype=torch.bool)

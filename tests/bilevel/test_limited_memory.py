@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skbamm.bilevel.limited_memory import LimitedMemoryStep, _product
+from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep, _product
 
 YES = torch.ones(1, dtype=torch.bool)
 

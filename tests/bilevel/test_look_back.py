@@ -5,8 +5,8 @@ import torch
 from torch.nn.functional import huber_loss
 
 from skbamm.bilevel import solve_lower
-from skbamm.bilevel.look_back import LookBack
 from skbamm.bilevel.metrics import Diagonal
+from skbamm.bilevel.steps.kink_search import LookBack
 
 SLOPE = 1e-3
 

@@ -13,8 +13,8 @@ from skbamm.bilevel import (
     solve_lower,
     strongly_convex,
 )
-from skbamm.bilevel.column_steps import SecantStep
-from skbamm.bilevel.upper_steps import ScalarStep, ScheduledStep
+from skbamm.bilevel.steps.secant import SecantStep
+from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
 
 from ..glm.conftest import three_folds
 from ..problems import (

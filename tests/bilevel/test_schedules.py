@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from skbamm.bilevel import adaptive, merely_convex, strongly_convex
-from skbamm.bilevel.trust_region import TrustRegionStep
-from skbamm.bilevel.upper_steps import ScalarStep
+from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.bilevel.steps.x_steps import ScalarStep
 
 STILL = torch.zeros(1, dtype=torch.bool)
 ONE = torch.ones(1, 1, 1, dtype=torch.float64)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skbamm.bilevel.trust_region import TrustRegionStep, _least, _shortest
+from skbamm.bilevel.steps.trust_region import TrustRegionStep, _least, _shortest
 
 from .test_upper_steps import YES, minimise
 

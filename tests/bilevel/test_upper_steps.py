@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from skbamm.bilevel.trust_region import TrustRegionStep
-from skbamm.bilevel.upper_steps import ScalarStep, ScheduledStep
+from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
 
 YES = torch.ones(1, dtype=torch.bool)
 

@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV
+from skbamm.data import fold_rows
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows, fold_moments
-from skbamm.search import fold_rows
 
 from ..problems import rows_of
 from . import naive
@@ -102,7 +102,7 @@ def test_a_row_that_is_trained_and_tested_on_may_be_two(overlap, monkeypatch):
         return original(*args)
 
     original = fold_rows.fold_rows
-    monkeypatch.setattr("skbamm.search.joint.fold_rows", spy)
+    monkeypatch.setattr("skbamm.solvers.linear.fold_rows", spy)
     model = make_pipeline(StandardScaler(), Ridge())
     search = BAMMSearchCV(model, {"ridge__alpha": (1e-2, 1e4)}, cv=splits)
     found = search.fit(X, y).best_score_

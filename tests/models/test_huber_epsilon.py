@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import EdgeWarning, Interval
+from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scoring import task_criterion
-from skbamm.search.solver_maker import SolverMaker
+from skbamm.search.scorers import task_criterion
 from skbamm.space import read_grid
 
 from ..problems import X_REG, Y_REG

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC, l1_min_c
 from skbamm import Interval
 from skbamm.bilevel import solve_lower
 from skbamm.models import find_twin
-from skbamm.search.starts import empty_slopes
+from skbamm.starts.points import empty_slopes
 
 from ..problems import (
     X_BINARY,

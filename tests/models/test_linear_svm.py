@@ -282,7 +282,7 @@ def test_in_a_pipeline():
 
 def test_models_that_do_not_converge_are_scikit_learns(monkeypatch):
     """Rather than half-solved ones: they are told by nothing but the search's own test."""
-    from skbamm.search import joint
+    from skbamm.solvers import linear as joint
 
     def hurried(*args, **options):
         return solve_lower(*args, **{**options, "max_iter": 2})

@@ -21,9 +21,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import Interval
 from skbamm.bilevel import solve_lower
+from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scoring import task_criterion
-from skbamm.search.solver_maker import SolverMaker
+from skbamm.search.scorers import task_criterion
 from skbamm.space import read_grid
 
 from ..problems import X_BINARY, X_MULTI, Y_BINARY, Y_MULTI, exact_multiplier

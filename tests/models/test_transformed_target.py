@@ -18,9 +18,9 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer, Standar
 
 from skbamm import Interval, SampleWeights
 from skbamm.bilevel import solve_lower
+from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scoring import task_criterion
-from skbamm.search.solver_maker import SolverMaker
+from skbamm.search.scorers import task_criterion
 from skbamm.space import read_grid
 
 from ..problems import X_REG, exact_multiplier

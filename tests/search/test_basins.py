@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVR
 
 from skbamm import BAMMSearchCV
-from skbamm.search import basins
+from skbamm.starts import multistart as basins
 
 from .truth import assert_served, search_over
 

@@ -16,8 +16,8 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
 from skbamm.bilevel.loop import _Run
-from skbamm.search.joint import JointSolver
-from skbamm.search.placed import Placed, sent
+from skbamm.data.placed import Placed, sent
+from skbamm.solvers.linear import JointSolver
 from tests.pretend_gpu import pretended_gpu, waits
 from tests.search.vectors import quick
 
@@ -110,7 +110,7 @@ def test_a_matrix_goes_to_a_gpu_once_for_all_candidates(monkeypatch):
         ways.append(tensor.shape)
         return sent(tensor, device)
 
-    monkeypatch.setattr("skbamm.search.placed.sent", counted)
+    monkeypatch.setattr("skbamm.data.placed.sent", counted)
     space = {"C": (1e-2, 1e2), "fit_intercept": [True, False], "class_weight": [None, "balanced"]}
     with pretended_gpu() as device, quick():
         BAMMSearchCV(LogisticRegression(), space, cv=2, device=device, tol=1e-2).fit(*TWO)
@@ -136,7 +136,7 @@ def test_where_a_gpu_has_no_room_for_the_matrix_the_cpu_goes_on(monkeypatch):
     def full(tensor, device):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 EiB.")
 
-    monkeypatch.setattr("skbamm.search.placed.sent", full)
+    monkeypatch.setattr("skbamm.data.placed.sent", full)
     plain = fitted("logistic", "cpu")
     with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
         found = fitted("logistic", device)
@@ -148,7 +148,7 @@ def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is(monkeypatc
     assert here.tensor(torch.float64).data_ptr() == MANY.ctypes.data
     single = here.tensor(torch.float32)  # a small one
     assert single.dtype == torch.float32 and here.tensor(torch.float32) is single
-    monkeypatch.setattr("skbamm.search.placed._COPIED", MANY.nbytes // 2 - 1)
+    monkeypatch.setattr("skbamm.data.placed._COPIED", MANY.nbytes // 2 - 1)
     large = Placed(MANY, torch.device("cpu"))
     assert large.tensor(torch.float32).data_ptr() == MANY.ctypes.data
     with pretended_gpu() as device:

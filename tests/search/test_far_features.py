@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
-from skbamm.search.centring import far_centre
+from skbamm.data.centring import far_centre
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))

@@ -8,7 +8,9 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import homotopy, joint, path
+from skbamm.solvers import linear as joint
+from skbamm.starts import lars as homotopy
+from skbamm.starts import path
 
 from .truth import search_over
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skbamm import BAMMSearchCV
 from skbamm.glm import GLMProblem, LeastSquaresProblem
-from skbamm.search.joint import JointSolver
+from skbamm.solvers.linear import JointSolver
 
 from .truth import LIST, LOSS, assert_finite, assert_true, logistic, ridge, search_over
 

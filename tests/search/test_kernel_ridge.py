@@ -23,9 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import Interval, SampleWeights
-from skbamm.search import kernel_solver
 from skbamm.search.bank import adopt
 from skbamm.search.run import SearchRun
+from skbamm.solvers import kernel as kernel_solver
 
 from .truth import assert_served, assert_true, fold_scores, roles, search_over
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV
-from skbamm.search.known_rows import KnownRows, same_rows
-from skbamm.search.room import Room
+from skbamm.search.transforms.known_rows import KnownRows, same_rows
+from skbamm.search.transforms.room import Room
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[::3], Y[::3]

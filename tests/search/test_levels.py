@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.model_selection import GridSearchCV
 
 from skbamm import BAMMSearchCV
-from skbamm.search import values as solving
-from skbamm.search.levels import between, levels
+from skbamm.solvers import values as solving
+from skbamm.solvers.levels import between, levels
 
 from .truth import LOSS
 

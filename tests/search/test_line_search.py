@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skbamm.search.line_search import Point, next_place, scan_places
+from skbamm.starts.line_search import Point, next_place, scan_places
 
 FUNCTIONS = {
     "parabola": (lambda t: 1 + 0.1 * (t - 0.7) ** 2, lambda t: 0.2 * (t - 0.7)),

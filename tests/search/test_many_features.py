@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skbamm.search import joint, screening
+from skbamm.solvers import linear as joint
+from skbamm.starts import subsample as screening
 
 from .truth import LOSS, assert_served, assert_true, search_over
 

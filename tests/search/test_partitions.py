@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 
-from skbamm.search.partitions import MANY, inner_splits, more_partitions
+from skbamm.search.weighing.partitions import MANY, inner_splits, more_partitions
 
 
 @pytest.mark.parametrize("n, folds, expected", [(50, 5, 4), (50, 2, 5)])

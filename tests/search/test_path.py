@@ -10,8 +10,9 @@ from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import joint, path
-from skbamm.search import values as values_module
+from skbamm.solvers import linear as joint
+from skbamm.solvers import values as values_module
+from skbamm.starts import path
 
 from .truth import assert_served, search_over
 

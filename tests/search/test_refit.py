@@ -9,8 +9,8 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import pooled_fit
-from skbamm.search.joint import JointSolver
+from skbamm.solvers import pooled_fit
+from skbamm.solvers.linear import JointSolver
 
 from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 

@@ -23,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skbamm import BAMMSearchCV, SampleWeights
-from skbamm.search import partitions, weighing
+from skbamm.search.weighing import partitions
+from skbamm.search.weighing import weigher as weighing
 
 INTERVAL = {"C": (1e-3, 1e2)}
 N = 180

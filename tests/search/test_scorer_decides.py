@@ -13,7 +13,7 @@ from sklearn.svm import LinearSVC
 from skbamm import BAMMSearchCV
 from skbamm.models import find_twin
 from skbamm.search.explored import Explored
-from skbamm.search.scoring import choose_criterion, counts_rows
+from skbamm.search.scorers import choose_criterion, counts_rows
 from skbamm.space import Axis
 
 

@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 from skbamm.folds import draw_rows
 from skbamm.glm import GLMProblem
-from skbamm.search import joint, screening
+from skbamm.solvers import linear as joint
+from skbamm.starts import subsample as screening
 
 from .test_interruptions import raise_on_call
 from .truth import LOSS, search_over

@@ -23,8 +23,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
+from skbamm.data import shared_columns
 from skbamm.folds import AffineRows
-from skbamm.search import joint, shared_columns, solver_maker
+from skbamm.search import factory as solver_maker
+from skbamm.solvers import linear as joint
 
 N = 240
 NUMBERS, WORDS = ["a", "b", "c"], ["u", "v"]

@@ -36,9 +36,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skbamm import BAMMSearchCV
-from skbamm.search import exchange, shared_steps
-from skbamm.search.room import Room, held_bytes
-from skbamm.search.shared_steps import SharedSteps
+from skbamm.search.transforms import exchange, shared_steps
+from skbamm.search.transforms.room import Room, held_bytes
+from skbamm.search.transforms.shared_steps import SharedSteps
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[::4, :8], Y[::4]

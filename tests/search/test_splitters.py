@@ -15,8 +15,8 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
+from skbamm.data.matrices import usable_folds
 from skbamm.folds import FoldWeights
-from skbamm.search.data import usable_folds
 
 from .truth import (
     LIST,

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, ClassPenalty, PerClass, PerTarget, SampleWeights
-from skbamm.search.vectors.parts import problem_of
+from skbamm.shrinkage.parts import problem_of
 
 from .truth import LOSS, assert_true, fold_scores
 from .vectors import REGRESSION, THREE, TWO, differences, joint_of, quick, solved

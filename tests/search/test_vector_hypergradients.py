@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, mean_poisson_deviance
 from sklearn.model_selection import KFold
 
 from skbamm import PerFeature, PerGroup
-from skbamm.search.vectors.shrinkage import (
+from skbamm.shrinkage.prior import (
     Charge,
     ShrunkProblem,
     curvature_of_entries,

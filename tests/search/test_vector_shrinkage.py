@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 )
 
 from skbamm import BAMMSearchCV, PerFeature, PerGroup
-from skbamm.search.vectors.path import Check, PathSearch, Shrinkage, _outer_groups
+from skbamm.shrinkage.path import Check, PathSearch, Shrinkage, _outer_groups
 
 from .truth import LOSS, assert_true
 from .vectors import REGRESSION, TWO, quick, with_values

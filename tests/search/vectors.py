@@ -11,10 +11,10 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm import FeaturePenalty
 from skbamm.bilevel import solve_lower
+from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.solver_maker import SolverMaker
-from skbamm.search.vectors import path as shrinkage_path
-from skbamm.search.vectors.entries import known_axis
+from skbamm.shrinkage import path as shrinkage_path
+from skbamm.shrinkage.entries import known_axis
 from skbamm.space import read_grid
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}

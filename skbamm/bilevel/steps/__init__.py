@@ -1,0 +1,1 @@
+"""How far x, y and v step, and along what."""

@@ -1,0 +1,113 @@
+"""Averaging weights and step lengths of the publication, and our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from skbamm.bilevel.steps.averaging import VanishingAverage
+from skbamm.bilevel.steps.secant import ConstantStep, FollowingStep, SecantStep
+from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
+
+
+@dataclass
+class Schedule:
+    """How one run steps.
+
+    Attributes
+    ----------
+    mu : callable of k
+        Averaging weight; a ``VanishingAverage`` is told how the run goes.
+    y_step, v_step : column steps
+    x_step : UpperStep
+    waits : bool
+        Whether x waits until y and v follow. The published schedules do not: their step
+        lengths are small enough instead.
+    """
+
+    mu: Any
+    y_step: Any
+    v_step: Any
+    x_step: Any
+    waits: bool = True
+
+    def may_converge(self, tol: float) -> bool:
+        """Whether the averaging weight, as long as it falls, biases the solution by less."""
+        return not isinstance(self.mu, VanishingAverage) or self.mu.weight <= tol
+
+
+def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
+    """Return the published schedule for a strongly convex lower level: no averaging.
+
+    ``eta_k = eta (k+1)^(-tau/2)`` and ``alpha_k = alpha (k+1)^(-tau)``, arXiv 2302.03407.
+    """
+    return Schedule(
+        mu=lambda k: 0.0,
+        y_step=ConstantStep(beta),
+        v_step=_Decaying(eta, tau / 2),
+        x_step=ScheduledStep(lambda k: alpha * (k + 1) ** -tau),
+        waits=False,
+    )
+
+
+def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
+    """Return the published schedule for a merely convex lower level.
+
+    ``mu_k = mu0 (k+1)^(-1/p)``, ``eta_k = beta (k+1)^(-tau/2)`` and
+    ``alpha_k = beta (k+1)^(-3 tau/2) mu_k^3``, arXiv 2302.03407. Unlike in the authors' code,
+    mu_k reaches the averaged objective and not only alpha.
+    """
+
+    def mu(k):
+        return mu0 * (k + 1) ** (-1 / p)
+
+    return Schedule(
+        mu=mu,
+        y_step=ConstantStep(beta),
+        v_step=_Decaying(beta, tau / 2),
+        x_step=ScheduledStep(lambda k: beta * (k + 1) ** (-1.5 * tau) * mu(k) ** 3),
+        waits=False,
+    )
+
+
+def adaptive(
+    h: int, second_order: bool = True, mu=None, x_step=None, first: float = 1.0
+) -> Schedule:
+    """Return our own schedule: secant steps for y and v, and an x that waits for them.
+
+    Parameters
+    ----------
+    h : int
+        Number of hyperparameters.
+    second_order : bool, default=True
+        Whether the problem's metric is near the inverse of the Hessian.
+    mu : callable of k, optional
+        Averaging weight; none by default, which is right where f is strongly convex and keeps
+        the upper level's rows out of the models.
+    x_step : UpperStep, optional
+        Bracketing for a single hyperparameter, else quasi-Newton steps in a trust region.
+    first : float, default=1
+        First length of the steps of y and v.
+    """
+    longest = 1.0 if second_order else float("inf")
+    y_step = SecantStep(first, longest)
+    return Schedule(
+        mu=mu or (lambda k: 0.0),
+        y_step=y_step,
+        v_step=FollowingStep(y_step) if second_order else SecantStep(first, longest),
+        x_step=x_step or (ScalarStep() if h == 1 else TrustRegionStep()),
+    )
+
+
+class _Decaying(ConstantStep):
+    """``length (k+1)^(-power)``."""
+
+    def __init__(self, length, power):
+        super().__init__(length)
+        self.first, self.power, self.k = length, power, 0
+
+    def step(self, point, gradient, direction, moved):
+        self.length = self.first * (self.k + 1) ** -self.power
+        self.k += 1
+        return super().step(point, gradient, direction, moved)

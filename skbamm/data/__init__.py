@@ -1,0 +1,1 @@
+"""From the user's X, y and splits to the rows of all folds."""

@@ -1,0 +1,277 @@
+"""From the user's X to the matrices that the solvers work on."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Bunch, _safe_indexing, check_array
+
+from skbamm.data.callbacks import without_callbacks
+from skbamm.data.placed import Placed
+from skbamm.faults import from_signal
+from skbamm.folds import DenseRows, FoldWeights, SparseRows
+from skbamm.models import NotApplicable, Task, remember_features
+
+_GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
+_LOOK = 4096  # rows of a fold among which all classes are looked for first
+_SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
+_LOOKED_AT = 1 << 19  # entries of a sparse matrix that tell how features are scaled
+# Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
+# products are as accurate as any other's, but an offset leaves no digits to what varies.
+_SINGLE_SPREAD, _SINGLE_OFFSET = 1e5, 1e3
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """One fold's transformed rows: those trained on, then those tested on.
+
+    Attributes
+    ----------
+    matrix : ndarray or CSR array of shape (n_train + n_test, d)
+    train, test : ndarray of int
+        Where the rows stand in the user's data.
+    transformers : Pipeline or None
+        Fitted on the training rows.
+    features : dict
+        What the last step remembers of its features.
+    """
+
+    matrix: Any
+    train: np.ndarray
+    test: np.ndarray
+    transformers: Any
+    features: dict[str, Any]
+    shared = None  # of folds that share their columns, ``SharedColumns``
+    knows_test_rows = False
+    exact = True  # whether the transformers are, to the last digit, as their own fit leaves them
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the matrix."""
+        return self.matrix.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Precision of the matrix."""
+        return self.matrix.dtype
+
+    @property
+    def entries(self) -> float:
+        """Numbers that the matrix stores."""
+        return self.matrix.nnz if sp.issparse(self.matrix) else self.matrix.size
+
+    def training(self) -> Any:
+        """Return the rows that are trained on."""
+        return self.matrix[: len(self.train)]
+
+    @property
+    def sample(self) -> Any:
+        """Some rows at least, as the transformers return them."""
+        return self.matrix
+
+    @property
+    def columns(self) -> Any:
+        """Which of the solvers' features are the fold's."""
+        return slice(self.matrix.shape[1])
+
+
+def as_matrix(X: Any) -> Any:
+    """Return X as a float array or CSR matrix, without a copy if possible, or NotApplicable."""
+    return place(X, "cpu").matrix
+
+
+def place(X: Any, device: str) -> Placed:
+    """Return X, as a matrix like that, for the device that the user named, maybe "auto"."""
+    if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
+        raise NotApplicable("array API dispatch is on")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            matrix = check_array(
+                X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False
+            )
+        except (ValueError, TypeError) as error:
+            raise NotApplicable(str(error)) from None
+    entries = 0 if sp.issparse(matrix) else matrix.size
+    placed = Placed(matrix, choose_device(device, entries))
+    if not get_config()["assume_finite"] and not placed.all_finite():
+        raise NotApplicable("X contains NaN or infinity")
+    return placed
+
+
+def feature_memory(X: Any) -> dict[str, Any]:
+    """Return the attributes by which a fitted estimator remembers its features."""
+    estimator = BaseEstimator()
+    remember_features(estimator, X)
+    return dict(vars(estimator))
+
+
+def transform_fold(transformers: Any, X: Any, y: Any, train, test) -> FoldData:
+    """Fit a clone of the transformers on a fold's training rows and transform both parts."""
+    return join_parts(fold_parts(transformers, X, y, train, test), train, test)
+
+
+class FoldParts(NamedTuple):
+    """A fold's rows as its transformers return them, and the transformers."""
+
+    fitted: Any
+    inner: Any
+    outer: Any
+
+
+def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
+    """Return a fold's rows, those trained on and the others; None transforms nothing."""
+    inner, outer = _safe_indexing(X, train), _safe_indexing(X, test)
+    if transformers is None:
+        return FoldParts(None, inner, outer)
+    fitted = without_callbacks(clone(transformers))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the refit on all rows will say it once
+        try:
+            target = None if y is None else _safe_indexing(y, train)
+            inner = fitted.fit_transform(inner, target)
+            outer = fitted.transform(outer) if len(test) else inner[:0]
+        except Exception as error:
+            if from_signal(error):
+                raise
+            raise NotApplicable(f"a transformer failed: {error}") from None
+    return FoldParts(fitted, inner, outer)
+
+
+def join_parts(parts: FoldParts, train, test) -> FoldData:
+    """Return a fold's rows as one matrix."""
+    fitted, inner, outer = parts
+    rows = [as_matrix(part) for part in (inner, outer) if part.shape[0]]
+    if any(sp.issparse(part) for part in rows):
+        matrix = sp.vstack(rows, format="csr")
+    else:
+        matrix = np.concatenate(rows)
+    return FoldData(matrix, train, test, fitted, feature_memory(inner))
+
+
+def split_fold(matrix: Any, train, test, features: dict[str, Any]) -> FoldData:
+    """Return a fold's rows as they are: for what else a fold has of its own."""
+    return FoldData(matrix[np.concatenate([train, test])], train, test, None, features)
+
+
+def pad_features(matrix: Any, width: int) -> Any:
+    """Add zero columns: a transformer may find fewer features in one fold than in another."""
+    missing = width - matrix.shape[1]
+    if not missing:
+        return matrix
+    if sp.issparse(matrix):
+        return sp.csr_array((matrix.data, matrix.indices, matrix.indptr), (matrix.shape[0], width))
+    return np.pad(matrix, ((0, 0), (0, missing)))
+
+
+def make_rows(
+    placed: Placed, target: np.ndarray, weights: FoldWeights, fit_intercept: bool,
+    dtype: torch.dtype,
+) -> DenseRows | SparseRows:  # fmt: skip
+    """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
+    target_tensor = torch.as_tensor(np.ascontiguousarray(target), device=weights.device)
+    if sp.issparse(placed.matrix):
+        return SparseRows(
+            placed.matrix, target_tensor, weights, fit_intercept, dtype, placed.blocks
+        )
+    return DenseRows(placed.tensor(dtype), target_tensor, weights, fit_intercept, dtype)
+
+
+def choose_device(device: str, entries: int) -> torch.device:
+    """Resolve ``device="auto"``: a GPU where there is one and the data are worth the way.
+
+    ``entries`` are those of the dense matrix that passes are over; 0 of a sparse one.
+    """
+    if device != "auto":
+        return torch.device(device)
+    worth = entries >= _GPU_WORTH
+    return torch.device("cuda" if worth and torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(dtype: str, matrix: Any, columns: int) -> torch.dtype:
+    """Resolve ``dtype="auto"``, the precision of the search; scores are always in float64."""
+    if dtype != "auto":
+        return {"float32": torch.float32, "float64": torch.float64}[dtype]
+    entries = matrix.nnz if sp.issparse(matrix) else matrix.size
+    if max(entries, max(matrix.shape) * columns) < _SINGLE_WORTH or not _well_scaled(matrix):
+        return torch.float64
+    return torch.float32
+
+
+def _well_scaled(matrix: Any) -> bool:
+    """Whether features are of similar scale and not far from zero, judged by some rows."""
+    rows = 4096
+    if sp.issparse(matrix):
+        rows = min(rows, _LOOKED_AT * matrix.shape[0] // max(matrix.nnz, 1))
+    sample = matrix[:: max(1, matrix.shape[0] // max(rows, 1))]
+    if sp.issparse(sample):
+        largest = np.zeros(sample.shape[1])
+        np.maximum.at(largest, sample.indices, np.abs(sample.data))
+        seen = largest[largest > 0]
+        return bool(len(seen)) and seen.max() < _SINGLE_SPREAD * seen.min()
+    mean, spread = np.abs(sample.mean(0)), sample.std(0)
+    seen = spread > 0
+    if not seen.any():
+        return False
+    near = (mean[seen] < _SINGLE_OFFSET * spread[seen]).all()
+    constant = mean[~seen].max(initial=0) < _SINGLE_OFFSET * spread[seen].max()
+    return bool(near and constant and spread.max() < _SINGLE_SPREAD * spread[seen].min())
+
+
+def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any) -> list[int]:
+    """Return the folds with training weight, and with some of it in every class."""
+    used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
+    if task.both_sides:
+        each = [task.target[as_indices(splits[k][0])] for k in used]
+        return [k for k, rows in zip(used, each, strict=True) if (rows.min(0) < rows.max(0)).all()]
+    if task.classes is None or task.indicator is not None:
+        return used
+    row_class, count = task.row_class, len(task.classes)
+    assert row_class is not None
+    weight = None if fit_weight is None else np.asarray(fit_weight, float)
+
+    def every_class(train):
+        heavy = None if weight is None else weight[train]
+        return bool((np.bincount(row_class[train], heavy, minlength=count) > 0).all())
+
+    def found(train):
+        # A few of many rows tend to have them all; where they do not, all are looked at.
+        train = as_indices(train)
+        return every_class(train[:: len(train) // _LOOK + 1]) or every_class(train)
+
+    return [k for k in used if found(splits[k][0])]
+
+
+def own_copy(routed: Any) -> Bunch:
+    """Return what was routed for a search's fit, to be added to.
+
+    With routing and nothing to route, every look at what scikit-learn returns is a new one.
+    """
+    return Bunch(
+        estimator=Bunch(fit=dict(routed.estimator.fit)),
+        splitter=Bunch(split=dict(routed.splitter.split)),
+        scorer=Bunch(score=dict(routed.scorer.score)),
+    )
+
+
+def as_indices(rows: Any) -> np.ndarray:
+    """Return the numbers of rows that a mask may choose."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
+
+
+def check_device(device: str) -> None:
+    """Fail early, and by name, if a device is unknown or not there."""
+    if device == "auto":
+        return
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} cannot be used: {error}") from None

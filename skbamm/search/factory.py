@@ -1,0 +1,210 @@
+"""From a combination of the grid to the solver of its model in all folds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import _routing_enabled, process_routing
+
+from skbamm.data.fold_maps import FoldMaps
+from skbamm.data.matrices import (
+    FoldData,
+    choose_device,
+    feature_memory,
+    place,
+    split_fold,
+    transform_fold,
+)
+from skbamm.data.placed import Placed
+from skbamm.data.shared_columns import share_columns
+from skbamm.kernels import Precomputed
+from skbamm.models import NotApplicable, TransformedTarget, last_step
+from skbamm.search.keys import candidate_key
+from skbamm.shrinkage.solver import VectorSolver
+from skbamm.solvers.base import solver_of
+from skbamm.solvers.nested import LineSolver
+from skbamm.solvers.nested_parameters import FeatureLine, LossLine
+from skbamm.space import Axis
+
+_FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
+
+
+class SolverMaker:
+    """Makes solvers, and keeps what several of them share.
+
+    Parameters
+    ----------
+    settings : Settings
+    X, y
+        The user's.
+    splits : list of (train, test)
+        Indices.
+    fit_params, score_params : dict
+        As scikit-learn routed them.
+    row_weights : RowWeights or None
+    """
+
+    def __init__(self, settings, X, y, splits, fit_params, score_params, row_weights):
+        self.settings, self.X, self.y, self.splits = settings, X, y, splits
+        self.fit_params, self.score_params = fit_params, score_params
+        self.row_weights = row_weights
+        self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
+        self._placed: tuple[str, Placed] | None = None  # X, and the device that was asked for
+
+    def for_splits(self, splits: list) -> SolverMaker:
+        """Return a maker of solvers for other splits of the same rows."""
+        if splits is self.splits:
+            return self
+        made = SolverMaker(
+            self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
+            self.row_weights,
+        )  # fmt: skip
+        made._placed = self._placed
+        return made
+
+    def make(
+        self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None,
+        share: bool = True,
+    ) -> Any:  # fmt: skip
+        """Return the joint solver of a combination, or raise NotApplicable.
+
+        ``folds`` take the place of what the transformers would make of the rows; these may
+        ``share`` their columns.
+        """
+        twin = target.twin
+        if twin is None:
+            raise NotApplicable(target.reason)
+        if self.y is None:
+            raise NotApplicable("there is no target")
+        last = last_step(target.estimator)
+        for one in (last, twin.model(last)):
+            _check_parameters(one)
+        y = twin.transformed(last, self.y, self.splits) if twin.transforms_target else self.y
+        given = twin.family == "kernel" and isinstance(twin.kernel(last), Precomputed)
+        # scikit-learn takes the columns of a kernel's training rows as well only if it is told.
+        pairwise = get_tags(target.estimator).input_tags.pairwise if given else False
+        if given and pairwise != (target.pipeline is None):
+            raise NotApplicable("a kernel that is given reaches the model by rows only")
+        weight = self._sample_weight(target)
+        score_weight = self.score_params.get("sample_weight")
+        shared: Any = None
+        if folds is None:
+            shared, folds = self._data(target, params, y, share)
+        sample = shared.matrix if folds is None else folds[0].sample
+        task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
+        return solver_of(twin)(
+            twin, last, task, shared, folds, self.splits, weight,
+            None if score_weight is None else np.asarray(score_weight, dtype=float),
+            self.settings.device, self.settings.dtype, self.row_weights,
+        )  # fmt: skip
+
+    def make_line(self, target: Any, params: dict[str, Any], axis: Axis) -> LineSolver:
+        """Return the solver of a combination with a parameter of its feature map or its loss."""
+        if axis.name == target.loss_name:
+            return LineSolver(axis, LossLine(self.make(target, params)))
+        last = last_step(target.estimator)
+        _check_parameters(target.pipeline.steps[-2][1])
+        if self.y is None:
+            raise NotApplicable("there is no target")
+        seen = [self.y] * len(self.splits)
+        if target.twin.transforms_target and target.pipeline is not target.estimator:
+            y = target.twin.transformed(last, self.y, self.splits)
+            seen = [y.of_split(k) for k in range(len(self.splits))]
+        maps = FoldMaps(target, self.X, seen, self.splits)
+        return LineSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
+
+    def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
+        """Return the solver of a combination with a vector of penalties among its axes."""
+
+        def make(splits, **more):
+            held = target
+            if more:
+                held = replace(target, estimator=clone(target.estimator).set_params(**more))
+            return self.for_splits(splits).make(held, {**params, **more}, share=False)
+
+        return VectorSolver(make, axes, self.X, self.splits, self.settings.clock)
+
+    def _shared(self, device: str) -> Placed:
+        """Return X for a device, where it goes once for all solvers."""
+        if self._placed is None or self._placed[0] != device:
+            self._placed = None  # lest there be two at a time
+            self._placed = device, place(self.X, device)
+        return self._placed[1]
+
+    def _data(self, target, params, y, share):
+        """Return the shared matrix, or each fold's rows, as its transformers make them."""
+        own_targets = isinstance(y, TransformedTarget) and not y.shared
+        if target.pipeline is None:
+            # Kernels of the rows are made on the CPU, and folds' own rows go where each is used.
+            here = own_targets or target.twin.family == "kernel"
+            shared = self._shared("cpu" if here else self.settings.device)
+            if not own_targets:
+                return shared, None
+            memory = feature_memory(self.X)
+            return None, [
+                split_fold(shared.matrix, train, test, memory) for train, test in self.splits
+            ]
+        own = isinstance(y, TransformedTarget) and target.pipeline is not target.estimator
+        share = share and target.twin.family == "linear" and not own_targets
+        setting = candidate_key(
+            {name: v for name, v in params.items() if not name.startswith(target.prefix)}
+        )
+        setting += "" if share else " alone"
+        if setting not in self._folds:
+            folds = self._shared_columns(target) if share and not own else None
+            self._folds[setting] = folds or [
+                transform_fold(
+                    target.pipeline[:-1], self.X, y.of_split(k) if own else self.y, *split
+                )
+                for k, split in enumerate(self.splits)
+            ]
+        return None, self._folds[setting]
+
+    def _shared_columns(self, target) -> list | None:
+        """Return the folds as they share their columns, where that pays and can be."""
+        numbers = len(self.splits) * np.prod(np.shape(self.X))
+        if numbers <= _FEW:
+            return None
+
+        def device(matrix):
+            dense = isinstance(matrix, np.ndarray)
+            return choose_device(self.settings.device, matrix.size if dense else 0)
+
+        return share_columns(target.pipeline[:-1], self.X, self.y, self.splits, device)
+
+    def _sample_weight(self, target) -> np.ndarray | None:
+        """Return the sample weights that reach the model, or raise NotApplicable."""
+        given = {name: value for name, value in self.fit_params.items() if value is not None}
+        if not given:
+            return None
+        prefix = target.fit_prefix
+        name = f"{prefix}sample_weight"
+        if _routing_enabled() and target.twin.inside:
+            raise NotApplicable("metadata are routed through a meta-estimator")
+        if _routing_enabled() and prefix:
+            routed = process_routing(target.estimator, "fit", **given)
+            steps = [step for step, _ in target.estimator.steps]
+            if any(p for step in steps[:-1] for p in routed[step].values()):
+                raise NotApplicable("a transformer takes fit parameters")
+            given = {prefix + key: value for key, value in routed[steps[-1]].fit.items()}
+        if set(given) != {name}:
+            raise NotApplicable(f"fit parameters {sorted(given)} are for scikit-learn's own fits")
+        weight = np.asarray(given[name])
+        if weight.ndim != 1 or weight.dtype.kind not in "iufb" or not np.isfinite(weight).all():
+            raise NotApplicable("sample_weight is not a finite vector")
+        if (weight < 0).any():
+            raise NotApplicable("sample_weight has negative entries")
+        return weight.astype(float)
+
+
+def _check_parameters(estimator: Any) -> None:
+    """Raise NotApplicable if the estimator's own fit would refuse its parameters."""
+    try:
+        if hasattr(estimator, "_parameter_constraints"):  # scikit-learn's own have them
+            estimator._validate_params()
+    except ValueError as error:
+        raise NotApplicable(str(error)) from None

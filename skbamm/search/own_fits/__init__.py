@@ -1,0 +1,1 @@
+"""The estimator's own fits: what they cost, and how they compare."""

@@ -1,0 +1,180 @@
+"""What own fits are judged at where elastic nets are soonest fitted by coordinate descent.
+
+Each fold's models are followed from strong penalties to weak ones, each beginning at the last
+(Friedman, Hastie & Tibshirani, "Regularization paths for generalized linear models via coordinate
+descent", 2010). A whole path takes about as long as two or three fits that begin at nothing, so F
+is known at many more values than own fits could be scored at.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso, enet_path
+
+from skbamm.clock import Clock
+from skbamm.losses import HalfSquaredLoss
+from skbamm.starts.line_search import parabola
+
+_KINDS = (ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso)
+_SPACING, _FEWEST, _MOST = 0.45, 8, 24  # of a path's penalties, in x; how many there are
+_PART = 4  # penalties after which F may have risen
+# F beside the least of all paths beyond which a path of many rows is not followed, and those of
+# fewer absolute values are not looked at. F of few rows may fall again where it has risen.
+_WORSE, _AWAY, _FEW_ROWS = 1.02, 1.2, 2000
+_TIE = 1e-4  # of F, that two points differ by at least
+_RATIOS, _MORE = 3, 2  # paths from end to end of l1_ratio, and halvings around the best
+
+
+def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePaths | None:
+    """Return the paths of a model in all folds; None where it has none of this kind.
+
+    Parameters
+    ----------
+    joint : JointSolver
+    last : estimator
+        The model as the user set it.
+    axes : tuple of Axis
+    criterion : Criterion
+    """
+    kind = type(last)
+    named = {axis.parameter for axis in axes}
+    if kind not in _KINDS or "alpha" not in named or not named <= {"alpha", "l1_ratio"}:
+        return None
+    if joint.fit_weight is not None or joint.score_weight is not None or joint.row_weights:
+        return None
+    grouped = kind in (MultiTaskElasticNet, MultiTaskLasso)
+    squares = isinstance(criterion.loss, HalfSquaredLoss) and criterion.fold_losses is None
+    if not squares or joint.task.transformed is not None:
+        return None
+    if grouped != (joint.task.target.ndim == 2):
+        return None
+    ratio = getattr(last, "l1_ratio", 1.0)
+    if "l1_ratio" not in named and not ratio > 0:
+        return None
+    sample = joint.matrix if joint.given_folds is None else joint.given_folds[joint.used[0]].matrix
+    if not isinstance(sample, np.ndarray) or min(len(test) for _, test in joint.splits) == 0:
+        return None
+    return CoordinatePaths(joint, axes, ratio, criterion.by_fold(), last)
+
+
+def _folds(joint: Any) -> list[tuple]:
+    """Return each fold's rows and targets, to train on and to judge."""
+    found = []
+    for k, (train, test) in zip(joint.used, joint.splits, strict=True):
+        if joint.given_folds is None:
+            X, X_test = joint.matrix[train], joint.matrix[test]
+        else:
+            data = joint.given_folds[k]
+            n = len(data.train)
+            X, X_test = data.matrix[:n], data.matrix[n:]
+        X, X_test = X.astype(np.float64), X_test.astype(np.float64)
+        y, y_test = joint.task.target[train], joint.task.target[test]
+        if joint.task.fit_intercept:
+            middle, level = X.mean(0), y.mean(0)
+            X, X_test, y, y_test = X - middle, X_test - middle, y - level, y_test - level
+        found.append((np.asfortranarray(X), np.asfortranarray(y), X_test, y_test))
+    return found
+
+
+class CoordinatePaths:
+    """The paths of all folds.
+
+    Parameters
+    ----------
+    joint : JointSolver
+        For the rows of the folds, which are made when they are needed.
+    axes : tuple of Axis
+    ratio : float
+        Share of absolute values, where it is not searched.
+    criterion : Criterion
+    last : estimator
+    """
+
+    def __init__(self, joint: Any, axes: tuple, ratio: float, criterion: Any, last: Any):
+        self._joint, self._criterion, self._ratio = joint, criterion, ratio
+        self._folds: list[tuple] = []
+        named = [axis.parameter for axis in axes]
+        self._alpha, self._axes = named.index("alpha"), axes
+        self._other = named.index("l1_ratio") if "l1_ratio" in named else None
+        self._options = {"tol": last.tol, "max_iter": last.max_iter}
+        self._least = np.inf
+
+    def best(self, clock: Clock) -> list[list[float]]:
+        """Return the best point in x, and then the best of those that were looked at."""
+        self._folds = _folds(self._joint)
+        low, high = self._axes[self._alpha].bounds()
+        count = min(max(int((high - low) / _SPACING) + 1, _FEWEST), _MOST)
+        places: np.ndarray = np.linspace(high, low, count)
+        if self._other is None:
+            return self._around(places, self._follow(places, None), None)
+        known: dict[float, np.ndarray] = {}
+        least, most = self._axes[self._other].bounds()
+        for t in np.linspace(least, most, _RATIOS)[::-1].tolist():
+            known[t] = self._follow(places, t)
+            # Where fewer absolute values have led away from the minimum, still fewer lead further.
+            if clock.over or known[t].min() > _AWAY * self._least:
+                break
+        for _ in range(_MORE):
+            tried = sorted(known)
+            at = tried.index(min(known, key=lambda t: known[t].min()))
+            for near in (*tried[max(at - 1, 0) : at], *tried[at + 1 : at + 2]):
+                if not clock.over:
+                    between = (near + tried[at]) / 2
+                    known[between] = self._follow(places, between)
+        best = min(known, key=lambda t: known[t].min())
+        return self._around(places, known[best], best)
+
+    def _point(self, place: float, other: float | None) -> list[float]:
+        point = [0.0] * len(self._axes)
+        point[self._alpha] = float(place)
+        if self._other is not None:
+            point[self._other] = other  # type: ignore[assignment]
+        return point
+
+    def _around(self, places: np.ndarray, upper: np.ndarray, other) -> list[list[float]]:
+        """Return the top of a parabola around the best point of a path, if there is one, and it."""
+        # Own fits of the stronger of two penalties come nearer to their minimum.
+        best = int((upper <= (1 + _TIE) * upper.min()).argmax())
+        around = slice(max(best - 1, 0), best + 2)
+        known = parabola(sorted(zip(places[around].tolist(), upper[around].tolist(), strict=True)))
+        found = [float(places[best])] if known is None else [known[0], float(places[best])]
+        return [self._point(place, other) for place in found]
+
+    def _follow(self, places: np.ndarray, other: float | None) -> np.ndarray:
+        """Return F from the strongest penalty on; infinite beyond where it has risen."""
+        alphas = np.array([self._axes[self._alpha].number(place) for place in places])
+        ratio = self._ratio if self._other is None else self._axes[self._other].number(other)
+        upper = np.full(len(places), np.inf)
+        begin: list[Any] = [None] * len(self._folds)
+        for a in range(0, len(places), _PART):
+            part = alphas[a : a + _PART]
+            average = np.empty((len(part), len(self._folds)))
+            for k, fold in enumerate(self._folds):
+                average[:, k], begin[k] = self._of_fold(fold, part, ratio, begin[k])
+            shares = self._criterion.shares(torch.as_tensor(average))
+            upper[a : a + _PART] = shares.sum(1).nan_to_num(torch.inf).numpy()
+            last = upper[a : a + _PART].min()
+            risen = last > _WORSE * min(self._least, upper.min()) and last > upper.min()
+            if risen and len(self._folds[0][0]) > _FEW_ROWS:
+                break
+        self._least = min(self._least, float(upper.min()))
+        return upper
+
+    def _of_fold(self, fold, alphas, ratio, begin) -> tuple[np.ndarray, np.ndarray]:
+        """Return half the mean squares of a fold, and the last model."""
+        X, y, X_test, y_test = fold
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, coef, _ = enet_path(
+                X, y, l1_ratio=max(ratio, 1e-3), alphas=alphas, coef_init=begin,
+                precompute=y.ndim == 1 and X.shape[0] > X.shape[1], check_input=False,
+                **self._options,
+            )  # fmt: skip
+        z = np.tensordot(X_test, coef, ([1], [coef.ndim - 2]))  # (n, ..., alphas)
+        squares = (z - y_test[..., None]) ** 2
+        average = 0.5 * squares.reshape(-1, len(alphas)).mean(0)
+        return average, np.asfortranarray(coef[..., -1])

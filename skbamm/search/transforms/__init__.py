@@ -1,0 +1,1 @@
+"""Transformed rows that several candidates share."""

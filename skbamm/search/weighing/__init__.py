@@ -1,0 +1,1 @@
+"""Learns row weights and scores with them."""

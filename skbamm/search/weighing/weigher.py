@@ -1,0 +1,419 @@
+"""Learns the weights of the training rows before the search: how scikit-learn's side sees it.
+
+Everything is learned twice: on all rows, for the final model, and without each fold's test rows,
+for that fold's models. So the penalty, and the scores, are not chosen on labels that the weights
+were fitted to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.utils import _safe_indexing
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _num_samples
+
+from skbamm.bilevel import Status, solve_lower
+from skbamm.clock import Clock
+from skbamm.criteria import make_criterion
+from skbamm.data.row_weights import RowWeights
+from skbamm.folds import draw_rows, threads_for_rows
+from skbamm.glm import GLMProblem
+from skbamm.models import NotApplicable, last_step
+from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
+from skbamm.search.bank import Bank
+from skbamm.search.outcome import Settings
+from skbamm.search.run import SearchRun
+from skbamm.search.scorers import check_criterion
+from skbamm.search.weighing.found import (
+    WeightsFound,
+    history_of,
+    judged_by,
+    mean_noise,
+    mean_right,
+)
+from skbamm.search.weighing.input import (
+    check_takes_weights,
+    fit_name,
+    regression_target,
+    robust_criterion,
+    user_weight,
+)
+from skbamm.search.weighing.partitions import MANY, inner_splits, more_partitions, trusted_splits
+from skbamm.search.weighing.rare_classes import RareRows
+from skbamm.space import Space, read_grid
+from skbamm.starts.subsample import enough_rows
+from skbamm.weights.learner import FoldModel, Learned, learn
+from skbamm.weights.weightings import FLOOR
+
+_NOTHING = 1e-12
+_FAR = 1.5  # most that the logarithm of a penalty goes on the way
+_ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
+
+
+class Weigher:
+    """Learns row weights for one search.
+
+    Parameters
+    ----------
+    given : SampleWeights
+    estimator : estimator
+        The user's.
+    space : Space
+        Of the proxy if there is one, else the search's own.
+    settings : Settings
+        With the criterion of the weights.
+    auto : bool
+        Whether the penalty has one of its own: the likelihood of the labels.
+    """
+
+    def __init__(
+        self, given: SampleWeights, estimator: Any, space: Space, settings: Settings, auto: bool
+    ):
+        self._auto = auto
+        self.given, self.estimator, self.settings = given, estimator, settings
+        self.space, self.combination = space, space.combinations[0]
+        self.axes = self.combination.axes
+        self.X: Any = None
+        self.y: Any = None
+        self.weight: np.ndarray | None = None
+        self.trusted: Any = None
+        self.group: np.ndarray | None = None
+
+    @classmethod
+    def for_search(cls, search: Any, space: Space, clock: Clock) -> Weigher:
+        """Return the weigher that a search asks for, or raise ValueError if there can be none."""
+        given = search.sample_weights
+        check_sample_weights(given)
+        check_takes_weights(search.estimator)
+        model = search.estimator
+        if given.proxy is not None:
+            model, space = given.proxy, read_grid(given.proxy, given.proxy_grid or {})
+        target = space.combinations[0].target
+        if target.twin is None or not target.twin.judges_labels:
+            reason = target.reason or "it does not tell how likely a label is"
+            raise ValueError(
+                f"SampleWeights: weights cannot be learned with {model!r}: {reason}. "
+                "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
+            )
+        values = last_step(target.estimator).get_params()
+        absolutes = values.get("l1_ratio", 0.0) != 0 or values.get("penalty") == "l1"
+        if len(space.combinations[0].axes) > 1 or absolutes:
+            raise ValueError(
+                f"SampleWeights: weights cannot be learned with {model!r}: it has more than an L2 "
+                "penalty. Give a proxy to learn them with, such as proxy=LogisticRegression()."
+            )
+        classes = is_classifier(search.estimator)
+        if classes != is_classifier(model):
+            raise ValueError(
+                f"SampleWeights: proxy={model!r} and the estimator must both be classifiers or "
+                "both be regressors."
+            )
+        auto = search.criterion == "auto"
+        criterion = robust_criterion(search.criterion, search.scoring, classes)
+        settings = Settings(
+            criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
+            search.verbose, clock,
+        )  # fmt: skip
+        return cls(given, search.estimator, space, settings, auto)
+
+    def take_groups(self, X: Any, y: Any, cv: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Take ``groups`` from the parameters of fit; return what is left for scikit-learn."""
+        if "groups" not in [kind for kind, _ in self.given.candidates()]:
+            return params
+        groups = params.get("groups")
+        if groups is None:
+            raise ValueError("SampleWeights: kind='groups' needs fit(..., groups=...).")
+        if len(groups) != _num_samples(X):
+            raise ValueError(
+                f"SampleWeights: groups has {len(groups)} entries, but X has "
+                f"{_num_samples(X)} rows."
+            )
+        self.group = np.unique(np.asarray(groups), return_inverse=True)[1]
+        if isinstance(
+            check_cv(cv, y, classifier=is_classifier(self.estimator)), GroupsConsumerMixin
+        ):
+            return params
+        return {name: value for name, value in params.items() if name != "groups"}
+
+    def learn(self, cv: Any, splits: list, X: Any, y: Any, fit_params: dict) -> WeightsFound:
+        """Learn weights for the final model and for each split.
+
+        Parameters
+        ----------
+        cv : splitter
+            The user's.
+        splits : list of (train, test)
+            What it gave.
+        X, y
+        fit_params : dict
+            As scikit-learn routed them.
+        """
+        if y is None:
+            raise ValueError("SampleWeights: y is needed to learn weights, got y=None.")
+        n = _num_samples(X)
+        self.X, self.y = X, y
+        if not is_classifier(self.estimator):
+            self.y = regression_target(y)
+        self.trusted = trusted_mask(self.given.trusted, n)
+        self.weight = user_weight(fit_params.get(fit_name(self.estimator)), n)
+        self._check_classes(np.ones(n))
+        scored, held_out = splits, splits
+        if self.trusted.any():
+            scored, held_out = trusted_splits(cv, splits, y, self.trusted)
+        rare = None
+        if is_classifier(self.estimator) and type_of_target(y) in ("binary", "multiclass"):
+            rare = RareRows(y, held_out, self.trusted)
+        try:
+            if rare is None or not rare.rows.any():
+                return self._learn_on(cv, scored, held_out)
+            weight = self.weight
+            self._leave_out(rare)
+            found = self._learn_on(cv, *map(rare.without, (scored, held_out)))
+            keep_trusted = self.given.refit_on_trusted
+            found = rare.put_back(found, scored, weight, keep_trusted)
+            self.y, self.weight = y, weight
+            self._check_classes(found.row_weights.rows)
+            return found
+        except NotApplicable as error:
+            # scikit-learn's own error for these data, if it has one, says more.
+            clone(self.estimator).fit(X, y)
+            why = str(error) + (rare.why_not if rare else "")
+            raise ValueError(f"SampleWeights: no weights can be learned here: {why}.") from None
+
+    def _leave_out(self, rare: RareRows) -> None:
+        """Go on with the rows of the other classes."""
+        names = ", ".join(map(repr, rare.classes[rare.rare].tolist()))
+        self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
+        kept = rare.kept
+        self.X, self.y = _safe_indexing(self.X, kept), _safe_indexing(self.y, kept)
+        self.trusted = self.trusted[kept]
+        self.weight = None if self.weight is None else self.weight[kept]
+        if self.group is not None:
+            self.group = np.unique(self.group[kept], return_inverse=True)[1]
+
+    def _learn_on(self, cv: Any, scored: list, held_out: list) -> WeightsFound:
+        """Learn from all rows that are left."""
+        partitions = more_partitions(cv, self.X, self.y)
+        if self.trusted.any() and not self._auto:
+            # A loss that wrong labels would mislead is taken of trusted rows only.
+            held_out, partitions = scored, []
+        with threads_for_rows():
+            return self._learn(scored, held_out, partitions)
+
+    def _learn(self, scored, splits, partitions) -> WeightsFound:
+        n = len(self.trusted)
+        inner = [inner_splits(splits, k) for k in range(len(splits))]
+        only = np.zeros((n, len(splits)), bool)
+        for k, (train, _) in enumerate(splits):
+            only[train, k] = True
+        self._say(f"judging the labels of {n} rows in {len(splits)} folds")
+        x, end, begun, noise = self._begin(splits, inner, only)
+        clock = self.settings.clock
+        best: Any = None
+        for kind, prior in self.given.candidates():
+            found = list(begun)
+            if n < MANY or len(self.given.candidates()) > 1:
+                self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
+                with clock.kept():
+                    for k in range(len(splits)):
+                        if clock.over:  # what the rows were judged to be serves
+                            break
+                        found[k] = self._weigh(
+                            inner[k], x, only[:, k], begun[k].quality.right, kind, prior
+                        )
+            # Else the judgement, which is close, serves to choose the penalty.
+            factors = self._factors(found, only)
+            if best is None:
+                best = torch.inf, kind, prior, found, factors
+            if clock.over:
+                break
+            with clock.kept():
+                value = self._value(splits, factors, noise)
+                if value < best[0]:
+                    best = value, kind, prior, found, factors
+        _, kind, prior, found, factors = best
+        noise = mean_noise([one.quality.loss for one in found])
+        self._say("learning the final weights")
+        everything = [split for part in (splits, *partitions) for split in part]
+        right, final = mean_right(found, only), None
+        with clock.kept():
+            if not clock.over:
+                # Few rows are judged anew: they may keep to what they began with.
+                begin = right if n >= MANY else None
+                final = self._weigh(everything, x, np.ones(n, bool), begin, kind, prior)
+        if final is None:
+            final = judged_by(found, right, torch.as_tensor(self.trusted).to(right.device))
+        if clock.over:
+            clock.end("the learning of weights")
+        rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
+        if not self.given.refit_on_trusted:
+            rows = np.where(self.trusted, 0.0, rows)
+            rows *= n / rows.sum()
+        quality = np.where(self.trusted, 1.0, final.quality.right.cpu().numpy())
+        self._say(f"{int((quality < 0.5).sum())} labels are more likely wrong than right")
+        self._check_classes(rows)
+        name = fit_name(self.estimator)
+        row_weights = RowWeights(
+            name, rows, factors, noise if self._auto else None,
+            end.tolist() if self.given.proxy is None else None,
+        )  # fmt: skip
+        return WeightsFound(
+            row_weights, scored, quality, quality < 0.5, self.weight,
+            {"kind": kind, "prior": prior}, history_of(final, kind),
+        )  # fmt: skip
+
+    def _say(self, message: str) -> None:
+        """Tell the user, from verbose=1 on."""
+        if self.settings.verbose > 0:
+            print(f"[BAMM] {message}")
+
+    def _begin(self, splits, inner, only):
+        """Judge each fold's rows.
+
+        Returns a penalty to learn with, the one to expect, the judgements and the noise.
+        """
+        n, folds = only.shape
+        # Of the noise nothing is known yet, so there is no need to be exact, here and at the end:
+        # some of many rows tell where to go.
+        middle = [sum(axis.bounds()) / 2 for axis in self.axes]
+        x = self._penalty(splits, np.ones((n, folds)), None, begin=middle, rough=True)
+        clock = self.settings.clock
+        if clock.interrupted:
+            raise KeyboardInterrupt  # no row is judged yet
+        begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
+        noise = mean_noise([one.quality.loss for one in begun])
+        factors, end = self._factors(begun, only), x
+        with clock.kept():
+            end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
+        # Where labels are still in doubt the penalty must be stronger than it will be: else the
+        # models imitate the rows that they judge. Half the way, and not far, has done well.
+        return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
+
+    def _check_classes(self, rows) -> None:
+        """Refuse weights that leave a class without any row."""
+        if not is_classifier(self.estimator):
+            return
+        if np.ndim(self.y) == 2 and np.shape(self.y)[1] > 1:
+            raise ValueError(
+                "SampleWeights: weights cannot be learned of a target that has several labels a "
+                f"row, got y of shape {np.shape(self.y)}."
+            )
+        classes, index = np.unique(np.asarray(self.y), return_inverse=True)
+        own = rows if self.weight is None else rows * self.weight
+        empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING
+        if empty.any():
+            name = classes[empty].tolist()[0]
+            raise ValueError(
+                f"SampleWeights: every row of class {name!r} has weight zero (sample_weight)."
+            )
+
+    def _penalty(self, splits, factors, noise, **options) -> torch.Tensor:
+        """Search the penalty for models whose weights were learned without the test rows.
+
+        They are judged by the likelihood of the labels, wrong ones included. The expected error
+        would not do: it falls with any penalty that makes the models surer of themselves.
+        """
+        if not self.axes:
+            return torch.zeros(1, dtype=torch.float64)  # the estimator's own, whatever x is
+        joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
+        result, _, _ = joint.search(
+            self.axes, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
+            max_time=self.settings.clock.left, upper_loss=noise if self._auto else None, **options,
+        )  # fmt: skip
+        if result.status is Status.INTERRUPTED:
+            self.settings.clock.interrupt()
+        return result.x.double().cpu().reshape(1)
+
+    def _value(self, splits, factors, noise) -> float:
+        """Return what the penalty is chosen by, at the penalty that it chooses."""
+        if len(self.given.candidates()) == 1:
+            return 0.0  # there is no choice
+        x = self._penalty(splits, factors, noise)
+        joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
+        rows = joint.rows(joint.dtype)
+        target = torch.as_tensor(joint.task.target, device=joint.device)
+        criterion = make_criterion(self._name(joint), joint.task.loss, target, joint.weights)
+        if self._auto:
+            criterion = replace(criterion, loss=noise)
+        problem = GLMProblem(
+            rows, joint.task.loss, joint.penalties.strength(self.axes, rows), 1,
+            criterion=criterion, mean_loss=joint.twin.mean_loss,
+        )  # fmt: skip
+        at = x.to(joint.device)[None]
+        y = solve_lower(problem, at, tol=_ROUGH).y
+        return float(problem.directions(at, y, torch.zeros_like(y), 0.0).upper.sum())
+
+    def _name(self, joint) -> str:
+        """Name of the criterion that the penalty is chosen by, its loss aside."""
+        if not self._auto:
+            return self.settings.criterion
+        return "log_loss" if joint.task.classes is not None else "bounded_squared_error"
+
+    def _weigh(self, splits, x, only, begin, kind, prior) -> Learned:
+        """Learn the weights of the rows ``only`` from folds of them; without a kind, judge them."""
+        joint = self._solver(splits, None)
+        model = self._model(joint, only)
+        device, some = joint.device, None
+        rows, enough = np.flatnonzero(only), enough_rows(model.rows)
+        if len(rows) >= MANY and enough < len(rows):
+            drawn = rows[draw_rows(len(rows), enough)]
+            some = self._model(joint, only, drawn), torch.as_tensor(drawn, device=device)
+        return learn(
+            model,
+            x.to(device),
+            kind=kind,
+            prior=prior,
+            group=None if self.group is None else torch.as_tensor(self.group, device=device),
+            begin=None if begin is None else begin.to(device).clamp_min(FLOOR),
+            some=some,
+            clock=self.settings.clock,
+        )
+
+    def _solver(self, splits, row_weights):
+        target = self.combination.target
+        fit_params = {} if self.weight is None else {fit_name(target.estimator): self.weight}
+        run = SearchRun(
+            self.space, replace(self.settings, verbose=0), Bank(), self.X, self.y, splits,
+            fit_params, {}, None, False, row_weights,
+        )  # fmt: skip
+        return run.maker.make(target, self.combination.params)
+
+    def _model(self, joint, only, drawn=slice(None)) -> FoldModel:
+        """Return the model of the rows ``only``, or of those drawn of them."""
+
+        def tensor(values):
+            return torch.as_tensor(values, device=joint.device)
+
+        task, rows, factor = joint.task, joint.rows(joint.dtype), 1.0
+        if isinstance(drawn, np.ndarray):
+            rows, factor = rows.take(drawn), only.sum() / len(drawn)
+        if task.target.ndim > 1 and task.target.shape[1] > 1:
+            raise NotApplicable("only one target is supported; give proxy=LogisticRegression()")
+        check_criterion(self.settings.criterion, task)
+        target = tensor(np.ascontiguousarray(task.target)).double().flatten()
+        own = np.ones(len(only)) if self.weight is None else self.weight
+        share = tensor(np.where(only, own, 0.0)[drawn]).double()
+        return FoldModel(
+            rows=rows,
+            loss=task.loss,
+            strength=joint.penalties.strength(self.axes, rows, factor),
+            mean_loss=joint.twin.mean_loss,
+            criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
+            target=target[drawn],
+            share=share / share.sum(),
+            trusted=tensor(self.trusted[drawn]),
+            classes=task.classes is not None,
+        )
+
+    def _factors(self, found: list[Learned], only: np.ndarray) -> np.ndarray:
+        """Scale weights so that they leave the sum of the user's weights as it is, (n, K)."""
+        w = np.stack([one.weight.cpu().numpy() for one in found], 1)
+        own = only if self.weight is None else self.weight[:, None] * only
+        return w * (own.sum(0) / (own * w).sum(0))

@@ -1,0 +1,1 @@
+"""Vectors of hyperparameters, shrunk towards each other."""

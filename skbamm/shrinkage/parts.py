@@ -1,0 +1,132 @@
+"""Splits on which a vector is searched, and rows that score what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
+from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep
+from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.shrinkage.prior import Charge, ShrunkProblem
+from skbamm.solvers.linear import JointSolver
+from skbamm.space import VectorAxis
+from skbamm.weights.problem import ClassWeightedProblem
+
+_FEW = 64  # entries up to which the curvature of F is a matrix
+_TOL, _ROUGH = 1e-6, 1e-3  # decrements of the models whose F is told, in either precision
+
+
+class _Counted:
+    """A rule for the x-step that counts the points it was asked from."""
+
+    def __init__(self, rule: Any):
+        self._rule, self.moves = rule, 0
+
+    def __getattr__(self, name):
+        return getattr(self._rule, name)
+
+    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
+        """See ``UpperStep.step``."""
+        self.moves += bool(trusted.any())
+        return self._rule.step(x, upper, grad, trusted)
+
+
+class Part:
+    """Some splits, and where the path on them has come to.
+
+    Parameters
+    ----------
+    joint : JointSolver
+    axis : VectorAxis
+        With the entries of these splits' features.
+    criterion : Criterion
+    found : BilevelResult
+        Of the search of one value for all.
+    x : Tensor of shape (q,)
+        That value.
+    n_rows : int
+        Rows that are tested on.
+    """
+
+    def __init__(self, joint: JointSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
+        self.joint, self.axis, self.n_rows = joint, axis, n_rows
+        self.problem = problem_of(joint, axis, joint.dtype, criterion)
+        self.x = x.to(joint.device)[None]
+        self.y, self.v = found.y[None], found.v[None]
+        self.criterion, self.upper = criterion, found.fun
+
+    def value(self, x: Tensor) -> float:
+        """Return F at x, (1, q)."""
+        return evaluate(self.joint, self.axis, self.criterion, x, self.y)[0]
+
+    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left):
+        """Take steps of x; ``charge`` is what is added to F."""
+        problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
+        step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
+        if charge is None and self.axis.size <= _FEW:  # to be found to the last digit
+            jumps = self.problem.absolute is not None or self.problem.hessian_jumps
+            step = TrustRegionStep(kinks=jumps)
+        made = _Counted(step)
+        result = solve(
+            problem, self.x, y0=self.y, v0=self.v,
+            schedule=adaptive(self.axis.size, x_step=made),
+            max_iter=max_iter, tol=tol, finish=0,
+            max_time=left,
+            callback=lambda *_: made.moves > moves,
+        )  # fmt: skip
+        if result.status is Status.INTERRUPTED and made.moves > moves:
+            result.status = Status.MAX_ITER
+        if result.status is not Status.DIVERGED:
+            self.x, self.y, self.v = result.x[None], result.y[None], result.v[None]
+        return result
+
+
+@dataclass
+class Check:
+    """Rows that had no part in a path, and models of the others."""
+
+    joint: JointSolver
+    axis: VectorAxis
+    criterion: Any
+
+    def score(self, x: Tensor) -> float:
+        """Return the criterion at x, (1, q)."""
+        upper, _ = evaluate(self.joint, self.axis, self.criterion, x, None)
+        return upper * self.criterion.null
+
+
+def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
+    """Return the problem of one start whose x is the vector."""
+    if not axis.weighs_rows:
+        return joint.problem((axis,), 1, dtype, criterion)
+    rows, penalties = joint.rows(dtype), joint.penalties
+    return ClassWeightedProblem(
+        rows, joint.task.loss, penalties.strength((), rows),
+        torch.as_tensor(joint.task.row_class, device=joint.device),
+        criterion=criterion, bounds=penalties.bounds((axis,)),
+        absolute=penalties.absolute((), rows), mean_loss=joint.twin.mean_loss,
+    )  # fmt: skip
+
+
+def as_set(joint: JointSolver, axis: VectorAxis, criterion) -> BilevelResult:
+    """Return F and the models where no penalty is searched, and all classes weigh the same."""
+    x = torch.zeros(1, axis.size, dtype=torch.float64, device=joint.device)
+    upper, y = evaluate(joint, axis, criterion, x, None)
+    y = y[0].to(joint.dtype)
+    return BilevelResult(
+        torch.empty(0, dtype=torch.float64), y, torch.zeros_like(y), upper, 0, (0.0, 0.0, 0.0),
+        Status.CONVERGED, 1, {"seconds": [], "upper": [], "kkt_residual": [], "x": []},
+    )  # fmt: skip
+
+
+def evaluate(joint: JointSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
+    """Return F at x, (1, q), with models as exact as the working precision allows, and those."""
+    dtype = joint.dtype
+    problem = problem_of(joint, axis, dtype, criterion)
+    tol = _TOL if problem.start(x).dtype is torch.float64 else _ROUGH
+    solved = solve_lower(problem, x, y, tol=tol).y
+    return float(problem.directions(x, solved, torch.zeros_like(solved), 0.0).upper.sum()), solved

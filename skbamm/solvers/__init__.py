@@ -1,0 +1,1 @@
+"""Solvers of all folds of a model, one class a family."""

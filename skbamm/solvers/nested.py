@@ -1,0 +1,230 @@
+"""Searches a parameter of a feature map, or of the loss, together with the model's penalty.
+
+For each value of that parameter g the features, or the losses, are others, so the penalty is
+searched by a ``JointSolver`` of its own; the least F of that is a function of g alone. Since F is
+stationary in the penalty where that search ended, the slope of this function is F's own in g (the
+envelope theorem), through the features and through the models, by one multiplier and one pass. So
+a search along a line is enough. One loop over both variables would transform the rows as often as
+it takes steps, and that is most of the work of a feature map.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, Status, solve_lower
+from skbamm.criteria import Choice, Criterion
+from skbamm.glm import multiplier
+from skbamm.search.bank import FoldSolutions, Solution
+from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.nested_parameters import Line
+from skbamm.space import Axis
+from skbamm.starts.line_search import Point, next_place, scan_places
+from skbamm.starts.subsample import Beginning
+
+_SCAN, _MORE = 5, 12  # points to begin with, and more at most
+_KEPT = 3  # values whose solvers are kept, and with them their features
+_TOL = 1e-6  # decrement of the models that slopes are taken of
+
+
+class LineSolver:
+    """One combination's model over all folds, for all values of a parameter.
+
+    Parameters
+    ----------
+    axis : Axis
+        The parameter's.
+    line : Line
+    """
+
+    def __init__(self, axis: Axis, line: Line):
+        self.axis, self.line = axis, line
+        self._joints: dict[float, JointSolver] = {}
+        self._scan = scan_places(*axis.bounds(), _SCAN)
+        self.first = first = self.at(self._scan[0])
+        self.twin, self.task, self.used = first.twin, first.task, first.used
+        self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
+        # None where they depend on the parameter, or all folds share their rows.
+        self.given_folds = first.given_folds if line.same_features else None
+
+    begins_anywhere = False  # where a search begins, it finds itself
+
+    def at(self, place: float) -> JointSolver:
+        """Return the solver for a place on the axis."""
+        if place not in self._joints:
+            for old in list(self._joints)[: 1 - _KEPT]:
+                del self._joints[old]
+            self._joints[place] = self.line.at(self.axis.number(place))
+        return self._joints[place]
+
+    def search(
+        self,
+        axes: tuple[Axis, ...],
+        criterion: str | Choice,
+        *,
+        max_iter: int,
+        tol: float,
+        max_time: float | None,
+        upper_loss: Any = None,
+        begin: Any = None,
+    ) -> tuple[BilevelResult, Criterion, list[float]]:
+        """Search intervals, the line's first; see ``JointSolver.search``.
+
+        Where weights close to the present ones led to, ``begin``, is not asked.
+        """
+        deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+        line = _Search(self, axes[1:], criterion, upper_loss, max_iter, tol, deadline)
+        try:
+            for place in self._scan:
+                line.add(place)
+                if line.late:
+                    break
+            start = line.best
+            status = self._refine(line)
+        except KeyboardInterrupt:
+            if not line.points:
+                raise
+            start, status = line.points[0], Status.INTERRUPTED
+        return line.result(line.ended or status), line.criterion, line.x(start)
+
+    def _refine(self, line: _Search) -> Status:
+        """Try places around the best of a scan; return why no more."""
+        for _ in range(_MORE):
+            if line.late or line.best.value == torch.inf:
+                return Status.DIVERGED
+            line.take_slope()
+            further = next_place(line.points, *self.axis.bounds())
+            if further is None:
+                return line.status
+            line.add(further)
+        return Status.MAX_ITER
+
+    def polish(
+        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
+    ) -> FoldSolutions:
+        """Solve these x in all folds, in float64."""
+        parts = []
+        for place, *rest in x:
+            joint = self.at(place)
+            one = joint.polish(axes[1:], [rest], None)
+            parts.append(replace(one, solvers=[joint]))
+        return FoldSolutions.join(parts)
+
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
+        """Return row s in the k-th used fold, as the bank keeps it."""
+        return solutions.solvers[s].solution(solutions, s, k, features)
+
+    def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
+        """Return the slope of F along the axis, at a penalty x."""
+        joint = self.at(place)
+        problem = joint.glm(axes, joint.rows(torch.float64), 1, criterion=criterion)
+        at = torch.tensor([x], dtype=torch.float64, device=joint.device)
+        y = solve_lower(problem, at, tol=_TOL).y
+        v = multiplier(problem, at, y)
+        upper = problem.directions(at, y, v, 0.0).upper
+        slope = self.line.slope(joint, problem, y, v, upper)
+        moving = torch.tensor(place, dtype=torch.float64, requires_grad=True)
+        (unit,) = torch.autograd.grad(self.axis.value(moving), moving)
+        return slope * float(unit)
+
+
+class _Search:
+    """The least F over the penalty, as a function of the place on the axis."""
+
+    def __init__(self, solver: LineSolver, axes, criterion, upper_loss, max_iter, tol, deadline):
+        self.solver, self.axes = solver, axes
+        self._choice, self._upper_loss = criterion, upper_loss
+        self._options, self._deadline = {"max_iter": max_iter, "tol": tol}, deadline
+        self.points: list[Point] = []
+        self.criterion: Any = None
+        self.ended: Status | None = None
+        self._began = time.perf_counter()
+        self._history: dict[str, list] = {
+            name: [] for name in ("seconds", "upper", "kkt_residual", "x")
+        }
+
+    @property
+    def best(self) -> Point:
+        return min(self.points, key=lambda p: p.value)
+
+    @property
+    def late(self) -> bool:
+        """Whether the user's time or patience has ended, which ``ended`` then tells."""
+        if self.ended is None and time.perf_counter() > self._deadline:
+            self.ended = Status.MAX_TIME
+        return self.ended is not None
+
+    @property
+    def status(self) -> Status:
+        """Of the best point's own search."""
+        found = self.best.found
+        return Status.CONVERGED if found is None else found.status
+
+    def x(self, point: Point) -> list[float]:
+        """Return the place and the penalty there."""
+        return [point.place, *([] if point.found is None else point.found.x.tolist())]
+
+    def add(self, place: float) -> None:
+        """Search the penalty for a place."""
+        self.points.append(self._searched(place) if self.axes else self._valued(place))
+        best = self.best
+        residual = 0.0 if best.found is None else max(best.found.kkt_residual)
+        self._history["seconds"].append(time.perf_counter() - self._began)
+        self._history["upper"].append(best.value)
+        self._history["kkt_residual"].append(residual)
+        self._history["x"].append(torch.tensor(self.x(best), dtype=torch.float64))
+
+    def take_slope(self) -> None:
+        """Find the slope of the best point."""
+        best = self.best
+        if best.slope is None:
+            place, *x = self.x(best)
+            best.slope = self.solver.slope(place, self.axes, x, self.criterion)
+
+    def result(self, status: Status) -> BilevelResult:
+        """Return the best point."""
+        best, none = self.best, torch.empty(0, dtype=torch.float64)
+        residual = (0.0, 0.0, 0.0) if best.found is None else best.found.kkt_residual
+        return BilevelResult(
+            torch.tensor(self.x(best), dtype=torch.float64), none, none, best.value, 0,
+            residual, status, len(self.points), self._history,
+        )  # fmt: skip
+
+    def _searched(self, place) -> Point:
+        joint = self.solver.at(place)
+        known = [p for p in self.points if p.value < torch.inf]
+        near = None
+        if known:
+            found = min(known, key=lambda p: abs(p.place - place)).found
+            x, models = found.x[None], self.solver.line.same_features
+            y, v = (t[None] if models else None for t in (found.y, found.v))
+            near = Beginning(x, y, v, x)
+        left = None
+        if self._deadline < torch.inf:
+            left = max(self._deadline - time.perf_counter(), 0.0)
+        found, self.criterion, _ = joint.search(
+            self.axes, self._choice, upper_loss=self._upper_loss, max_time=left, near=near,
+            **self._options,
+        )  # fmt: skip
+        if found.status is Status.INTERRUPTED:
+            self.ended = found.status
+        return Point(place, _finite(found.fun), None, found)
+
+    def _valued(self, place) -> Point:
+        """Return F for the estimator's own penalty."""
+        joint = self.solver.at(place)
+        self.criterion = joint.criterion(self._choice, self._upper_loss)
+        problem = joint.glm((), joint.rows(torch.float64), 1, criterion=self.criterion)
+        x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
+        y = solve_lower(problem, x, tol=_TOL).y
+        upper = problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum()
+        return Point(place, _finite(float(upper)))
+
+
+def _finite(value: float) -> float:
+    return value if value == value else torch.inf

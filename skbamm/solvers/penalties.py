@@ -1,0 +1,143 @@
+"""What hyperparameters mean to the solvers: the maps of x to the penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skbamm.glm import penalty_divisor
+from skbamm.models import LinearTwin, NotApplicable, Task
+from skbamm.space import VectorAxis
+from skbamm.starts.points import EmptyLimit, empty_slopes
+
+
+class Penalties:
+    """The penalty of a twin, as a function of x.
+
+    Parameters
+    ----------
+    twin : LinearTwin
+    estimator : estimator
+        As the user set it.
+    task : Task
+    device : torch.device
+
+    Attributes
+    ----------
+    values : dict
+        Of the hyperparameters that are not searched, in the order of the twin's.
+    factor : ndarray of shape (d,) or None
+        What a ``FeaturePenalty`` multiplies the penalty of each feature by.
+    """
+
+    def __init__(self, twin: LinearTwin, estimator: Any, task: Task, device: torch.device):
+        self.twin, self.task, self.device = twin, task, device
+        self.values: dict[str, Any] = {}
+        self.factor: np.ndarray | None = None
+        self.norm = "l2"
+        self.set_values(estimator)
+
+    def set_values(self, estimator: Any) -> None:
+        """Take the values that an estimator has."""
+        model = self.twin.model(estimator)
+        self.values = {one.name: getattr(model, one.name) for one in self.twin.tunes(estimator)}
+        around = self.twin.feature_penalty(estimator)
+        if around is not None:
+            self.norm = around.norm_of(model)
+            given = around.penalty_factor
+            self.factor = None if given is None else np.asarray(given, dtype=float)
+
+    def bounds(self, axes):
+        """Return the ends of x, each of shape (h,), on the CPU."""
+        ends = zip(*(axis.bounds() for axis in axes for _ in range(axis.size)), strict=True)
+        low_high = [torch.tensor(e, dtype=torch.float64) for e in ends]
+        return tuple(low_high) or None
+
+    def strength(self, axes, rows, factor=1.0):
+        """Return the map of x to the factors of the squares, as ``Penalty`` takes it."""
+        return self._part(axes, rows, factor * self._shares(rows, 1.0), "squares")
+
+    def absolute(self, axes, rows, factor=1.0):
+        """Return the same for the absolute values, or None if the penalty has none."""
+        if self._parts(self._place(axes)).absolutes is None:
+            return None
+        return self._part(axes, rows, factor * self._shares(rows, 0.5), "absolutes")
+
+    def _shares(self, rows, power):
+        """Return what the factors (p,) of the coefficients are to those of the slopes."""
+        shares = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
+        if rows.fit_intercept:
+            shares[-1] = self.task.intercept_penalty**power
+        return shares
+
+    def _part(self, axes, rows, mask, part):
+        squared = part == "squares" and self.norm == "l1"  # see FeaturePenalty
+        fixed = torch.ones(1, dtype=torch.float64, device=self.device)
+        if self.factor is not None:
+            if self.factor.shape != (rows.n_features,):
+                raise NotApplicable("penalty_factor has not one entry for each feature")
+            fixed = self._pad(torch.as_tensor(self.factor, device=self.device), rows)
+        if squared:
+            fixed = fixed**2
+
+        def of_x(x):
+            searched, ratio = self._values(axes, x)
+            value = getattr(self._parts(searched), part)
+            value = torch.as_tensor(value, dtype=torch.float64, device=self.device)
+            if value.ndim < x.ndim + 1:  # it does not depend on x
+                value = value.expand(*x.shape[:-1], *(value.shape or (1, 1)))
+            if ratio is not None:
+                ratio = self._pad(ratio, rows)[..., None, :]
+                value = value * (ratio**2 if squared else ratio)
+            return value * (mask * fixed)
+
+        return of_x
+
+    def _parts(self, searched):
+        """Return the penalty of what is searched, and of the estimator's own values."""
+        own = {name: value for name, value in self.values.items() if name not in searched}
+        return self.twin.penalty({**{n: float(v) for n, v in own.items()}, **searched})
+
+    def _values(self, axes, x):
+        """Return what x (..., h) stands for, (..., 1 or m, 1), and each feature's share of it.
+
+        Of one value a feature or group the model itself has the geometric mean, and the features
+        have what theirs are beside it: (..., d), or None if there are no such values.
+        """
+        searched, ratio, begin = {}, None, 0
+        for axis in axes:
+            part = x[..., begin : begin + axis.size]
+            begin += axis.size
+            if isinstance(axis, VectorAxis) and not axis.by_output:
+                mean = part.mean(-1, keepdim=True)
+                sign = -1.0 if self.twin.inverse else 1.0
+                ratio = torch.exp(sign * (axis.of_features(part) - mean.expand_as(part[..., :1])))
+                part = mean
+            searched[axis.parameter] = axis.value(part)[..., None]
+        return searched, ratio
+
+    def _pad(self, values, rows):
+        """Return values of features with those of the intercept, 1, behind."""
+        if not rows.fit_intercept or values.shape[-1] == 1:
+            return values
+        return torch.nn.functional.pad(values, (0, 1), value=1.0)
+
+    def _place(self, axes):
+        """Return some x in terms of the hyperparameters."""
+        zeros = torch.zeros(1, sum(axis.size for axis in axes), dtype=torch.float64)
+        return {name: value[:, 0, 0] for name, value in self._values(axes, zeros)[0].items()}
+
+    def limit(self, axes, rows, problem):
+        """Return the projection that keeps x where not all models are empty; None if none are.
+
+        ``problem`` makes the problem of the rows at the estimator's own values.
+        """
+        scales = bool(axes) and axes[0].parameter == next(iter(self.values))
+        absolute = self.absolute(axes, rows)
+        if absolute is None or not scales:
+            return None
+        per_fold = penalty_divisor(rows, self.twin.mean_loss)[:, None, None]
+        slopes = empty_slopes(problem(), self._shares(rows, 0.5))
+        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, slopes)

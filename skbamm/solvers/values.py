@@ -1,0 +1,219 @@
+"""Solves a linear model's folds at given values: those of a list, and what a search has found."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skbamm.bilevel import solve_lower
+from skbamm.bilevel.lower import LowerResult
+from skbamm.bilevel.problem import lower_floor
+from skbamm.effort import factor_seconds
+from skbamm.folds import FoldwiseRows
+from skbamm.glm import LeastSquaresProblem, solve_narrowing
+from skbamm.glm.curvature import gram_rows, shares_gram
+from skbamm.losses import Smoothed
+from skbamm.search.bank import FoldSolutions
+from skbamm.solvers.levels import between, levels
+from skbamm.solvers.products import MANY_FEATURES, PRODUCTS_TOL, by_products, solve_by_products
+from skbamm.starts.path import path_order
+
+# Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
+_COLUMNS, _NUMBERS = 4096, 1 << 18
+_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
+# Values of a list that is solved in levels, and seconds of its matrices from which it is.
+_LEAST_VALUES, _WORK = 6, 0.01
+# Decrements: of models to begin with, of single precision, of what is scored.
+_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
+_LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
+_NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
+
+
+def solve_values(
+    solver: Any, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
+) -> FoldSolutions:
+    """Solve all values in all folds, so well that the estimator would not go on.
+
+    Parameters
+    ----------
+    solver : JointSolver
+    axes : tuple of Axis
+    x : Tensor of shape (N, h)
+    y : Tensor of shape (N, K, m, p), or None
+        Where to begin.
+    tol : float
+        A looser bound on the decrement, if one will do.
+    """
+    rows = solver.rows(torch.float64)
+    tol = max(tol, PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
+    absolute = solver.penalties.absolute(axes, rows)
+    if absolute is not None and y is None:
+        return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)), tol)
+    columns = rows.n_folds * solver.task.loss.n_outputs
+    size = max(1, min(_COLUMNS, _NUMBERS // rows.n_coefficients) // columns)
+    if y is None and _in_levels(solver, x):
+        return _solve_levels(solver, axes, x, size, tol)
+    return _solve_parts(solver, axes, x, y, size, tol)
+
+
+def _solve_parts(solver, axes, x, y, size, tol) -> FoldSolutions:
+    """Solve as many at a time as there is room for."""
+    if y is None and x.shape[1] and by_products(solver):
+        # Begun at the last, the steps of one value are fewer than those of several together.
+        strength = solver.penalties.strength(axes, solver.rows(torch.float64))
+        strongest = strength(x[:, None])[..., :-1].amax((1, 2, 3))
+        return _solve_path(solver, axes, x, strongest, tol)
+    parts: list[FoldSolutions] = []
+    for a in range(0, len(x), size):
+        points, begin = x[a : a + size], None if y is None else y[a : a + size]
+        if begin is None and parts:  # near the last
+            last = torch.as_tensor(parts[-1].coef[-1:], device=solver.device)
+            begin = last.expand(len(points), *last.shape[1:]).clone()
+        parts.append(_solve_block(solver, axes, points, begin, tol))
+    return FoldSolutions.join(parts)
+
+
+def _in_levels(solver, x) -> bool:
+    """Whether to solve some values first, and to begin the others between them."""
+    return len(x) >= _LEAST_VALUES and x.shape[1] == 1 and levels_pay(solver, len(x))
+
+
+def levels_pay(solver: Any, values: int) -> bool:
+    """Whether values that begin between solved ones are solved sooner than all at once.
+
+    They need fewer iterations, and so fewer Gram matrices and factors; but where these are small,
+    all at once take fewer calls.
+    """
+    loss = solver.task.loss
+    kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
+    if solver.least_squares or kinks:
+        return False
+    if values < _LEAST_VALUES or getattr(loss, "hessian_jumps", False):
+        return False
+    return by_products(solver) or metric_seconds(solver, values) > _WORK
+
+
+def metric_seconds(solver: Any, values: int) -> float:
+    """Return what the Gram matrices and factors of so many values take about; 0.0 without any."""
+    loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
+    n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
+    if p > MANY_FEATURES:
+        return 0.0
+    shared = False
+    if isinstance(rows, FoldwiseRows):
+        rows = rows.folds[0]
+    elif not getattr(loss, "hessian_jumps", False):
+        shared = shares_gram(rows, columns)
+    matrices = columns // K if shared else columns
+    seen = min(n, gram_rows(n, p, K)) if shared else n
+    return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
+
+
+def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
+    """Solve a few values from end to end, then those between, each level as many again."""
+    place = x[:, 0]
+    if axes[0].scale == "plain" and bool((place > 0).all()):
+        place = place.log()
+    known, which = torch.unique(place, return_inverse=True)  # in order
+    first = torch.empty_like(known, dtype=torch.int64).scatter_(
+        0, which, torch.arange(len(x), device=x.device)
+    )
+    solved: list[int] = []
+    parts: list[FoldSolutions] = []
+    coef: Any = None
+    for level in levels(len(known)):
+        y = between(known[solved], coef, known[level]) if solved else None
+        if y is not None and solver.task.loss.couples_outputs:
+            y -= y.mean(-2, keepdim=True)  # bounds of each class may have shifted all
+        parts.append(_solve_parts(solver, axes, x[first[level]], y, size, tol))
+        order = np.argsort(solved + level)
+        solved = sorted(solved + level)
+        joined = FoldSolutions.join(parts)
+        parts = [FoldSolutions(joined.coef[order], joined.gradient_norm[order])]
+        del joined
+        coef = torch.as_tensor(parts[0].coef, device=solver.device)
+    (all_of_them,) = parts
+    index = which.cpu().numpy()
+    return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
+
+
+def _solve_path(solver, axes, x, strength, tol) -> FoldSolutions:
+    """Solve one after the other, from the strongest penalty on: each begins at the last."""
+    scale = next(iter(solver.penalties.values))
+    parts: dict[int, FoldSolutions] = {}
+    y = None
+    for s, anew in path_order(x, [axis.parameter == scale for axis in axes], strength):
+        parts[s] = _solve_block(solver, axes, x[[s]], None if anew else y, tol)
+        y = torch.as_tensor(parts[s].coef, device=solver.device)
+    return FoldSolutions.join([parts[s] for s in range(len(x))])
+
+
+def _solve_block(solver, axes, x, y, tol) -> FoldSolutions:
+    if by_products(solver):
+        problem, result = solve_by_products(solver, axes, x, y, tol)
+        return _solutions(problem, x, result)
+    metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares
+    if y is None and single:
+        rough = solver.problem(axes, len(x), torch.float32)
+        few = solver.some_rows()
+        if few is not None:
+            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
+        first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
+        y = first.y.double()
+    problem = solver.problem(axes, len(x), torch.float64)
+    if metric is not None:
+        metric = metric.at(x, problem.start(x) if y is None else y)
+    # Of many features, what is not soon solved is sooner fitted by liblinear.
+    brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
+    most = _MIXED_ITER if brief else _FINAL_ITER
+    finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
+    if isinstance(solver.task.loss, Smoothed):
+        # Which rows are near a kink, single precision cannot tell.
+        finish, single = partial(solve_narrowing, max_iter=most), False
+    elif hasattr(solver.task.loss, "least_scale"):
+        finish = partial(
+            solve_narrowing, tol=_FINAL_TOL, gradient_tol=solver.gradient_tol, max_iter=most
+        )
+    if single:
+        # Directions from single precision do, unless the problem is very ill-conditioned.
+        mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
+        result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
+        y, metric = result.y, None
+    if not single or not (brief or bool(result.converged.all())):
+        result = finish(problem, x, y, curvature=metric)
+    return _solutions(problem, x, result)
+
+
+def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
+    """Return models as they are kept, without a gradient where they are not solved."""
+    solved = _solved(problem, x, result)
+    if isinstance(problem, LeastSquaresProblem) and problem.absolute is None:
+        solved = solved & _has_digits(problem, x).to(solved.device)
+    norm = torch.where(solved, result.gradient_norm, torch.nan)
+    return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
+
+
+def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
+    """Return where rounding of second moments leaves the penalty its say, (S, K).
+
+    Of fewer rows than features they are singular, and nothing but the penalty holds what the rows
+    do not see.
+    """
+    d = problem.rows.n_features
+    strength = problem.mean_strength(x)[..., :d].amin((2, 3))
+    largest = problem.train.gram.diagonal(dim1=-2, dim2=-1)[:, :d].amax(1)
+    enough = problem.rows.train_rows.to(largest.device) > d
+    return enough | (strength > _LEAST_STRENGTH * d * largest)
+
+
+def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
+    """Return which models are solved, (S, K), up to rounding."""
+    if bool(result.converged.all()) or problem.hessian_jumps or problem.absolute is not None:
+        return result.converged  # where there are kinks, a step tells not how near it is
+    value = problem.lower(x, result.y)[0].cpu()
+    scale = (lower_floor(problem).cpu() + value.abs()).sqrt()
+    return result.converged | (result.decrement <= _NEARLY * scale)
