@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import per_column
+from skbamm.bilevel.columns import per_column
 
 # Share of the largest slope at a kink: entries that leave zero in one step. Where there are more
 # entries than f can tell apart, those that leave together soon stand in each other's way.

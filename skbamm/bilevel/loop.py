@@ -23,11 +23,8 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.guards.figures import Figures, figures_of
-from skbamm.bilevel.guards.forecast import Forecast
-from skbamm.bilevel.guards.lag import Lag
-from skbamm.bilevel.guards.trust import FOLLOW, TRUST, judge
-from skbamm.bilevel.guards.turn_back import TurnBack
+from skbamm.bilevel.guards.accuracy import FOLLOW, TRUST, Figures, Lag, figures_of, judge
+from skbamm.bilevel.guards.continuation import Forecast, TurnBack
 from skbamm.bilevel.metrics import precondition
 from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.record import Record, State

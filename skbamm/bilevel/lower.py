@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.guards.figures import on_host
-from skbamm.bilevel.problem import Curvature, Problem, dot, lower_floor
+from skbamm.bilevel.columns import dot, mask_columns
+from skbamm.bilevel.guards.accuracy import on_host
+from skbamm.bilevel.problem import Curvature, Problem, lower_floor
 from skbamm.bilevel.steps.kink_search import LookBack
-from skbamm.bilevel.steps.secant import SecantStep, mask_columns
+from skbamm.bilevel.steps.secant import SecantStep
 from skbamm.effort import spend, step_seconds
 
 _SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price

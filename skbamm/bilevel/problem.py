@@ -155,13 +155,3 @@ def upper_null(problem: Problem) -> Tensor:
     """Return about what F is at a constant y, before v's multiple, (K,) or (), on the CPU."""
     null = getattr(problem, "upper_null", 1.0)
     return torch.as_tensor(null, dtype=torch.float64, device="cpu")
-
-
-def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of each column, shape (S, K), summed in float64."""
-    return (a * b).flatten(2).sum(-1, dtype=torch.float64)
-
-
-def per_column(values: Tensor, like: Tensor) -> Tensor:
-    """Reshape ``values`` of shape (S, K), of any device, so that it broadcasts against ``like``."""
-    return values.to(like, non_blocking=True).reshape(*values.shape, *[1] * (like.ndim - 2))

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.columns import dot
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.problem import FaceMetric, dot
+from skbamm.bilevel.problem import FaceMetric
 
 _FACES = 30  # steps at most
 _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope

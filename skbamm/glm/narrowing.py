@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
-from skbamm.bilevel.guards.figures import on_host
+from skbamm.bilevel.columns import mask_columns
+from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import Curvature, lower_floor
-from skbamm.bilevel.steps.secant import mask_columns
 
 _RATIO = 0.1  # of a width to the one before, unless a little less is enough
 _SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are

@@ -16,58 +16,7 @@ from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
 from skbamm.search.transforms.known_rows import KnownRows, hand_rows_on
 from skbamm.search.transforms.shared_steps import SharedSteps
-
-
-@dataclass
-class FoldSolutions:
-    """Coefficients of some values in all solved folds.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (S, K, m, p), float64
-        With the intercept last, if there is one; of kernel models one a row.
-    gradient_norm : ndarray of shape (S, K)
-        Not a number where the solution is not one.
-    solvers : list of JointSolver
-        That of each value, where they differ; else empty.
-    """
-
-    coef: np.ndarray
-    gradient_norm: np.ndarray
-    solvers: list[Any] = field(default_factory=list)
-
-    @classmethod
-    def join(cls, parts: list[FoldSolutions]) -> FoldSolutions:
-        """Return those of all values."""
-        coef = np.concatenate([p.coef for p in parts])
-        norm = np.concatenate([p.gradient_norm for p in parts])
-        return cls(coef, norm, [one for p in parts for one in p.solvers])
-
-
-@dataclass
-class Solution:
-    """One fold's model of one candidate.
-
-    Attributes
-    ----------
-    twin : Twin
-    task : Task
-    parameters : tuple
-        What the twin's export takes: of linear models the coefficients (m, d) and intercepts (m,).
-    features : dict
-        ``n_features_in_`` and perhaps ``feature_names_in_`` of the last step.
-    adopt : bool
-        Whether the estimator's own fit from here would do nothing.
-    transformers : Pipeline or None
-        Fitted on this fold's training rows.
-    """
-
-    twin: Any
-    task: Any
-    parameters: tuple[Any, ...]
-    features: dict[str, Any]
-    adopt: bool
-    transformers: Any = None
+from skbamm.solvers.solutions import Solution
 
 
 @dataclass

@@ -13,11 +13,12 @@ from skbamm.clock import Clock
 from skbamm.data.matrices import FoldData, as_matrix, feature_memory
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, has_transformers, last_step
-from skbamm.search.bank import Solution, adopt, export, may_begin_at_solution, own_fit, warm_fit
+from skbamm.search.bank import adopt, export, may_begin_at_solution, own_fit, warm_fit
 from skbamm.search.factory import SolverMaker
 from skbamm.search.own_fits.check import compare
 from skbamm.solvers.linear import JointSolver
 from skbamm.solvers.pooled_fit import pooled_fit, pooled_start
+from skbamm.solvers.solutions import Solution
 from skbamm.space.grid import Target
 
 

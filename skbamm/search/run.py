@@ -21,7 +21,6 @@ from skbamm.folds import threads_for_rows
 from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
-from skbamm.search.bank import FoldSolutions
 from skbamm.search.explored import Explored
 from skbamm.search.factory import SolverMaker
 from skbamm.search.final_fit import final_fit, mend, shared_fit
@@ -30,15 +29,12 @@ from skbamm.search.outcome import Outcome
 from skbamm.search.own_fits.budget import budget, own_values, search_values
 from skbamm.search.own_fits.check import UnfitTwin, check_twin, loose_fit
 from skbamm.search.own_fits.coordinate_paths import paths_of
-from skbamm.search.scorers import (
-    UnfitCriterion,
-    choose_criterion,
-    counts_rows,
-    selecting_scorer,
-)
+from skbamm.search.scorers import choose_criterion, counts_rows, selecting_scorer
 from skbamm.search.vectors_found import note_vector
 from skbamm.solvers.base import FoldSolver
+from skbamm.solvers.criterion import UnfitCriterion
 from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 from skbamm.starts.points import profile
 

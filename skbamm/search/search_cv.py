@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import StrOptions
 from skbamm.criteria import NAMES as CRITERIA
 from skbamm.data.matrices import check_device
 from skbamm.sample_weights import SampleWeights
-from skbamm.search.certainty import say_how_sure
 from skbamm.search.fitting import Fitting
 from skbamm.search.presolved import users_own
+from skbamm.search.report import say_how_sure
 from skbamm.search.vectors_found import publish_vector
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.clock import Clock
 from skbamm.criteria import Choice, Criterion
-from skbamm.search.bank import FoldSolutions
 from skbamm.shrinkage.entries import known_axis
 from skbamm.shrinkage.parts import Part, as_set, evaluate
 from skbamm.shrinkage.path import PathSearch, Shrinkage
 from skbamm.shrinkage.prior import share_left
 from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import VectorAxis
 
 

@@ -13,9 +13,9 @@ from skbamm.criteria import Choice, Criterion
 from skbamm.data.matrices import FoldData
 from skbamm.losses import UpperLoss
 from skbamm.models import Task, Twin
-from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.solvers.kernel import KernelSolver
 from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Axis
 
 

@@ -22,8 +22,8 @@ from skbamm.folds import FoldWeights, draw_rows
 from skbamm.kernels import KernelBlock, KernelRidgeProblem, Precomputed
 from skbamm.losses import UpperLoss
 from skbamm.models import KernelTwin, NotApplicable, Task
-from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Axis
 from skbamm.starts.points import starting_points
 

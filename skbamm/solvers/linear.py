@@ -32,10 +32,10 @@ from skbamm.folds import DenseRows, FoldWeights, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem, of_like_rows
 from skbamm.losses import HalfSquaredLoss, Smoothed, UpperLoss
 from skbamm.models import LinearTwin, NotApplicable, Task
-from skbamm.search.bank import FoldSolutions, Solution
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
 from skbamm.solvers.penalties import Penalties
 from skbamm.solvers.products import MANY_FEATURES, KnownGrams, by_products, place_of
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.solvers.values import solve_values
 from skbamm.space import Axis
 from skbamm.starts.lars import begin_on_paths

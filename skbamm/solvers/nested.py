@@ -20,9 +20,9 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.criteria import Choice, Criterion
 from skbamm.glm import multiplier
-from skbamm.search.bank import FoldSolutions, Solution
 from skbamm.solvers.linear import JointSolver
 from skbamm.solvers.nested_parameters import Line
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Axis
 from skbamm.starts.line_search import Point, next_place, scan_places
 from skbamm.starts.subsample import Beginning

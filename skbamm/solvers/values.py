@@ -17,9 +17,9 @@ from skbamm.folds import FoldwiseRows
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import Smoothed
-from skbamm.search.bank import FoldSolutions
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.products import MANY_FEATURES, PRODUCTS_TOL, by_products, solve_by_products
+from skbamm.solvers.solutions import FoldSolutions
 from skbamm.starts.path import path_order
 
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.

@@ -114,7 +114,7 @@ def test_holds_what_grid_search_holds(values, options):
     assert_holds_the_same(LogisticRegression(), {"C": values}, options)
 
 
-@pytest.mark.filterwarnings("ignore::skbamm.search.edges.EdgeWarning")
+@pytest.mark.filterwarnings("ignore::skbamm.search.report.EdgeWarning")
 @pytest.mark.parametrize(
     "model, values, more",
     [

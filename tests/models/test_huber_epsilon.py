@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import EdgeWarning, Interval
 from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
 
 from ..problems import X_REG, Y_REG

@@ -23,7 +23,7 @@ from skbamm import Interval
 from skbamm.bilevel import solve_lower
 from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
 
 from ..problems import X_BINARY, X_MULTI, Y_BINARY, Y_MULTI, exact_multiplier

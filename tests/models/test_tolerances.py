@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
 
 from ..problems import X_REG, Y_REG
 from ..search.truth import assert_served, assert_true, roles, search_over

@@ -23,7 +23,8 @@ from sklearn.svm import LinearSVC
 from skbamm import SampleWeights
 from skbamm.criteria import NAMES, Choice
 from skbamm.models.registry import find_twin
-from skbamm.search.scorers import UnfitCriterion, choose_criterion, criteria_of
+from skbamm.search.scorers import choose_criterion
+from skbamm.solvers.criterion import UnfitCriterion, criteria_of
 
 from .truth import assert_served, assert_true, least_loss, logistic, ridge, search_over
 

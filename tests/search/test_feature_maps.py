@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import EdgeWarning, Interval, one_standard_error
 from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
-from skbamm.search.scorers import task_criterion
+from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
 
 from .truth import LOSS, assert_served, assert_true, fold_scores, roles, search_over

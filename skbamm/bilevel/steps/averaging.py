@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import dot
+from skbamm.bilevel.columns import dot
 
 _RATIO = 1e8  # ratio of curvatures above which the lower level is flat
 _PROBES = 50  # Lanczos steps that look for a flat direction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import dot, per_column
+from skbamm.bilevel.columns import dot, mask_columns, per_column
 
 _OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
 _SHRINK, _GROW = 0.1, 2.0
@@ -149,12 +149,6 @@ class SecantStep:
             point = torch.where(back, last_point, point)
             direction = torch.where(back, last_direction, direction)
         return point - per_column(length, point) * direction
-
-
-def mask_columns(columns: Tensor, like: Tensor) -> Tensor:
-    """Reshape ``columns`` of shape (S, K) so that it chooses among tensors such as ``like``."""
-    columns = columns.to(like.device, non_blocking=True)
-    return columns.reshape(*columns.shape, *[1] * (like.ndim - 2))
 
 
 class FollowingStep:

@@ -26,9 +26,9 @@ from skbamm.data.matrices import as_matrix
 from skbamm.glm import null_loss, solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.models import last_step
-from skbamm.search.bank import FoldSolutions
 from skbamm.search.factory import SolverMaker
 from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space.grid import Target
 
 # What a fit's tolerance may leave: of what the model explains, and of the objective.

@@ -30,7 +30,6 @@ from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_m
 from skbamm.search.bank import Bank
 from skbamm.search.outcome import Settings
 from skbamm.search.run import SearchRun
-from skbamm.search.scorers import check_criterion
 from skbamm.search.weighing.found import (
     WeightsFound,
     history_of,
@@ -47,6 +46,7 @@ from skbamm.search.weighing.input import (
 )
 from skbamm.search.weighing.partitions import MANY, inner_splits, more_partitions, trusted_splits
 from skbamm.search.weighing.rare_classes import RareRows
+from skbamm.solvers.criterion import check_criterion
 from skbamm.space import Space, read_grid
 from skbamm.starts.subsample import enough_rows
 from skbamm.weights.learner import FoldModel, Learned, learn
