@@ -1,9 +1,16 @@
-"""Settings that all tests share."""
+"""Settings that all tests share, data of whole searches, and counters of fits."""
 
+from collections import Counter
+
+import numpy as np
 import pytest
 from hypothesis import settings
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.preprocessing import StandardScaler
 
 from skbamm.search import run
+from tests.truth import INTERVAL, LIST
 
 # The same examples in every run, none kept between runs, and nothing timed.
 settings.register_profile("skbamm", max_examples=8, deadline=None, derandomize=True, database=None)
@@ -18,3 +25,50 @@ def _unbounded(request, monkeypatch):
     """
     if "budget" not in request.keywords:
         monkeypatch.setattr(run, "budget", lambda *args: None)
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """160 rows, 8 features, two classes that overlap a little."""
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X[:160, :8]), y[:160]
+
+
+@pytest.fixture(scope="session")
+def three():
+    """All of wine, scaled, with six of its features: three classes."""
+    X, y = load_wine(return_X_y=True)
+    return StandardScaler().fit_transform(X[:, :6]), y
+
+
+@pytest.fixture(scope="session")
+def regression():
+    """Every second row of diabetes, its features scaled."""
+    X, y = load_diabetes(return_X_y=True)
+    return StandardScaler().fit_transform(X[::2]), y[::2]
+
+
+@pytest.fixture(params=["list", "interval"])
+def values(request):
+    """Values of a penalty strength: a list, or a tuple that is an interval."""
+    return LIST if request.param == "list" else INTERVAL
+
+
+@pytest.fixture
+def own_fits(monkeypatch):
+    """Count, by class name, how often scikit-learn's own fits run."""
+    counts = Counter()
+    for cls in (LogisticRegression, Ridge, RidgeClassifier):
+
+        def fit(self, *args, _own=cls.fit, _name=cls.__name__, **kwargs):
+            counts[_name] += 1
+            return _own(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, "fit", fit)
+    return counts
+
+
+@pytest.fixture(scope="session")
+def weight():
+    """Sample weights for up to 250 rows, some of them zero."""
+    return np.random.default_rng(0).integers(0, 4, 250).astype(float)

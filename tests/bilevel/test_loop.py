@@ -15,9 +15,9 @@ from skbamm.bilevel import (
 )
 from skbamm.bilevel.steps.secant import SecantStep
 from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
-
-from ..glm.conftest import three_folds
-from ..problems import (
+from tests.bilevel.conftest import Interrupted, NotANumber, Rescaled, Uphill, Wrapped
+from tests.glm.conftest import three_folds
+from tests.problems import (
     ESTIMATORS,
     biased_by_averaging,
     log_values,
@@ -25,7 +25,6 @@ from ..problems import (
     scalar,
     strongly_convex_quadratic,
 )
-from .conftest import Interrupted, NotANumber, Rescaled, Uphill, Wrapped
 
 STARTS = (1e-3, 1e-2, 1.0, 30.0, 1e3)
 CRITERIA = {"ridge": "r2", "logistic": "log_loss", "multinomial": "log_loss"}

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from skbamm.bilevel import AutogradProblem, solve_lower
-
-from ..glm.conftest import three_folds
-from ..problems import ESTIMATORS, log_values, model_problem, strongly_convex_quadratic
-from .conftest import Rescaled
+from tests.bilevel.conftest import Rescaled
+from tests.glm.conftest import three_folds
+from tests.problems import ESTIMATORS, log_values, model_problem, strongly_convex_quadratic
 
 
 def quartic(metric="newton"):

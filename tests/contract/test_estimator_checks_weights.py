@@ -5,8 +5,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbamm import BAMMSearchCV, SampleWeights
-
-from .test_estimator_checks import expected_failed_checks, is_selected
+from tests.contract.test_estimator_checks import expected_failed_checks, is_selected
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the checks set their own expectations

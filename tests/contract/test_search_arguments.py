@@ -16,8 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import has_fit_parameter
 
 from skbamm import BAMMSearchCV, Interval
-
-from .comparison import (
+from tests.contract.comparison import (
     X_CLASS,
     X_REG,
     Y_BINARY,

@@ -17,8 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import BAMMSearchCV
-
-from .comparison import X_CLASS, Y_BINARY, roles
+from tests.contract.comparison import X_CLASS, Y_BINARY, roles
 
 ROOT, SEARCH = "fit", "search"
 EVALUATION, REFIT = "candidate-split-evaluation", "refit-with-best-params"

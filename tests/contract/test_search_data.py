@@ -10,8 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV
-
-from .comparison import (
+from tests.contract.comparison import (
     GRID,
     LOSS,
     WEIGHT,

@@ -17,8 +17,7 @@ from sklearn.svm import SVC
 from sklearn.utils import get_tags
 
 from skbamm import BAMMSearchCV
-
-from .comparison import (
+from tests.contract.comparison import (
     DELEGATED,
     X_CLASS,
     X_REG,

@@ -12,8 +12,7 @@ from sklearn.model_selection import (
 )
 
 from skbamm import BAMMSearchCV
-
-from .comparison import (
+from tests.contract.comparison import (
     GRID,
     LOSS,
     WEIGHT,

@@ -15,8 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerFeature, SampleWeights
-
-from .comparison import roles
+from tests.contract.comparison import roles
 
 CV = StratifiedKFold(3)
 OURS = {

@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV
-
-from .comparison import (
+from tests.contract.comparison import (
     GRID,
     GROUPS,
     LOSS,

@@ -13,8 +13,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import BAMMSearchCV
-
-from .comparison import (
+from tests.contract.comparison import (
     LOSS,
     NEW_ATTRIBUTES,
     X_CLASS,

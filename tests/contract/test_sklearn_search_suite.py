@@ -42,8 +42,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
-
-from .comparison import NEW_ATTRIBUTES
+from tests.contract.comparison import NEW_ATTRIBUTES
 
 SUITE = "sklearn.model_selection.tests.test_search"
 ROUTING_SUITE = "sklearn.tests.test_metaestimators_metadata_routing"

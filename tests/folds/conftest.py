@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit
 
-from .naive import N, NaiveWeights
+from tests.folds.naive import N, NaiveWeights
 
 
 def bootstrap(n, times, seed=0):

@@ -6,11 +6,10 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows
-
-from ..problems import rows_of
-from . import naive
-from .naive import N
-from .test_rows import D, check_kept, coefficients, data
+from tests.folds import naive
+from tests.folds.naive import N
+from tests.folds.test_rows import D, check_kept, coefficients, data
+from tests.problems import rows_of
 
 SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, 40), np.arange(10))]
 

@@ -6,11 +6,10 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, fold_moments, pooled_moments
-
-from ..problems import rows_of
-from .naive import N, NaiveWeights, dense
-from .test_foldwise import folds
-from .test_rows import data
+from tests.folds.naive import N, NaiveWeights, dense
+from tests.folds.test_foldwise import folds
+from tests.folds.test_rows import data
+from tests.problems import rows_of
 
 
 def check(X, target, splits, options, fit_intercept):

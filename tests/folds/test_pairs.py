@@ -8,12 +8,11 @@ import torch
 from skbamm.effort import Meter, metered
 from skbamm.folds import FoldWeights, pairs
 from skbamm.folds.pairs import PairCosts, PairProducts
-
-from ..problems import rows_of
-from . import naive
-from .conftest import SPLITS
-from .naive import N
-from .test_rows import check, coefficients
+from tests.folds import naive
+from tests.folds.conftest import SPLITS
+from tests.folds.naive import N
+from tests.folds.test_rows import check, coefficients
+from tests.problems import rows_of
 
 RNG = np.random.default_rng(0)
 

@@ -6,12 +6,11 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows
-
-from ..problems import rows_of
-from . import naive
-from .conftest import SPLITS
-from .naive import N, NaiveWeights
-from .test_rows import D, coefficients, data
+from tests.folds import naive
+from tests.folds.conftest import SPLITS
+from tests.folds.naive import N, NaiveWeights
+from tests.folds.test_rows import D, coefficients, data
+from tests.problems import rows_of
 
 
 def factor_of(n, columns=None, seed=0):

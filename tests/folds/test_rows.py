@@ -6,11 +6,10 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights
-
-from ..problems import rows_of
-from . import naive
-from .conftest import SPLITS
-from .naive import N, NaiveWeights
+from tests.folds import naive
+from tests.folds.conftest import SPLITS
+from tests.folds.naive import N, NaiveWeights
+from tests.problems import rows_of
 
 D = 4
 

@@ -6,12 +6,11 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.folds import FoldWeights, FoldwiseRows, sparse
-
-from ..problems import rows_of
-from . import naive
-from .conftest import SPLITS
-from .naive import N
-from .test_rows import check, coefficients, data
+from tests.folds import naive
+from tests.folds.conftest import SPLITS
+from tests.folds.naive import N
+from tests.folds.test_rows import check, coefficients, data
+from tests.problems import rows_of
 
 
 def sparse_data(n=N, d=6, dtype=np.float64):

@@ -12,11 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import BAMMSearchCV
 from skbamm.data import fold_rows
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows, fold_moments
-
-from ..problems import rows_of
-from . import naive
-from .naive import N
-from .test_rows import D, check_kept, coefficients, data
+from tests.folds import naive
+from tests.folds.naive import N
+from tests.folds.test_rows import D, check_kept, coefficients, data
+from tests.problems import rows_of
 
 SPLITS = [(np.arange(25), np.arange(25, N)), (np.arange(10, 40), np.arange(10))]
 X = np.stack([data(seed=k)[0] for k in range(2)])

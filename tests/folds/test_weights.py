@@ -7,10 +7,9 @@ import torch
 from sklearn.model_selection import KFold
 
 from skbamm.folds import FoldWeights
-
-from ..problems import rows_of
-from .conftest import SPLITS
-from .naive import N, NaiveWeights
+from tests.folds.conftest import SPLITS
+from tests.folds.naive import N, NaiveWeights
+from tests.problems import rows_of
 
 
 def test_chunks_are_the_naive_weights(splits, options):

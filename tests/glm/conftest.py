@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
-from ..problems import ESTIMATORS
+from tests.problems import ESTIMATORS
 
 
 @pytest.fixture(params=ESTIMATORS)

@@ -11,9 +11,8 @@ from skbamm.bilevel.metrics import Cholesky
 from skbamm.glm import curvature
 from skbamm.glm import problem as problem_module
 from skbamm.models import find_twin
-
-from ..problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
-from .conftest import three_folds
+from tests.glm.conftest import three_folds
+from tests.problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 
 METRICS = ["own factors", "shared factors", "conjugate gradients"]
 

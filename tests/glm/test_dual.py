@@ -11,8 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from skbamm import BAMMSearchCV
 from skbamm.bilevel import solve_lower
 from skbamm.glm.dual import DualMetric, dual_pays
-
-from ..problems import model_problem, own_solutions
+from tests.problems import model_problem, own_solutions
 
 CV = KFold(3, shuffle=True, random_state=0)
 X, Y = load_wine(return_X_y=True)

@@ -9,9 +9,8 @@ from sklearn.metrics import log_loss, mean_squared_error, r2_score, root_mean_sq
 from sklearn.model_selection import ShuffleSplit
 
 from skbamm.bilevel import solve_lower
-
-from ..problems import ESTIMATORS, exact_multiplier, log_values, model_problem
-from .conftest import three_folds
+from tests.glm.conftest import three_folds
+from tests.problems import ESTIMATORS, exact_multiplier, log_values, model_problem
 
 METRICS = {
     "squared_error": mean_squared_error,

@@ -24,8 +24,8 @@ from skbamm.glm import curvature
 from skbamm.glm.groups import GroupMatrix
 from skbamm.glm.submatrix import Submatrix
 from skbamm.glm.support import SupportMetric
-
-from ..problems import (
+from tests.glm.conftest import three_folds
+from tests.problems import (
     X_BINARY,
     X_MULTI,
     X_REG,
@@ -37,7 +37,6 @@ from ..problems import (
     model_problem,
     own_solutions,
 )
-from .conftest import three_folds
 
 X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_state=0)
 Y_WIDE_TWO = np.column_stack([Y_WIDE, X_WIDE[:, 3] * 50 - Y_WIDE[::-1]])

@@ -8,10 +8,9 @@ from sklearn.base import clone
 from torch.autograd import grad
 
 from skbamm.bilevel import solve_lower
-
-from ..problems import ESTIMATORS, X_REG, Y_REG, Y_TWO, log_values, model_problem
-from .conftest import three_folds
-from .test_problem import Explicit, check_solutions
+from tests.glm.conftest import three_folds
+from tests.glm.test_problem import Explicit, check_solutions
+from tests.problems import ESTIMATORS, X_REG, Y_REG, Y_TWO, log_values, model_problem
 
 SQUARED = [name for name in ESTIMATORS if "ridge" in name or "two" in name]
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from skbamm.glm import GLMProblem, penalty
-
-from .test_problem import D, Explicit, K, S
+from tests.glm.test_problem import D, Explicit, K, S
 
 P = D + 1
 

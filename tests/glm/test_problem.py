@@ -12,8 +12,7 @@ from skbamm.criteria import make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
-
-from ..problems import (
+from tests.problems import (
     ESTIMATORS,
     hessian,
     log_values,

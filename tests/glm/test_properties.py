@@ -9,8 +9,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC, LinearSVR
 
 from skbamm.bilevel import solve_lower
-
-from ..problems import log_values, model_problem
+from tests.problems import log_values, model_problem
 
 KINDS = ["ridge", "moments", "logistic", "multinomial"]
 ALL = [*KINDS, "svc", "svr"]  # also those whose intercept is penalised

@@ -10,8 +10,7 @@ from sklearn.model_selection import KFold
 from skbamm import BAMMSearchCV
 from skbamm.glm import solve_narrowing
 from skbamm.losses import ConcomitantHuberLoss
-
-from ..problems import log_values, model_problem
+from tests.problems import log_values, model_problem
 
 SPLITS = list(KFold(2).split(np.zeros(120)))
 

@@ -7,8 +7,7 @@ from scipy.differentiate import derivative
 from sklearn.metrics import mean_squared_error, r2_score, root_mean_squared_error
 
 from skbamm.bilevel import solve, solve_lower
-
-from .conftest import (
+from tests.kernels.conftest import (
     ALPHA,
     BOOTSTRAP,
     FOLDS,

@@ -22,8 +22,7 @@ from skbamm.losses import (
     SquaredHingeLoss,
     TweedieLoss,
 )
-
-from ..problems import (
+from tests.problems import (
     torch_huber,
     torch_logistic,
     torch_modified_huber,

@@ -9,9 +9,8 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal
 from torch.nn.functional import one_hot
 
 from skbamm.losses import BoundedSquaredLoss, ExpectedErrorLoss, NoisyLabelLoss, OutlierLoss
-
-from ..problems import torch_logistic, torch_multinomial
-from .conftest import COLUMNS, Case, N
+from tests.losses.conftest import COLUMNS, Case, N
+from tests.problems import torch_logistic, torch_multinomial
 
 NOISE = {
     2: torch.tensor([[0.9, 0.1], [0.35, 0.65]], dtype=torch.float64),

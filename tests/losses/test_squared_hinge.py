@@ -3,8 +3,7 @@
 import torch
 
 from skbamm.losses import SquaredHingeLoss
-
-from ..problems import torch_squared_hinge
+from tests.problems import torch_squared_hinge
 
 
 def test_values_by_hand():

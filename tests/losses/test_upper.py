@@ -19,9 +19,8 @@ from skbamm.losses import (
     PinballLoss,
     behind_inverse,
 )
-
-from ..problems import torch_logistic, torch_multinomial
-from .conftest import COLUMNS, Case, N
+from tests.losses.conftest import COLUMNS, Case, N
+from tests.problems import torch_logistic, torch_multinomial
 
 FACTOR = torch.tensor([0.4, 2.5, 1.7], dtype=torch.float64)
 WIDTH = 0.1

@@ -15,9 +15,8 @@ from skbamm.folds import FoldWeights
 from skbamm.glm import glm_problem
 from skbamm.models import NotApplicable, find_twin, remember_features
 from skbamm.models.base import ALPHA, L1_RATIO, class_indices
-
-from ..problems import penalty_of, rows_of
-from .conftest import TARGETS, X, make
+from tests.models.conftest import TARGETS, X, make
+from tests.problems import penalty_of, rows_of
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.models import find_feature_map
-
-from .conftest import X
+from tests.models.conftest import X
 
 MAPS = {
     "nystroem": Nystroem(random_state=0, n_components=12),

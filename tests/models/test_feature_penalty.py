@@ -23,8 +23,8 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, FeaturePenalty
 from skbamm.models import find_twin
-
-from ..search.truth import (
+from tests.shrinkage.vectors import COUNT, REGRESSION, THREE, TIGHT, TWO
+from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
     assert_served,
@@ -32,7 +32,6 @@ from ..search.truth import (
     roles,
     search_over,
 )
-from ..search.vectors import COUNT, REGRESSION, THREE, TIGHT, TWO
 
 CV = KFold(3, shuffle=True, random_state=0)
 LOGISTIC = LogisticRegression(tol=1e-10, max_iter=10_000)

@@ -20,16 +20,15 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import BAMMSearchCV, Interval
 from skbamm.bilevel import solve_lower
 from skbamm.models import NotApplicable, find_twin
-
-from ..problems import (
+from tests.models.conftest import TARGETS, X
+from tests.problems import (
     X_REG,
     Y_REG,
     exact_multiplier,
     log_values,
     model_problem,
 )
-from ..search.truth import assert_served, fold_scores, roles, search_over
-from .conftest import TARGETS, X
+from tests.truth import assert_served, fold_scores, roles, search_over
 
 FOLDS = KFold(4, shuffle=True, random_state=0)
 WEIGHT = np.random.default_rng(1).uniform(0.1, 3, len(Y_REG))

@@ -18,10 +18,9 @@ from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
-
-from ..problems import X_REG, Y_REG
-from ..search.truth import assert_served, fold_scores, roles, search_over
-from .test_huber import MAE, own_fit, with_outliers
+from tests.models.test_huber import MAE, own_fit, with_outliers
+from tests.problems import X_REG, Y_REG
+from tests.truth import assert_served, fold_scores, roles, search_over
 
 X, Y = X_REG, with_outliers(Y_REG, 0.08, 300.0)
 CV = KFold(3, shuffle=True, random_state=0)

@@ -7,8 +7,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from skbamm.kernels import Cosine, Exponential, Linear, Polynomial, Precomputed
 from skbamm.models import find_twin
-
-from .conftest import TARGETS, X
+from tests.models.conftest import TARGETS, X
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from skbamm.bilevel import solve_lower
 from skbamm.models import find_twin
-
-from ..problems import (
+from tests.problems import (
     X_BINARY,
     X_MULTI,
     Y_BINARY,
@@ -23,7 +22,7 @@ from ..problems import (
     model_problem,
     own_solutions,
 )
-from ..search.truth import (
+from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
     assert_served,

@@ -18,8 +18,7 @@ from skbamm import Interval
 from skbamm.bilevel import solve_lower
 from skbamm.models import find_twin
 from skbamm.starts.points import empty_slopes
-
-from ..problems import (
+from tests.problems import (
     X_BINARY,
     X_MULTI,
     Y_BINARY,
@@ -28,7 +27,7 @@ from ..problems import (
     model_problem,
     own_solutions,
 )
-from ..search.truth import (
+from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
     assert_served,

@@ -15,8 +15,8 @@ from skbamm import BAMMSearchCV, Interval
 from skbamm.bilevel import solve_lower
 from skbamm.losses import SquaredEpsilonInsensitiveLoss, SquaredHingeLoss
 from skbamm.models import NotApplicable, find_twin
-
-from ..problems import (
+from tests.models.conftest import TARGETS, X
+from tests.problems import (
     X_BINARY,
     X_MULTI,
     X_REG,
@@ -27,7 +27,7 @@ from ..problems import (
     model_problem,
     own_solutions,
 )
-from ..search.truth import (
+from tests.truth import (
     assert_grid_search_agrees,
     assert_served,
     assert_true,
@@ -36,7 +36,6 @@ from ..search.truth import (
     roles,
     search_over,
 )
-from .conftest import TARGETS, X
 
 TIGHT = {"tol": 1e-10, "max_iter": 1_000_000, "dual": False}
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)

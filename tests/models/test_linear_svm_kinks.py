@@ -12,8 +12,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.losses import HingeLoss
 from skbamm.models import find_twin
-
-from ..problems import (
+from tests.problems import (
     X_BINARY,
     X_MANY,
     X_MULTI,
@@ -26,7 +25,7 @@ from ..problems import (
     log_values,
     model_problem,
 )
-from ..search.truth import assert_served, search_over
+from tests.truth import assert_served, search_over
 
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 TIGHT = {"tol": 1e-8, "max_iter": 1_000_000, "random_state": 0}

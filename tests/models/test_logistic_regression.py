@@ -11,10 +11,9 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skbamm import FeaturePenalty
 from skbamm.losses import LogisticLoss, MultinomialLoss
 from skbamm.models import find_twin
-
-from ..problems import X_BINARY, Y_BINARY
-from ..search.truth import LOSS, assert_served, roles, search_over
-from .conftest import TARGETS
+from tests.models.conftest import TARGETS
+from tests.problems import X_BINARY, Y_BINARY
+from tests.truth import LOSS, assert_served, roles, search_over
 
 
 @pytest.mark.parametrize(

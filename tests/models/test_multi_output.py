@@ -23,9 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm import Interval, PerFeature, PerTarget
 from skbamm.models import find_twin
-
-from ..problems import X_REG, Y_REG
-from ..search.truth import (
+from tests.problems import X_REG, Y_REG
+from tests.truth import (
     assert_grid_search_agrees,
     assert_served,
     assert_true,

@@ -25,9 +25,8 @@ from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
-
-from ..problems import X_BINARY, X_MULTI, Y_BINARY, Y_MULTI, exact_multiplier
-from ..search.truth import (
+from tests.problems import X_BINARY, X_MULTI, Y_BINARY, Y_MULTI, exact_multiplier
+from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
     assert_served,

@@ -18,11 +18,10 @@ from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.models import find_twin
 from skbamm.models.quantile import QuantileTwin
-
-from .. import problems
-from ..problems import log_values, model_problem
-from ..search.truth import assert_served, assert_true, roles, search_over
-from .test_sgd import multiplier_on_support
+from tests import problems
+from tests.models.test_sgd import multiplier_on_support
+from tests.problems import log_values, model_problem
+from tests.truth import assert_served, assert_true, roles, search_over
 
 X_REG, Y_REG = problems.X_REG[::2], problems.Y_REG[::2]
 FOLDS = KFold(3, shuffle=True, random_state=0)

@@ -13,8 +13,7 @@ from sklearn.linear_model import Ridge
 from skbamm import BAMMSearchCV, Interval, register_model
 from skbamm.models import Hyperparameter, LinearTwin, find_twin, registry, supported
 from skbamm.models.ridge import RidgeTwin
-
-from ..search.truth import roles
+from tests.truth import roles
 
 X, Y = load_diabetes(return_X_y=True)
 PAGE = Path(__file__).parents[2] / "docs" / "your_own_model.rst"

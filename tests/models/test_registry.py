@@ -22,8 +22,7 @@ from sklearn.svm import SVC, LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm.models import find_twin, supported
-
-from .conftest import make
+from tests.models.conftest import make
 
 KINDS = [
     Ridge,

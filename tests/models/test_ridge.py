@@ -5,8 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from skbamm.models import NotApplicable, find_twin
-
-from .conftest import TARGETS
+from tests.models.conftest import TARGETS
 
 BOTH = pytest.mark.parametrize("kind", [Ridge, RidgeClassifier])
 SOLVERS = ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga"]

@@ -15,8 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import PerClass
-
-from ..search.truth import (
+from tests.truth import (
     assert_grid_search_agrees,
     assert_served,
     assert_true,

@@ -22,8 +22,8 @@ from skbamm.bilevel import solve_lower
 from skbamm.glm import solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.models import find_twin
-
-from ..problems import (
+from tests.models.conftest import TARGETS, X
+from tests.problems import (
     X_BINARY,
     X_MULTI,
     X_REG,
@@ -34,7 +34,6 @@ from ..problems import (
     log_values,
     model_problem,
 )
-from .conftest import TARGETS, X
 
 BINARY, THREE = (X_BINARY[::2, :10], Y_BINARY[::2]), (X_MULTI, Y_MULTI)
 NUMBERS = (X_REG - X_REG.mean(0), (Y_REG - Y_REG.mean()) / Y_REG.std())

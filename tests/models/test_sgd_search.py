@@ -13,10 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV, Interval
-
-from ..search.truth import roles, search_over
-from .conftest import TARGETS, X
-from .test_sgd import BINARY, MODELS, NUMBERS
+from tests.models.conftest import TARGETS, X
+from tests.models.test_sgd import BINARY, MODELS, NUMBERS
+from tests.truth import roles, search_over
 
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 

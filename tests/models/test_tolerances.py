@@ -13,10 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
 from skbamm.solvers.criterion import task_criterion
-
-from ..problems import X_REG, Y_REG
-from ..search.truth import assert_served, assert_true, roles, search_over
-from .test_huber_epsilon import maker_of
+from tests.models.test_huber_epsilon import maker_of
+from tests.problems import X_REG, Y_REG
+from tests.truth import assert_served, assert_true, roles, search_over
 
 X, Y = X_REG, Y_REG
 CV = KFold(3, shuffle=True, random_state=0)

@@ -22,9 +22,8 @@ from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
-
-from ..problems import X_REG, exact_multiplier
-from ..search.truth import (
+from tests.problems import X_REG, exact_multiplier
+from tests.truth import (
     assert_grid_search_agrees,
     assert_served,
     assert_true,

@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import BAMMSearchCV
 from skbamm.bilevel import solve_lower
 from skbamm.models import find_twin
-
-from ..problems import exact_multiplier, log_values, model_problem
+from tests.problems import exact_multiplier, log_values, model_problem
 
 X, Y = load_diabetes(return_X_y=True)
 X = X / X.std(0)

@@ -10,8 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import Interval
-
-from .truth import search_over
+from tests.truth import search_over
 
 
 class Untouched(KFold):

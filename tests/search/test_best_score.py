@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from .truth import (
+from tests.truth import (
     INTERVAL,
     LOSS,
     assert_grid_search_agrees,

@@ -25,8 +25,7 @@ from skbamm.criteria import NAMES, Choice
 from skbamm.models.registry import find_twin
 from skbamm.search.scorers import choose_criterion
 from skbamm.solvers.criterion import UnfitCriterion, criteria_of
-
-from .truth import assert_served, assert_true, least_loss, logistic, ridge, search_over
+from tests.truth import assert_served, assert_true, least_loss, logistic, ridge, search_over
 
 LABELS = {"two": np.arange(30) % 2, "three": np.arange(30) % 3}
 AUC = "roc_auc"

@@ -15,7 +15,7 @@ from sklearn.linear_model import HuberRegressor, Lasso
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVR
 
-from .truth import (
+from tests.truth import (
     INTERVAL,
     LOSS,
     assert_served,

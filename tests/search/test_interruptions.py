@@ -10,8 +10,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skbamm import BAMMSearchCV
 from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.solvers.linear import JointSolver
-
-from .truth import LIST, LOSS, assert_finite, assert_true, logistic, ridge, search_over
+from tests.truth import LIST, LOSS, assert_finite, assert_true, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
 STOPPED = "stopped early"

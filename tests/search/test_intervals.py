@@ -8,8 +8,7 @@ from sklearn.datasets import make_regression as make
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import Interval
-
-from .truth import (
+from tests.truth import (
     LOSS,
     assert_served,
     assert_true,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from .truth import LOSS, fold_scores, logistic, ridge, search_over
+from tests.truth import LOSS, fold_scores, logistic, ridge, search_over
 
 few = settings(max_examples=6, phases=[Phase.explicit, Phase.generate])
 

@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import ClassPenalty, PerClass
-
-from .truth import fold_scores, search_over
+from tests.truth import fold_scores, search_over
 
 pytestmark = pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSe
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from .truth import (
+from tests.truth import (
     INTERVAL,
     LIST,
     LOSS,

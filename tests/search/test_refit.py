@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm.solvers import pooled_fit
 from skbamm.solvers.linear import JointSolver
-
-from .truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
+from tests.truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
 SETTINGS = {"cv": CV, "scoring": LOSS}

@@ -17,8 +17,7 @@ from sklearn.model_selection import (
 
 from skbamm.data.matrices import usable_folds
 from skbamm.folds import FoldWeights
-
-from .truth import (
+from tests.truth import (
     LIST,
     LOSS,
     assert_grid_search_agrees,

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from .truth import LOSS, assert_true, fold_scores, logistic, roles, search_over
+from tests.truth import LOSS, assert_true, fold_scores, logistic, roles, search_over
 
 SETTINGS = {"cv": StratifiedKFold(3), "scoring": LOSS}
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .truth import (
+from tests.truth import (
     INTERVAL,
     LIST,
     LOSS,

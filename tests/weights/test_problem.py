@@ -14,8 +14,7 @@ from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
 from skbamm.weights.problem import WeightedGLMProblem
 from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWeights
-
-from ..problems import rows_of
+from tests.problems import rows_of
 
 N, D = 24, 3
 SPLITS = [(np.arange(8, N), np.arange(8)), (np.delete(np.arange(N), np.s_[6:15]), np.arange(6, 15))]

@@ -10,8 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV
-
-from .truth import assert_grid_search_agrees, assert_served, assert_true, search_over
+from tests.truth import assert_grid_search_agrees, assert_served, assert_true, search_over
 
 MSE = "neg_mean_squared_error"
 CV = KFold(4, shuffle=True, random_state=0)

@@ -13,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm.solvers import linear as joint
 from skbamm.solvers import values as values_module
 from skbamm.starts import path
-
-from .truth import assert_served, search_over
+from tests.truth import assert_served, search_over
 
 MSE = "neg_mean_squared_error"
 CV = KFold(4, shuffle=True, random_state=0)

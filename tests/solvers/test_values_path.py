@@ -10,8 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.search import bank
-
-from .truth import LIST, LOSS, logistic, ridge, roles, search_over
+from tests.truth import LIST, LOSS, logistic, ridge, roles, search_over
 
 CV = StratifiedKFold(4)
 

@@ -16,8 +16,7 @@ from skbamm.shrinkage.prior import (
     noise_price,
     sizes_of_entries,
 )
-
-from .vectors import (
+from tests.shrinkage.vectors import (
     COUNT,
     REGRESSION,
     THREE,

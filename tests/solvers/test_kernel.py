@@ -26,8 +26,7 @@ from skbamm import Interval, SampleWeights
 from skbamm.search.bank import adopt
 from skbamm.search.run import SearchRun
 from skbamm.solvers import kernel as kernel_solver
-
-from .truth import assert_served, assert_true, fold_scores, roles, search_over
+from tests.truth import assert_served, assert_true, fold_scores, roles, search_over
 
 MSE = "neg_mean_squared_error"
 ALPHA, GAMMA = (1e-3, 1e1), (1e-4, 1e0)

@@ -16,9 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from skbamm import BAMMSearchCV, FeaturePenalty, PerFeature, PerGroup, SampleWeights
-
-from .test_bad_input import refused
-from .vectors import REGRESSION, TWO
+from tests.search.test_bad_input import refused
+from tests.shrinkage.vectors import REGRESSION, TWO
 
 X, Y = REGRESSION
 FRAME = pd.DataFrame(X, columns=list("abcdef"))

@@ -11,8 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV, Interval
-
-from .truth import (
+from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
     assert_served,

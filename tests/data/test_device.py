@@ -19,7 +19,7 @@ from skbamm.bilevel.loop import _Run
 from skbamm.data.placed import Placed, sent
 from skbamm.solvers.linear import JointSolver
 from tests.pretend_gpu import pretended_gpu, waits
-from tests.search.vectors import quick
+from tests.shrinkage.vectors import quick
 
 X, Y = load_diabetes(return_X_y=True)
 X, Y = scale(X[:120, :6]), (Y[:120] - 150) / 75

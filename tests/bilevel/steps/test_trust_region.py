@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skbamm.bilevel.steps.trust_region import TrustRegionStep, _least, _shortest
-
-from .test_upper_steps import YES, minimise
+from tests.bilevel.steps.test_x_steps import YES, minimise
 
 
 def bowl(minimum, curvature):

@@ -19,9 +19,8 @@ from sklearn.model_selection import (
 
 from skbamm import BAMMSearchCV, PerFeature, PerGroup
 from skbamm.shrinkage.path import Check, PathSearch, Shrinkage, _outer_groups
-
-from .truth import LOSS, assert_true
-from .vectors import REGRESSION, TWO, quick, with_values
+from tests.shrinkage.vectors import REGRESSION, TWO, quick, with_values
+from tests.truth import LOSS, assert_true
 
 ERROR = "neg_mean_squared_error"
 ENDS = 1e-2, 1e4

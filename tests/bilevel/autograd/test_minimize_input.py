@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from skbamm.bilevel import Status, minimize
-
-from ..problems import onto_simplex, simplex_constrained, strongly_convex_quadratic
-from .test_loop import model
-from .test_minimize import ZERO, lower, run, upper
+from tests.bilevel.autograd.test_minimize import ZERO, lower, run, upper
+from tests.bilevel.test_loop import model
+from tests.problems import onto_simplex, simplex_constrained, strongly_convex_quadratic
 
 # Structures, callbacks, batches
 

@@ -10,8 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from skbamm import BAMMSearchCV
 from skbamm.solvers import values as solving
 from skbamm.solvers.levels import between, levels
-
-from .truth import LOSS
+from tests.truth import LOSS
 
 CLASSES = make_classification(300, 12, random_state=0)
 X, NUMBERS = make_regression(200, 8, noise=5, random_state=0)

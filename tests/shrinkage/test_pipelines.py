@@ -24,9 +24,8 @@ from sklearn.preprocessing import (
 from skbamm import BAMMSearchCV, FeaturePenalty, PerFeature, PerGroup, one_standard_error
 from skbamm.search.presolved import FOLD, stand_in_for
 from skbamm.search.run import SearchRun
-
-from .truth import LOSS, assert_served, assert_true, fold_scores
-from .vectors import REGRESSION, TWO, quick
+from tests.shrinkage.vectors import REGRESSION, TWO, quick
+from tests.truth import LOSS, assert_served, assert_true, fold_scores
 
 X, Y = REGRESSION
 FRAME = pd.DataFrame(X, columns=list("abcdef"))

@@ -22,9 +22,17 @@ from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, FeaturePenalty, PerFeature, PerGroup
-
-from .truth import LOSS, assert_served, assert_true, assert_true_but_for_a_row, fold_scores
-from .vectors import COUNT, REGRESSION, THREE, TIGHT, TWO, name_of, quick, with_values
+from tests.shrinkage.vectors import (
+    COUNT,
+    REGRESSION,
+    THREE,
+    TIGHT,
+    TWO,
+    name_of,
+    quick,
+    with_values,
+)
+from tests.truth import LOSS, assert_served, assert_true, assert_true_but_for_a_row, fold_scores
 
 ERROR = "neg_mean_squared_error"
 CV = KFold(2, shuffle=True, random_state=0)

@@ -23,8 +23,7 @@ from skbamm.search.factory import SolverMaker
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
-
-from .truth import LOSS, assert_served, assert_true, fold_scores, roles, search_over
+from tests.truth import LOSS, assert_served, assert_true, fold_scores, roles, search_over
 
 MSE = "neg_mean_squared_error"
 X, Y = make_friedman1(150, 6, noise=1.0, random_state=0)

@@ -9,9 +9,8 @@ from skbamm.folds import draw_rows
 from skbamm.glm import GLMProblem
 from skbamm.solvers import linear as joint
 from skbamm.starts import subsample as screening
-
-from .test_interruptions import raise_on_call
-from .truth import LOSS, search_over
+from tests.search.test_interruptions import raise_on_call
+from tests.truth import LOSS, search_over
 
 N, D = 50_000, 5
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from skbamm.bilevel import AutogradProblem, solve
-
-from ..problems import strongly_convex_quadratic
+from tests.problems import strongly_convex_quadratic
 
 METRICS = ["identity", "cg", "newton"]
 

@@ -14,8 +14,7 @@ from sklearn.svm import LinearSVR
 
 from skbamm import BAMMSearchCV
 from skbamm.starts import multistart as basins
-
-from .truth import assert_served, search_over
+from tests.truth import assert_served, search_over
 
 X, Y = load_diabetes(return_X_y=True)
 CV = KFold(5, shuffle=True, random_state=0)

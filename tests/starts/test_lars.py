@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm.solvers import linear as joint
 from skbamm.starts import lars as homotopy
 from skbamm.starts import path
-
-from .truth import search_over
+from tests.truth import search_over
 
 CV = KFold(3, shuffle=True, random_state=0)
 MSE = "neg_mean_squared_error"

@@ -7,8 +7,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from skbamm.solvers import linear as joint
 from skbamm.starts import subsample as screening
-
-from .truth import LOSS, assert_served, assert_true, search_over
+from tests.truth import LOSS, assert_served, assert_true, search_over
 
 N, D = 200, 1600  # more features than matrices of them are made for
 ENDS = (1e-1, 1e3)

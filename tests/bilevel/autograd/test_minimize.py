@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skbamm.bilevel import Status, minimize, solve_lower, strongly_convex
-
-from ..problems import (
+from tests.bilevel.test_loop import CRITERIA, model
+from tests.problems import (
     biased_by_averaging,
     logistic_penalty,
     merely_convex_counter_example,
     simplex_constrained,
     strongly_convex_quadratic,
 )
-from .test_loop import CRITERIA, model
 
 CATALOGUE = {
     "strongly convex, identity": strongly_convex_quadratic,

@@ -19,9 +19,8 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, ClassPenalty, PerClass, PerTarget, SampleWeights
 from skbamm.shrinkage.parts import problem_of
-
-from .truth import LOSS, assert_true, fold_scores
-from .vectors import REGRESSION, THREE, TWO, differences, joint_of, quick, solved
+from tests.shrinkage.vectors import REGRESSION, THREE, TWO, differences, joint_of, quick, solved
+from tests.truth import LOSS, assert_true, fold_scores
 
 CV = StratifiedKFold(2)
 LOGISTIC = LogisticRegression(tol=1e-10, max_iter=10_000)
