@@ -27,5 +27,5 @@ __all__ = [
 
 def glm_problem(rows, loss, *args, **options) -> GLMProblem:
     """Return the problem of a loss; its parameters are those of ``GLMProblem``."""
-    kind = ProfiledProblem if hasattr(loss, "least_scale") else GLMProblem
+    kind = ProfiledProblem if loss.has_scale else GLMProblem
     return kind(rows, loss, *args, **options)

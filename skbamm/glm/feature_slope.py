@@ -14,7 +14,6 @@ from torch import Tensor
 
 from skbamm.folds import Rows
 from skbamm.glm.problem import GLMProblem
-from skbamm.losses import loss_of_folds
 
 _STEPS, _TOL = 50, 1e-6
 
@@ -63,7 +62,7 @@ def feature_slope(problem: GLMProblem, both: Rows, y: Tensor, v: Tensor, upper: 
 
     def collect(z, chunk):
         value, residual, dz, dresidual = z
-        loss = loss_of_folds(problem.loss, chunk.folds)
+        loss = problem.loss.of_folds(chunk.folds)
         t = loss.targets(chunk.target)
         _, gradient, product = loss.evaluate(value, t, residual)
         _, pull, _ = judge(value, chunk, None)

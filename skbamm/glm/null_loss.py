@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.losses import HalfSquaredLoss, loss_of_folds
+from skbamm.losses import HalfSquaredLoss
 
 _F64 = torch.finfo(torch.float64)
 # Of the loss at zero: what rounding leaves where a constant fits a target far from zero exactly.
@@ -40,12 +40,12 @@ def null_loss(problem: Any) -> Tensor:
 def loss_of_constants(problem: Any, level: Tensor) -> Tensor:
     """Return the training loss of predictors that are constant, (K,); ``level`` is (m, K)."""
     scale = None
-    if hasattr(problem.loss, "least_scale"):  # any scale of the errors' size will do
+    if problem.loss.has_scale:  # any scale of the errors' size will do
         scale = problem.rows.totals(_of_rows(level, lambda z, t, chunk: (z - t).abs()[:, 0]))
         scale = scale.clamp_min(_F64.tiny)
 
     def losses(z, target, chunk):
-        loss = loss_of_folds(problem.loss, chunk.folds)
+        loss = problem.loss.of_folds(chunk.folds)
         loss = loss if scale is None else loss.at(scale[chunk.folds])
         return loss.evaluate(z, target)[0]
 

@@ -25,7 +25,7 @@ from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.null_loss import null_loss
 from skbamm.glm.penalty import MeanLoss, Penalty, Strength
-from skbamm.losses import PointwiseLoss, Smoothed, loss_of_folds
+from skbamm.losses import PointwiseLoss
 
 _LEAST = 0.005  # share of a parabola that is above the loss in what steps are made with
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
@@ -72,7 +72,7 @@ class GLMProblem(Penalty):
         super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
-        self.hessian_jumps = getattr(loss, "hessian_jumps", False)
+        self.hessian_jumps = loss.hessian_jumps
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
@@ -102,7 +102,7 @@ class GLMProblem(Penalty):
             t = loss.targets(chunk.target)
             value, gradient, product = loss.evaluate(z[0], t, z[1])
             if chunk.kept is not None:
-                chunk.kept.copy_(_curvature(loss, z[0], gradient, chunk))
+                chunk.kept.copy_(loss.curvature_of(gradient, z[0], chunk.target))
             if same:
                 up, up_gradient, up_product = value, gradient, product
             else:
@@ -151,7 +151,7 @@ class GLMProblem(Penalty):
             loss = self.row_loss(chunk)
             value, gradient, _ = loss.evaluate(z[0], loss.targets(chunk.target))
             if chunk.kept is not None:
-                chunk.kept.copy_(_curvature(loss, z[0], gradient, chunk))
+                chunk.kept.copy_(loss.curvature_of(gradient, z[0], chunk.target))
             return [torch.mul(chunk.train[:, None], gradient, out=z[0])], [chunk.train * value]
 
         products, (value,) = self.rows.sweep(y[None], function, self._room(y))
@@ -232,7 +232,8 @@ class GLMProblem(Penalty):
             loss = self.row_loss(chunk)
             diagonal = loss.diagonal(loss.curvature(z[0], chunk.target))
             if may_vanish:
-                diagonal = torch.maximum(diagonal, _LEAST * _majorant(loss, z[0], chunk))
+                ahead = loss.majorant(z[0], loss.targets(chunk.target))
+                diagonal = torch.maximum(diagonal, _LEAST * ahead)
             out = chunk.train[:, None] * diagonal
             if upper is not None:
                 above = upper.diagonal(upper.curvature(z[0], chunk.target))
@@ -243,12 +244,12 @@ class GLMProblem(Penalty):
 
     def _may_vanish(self, x: Tensor) -> bool:
         """Whether the Hessian is to see what is ahead."""
-        kinks = isinstance(self.loss, Smoothed) or self.absolute is not None
+        kinks = self.loss.smoothed or self.absolute is not None
         return self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows, in the folds whose columns these are."""
-        return loss_of_folds(self.loss, chunk.folds)
+        return self.loss.of_folds(chunk.folds)
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return a metric near the Hessian; see ``hessian_metric``."""
@@ -278,19 +279,3 @@ class _Seen:
     loss: Any = None
     kept: Kept | None = None
     floor: Tensor | None = None
-
-
-def _curvature(loss: Any, z: Tensor, gradient: Tensor, chunk: Chunk) -> Tensor:
-    """Return the loss's curvature, given its gradient."""
-    if hasattr(loss, "curvature_of"):
-        return loss.curvature_of(gradient, loss.targets(chunk.target))
-    return loss.curvature(z, chunk.target)
-
-
-def _majorant(loss: Any, z: Tensor, chunk: Chunk) -> Tensor:
-    """Return curvatures of parabolas that are not below the loss, or near it, (n, m, C)."""
-    target = loss.targets(chunk.target)
-    if hasattr(loss, "majorant"):
-        return loss.majorant(z, target)
-    value, slope, _ = loss.evaluate(z, target)  # where all that jumps has a loss
-    return 0.5 * slope**2 / value[:, None].clamp_min(torch.finfo(value.dtype).tiny)

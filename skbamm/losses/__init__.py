@@ -7,7 +7,6 @@ from skbamm.losses.base import (
     PointwiseLoss,
     ScaledLoss,
     UpperLoss,
-    loss_of_folds,
 )
 from skbamm.losses.bounded import (
     BoundedSquaredLoss,
@@ -67,7 +66,6 @@ __all__ = [
     "TweedieLoss",
     "UpperLoss",
     "behind_inverse",
-    "loss_of_folds",
     "pairs",
     "pairwise_logistic",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from skbamm.losses.base import UpperLoss
 
-class PinballLoss:
+
+class PinballLoss(UpperLoss):
     """``level (t - z)`` where z is too low and ``(1 - level) (z - t)`` where it is too high.
 
     That is ``|r| / 2 + (1/2 - level) r`` for ``r = z - t``, with ``sqrt(r^2 + width^2)`` in the
@@ -23,8 +25,6 @@ class PinballLoss:
         Divide errors by the target's magnitude, as scikit-learn does for the mean absolute
         percentage error.
     """
-
-    couples_outputs = False
 
     def __init__(
         self, n_outputs: int, width: float, level: float = 0.5, *, percentage: bool = False

@@ -10,7 +10,7 @@ from torch import Tensor
 from skbamm.losses.base import UpperLoss
 
 
-class BalancedLoss:
+class BalancedLoss(UpperLoss):
     """Another loss, times a factor of the row's class.
 
     Parameters

@@ -10,10 +10,11 @@ import math
 
 import torch
 
+from skbamm.losses.base import UpperLoss
 from skbamm.losses.multinomial import one_hot, softmax
 
 
-class ExpectedErrorLoss:
+class ExpectedErrorLoss(UpperLoss):
     """``1 - p(t)``: the error rate of a classifier that draws its answer from its probabilities.
 
     With labels that are flipped evenly its mean is, up to a factor and a constant, what it would
@@ -27,8 +28,6 @@ class ExpectedErrorLoss:
     class_factor : Tensor of shape (n_classes,), optional
         Factor of the loss of each class's rows.
     """
-
-    couples_outputs = True
 
     def __init__(self, n_outputs: int, class_factor: torch.Tensor | None = None):
         self.n_outputs, self.class_factor = n_outputs, class_factor
@@ -55,7 +54,7 @@ class ExpectedErrorLoss:
         return value, gradient, None
 
 
-class BoundedSquaredLoss:
+class BoundedSquaredLoss(UpperLoss):
     """``r^2 / (1 + r^2) / 2`` with ``r = (z - t) / scale``: half the squared error that levels off.
 
     The form is that of Geman & McClure, "Statistical methods for tomographic image
@@ -67,7 +66,7 @@ class BoundedSquaredLoss:
         Size of a residual, in the target's units, at which the loss is half of the most it can be.
     """
 
-    n_outputs, couples_outputs = 1, False
+    n_outputs = 1
 
     def __init__(self, scale: float):
         self.scale = scale
@@ -85,7 +84,7 @@ class BoundedSquaredLoss:
         return (0.5 * square / (1 + square))[:, 0], r / (1 + square) ** 2 / self.scale, None
 
 
-class NoisyLabelLoss:
+class NoisyLabelLoss(UpperLoss):
     """``-log sum_k T_kt p_k``: log loss of labels that were written down with errors.
 
     It is what the log loss with the true labels is to right ones, and no more than
@@ -99,8 +98,6 @@ class NoisyLabelLoss:
     noise : Tensor of shape (n_classes, n_classes)
         T, the probability that class k is written down as j; rows sum to one.
     """
-
-    couples_outputs = True
 
     def __init__(self, n_outputs: int, noise: torch.Tensor):
         self.n_outputs, self.noise = n_outputs, noise
@@ -121,7 +118,7 @@ class NoisyLabelLoss:
         return value, gradient[:, 1:] if self.n_outputs == 1 else gradient, None
 
 
-class OutlierLoss:
+class OutlierLoss(UpperLoss):
     """``-log((1 - e) exp(-r^2 / 2 s^2) + e (s / S) exp(-r^2 / 2 S^2))`` for ``r = z - t``.
 
     The log loss of a normal target of which a share e are outliers, up to a constant.
@@ -134,7 +131,7 @@ class OutlierLoss:
         e.
     """
 
-    n_outputs, couples_outputs = 1, False
+    n_outputs = 1
 
     def __init__(self, narrow: float, wide: float, rate: float):
         self.narrow, self.wide, self.rate = narrow, wide, rate

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from skbamm.losses.base import UpperLoss
 from skbamm.losses.multinomial import one_hot, softmax
 
 
-class BrierLoss:
+class BrierLoss(UpperLoss):
     """``(p - t)^2`` of the second of two classes, else its sum over the classes.
 
     The two differ by a factor: of two classes, the sum would be twice that.
@@ -17,8 +18,6 @@ class BrierLoss:
     n_outputs : int
         1 for the log-odds of two classes, else the number of classes.
     """
-
-    couples_outputs = True
 
     def __init__(self, n_outputs: int):
         self.n_outputs = n_outputs

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from skbamm.losses.base import ScaledLoss
 from skbamm.losses.tolerance import ToleranceLoss
 
 _LEAST = 10 * torch.finfo(torch.float64).eps  # scale; scikit-learn's bound
@@ -15,7 +16,7 @@ _STEPS = 200  # at most; each leaves at least one more row out
 _MANY, _SOME = 8192, 1024  # rows from which some of them tell where to begin, and how many
 
 
-class ConcomitantHuberLoss(ToleranceLoss):
+class ConcomitantHuberLoss(ToleranceLoss, ScaledLoss):
     """``s / 2 + r^2 / (2 s)`` for errors ``r = z - t`` up to ``epsilon s``, s being the scale.
 
     Beyond, it is ``s / 2 + epsilon |r| - epsilon^2 s / 2``: half of what scikit-learn's

@@ -13,7 +13,7 @@ from skbamm.losses.base import UpperLoss
 from skbamm.losses.log_link import LogLinkLoss
 
 
-class InverseLoss:
+class InverseLoss(UpperLoss):
     """Another loss at ``g(z)``, and of the target ``g(t)``.
 
     g is smoothed: G is its mean over ``(z - width, z + width)``, by Simpson's rule. The slope of G

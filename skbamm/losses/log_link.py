@@ -7,7 +7,7 @@ import torch
 from skbamm.losses.base import UpperLoss
 
 
-class LogLinkLoss:
+class LogLinkLoss(UpperLoss):
     """Another loss at ``exp(z)``.
 
     Parameters

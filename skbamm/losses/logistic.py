@@ -5,20 +5,17 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import softplus
 
+from skbamm.losses.base import PointwiseLoss
 
-class LogisticLoss:
+
+class LogisticLoss(PointwiseLoss):
     """``log(1 + exp(z)) - t z`` for a target t in {0, 1} and one output."""
 
     n_outputs = 1
-    couples_outputs = False
 
     def targets(self, target):
         """Return the targets as (n, 1, 1)."""
         return target.reshape(-1, 1, 1)
-
-    def start(self, mean):
-        """Return zero."""
-        return 0.0
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
@@ -33,15 +30,7 @@ class LogisticLoss:
         p = torch.sigmoid(z)
         return p * (1 - p)
 
-    def curvature_of(self, gradient, target):
-        """Return ``p (1 - p)``."""
-        p = gradient + target
+    def curvature_of(self, gradient, z, target):
+        """Return ``p (1 - p)``: the gradient is ``p - t``."""
+        p = gradient + self.targets(target)
         return p.mul_(1 - p)
-
-    def hessian(self, curvature, u):
-        """Return ``p (1 - p) u``."""
-        return curvature * u
-
-    def diagonal(self, curvature):
-        """Return ``p (1 - p)``."""
-        return curvature

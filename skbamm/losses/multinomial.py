@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skbamm.losses.base import PointwiseLoss
+
 
 def softmax(z: Tensor) -> tuple[Tensor, Tensor]:
     """Return the softmax over the outputs and ``logsumexp(z)``, of the shape (n, 1, C).
@@ -23,7 +25,7 @@ def one_hot(target: Tensor, n_outputs: int) -> Tensor:
     return (classes[:, None] == target.flatten()).to(target.dtype).T[:, :, None]
 
 
-class MultinomialLoss:
+class MultinomialLoss(PointwiseLoss):
     """``logsumexp(z) - z[t]`` for a class t in {0, ..., m - 1} and m outputs.
 
     Parameters
@@ -41,10 +43,6 @@ class MultinomialLoss:
         """Return one-hot rows (n, m, 1)."""
         return one_hot(target, self.n_outputs)
 
-    def start(self, mean):
-        """Return zero."""
-        return 0.0
-
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
         p, normaliser = softmax(z)
@@ -55,9 +53,9 @@ class MultinomialLoss:
         """Return the probabilities p."""
         return softmax(z)[0]
 
-    def curvature_of(self, gradient, target):
-        """Return p."""
-        return gradient + target
+    def curvature_of(self, gradient, z, target):
+        """Return p: the gradient is ``p - t``."""
+        return gradient + self.targets(target)
 
     def hessian(self, curvature, u):
         """Return ``p u - p (p' u)``."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import logsigmoid
 
+from skbamm.losses.base import UpperLoss
 from skbamm.losses.multinomial import one_hot
 
 
-class NormalisedLogisticLoss:
+class NormalisedLogisticLoss(UpperLoss):
     """``log(sum_j p_j) - log p_t`` with ``p_j = 1 / (1 + exp(-z_j))``.
 
     The probability of a class is p of its own model over the sum of all, as in scikit-learn's
@@ -19,8 +20,6 @@ class NormalisedLogisticLoss:
     n_outputs : int
         Number of classes, more than two.
     """
-
-    couples_outputs = True
 
     def __init__(self, n_outputs: int):
         self.n_outputs = n_outputs

@@ -8,10 +8,11 @@ from typing import Self
 import torch
 from torch.nn.functional import softplus
 
+from skbamm.losses.base import PointwiseLoss
 from skbamm.losses.multinomial import one_hot
 
 
-class OneVsRest:
+class OneVsRest(PointwiseLoss):
     """What is common to losses of ``t z`` for t in {-1, 1}, summed over the outputs.
 
     The target is a class number. With one output, t is 1 for class 1 of 0 and 1; with more, one
@@ -30,8 +31,6 @@ class OneVsRest:
         Factors of the rows with t = -1 and of those with t = 1, perhaps in each fold.
     """
 
-    couples_outputs = False
-
     def __init__(self, n_outputs: int = 1, positive_factor: torch.Tensor | None = None):
         self.n_outputs, self.sides = n_outputs, None
         if positive_factor is not None:
@@ -47,9 +46,9 @@ class OneVsRest:
         """Return the same loss without factors."""
         return self.weighted(None)
 
-    def of_folds(self, folds: slice) -> Self:
-        """Return the loss of some folds' columns."""
-        if self.sides is None or self.sides.shape[-1] == 1:
+    def of_folds(self, folds: slice | None) -> Self:
+        """See ``PointwiseLoss.of_folds``; each fold may have factors of its own."""
+        if folds is None or self.sides is None or self.sides.shape[-1] == 1:
             return self
         return self.weighted(self.sides[..., folds])
 
@@ -62,18 +61,6 @@ class OneVsRest:
         else:
             hot = one_hot(target, self.n_outputs)
         return 2 * hot - 1
-
-    def start(self, mean):
-        """Return zero."""
-        return 0.0
-
-    def hessian(self, curvature, u):
-        """Return the curvature times u."""
-        return curvature * u
-
-    def diagonal(self, curvature):
-        """Return the curvature."""
-        return curvature
 
     def _factor(self, signs, z):
         """Return the factors of signs (n, m, 1) for predictors (n, m, C)."""

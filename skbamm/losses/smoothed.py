@@ -17,8 +17,10 @@ from typing import Self
 
 from torch import Tensor
 
+from skbamm.losses.base import PointwiseLoss
 
-class Smoothed:
+
+class Smoothed(PointwiseLoss):
     """A loss with a width at its kinks.
 
     Attributes
@@ -27,7 +29,7 @@ class Smoothed:
     """
 
     width: float
-    hessian_jumps = True
+    hessian_jumps = smoothed = True
 
     def gap(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the rows' shares of the duality gap, (n, C)."""

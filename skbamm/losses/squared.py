@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from skbamm.losses.base import PointwiseLoss
 
-class HalfSquaredLoss:
+
+class HalfSquaredLoss(PointwiseLoss):
     """``(z - t)^2 / 2``, summed over the outputs.
 
     Parameters
@@ -13,18 +15,12 @@ class HalfSquaredLoss:
     n_outputs : int
     """
 
-    couples_outputs = False
-
     def __init__(self, n_outputs: int = 1):
         self.n_outputs = n_outputs
 
     def targets(self, target):
         """Return the targets as (n, m, 1)."""
         return target.reshape(target.shape[0], -1, 1)
-
-    def start(self, mean):
-        """Return zero."""
-        return 0.0
 
     def evaluate(self, z, target, u=None):
         """Return value, gradient and Hessian times u."""
@@ -38,7 +34,3 @@ class HalfSquaredLoss:
     def hessian(self, curvature, u):
         """Return ``u``."""
         return u
-
-    def diagonal(self, curvature):
-        """Return ones."""
-        return curvature

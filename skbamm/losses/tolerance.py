@@ -7,8 +7,10 @@ from typing import Self
 
 from torch import Tensor
 
+from skbamm.losses.base import ParametricLoss
 
-class ToleranceLoss:
+
+class ToleranceLoss(ParametricLoss):
     """A loss of ``z - t`` with a second derivative that jumps where the error is epsilon.
 
     What stands for it there is a generalised one. A subclass has ``evaluate`` and ``_curvature``,
@@ -20,7 +22,7 @@ class ToleranceLoss:
         In the target's units.
     """
 
-    n_outputs, couples_outputs, hessian_jumps = 1, False, True
+    n_outputs, hessian_jumps = 1, True
 
     def __init__(self, epsilon: float):
         self.epsilon = float(epsilon)
@@ -36,14 +38,6 @@ class ToleranceLoss:
     def curvature(self, z, target):
         """Return the second derivative at z."""
         return self._curvature(z - self.targets(target))
-
-    def hessian(self, curvature, u):
-        """Return the curvature times u."""
-        return curvature * u
-
-    def diagonal(self, curvature):
-        """Return the curvature."""
-        return curvature
 
     def with_parameter(self, value: float) -> Self:
         """Return the loss with another epsilon."""

@@ -6,8 +6,10 @@ import math
 
 import torch
 
+from skbamm.losses.base import PointwiseLoss
 
-class TweedieLoss:
+
+class TweedieLoss(PointwiseLoss):
     """Half the deviance at a mean of ``exp(z)``: power 1 is Poisson's, power 2 the gamma's.
 
     Between the two it is ``exp((2-p) z) / (2-p) + t exp((1-p) z) / (p-1)``, less its least value
@@ -20,7 +22,6 @@ class TweedieLoss:
     """
 
     n_outputs = 1
-    couples_outputs = False
 
     def __init__(self, power: float):
         self.power = float(power)
@@ -53,14 +54,6 @@ class TweedieLoss:
     def curvature(self, z, target):
         """Return the second derivative."""
         return self.evaluate(z, self.targets(target), torch.ones_like(z))[2]
-
-    def hessian(self, curvature, u):
-        """Return the second derivative times u."""
-        return curvature * u
-
-    def diagonal(self, curvature):
-        """Return the second derivative."""
-        return curvature
 
 
 def _least(target, p):

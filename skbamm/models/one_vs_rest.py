@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.multiclass import OneVsRestClassifier
@@ -26,7 +28,7 @@ from skbamm.models.base import (
 from skbamm.models.meta import MetaTwin
 
 # Of the loss of two classes: that of one output a class, and the criteria that go with it.
-_SEVERAL = {
+_SEVERAL: dict[type, tuple[Any, tuple[str, ...]]] = {
     LogisticLoss: (OneVsRestLogisticLoss, (*OWN_LOSS, *LOG_LOSS[:1])),
     SquaredHingeLoss: (SquaredHingeLoss, SQUARED_HINGE),
     ModifiedHuberLoss: (ModifiedHuberLoss, OWN_LOSS),
