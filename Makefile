@@ -31,33 +31,33 @@ format: $(READY)
 
 # Some hours; then the tables in README.md are written from what was measured.
 bench: $(READY)
-	$(PY) benchmarks/everyday.py
-	$(PY) benchmarks/pipelines.py
-	$(PY) benchmarks/end_to_end.py
-	$(PY) benchmarks/estimators.py
-	$(PY) benchmarks/accuracy.py
-	$(PY) benchmarks/held_out.py
-	$(PY) benchmarks/surrogates.py
-	$(PY) benchmarks/interrupts.py
-	$(PY) benchmarks/fuzz.py
-	$(PY) benchmarks/memory.py
-	$(PY) benchmarks/import_time.py
-	$(PY) benchmarks/iteration_cost.py
-	$(PY) benchmarks/kernel_ridge.py
+	$(PY) -m benchmarks.everyday.uses
+	$(PY) -m benchmarks.everyday.pipelines
+	$(PY) -m benchmarks.speed searches
+	$(PY) -m benchmarks.everyday.estimators
+	$(PY) -m benchmarks.scores.accuracy
+	$(PY) -m benchmarks.scores.held_out
+	$(PY) -m benchmarks.scores.surrogates
+	$(PY) -m benchmarks.robustness.interrupts
+	$(PY) -m benchmarks.robustness.fuzz
+	$(PY) -m benchmarks.speed memory
+	$(PY) -m benchmarks.speed import_time
+	$(PY) -m benchmarks.speed iteration
+	$(PY) -m benchmarks.speed kernel_ridge
 	$(PIP) -e ".[bench]"
-	$(PY) benchmarks/lasso_path.py
-	$(PY) benchmarks/speed.py
-	$(PY) benchmarks/speed_profile.py
-	$(PY) benchmarks/growth.py
-	$(PY) benchmarks/penalties.py
-	$(PY) benchmarks/penalties_real.py
-	$(PY) benchmarks/penalties_optuna.py
-	$(PY) benchmarks/penalties_large.py
-	$(PY) benchmarks/label_noise.py
-	$(PY) benchmarks/label_noise_large.py
-	$(PY) benchmarks/label_noise_trees.py
-	$(PY) benchmarks/label_noise_vader.py
-	$(PY) benchmarks/render.py
+	$(PY) -m benchmarks.speed lasso_path
+	$(PY) -m benchmarks.speed specialists
+	$(PY) -m benchmarks.speed profile
+	$(PY) -m benchmarks.speed growth
+	$(PY) -m benchmarks.penalties.known
+	$(PY) -m benchmarks.penalties.real
+	$(PY) -m benchmarks.penalties.optuna
+	$(PY) -m benchmarks.penalties.large
+	$(PY) -m benchmarks.labels.flipped
+	$(PY) -m benchmarks.labels.large
+	$(PY) -m benchmarks.labels.trees
+	$(PY) -m benchmarks.labels.raters
+	$(PY) -m benchmarks.render
 
 docs: $(DOCS)
 	$(PY) -m sphinx -W -b html docs docs/_build/html

@@ -2,7 +2,7 @@
 
 Both problems of Liu, Liu, Yao, Zeng, Zhang (ICML 2023, arXiv 2302.03407) have a known solution.
 sl-BAMM runs as ``minimize`` does by default and by the published schedule; the rivals are those of
-``benchmarks/rivals.py``. The table goes to the terminal, a picture to
+``tests/rivals.py``. The table goes to the terminal, a picture to
 ``demo_output/published_experiments.png``. It takes half a minute.
 """
 
@@ -25,8 +25,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import rivals
 from skbamm.bilevel import minimize
+from tests import rivals
 
 N = 100
 MOVED = 1e-9  # a rival stops when x moves by less, relative

@@ -1,17 +1,17 @@
-"""The benchmarks' rivals: right where f is strongly convex, wrong where it is merely convex."""
+"""The rivals of sl-BAMM: right where f is strongly convex, wrong where it is merely convex."""
 
 import pytest
 import torch
 
-from benchmarks.rivals import (
+from skbamm.bilevel import minimize
+from tests.problems import merely_convex_counter_example, strongly_convex_quadratic
+from tests.rivals import (
     bda,
     implicit_cg,
     implicit_neumann,
     reverse_mode,
     truncated_reverse_mode,
 )
-from skbamm.bilevel import minimize
-from tests.problems import merely_convex_counter_example, strongly_convex_quadratic
 
 UNROLLED = {"RHG": (reverse_mode, {}), "BDA": (bda, {"mix": 0.5})}
 TRUNCATED = {"T-RHG": (truncated_reverse_mode, {"last": 30})}

@@ -1,4 +1,4 @@
-"""Searches that random cases of benchmarks/fuzz.py have shown to fail."""
+"""Searches that random cases of benchmarks/robustness/fuzz.py have shown to fail."""
 
 from types import SimpleNamespace
 
