@@ -125,7 +125,7 @@ class _Run:
     """State of one run, and its iteration."""
 
     def __init__(self, problem, x0, y0, v0, schedule, form, tol, record):
-        if schedule.waits and getattr(problem, "hessian_jumps", False):
+        if schedule.waits and problem.hessian_jumps:
             schedule = replace(schedule, y_step=LookBack(), v_step=ConstantStep(1.0))
             schedule.x_step.kinks = True  # where the models' slopes have kinks, F's jumps
         self.problem, self.schedule, self.form, self.tol = problem, schedule, form, tol
@@ -171,10 +171,10 @@ class _Run:
     def iterate(self, k: int) -> Status | None:
         """Take one step of y, v and x; return why to stop, or None."""
         self.nit = k + 1
-        spend(step_seconds(getattr(self.problem, "absolute", None) is not None))
+        spend(step_seconds(self.problem.kinks))
         problem, schedule, mu, at = self.problem, self.schedule, self.schedule.mu(k), self.at
         known = None
-        if self.curvature is not None and hasattr(problem, "closed_form"):
+        if self.curvature is not None and problem.has_closed_form:
             known = problem.closed_form(at, self.y, self.curvature, mu)
             self.y, self.v = known or (self.y, self.v)
         d = problem.directions(at, self.y, self.v, mu)
@@ -310,7 +310,7 @@ class _Run:
         at_y, at_v = seen.size_y, seen.size_v
         if self.scale_y is None:
             self.scale_y, self.scale_v = at_y, at_v
-        if hasattr(self.problem, "lower_floor"):  # it has units
+        if self.problem.has_units:  # it has units
             # Relative to what they were at first, or by what they cost relative to f and F: the
             # first is hard where a run begins near the solution, the other where f is flat.
             pairs = zip((at_y, at_v), (self.scale_y, self.scale_v), seen.nearness, strict=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skbamm.bilevel.columns import dot, mask_columns
 from skbamm.bilevel.guards.accuracy import on_host
-from skbamm.bilevel.problem import Curvature, Problem, lower_floor
+from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.steps.kink_search import LookBack
 from skbamm.bilevel.steps.secant import SecantStep
 from skbamm.effort import spend, step_seconds
@@ -78,25 +78,24 @@ def solve_lower(
         The best iterate of each column, converged or not.
     """
     y = problem.start(x) if y is None else y
-    if hasattr(problem, "descend"):
-        y = problem.descend(x, y, tol)
+    y = problem.descend(x, y, tol)
     columns = problem.shape
     best = y.clone()
     # What decides is on the CPU.
     best_decrement = torch.full(columns, torch.inf, dtype=torch.float64)
     best_norm, lowest = best_decrement.clone(), best_decrement.clone()
-    rounding, floor = torch.finfo(y.dtype).eps ** 0.5, lower_floor(problem)
+    rounding, floor = torch.finfo(y.dtype).eps ** 0.5, problem.lower_floor
     there = floor.to(y.device)
-    nothing = getattr(problem, "gradient_rounding", 0.0)
+    nothing = problem.gradient_rounding
     converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
-    control = LookBack() if getattr(problem, "hessian_jumps", False) else SecantStep()
+    control = LookBack() if problem.hessian_jumps else SecantStep()
     previous, idle = None, 0
     before = lowest.clone(), best_decrement.clone()  # where the stage began
     nit = 0
     for _ in range(max_iter):
         nit += 1
-        spend(step_seconds(getattr(problem, "absolute", None) is not None))
+        spend(step_seconds(problem.kinks))
         value, gradient = problem.lower(x, y)
         if isinstance(control, LookBack):
             nearer = control.nearer(problem, x, y, gradient)

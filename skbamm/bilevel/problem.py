@@ -1,4 +1,4 @@
-"""What sl-BAMM needs to know of a bi-level problem.
+"""What sl-BAMM asks of a bi-level problem, and of the metric of its steps.
 
 The problem is ``min over x, y of F(x, y) subject to y in argmin f(x, .)``, solved for ``S``
 starting points and ``K`` folds at once. Each pair of a start and a fold is a *column*: it has a
@@ -8,6 +8,7 @@ one start share that start's ``x`` and that its hypergradient is the sum over th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -89,69 +90,111 @@ class FaceMetric(Protocol):
         ...
 
 
-class Problem(Protocol):
+_ZERO, _ONE = (torch.full((), value, dtype=torch.float64) for value in (0.0, 1.0))
+
+
+class Problem(ABC):
     """A bi-level problem over S starts and K folds.
 
-    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A problem
-    whose Hessian of f jumps says so by an attribute ``hessian_jumps``; see ``LookBack`` for what
-    its f must be. One whose f has units says by ``lower_floor``, (K,) or a number, what is added
-    to ``|f|`` for the scale of tolerances, and by ``upper_null``, likewise, what a column's F is
-    about before its multiple (see ``Directions.residual_v``) at a constant y; without them both
-    are 1. And by ``gradient_rounding``, (K,), which entries of f's gradient are no more than
-    rounding leaves; without it none.
+    ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A subclass
+    gives ``start``, ``directions``, ``lower``, ``curvature`` and ``select``; everything else has a
+    default.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (S, K).
+    second_order : bool
+        Whether ``curvature`` is near the Hessian, so that steps of length 1 are apt.
+    hessian_jumps : bool
+        Whether the Hessian of f jumps; see ``KinkSearch`` for what f must be then.
+    has_closed_form : bool
+        Whether ``closed_form`` may give the solution.
+    has_units : bool
+        Whether f and F have units, so that residuals are judged by what they cost, too.
+    upper_floor : float
+        F that is the scale of tolerances where F is smaller; with 1 they are absolute.
     """
 
     shape: tuple[int, int]
-    second_order: bool  # whether ``curvature`` is near the Hessian, so that steps of 1 are apt
+    second_order: bool = False
+    hessian_jumps: bool = False
+    has_closed_form: bool = False
+    has_units: bool = False
+    upper_floor: float = 1.0
 
-    upper_floor: float  # F that is the scale of tolerances where F is smaller; 1: they are absolute
+    @property
+    def kinks(self) -> bool:
+        """Whether phi has kinks, so that ``face`` returns one."""
+        return False
 
+    @property
+    def lower_floor(self) -> Tensor:
+        """What is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
+        return _ONE
+
+    @property
+    def upper_null(self) -> Tensor:
+        """About what F is at a constant y, before v's multiple, (K,) or (), on the CPU.
+
+        See ``Directions.residual_v`` for the multiple.
+        """
+        return _ONE
+
+    @property
+    def gradient_rounding(self) -> Tensor:
+        """Size of an entry of f's gradient that may be rounding alone, (K,) or (), on the CPU."""
+        return _ZERO
+
+    @abstractmethod
     def start(self, x: Tensor) -> Tensor:
         """Return a first y for ``x``."""
-        ...
 
+    def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
+        """Return a point nearer to the minimum of f over y, if that is cheap; else y itself."""
+        return y
+
+    def closed_form(
+        self, x: Tensor, y: Tensor, curvature: Curvature, mu: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return the solution y and its multiplier v if the metric gives them at once."""
+        return None
+
+    @abstractmethod
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Evaluate everything one iteration needs, in one pass over the data."""
-        ...
 
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor | None:
         """Return the shares of the hypergradient at other y and v, or None if that needs a pass.
 
         ``upper`` are the shares of F nearby, as ``directions`` returned them.
         """
-        ...
+        return None
 
+    @abstractmethod
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f, of shape (S, K), and its gradient in y."""
-        ...
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
         """Return the smooth piece of phi that a step from y begins on; None if it has no kinks.
 
         Where it has, ``gradient``, as ``directions`` and ``lower`` return it, is of the rest.
         """
-        ...
+        return None
 
+    @abstractmethod
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> Curvature:
         """Return a metric for the y- and v-steps that is good near ``(x, y)``."""
-        ...
 
     def project(self, x: Tensor) -> Tensor:
         """Project ``x``, which is on the CPU, onto the set of admissible upper-level variables."""
-        ...
+        return x
 
+    @abstractmethod
     def select(self, starts: list[int]) -> Problem:
         """Return the same problem with only these starting points."""
-        ...
 
 
 def lower_floor(problem: Problem) -> Tensor:
-    """Return what is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
-    floor = getattr(problem, "lower_floor", 1.0)
-    return torch.as_tensor(floor, dtype=torch.float64, device="cpu")
-
-
-def upper_null(problem: Problem) -> Tensor:
-    """Return about what F is at a constant y, before v's multiple, (K,) or (), on the CPU."""
-    null = getattr(problem, "upper_null", 1.0)
-    return torch.as_tensor(null, dtype=torch.float64, device="cpu")
+    """Return the problem's ``lower_floor``."""
+    return problem.lower_floor

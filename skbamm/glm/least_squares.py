@@ -32,6 +32,8 @@ class LeastSquaresProblem(Penalty):
         As for ``GLMProblem``.
     """
 
+    has_closed_form = True
+
     def __init__(
         self,
         rows: Rows,
@@ -55,9 +57,19 @@ class LeastSquaresProblem(Penalty):
         own = self.train.without_last if rows.fit_intercept else self.train
         rounding = _ROUNDING * (self.train.square + self._target_centre**2)
         floor = 0.5 * (own.square.clamp_min(0) + rounding).sum(-1)
-        self.lower_floor = floor.cpu() + torch.finfo(torch.float64).tiny
-        self.gradient_rounding = _ROUNDING * self.train.cross.abs().amax((1, 2)).cpu()
+        self._floor = floor.cpu() + torch.finfo(torch.float64).tiny
+        self._rounding = _ROUNDING * self.train.cross.abs().amax((1, 2)).cpu()
         self.shape, self.y_shape = (starts, K), (starts, K, m, p)
+
+    @property
+    def lower_floor(self) -> Tensor:
+        """See ``Problem``."""
+        return self._floor
+
+    @property
+    def gradient_rounding(self) -> Tensor:
+        """See ``Problem``."""
+        return self._rounding
 
     def start(self, x: Tensor) -> Tensor:
         """Return zero coefficients."""

@@ -14,7 +14,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.columns import mask_columns
 from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.lower import LowerResult
-from skbamm.bilevel.problem import Curvature, lower_floor
+from skbamm.bilevel.problem import Curvature
 
 _RATIO = 0.1  # of a width to the one before, unless a little less is enough
 _SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
@@ -55,7 +55,7 @@ def solve_narrowing(
     """
     limits: dict[str, Any] = {"gradient_tol": gradient_tol, "max_iter": max_iter}
     result = solve_lower(problem, x, y, tol=tol, curvature=curvature, **limits)
-    floor = lower_floor(problem)
+    floor = problem.lower_floor
     kinks, found = problem.absolute is not None, result.y
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf

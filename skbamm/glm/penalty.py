@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face, sides, sizes
+from skbamm.bilevel.problem import Problem
 from skbamm.folds import Rows
 
 Strength = Callable[[Tensor], Tensor]
@@ -29,7 +30,7 @@ def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
     return torch.ones_like(rows.train_total) if mean_loss else rows.train_total
 
 
-class Penalty:
+class Penalty(Problem):
     """The penalty ``1 / N_k sum_j (lambda_j(x) w_j^2 / 2 + kappa_j(x) |w_j|)`` and x's own set.
 
     Parameters
@@ -50,7 +51,7 @@ class Penalty:
         absolute values.
     """
 
-    second_order, hessian_jumps = True, False
+    second_order = has_units = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
 
@@ -73,6 +74,11 @@ class Penalty:
         self.divisor = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
         # What follows from the last x, by what made it.
         self._at_last: dict[Callable[..., Any], tuple[Tensor, int, Tensor, Any]] = {}
+
+    @property
+    def kinks(self) -> bool:
+        """See ``Problem``: they are where the penalty has absolute values."""
+        return self.absolute is not None
 
     @property
     def upper_null(self) -> Tensor:

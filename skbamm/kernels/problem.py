@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions
+from skbamm.bilevel.problem import Directions, Problem
 from skbamm.criteria import Criterion
 from skbamm.kernels.block import KernelBlock
 from skbamm.kernels.metric import KernelMetric
 
 
-class KernelRidgeProblem:
+class KernelRidgeProblem(Problem):
     """Kernel ridge regression over S starts and K folds, in float64.
 
     Its metric is the Hessian itself. F depends on gamma directly, too: predictions are made with
@@ -45,9 +45,8 @@ class KernelRidgeProblem:
         Lower and upper bounds of x, each of shape (h,).
     """
 
-    second_order, hessian_jumps = True, False
+    second_order = has_units = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
-    lower_floor = 0.0  # f is zero without coefficients, and below elsewhere
 
     def __init__(
         self,
@@ -65,6 +64,11 @@ class KernelRidgeProblem:
         m = blocks[0].target[0].numel()
         self.shape = (starts, K)
         self.y_shape = (starts, K, m, max(block.shape[1] for block in blocks))
+
+    @property
+    def lower_floor(self) -> Tensor:
+        """See ``Problem``: f is zero without coefficients, and negative elsewhere."""
+        return torch.zeros((), dtype=torch.float64)
 
     @property
     def upper_null(self) -> Tensor:
@@ -129,9 +133,6 @@ class KernelRidgeProblem:
             root, here = block.root[:, None], (s, folds, slice(None), slice(block.shape[1]))
             gradient[here] += root * ((root * y[here]) @ matrix - _outputs(block))
         return self._value(y, gradient), gradient
-
-    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> None:
-        """Return None: there are no kinks."""
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> KernelMetric:
         """Return the Hessian itself, factored."""

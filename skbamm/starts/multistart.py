@@ -118,7 +118,7 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
     if ends and len(result.x) == 1 and one.absolute is None:  # paths have been to both
         slopes = {float(x): float(slope) for x, _, slope in known.screened}
         starts = first.x.flatten().tolist() if first.found is None else list(slopes)
-        cheap = judge is not None or one.hessian_jumps or hasattr(one, "closed_form")
+        cheap = judge is not None or one.hessian_jumps or one.has_closed_form
         for end, last in zip(one.bounds, (min, max), strict=True):
             slope, falls = slopes.get(last(starts)) if starts else None, cheap
             if slope is not None:  # at least so far that it would count

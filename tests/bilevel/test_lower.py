@@ -172,7 +172,7 @@ class _Shrunk:
 
     def __init__(self, problem, unit):
         self._problem, self._unit = problem, unit
-        self.shape, self.lower_floor = problem.shape, unit
+        self.shape, self.lower_floor = problem.shape, torch.tensor(unit, dtype=torch.float64)
 
     def __getattr__(self, name):
         return getattr(self._problem, name)

@@ -10,6 +10,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from skbamm.bilevel import Problem
 from skbamm.solvers import linear as joint
 from skbamm.solvers import values as values_module
 from skbamm.starts import path
@@ -138,10 +139,10 @@ def test_values_that_are_not_finite_are_never_the_best():
     assert float(begin.x) == 2
 
 
-class Stub:
+class Stub(Problem):
     """A problem whose models are found at once."""
 
-    second_order, upper_floor = True, 1.0
+    second_order = True
     rows = SimpleNamespace(n_rows=1000)
 
     def __init__(self, of_x=lambda x: (x - 2) ** 2, features=1000, starts=1):
@@ -167,8 +168,8 @@ class Stub:
     def at(self, x, y):
         return self
 
-    def face(self, x, y, gradient, mu=0.0):
-        return None
+    def directions(self, x, y, v, mu):
+        raise NotImplementedError
 
     def upper(self, y):
         self.asked += self.at_last

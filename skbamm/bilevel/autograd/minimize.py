@@ -15,6 +15,7 @@ from torch import Tensor
 from skbamm.bilevel.autograd.problem import AutogradProblem
 from skbamm.bilevel.autograd.trees import flatten
 from skbamm.bilevel.loop import solve
+from skbamm.bilevel.problem import Problem
 from skbamm.bilevel.result import BilevelResult
 from skbamm.bilevel.steps.averaging import VanishingAverage, curvatures, is_flat
 from skbamm.bilevel.steps.schedules import Schedule, adaptive, merely_convex, strongly_convex
@@ -128,7 +129,7 @@ def minimize(
         "finish": 0,
         "keep_path": False,
     }
-    if lower is None and hasattr(upper, "directions"):
+    if lower is None and isinstance(upper, Problem):
         unfit = {"projection": projection, "preconditioner": preconditioner, "batches": batches}
         for name, value in unfit.items():
             if value is not None:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Masked
-from skbamm.bilevel.problem import Directions
+from skbamm.bilevel.problem import Directions, Problem
 
 _CG_TOL, _CG_LOOSEST = 0.01, 0.3
 
 
-class AutogradProblem:
+class AutogradProblem(Problem):
     """``min F(x, y)`` subject to ``y in argmin f(x, .)``, differentiated by torch.
 
     One start and one fold: ``x`` has shape (1, h) and ``y`` shape (1, 1, p).
@@ -51,7 +51,6 @@ class AutogradProblem:
     """
 
     shape = (1, 1)
-    upper_floor = 1.0
 
     def __init__(
         self,
@@ -112,18 +111,11 @@ class AutogradProblem:
             grad_x=(upper_x - cross_v)[None, None],
         )
 
-    def grad_x(self, x, y, v, mu, upper):
-        """Return None: it would need another evaluation of both functions."""
-        return None
-
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient in y."""
         yd = y[0, 0].detach().requires_grad_()
         value = self._scalar("lower", x[0].detach(), yd)
         return value.detach()[None, None], _grad(value, [yd])[0][None, None]
-
-    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> None:
-        """Return None: functions that are differentiated have no kinks."""
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return the metric that was asked for."""

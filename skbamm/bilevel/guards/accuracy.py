@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import dot
-from skbamm.bilevel.problem import Directions, Problem, lower_floor, upper_null
+from skbamm.bilevel.problem import Directions, Problem
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Lag:
         """Return the state before the first iteration."""
         zero = torch.zeros((2, *problem.shape), dtype=torch.float64, device=device)
         fade = _FADE if problem.second_order else _FADE_SLOWLY
-        floor, null = (scale(problem).to(device) for scale in (lower_floor, upper_null))
+        floor, null = problem.lower_floor.to(device), problem.upper_null.to(device)
         return cls(zero, zero[0], fade, floor, null)
 
     def measure(

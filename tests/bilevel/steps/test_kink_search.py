@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch.nn.functional import huber_loss
 
-from skbamm.bilevel import solve_lower
+from skbamm.bilevel import Problem, solve_lower
 from skbamm.bilevel.metrics import Diagonal
 from skbamm.bilevel.steps.kink_search import LookBack
 
 SLOPE = 1e-3
 
 
-class Flanks:
+class Flanks(Problem):
     """``sum of Huber losses + SLOPE |y|^2 / 2``: Newton jumps from one flank to the other."""
 
     def __init__(self, *y0, hessian_jumps=True):
@@ -25,8 +25,8 @@ class Flanks:
         value = huber_loss(y, 0 * y, reduction="none") + SLOPE * y**2 / 2
         return value.sum((2, 3)), y.clamp(-1, 1) + SLOPE * y
 
-    def face(self, x, y, gradient, mu=0.0):
-        return None
+    def directions(self, x, y, v, mu):
+        raise NotImplementedError
 
     def curvature(self, x, y, mu):
         return Diagonal((y.abs() <= 1).double() + SLOPE)
