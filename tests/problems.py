@@ -18,6 +18,7 @@ from skbamm.bilevel import AutogradProblem, solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.glm import LeastSquaresProblem, glm_problem
+from skbamm.glm.penalties import Squares, Total
 from skbamm.models import find_twin
 
 X_REG, Y_REG = load_diabetes(return_X_y=True)
@@ -278,20 +279,19 @@ def model_problem(
         class_weight=task.class_weight,
     )
     rows = rows_of(X, task.target, weights, task.fit_intercept, dtype)
-    strength, absolute = penalty_of(twin, estimator, rows, task.intercept_penalty)
+    penalty = penalty_of(twin, estimator, rows, task.intercept_penalty)
     if criterion is not None:
         criterion = make_criterion(criterion, task.loss, torch.as_tensor(task.target), weights)
     if bounds is not None:
         bounds = tuple(torch.tensor([end], dtype=torch.float64) for end in bounds)
     options = {"criterion": criterion, "bounds": bounds, "mean_loss": twin.mean_loss}
-    options |= {"absolute": absolute, "grouped": twin.grouped}
     if moments:
-        return LeastSquaresProblem(rows, strength, starts, **options)
-    return glm_problem(rows, task.loss, strength, starts, **options)
+        return LeastSquaresProblem(rows, penalty, starts, **options)
+    return glm_problem(rows, task.loss, penalty, starts, **options)
 
 
 def penalty_of(twin, estimator, rows, intercept_penalty):
-    """Return the penalty's maps of x, as ``Penalty`` takes them."""
+    """Return the penalty, as a function of x."""
     first, *rest = [one.name for one in twin.tunes(estimator)]
     shares = torch.ones(rows.n_coefficients, dtype=torch.float64)
     if rows.fit_intercept:
@@ -307,8 +307,12 @@ def penalty_of(twin, estimator, rows, intercept_penalty):
         mask = shares if name == "squares" else shares.sqrt()
         return lambda x: getattr(factors(x), name)[..., None, None] * mask
 
+    squares = Squares(part("squares"))
     kinks = factors(torch.zeros(1, 1, dtype=torch.float64)).absolutes is not None
-    return part("squares"), part("absolutes") if kinks else None
+    if not (kinks or twin.kinks.unscaled):
+        return squares
+    strength = part("absolutes") if kinks else lambda x: 0.0 * part("squares")(x)
+    return Total(squares, twin.kinks.of_rows(strength, rows))
 
 
 def own_solutions(estimator, X, y, splits, sample_weight=None):

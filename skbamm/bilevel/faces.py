@@ -15,21 +15,46 @@ from skbamm.bilevel.columns import per_column
 _ENTER, _ENTER_MANY = 0.5, 0.9
 
 
-def sizes(t: Tensor, grouped: bool) -> Tensor:
-    """Return the norm of each group of entries; entries that are no groups are groups of one.
+class Kinks:
+    """Where f has kinks and how its slope jumps there: by default, where single entries are zero.
 
-    A group is what lies along the axis before the last, which stays with a length of one.
+    f has a term ``kink * size`` for each entry, or for each group of entries. Subclasses say what
+    a size is, and where a kink is more than that term makes it.
+
+    Attributes
+    ----------
+    curved : bool
+        Whether the sizes are curved where they are not zero.
     """
-    # Across the axis that is last a norm of torch's takes ten times as long as this.
-    return (t * t).sum(-2, keepdim=True).sqrt() if grouped else t.abs()
 
+    curved = False
 
-def sides(t: Tensor, grouped: bool) -> Tensor:
-    """Return each group divided by its norm, of one entry its sign; zero where it is zero."""
-    if not grouped:
+    def sizes(self, t: Tensor) -> Tensor:
+        """Return the size of each entry or group; a group's axis stays with a length of one."""
+        return t.abs()
+
+    def sides(self, t: Tensor) -> Tensor:
+        """Return the slope of each size; zero where it is zero."""
         return torch.sign(t)
-    size = sizes(t, grouped)
-    return torch.where(size > 0, t / size, 0.0)
+
+    def jump(self, kink: Tensor) -> Tensor:
+        """Return the jump of the slope at zero; zero where there is no kink, perhaps infinite."""
+        return 2 * kink
+
+    def at_zero(self, gradient: Tensor, kink: Tensor) -> Tensor:
+        """Return the subgradient of least norm of entries at zero, given the others' gradient."""
+        return self.sides(gradient) * (self.sizes(gradient) - kink).clamp_min(0)
+
+    def steepness(self, kink: Tensor, gradient: Tensor) -> Tensor:
+        """Return the slopes that what is left at a solution is small beside, (S, K)."""
+        return kink.expand_as(gradient).flatten(2).amax(-1)
+
+    def admit(self, y: Tensor) -> Tensor:
+        """Return y, with its entries moved to where f is finite."""
+        return y
+
+
+ENTRIES = Kinks()
 
 
 @dataclass(frozen=True)
@@ -37,8 +62,8 @@ class Face:
     """The piece of phi that a step from y begins on; phi is smooth there.
 
     The Hessian is that of the entries that may move, a generalised Jacobian of the optimality
-    condition; the multiplier vanishes outside of them. A kink is where an entry is zero or, if
-    they are grouped, where all of a group are.
+    condition; the multiplier vanishes outside of them. A kink is where an entry, or all of a group
+    of entries, is zero.
 
     Attributes
     ----------
@@ -48,13 +73,16 @@ class Face:
         The sign that a free entry with a kink has, or is about to get; else 0. Of a group, its
         direction, of norm one.
     kink : Tensor that broadcasts to the shape of y
-        Half the jump of the slope at zero.
+        The factor of the sizes.
+    jump : Tensor that broadcasts to the shape of y
+        The jump of the slope at zero; zero where there is no kink.
     gradient : Tensor of the shape of y
         Of what has no kinks.
     slope : Tensor of the shape of y
         The subgradient of least norm; zero where nothing is free.
     most : int
         See ``at``.
+    kinks : Kinks
     across : Tensor that broadcasts to the shape of y, or None
         Of groups, the curvature of their norm across ``side``; infinite where they leave zero.
     """
@@ -62,19 +90,16 @@ class Face:
     free: Tensor
     side: Tensor
     kink: Tensor
+    jump: Tensor
     gradient: Tensor
     slope: Tensor
     most: int
+    kinks: Kinks
     across: Tensor | None = None
-
-    @property
-    def grouped(self) -> bool:
-        """Whether kinks are where all of a group are zero."""
-        return self.across is not None
 
     @classmethod
     def at(
-        cls, y: Tensor, gradient: Tensor, kink: Tensor, most: int, grouped: bool = False
+        cls, y: Tensor, gradient: Tensor, kink: Tensor, most: int, kinks: Kinks = ENTRIES
     ) -> Face:
         """Return the face at y, given the gradient of what has no kinks.
 
@@ -82,11 +107,10 @@ class Face:
         room for: of more than ``most`` entries an f made of as many rows sees no more.
         """
         kink = kink.to(y.dtype)
-        size = sizes(y, grouped)
-        zero, kinked = size == 0, (kink > 0).expand_as(size)
-        at_zero = sides(gradient, grouped) * (sizes(gradient, grouped) - kink).clamp_min(0)
-        slope = torch.where(zero, at_zero, gradient + kink * sides(y, grouped))
-        leaving = torch.where(kinked & zero, sizes(slope, grouped), 0.0)
+        size, side, jump = kinks.sizes(y), kinks.sides(y), kinks.jump(kink)
+        zero, kinked = size == 0, (jump > 0).expand_as(size)
+        slope = torch.where(zero, kinks.at_zero(gradient, kink), gradient + kink * side)
+        leaving = torch.where(kinked & zero, kinks.sizes(slope), 0.0)
         share = _ENTER if y.shape[-1] <= most else _ENTER_MANY
         enters = (leaving > 0) & (leaving >= share * leaving.flatten(2).amax(-1)[..., None, None])
         count = torch.count_nonzero(size, -1)[..., None]
@@ -94,27 +118,25 @@ class Face:
         if bool((enters.sum(-1, keepdim=True) > room).any()):
             order = torch.argsort(leaving, dim=-1, descending=True)
             enters &= torch.argsort(order, dim=-1) < room
-        side = torch.where(enters, -sides(slope, grouped), sides(y, grouped)) * kinked
+        side = torch.where(enters, -kinks.sides(slope), side) * kinked
         free = (~kinked | ~zero | enters).expand_as(y)
-        across = None
-        if grouped:
-            across = torch.where(kinked, kink / size, 0.0)
-        return cls(free, side, kink, gradient, slope * free, most, across)
+        across = torch.where(kinked, kink / size, 0.0) if kinks.curved else None
+        return cls(free, side, kink, jump, gradient, slope * free, most, kinks, across)
 
     def moved(self, y: Tensor, change: Tensor) -> Face:
         """Return the face at another y, where the gradient has changed by ``change``."""
-        return Face.at(y, self.gradient + change, self.kink, self.most, self.grouped)
+        return Face.at(y, self.gradient + change, self.kink, self.most, self.kinks)
 
     def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor | None) -> Tensor:
         """Return ``after``, at zero where a full step would be and most of the way is done.
 
         ``going`` (S, K) are the columns that go on from y along the direction, by default all.
         """
-        size, left = sizes(y, self.grouped), sizes(direction - y, self.grouped)
-        there = (left == 0) & (self.kink > 0) & (sizes(after, self.grouped) < 0.5 * size)
+        sizes = self.kinks.sizes
+        there = (sizes(direction - y) == 0) & (self.jump > 0) & (sizes(after) < 0.5 * sizes(y))
         if going is not None:
             there &= per_column(going, y) != 0
-        return torch.where(there, 0.0, after)
+        return self.kinks.admit(torch.where(there, 0.0, after))
 
     def gap(self, y: Tensor) -> Tensor:
         """Return how far f may be above its minimum, (S, K): by convexity, if y is about as large.
@@ -122,20 +144,18 @@ class Face:
         That is each entry, and all together of what leaves zero. A decrement can be small far from
         the minimum, where kinks soon stop a step.
         """
-        size, slope = (sizes(t, self.grouped).flatten(2).double() for t in (y, self.slope))
+        size, slope = (self.kinks.sizes(t).flatten(2).double() for t in (y, self.slope))
         leaving = torch.where(size > 0, 0.0, slope).amax(-1)
         return (slope * size).sum(-1) + leaving * size.sum(-1)
 
     def violation(self) -> Tensor:
         """Return the largest slope beside the kinks, (S, K)."""
-        return self._steepest() / self.kink.expand_as(self.slope).flatten(2).amax(-1)
-
-    def _steepest(self) -> Tensor:
-        return sizes(self.slope, self.grouped).flatten(2).amax(-1)
+        steepest = self.kinks.sizes(self.slope).flatten(2).amax(-1)
+        return steepest / self.kinks.steepness(self.kink, self.gradient)
 
     def support(self, y: Tensor, v: Tensor) -> Tensor:
         """Return v, zero where y stays at a kink."""
-        return torch.where((sizes(y, self.grouped) == 0) & (self.kink > 0), 0.0, v)
+        return torch.where((self.kinks.sizes(y) == 0) & (self.jump > 0), 0.0, v)
 
     def select(self, starts: list[int]) -> Face:
         """Return the face of these starts."""
@@ -147,6 +167,7 @@ class Face:
 
     def _of(self, take: Callable[[Tensor], Tensor]) -> Face:
         return Face(
-            take(self.free), take(self.side), take(self.kink), take(self.gradient),
-            take(self.slope), self.most, None if self.across is None else take(self.across),
+            take(self.free), take(self.side), take(self.kink), take(self.jump),
+            take(self.gradient), take(self.slope), self.most, self.kinks,
+            None if self.across is None else take(self.across),
         )  # fmt: skip

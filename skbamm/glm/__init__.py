@@ -5,7 +5,7 @@ from skbamm.glm.feature_slope import feature_slope, multiplier, parameter_slope
 from skbamm.glm.least_squares import LeastSquaresProblem
 from skbamm.glm.narrowing import solve_narrowing
 from skbamm.glm.null_loss import null_loss
-from skbamm.glm.penalty import MeanLoss, penalty_divisor
+from skbamm.glm.penalised import MeanLoss, PenalisedProblem, penalty_divisor
 from skbamm.glm.problem import GLMProblem
 from skbamm.glm.profiled import ProfiledProblem
 
@@ -13,6 +13,7 @@ __all__ = [
     "GLMProblem",
     "LeastSquaresProblem",
     "MeanLoss",
+    "PenalisedProblem",
     "ProfiledProblem",
     "feature_slope",
     "glm_problem",

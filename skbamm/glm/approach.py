@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.faces import Face, sizes
+from skbamm.bilevel.faces import Face
 
 _STEPS, _SAME = 60, 6  # at most; and so many in a row in which no group leaves or reaches zero
 _POWER, _MARGIN = 12, 1.1  # steps of power iterations, and what they may miss
@@ -43,18 +45,18 @@ class Approach:
         """Return a point nearer to the minimum of the model of a face at y."""
         gradient, kink = face.gradient.double(), face.kink.double()
         step, begin = self._step, y.double()
-        tiny = torch.finfo(torch.float64).tiny
+        kinks: Any = face.kinks  # a Penalty
         at = ahead = begin
         t = begin.new_ones(*begin.shape[:2], 1, 1)
-        known, same = sizes(at, True) > 0, 0
+        known, same = kinks.sizes(at) > 0, 0
         for _ in range(_STEPS):
             new = ahead - step * (gradient + self._times(ahead - begin))
-            new = new * (1 - step * kink / sizes(new, True).clamp_min(tiny)).clamp_min(0)
+            new = kinks.prox(kink, new, step)
             uphill = ((ahead - new) * (new - at)).sum((2, 3), keepdim=True) > 0
             t = torch.where(uphill, 1.0, t)
             after = 0.5 + (0.25 + t * t).sqrt()
             at, ahead, t = new, new + (t - 1) / after * (new - at), after
-            free = sizes(at, True) > 0
+            free = kinks.sizes(at) > 0
             same = same + 1 if torch.equal(free, known) else 0
             known = free
             if same >= _SAME:
@@ -62,7 +64,7 @@ class Approach:
         change = at - begin
         curved = gradient + 0.5 * self._times(change)
         rise = (curved * change).sum((2, 3), keepdim=True)
-        rise = rise + (kink * (sizes(at, True) - sizes(begin, True))).sum((2, 3), keepdim=True)
+        rise = rise + (kink * (kinks.sizes(at) - kinks.sizes(begin))).sum((2, 3), keepdim=True)
         return torch.where(rise < 0, at.to(y.dtype), y)
 
     def _times(self, direction: Tensor) -> Tensor:

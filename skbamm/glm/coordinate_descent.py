@@ -14,7 +14,7 @@ import torch
 from sklearn.linear_model import _cd_fast
 from torch import Tensor
 
-from skbamm.bilevel.faces import Face, sizes
+from skbamm.bilevel.faces import Face
 from skbamm.effort import descent_seconds, spend
 from skbamm.folds import Moments, map_in_threads
 
@@ -34,10 +34,12 @@ class CoordinateDescent:
         Of the rows trained on, on the CPU.
     fit_intercept : bool
         Whether the last coefficient is free of penalties.
+    positive : bool, default=False
+        Whether no other coefficient may be negative.
     """
 
-    def __init__(self, moments: Moments, fit_intercept: bool):
-        self.fit_intercept = fit_intercept
+    def __init__(self, moments: Moments, fit_intercept: bool, positive: bool = False):
+        self.fit_intercept, self.positive = fit_intercept, positive
         own = moments.without_last if fit_intercept else moments
         if fit_intercept:
             self.mass = moments.gram[:, -1, -1]
@@ -63,7 +65,7 @@ class CoordinateDescent:
             _cd_fast.enet_coordinate_descent_gram(
                 found[s, k, m], kappa[s][k], lam[s][k], self.gram[k], self.cross[k, m],
                 np.array([size**0.5]), _MOST, enough, rng,
-                False, False, True,
+                False, self.positive, True,
             )  # fmt: skip
 
         with warnings.catch_warnings():
@@ -83,10 +85,12 @@ class ModelDescent:
     ----------
     matrix : Tensor of shape (S, K or 1, m or 1, p, p)
         The model's, with the penalty's squares, float64, on the CPU.
+    positive : bool, default=False
+        Whether no coefficient with a kink may be negative.
     """
 
-    def __init__(self, matrix: Tensor):
-        self.matrix = matrix
+    def __init__(self, matrix: Tensor, positive: bool = False):
+        self.matrix, self.positive = matrix, positive
         # At the best last coefficient of any others, if that has no kink.
         self._sums, self._mass = matrix[..., :-1, -1], matrix[..., -1, -1, None]
         slopes = self._sums[..., None] * (self._sums / self._mass)[..., None, :]
@@ -98,10 +102,10 @@ class ModelDescent:
         Kinks must be alike, but that the last coefficient may have none.
         """
         shape, begin = y.shape, y.double()
-        kink = face.kink.double().expand(shape)
-        free = bool((kink[..., -1] == 0).all())
-        kappa = kink[..., :-1] if free else kink
-        if not kappa.numel() or not bool(((kappa > 0) & (kappa == kappa[..., :1])).all()):
+        kink, jump = (part.double().expand(shape) for part in (face.kink, face.jump))
+        free = bool((jump[..., -1] == 0).all())
+        kappa, jump = (part[..., :-1] if free else part for part in (kink, jump))
+        if not kappa.numel() or not bool(((jump > 0) & (kappa == kappa[..., :1])).all()):
             return y
         linear = self._times(begin) - face.gradient.double()
         matrix, right = self.matrix, linear
@@ -118,7 +122,7 @@ class ModelDescent:
             for s, k, m in np.ndindex(*lead):
                 _cd_fast.enet_coordinate_descent_gram(
                     found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],
-                    np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, False, False,
+                    np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, self.positive, False,
                 )  # fmt: skip
         at = torch.from_numpy(found)
         if free:
@@ -127,7 +131,7 @@ class ModelDescent:
         change = at - begin
         curved = face.gradient.double() + 0.5 * self._times(change)
         rise = (curved * change).sum((2, 3), keepdim=True)
-        rise = rise + (kink * (sizes(at, False) - sizes(begin, False))).sum((2, 3), keepdim=True)
+        rise = rise + (kink * (at.abs() - begin.abs())).sum((2, 3), keepdim=True)
         return torch.where(rise < 0, at.to(y.dtype), y)
 
     def _times(self, direction: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ that jump, what those of the folds have of their own. Many features: of few rows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,11 +24,8 @@ from skbamm.bilevel.metrics import (
 )
 from skbamm.effort import factor_seconds, pass_seconds, solve_seconds, spend
 from skbamm.folds import Kept, map_in_threads
-from skbamm.glm.approach import Approach
-from skbamm.glm.coordinate_descent import ModelDescent
 from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
-from skbamm.glm.groups import face_matrix
 from skbamm.glm.support import JointSupport, SupportMetric
 
 _DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
@@ -44,7 +42,7 @@ _NEAR = 0.1  # relative distance of coefficients at which starts share a Gram ma
 
 def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric for ``problem`` (a GLMProblem) near ``(x, y)``."""
-    if problem.absolute is not None:
+    if problem.kinks:
         if problem.loss.couples_outputs:
             return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
         if problem.y_shape[-1] > _DENSE_LIMIT:
@@ -87,7 +85,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         share = False  # the few rows that count are others in every fold
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
-    strength = (1 - mu) * problem.mean_strength(x)
+    strength = (1 - mu) * problem.penalty_at(x).curvature
 
     if p > _DENSE_LIMIT or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
         weights = problem.hessian_weights(x, y, mu)
@@ -188,12 +186,12 @@ class GramMetric:
 
     def __init__(self, problem, gram: Tensor, x: Tensor, mu: float):
         self.problem, self.gram, self.mu, self.x = problem, gram, mu, x
-        self.strength = (1 - mu) * problem.mean_strength(x)
+        self.strength = (1 - mu) * problem.penalty_at(x).curvature
         mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
         self._mean = mean.expand(*gram.shape[:-1])
         self._factors: list[Cholesky] | None = None
         self._faces: Any = None
-        self._approach: Approach | ModelDescent | None = None
+        self._descent: Callable[[Any, Tensor], Tensor] | None = None
 
     @property
     def factors(self) -> list[Cholesky]:
@@ -224,18 +222,13 @@ class GramMetric:
 
     def one(self, face):
         """Return the metric that stays on a face."""
-        return face_matrix(self.gram, self._mean, face)
+        return self.problem.penalty.kinked.face_metric(self.gram, self._mean, face)
 
     def approach(self, face, y: Tensor) -> Tensor:
         """Return a point nearer to the minimum of the model, where one is found soon."""
-        if self._approach is None:
-            if face.grouped:
-                self._approach = Approach(self.gram[:, :, 0].double(), self._mean[:, :, 0])
-            elif y.device.type == "cpu":
-                self._approach = ModelDescent(self._with_strength().double())
-            else:
-                return y
-        return self._approach(face, y)
+        if self._descent is None:
+            self._descent = self.problem.penalty.kinked.descent(self.gram, self._mean)
+        return y if self._descent is None else self._descent(face, y)
 
     def _with_strength(self) -> Tensor:
         full = self.gram.clone()
@@ -263,14 +256,14 @@ class GramMetric:
         chosen.x = self.x[starts]
         chosen._mean, chosen._faces = self._mean[starts], None
         if len(starts) < len(self.gram):
-            chosen._approach = None
+            chosen._descent = None
         if self._factors is not None:
             chosen._factors = [factor.select(starts) for factor in self._factors]
         return chosen
 
     def at(self, x: Tensor, y: Tensor):
         """Return the metric for another x; the Gram matrices stay."""
-        strength = (1 - self.mu) * self.problem.mean_strength(x)
+        strength = (1 - self.mu) * self.problem.penalty_at(x).curvature
         if x is self.x or torch.equal(strength, self.strength):
             return self
         gram = self.gram
@@ -359,7 +352,7 @@ class Gauge:
 
 
 def _conjugate(problem, x, y, mu, inner, price):
-    kinks = problem.absolute is not None
+    kinks = problem.kinks
     if problem.loss.couples_outputs and not (kinks and not problem.rows.fit_intercept):
         inner = Gauge(inner, slopes=not kinks)
     product = HessianProduct(problem, x, y, mu)

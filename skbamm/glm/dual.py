@@ -27,7 +27,7 @@ _ENTRIES = 1 << 25  # numbers in the matrices of all columns up to which they ar
 def dual_pays(problem: Any, mu: float) -> bool:
     """Whether the metric is possible, and cheaper than one of features."""
     rows, (S, K, m, _) = problem.rows, problem.y_shape
-    if mu or problem.absolute is not None or type(rows) not in (DenseRows, StackedRows):
+    if mu or problem.kinks or type(rows) not in (DenseRows, StackedRows):
         return False
     wide = rows.n_features >= _WIDE * rows.n_rows
     return wide and S * K * m * rows.n_rows**2 <= _ENTRIES
@@ -50,7 +50,7 @@ class DualMetric:
         d = problem.rows.n_features
         X = problem.rows.X.double()
         self._X = X if X.ndim == 3 else X[None]  # (1 or K, n, d)
-        strength = problem.mean_strength(x)
+        strength = problem.penalty_at(x).curvature
         largest = (curvature @ self._X**2).amax(-1, keepdim=True)
         self._slopes = strength[..., :d].clamp_min(_LEAST * largest)
         self._root = curvature.sqrt()

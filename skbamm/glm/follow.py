@@ -13,9 +13,9 @@ from skbamm.bilevel.problem import FaceMetric
 
 _FACES = 30  # steps at most
 _LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
-# With groups a metric is of one point, and a step on the same face soon the last: what is left
-# after it is for the next step of y.
-_GROUPS = 1e-9
+# Where sizes are curved a metric is of one point, and a step on the same face soon the last: what
+# is left after it is for the next step of y.
+_CURVED = 1e-9
 _TOGETHER = 64  # coefficients up to which starts go together: the calls cost more than the numbers
 _FAR = 0.03  # slopes beside the kinks from which other steps go first
 
@@ -80,7 +80,7 @@ class Faces:
         metric: FaceMetric | None = self.first[i]
         if float(face.violation().max()) > _FAR:
             at = self.metrics[i].approach(face, y)
-            most = dot(face.slope, y - at) if face.grouped else None
+            most = dot(face.slope, y - at) if face.kinks.curved else None
             face = begin.moved(at, self.metrics[i].product(at - y))
             metric = self.metrics[i].one(face)
         for _ in range(_FACES):
@@ -89,7 +89,8 @@ class Faces:
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)
-            nothing = (_GROUPS if face.grouped else _NOTHING) * dot(face.gradient.abs(), at.abs())
+            least = _CURVED if face.kinks.curved else _NOTHING
+            nothing = least * dot(face.gradient.abs(), at.abs())
             at = at - direction
             if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
                 break

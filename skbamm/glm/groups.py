@@ -8,17 +8,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.faces import Face, sizes
+from skbamm.bilevel.faces import ENTRIES, Face
 from skbamm.glm.normed_matrix import NormedMatrix
 from skbamm.glm.submatrix import Submatrix, packed, packing
 
 _LENGTHS = 0.5 ** torch.arange(12, dtype=torch.float64)  # of a step, that are tried
 _NOISE = 1e-14  # of the norms' share of f, in its model
-
-
-def face_matrix(gram: Tensor, strength: Tensor, face: Face) -> Submatrix | LaterMatrix:
-    """Return the inverse of the rows and columns of a face; see ``Submatrix``."""
-    return LaterMatrix(gram, strength, face) if face.grouped else Submatrix(gram, strength, face)
 
 
 class LaterMatrix:
@@ -84,14 +79,17 @@ class GroupMatrix:
         self._scale = torch.where((side != 0).any(2, keepdim=True), 2 / square, 0.0)
         first = torch.zeros_like(part.free)
         first[:, :, 0] = True
-        kinked = (part.kink > 0) & used
+        kinked = (part.jump > 0) & used
+        kink = torch.where(first, part.kink, 0.0)
         turned = Face(
             free=part.free & (first | torch.isfinite(part.across) | ~kinked),
             side=torch.where(first, torch.sign(self._turn(side)), 0.0),
-            kink=torch.where(first, part.kink, 0.0),
+            kink=kink,
+            jump=ENTRIES.jump(kink),
             gradient=self._turn(part.gradient.double()),
             slope=self._turn(part.slope.double()),
             most=part.most,
+            kinks=ENTRIES,
         )
         curved = torch.where(kinked, part.across.double(), 0.0)[:, :, 0]
         self._inner = _Turned(NormedMatrix(self._gram, curved, side), self._turn, turned)
@@ -112,8 +110,8 @@ class GroupMatrix:
         at = self._pack(y)
         turned = self._turn(at.double())
         direction = self._inner.step(_flat(turned)).view(turned.shape)
-        ends = (direction == turned)[:, :, :1] & (sizes(at, True) > 0)
-        ends = ends & (self._part.kink[:, :, :1] > 0)
+        ends = (direction == turned)[:, :, :1] & (self._part.kinks.sizes(at) > 0)
+        ends = ends & (self._part.jump[:, :, :1] > 0)
         # So that a full step ends at zero exactly.
         direction = torch.where(ends, at.double(), self._turn(direction))
         direction = self._length(at.double(), direction) * direction
@@ -133,7 +131,8 @@ class GroupMatrix:
         falls = (part.gradient.double() * direction).sum((2, 3))
         bend = (direction * (direction @ self._gram)).sum((2, 3))
         lengths = _LENGTHS.to(at.device)[:, None, None]
-        before, after = (sizes(at - t * direction, True) for t in (0.0, lengths[..., None, None]))
+        lengths_of = (0.0, lengths[..., None, None])
+        before, after = (part.kinks.sizes(at - t * direction) for t in lengths_of)
         kink = part.kink[:, :, :1]
         model = (kink * (after - before)).sum((3, 4)) - lengths * falls + 0.5 * lengths**2 * bend
         # Near the minimum all that differs is rounding errors, and full steps are best.

@@ -12,7 +12,8 @@ from skbamm.criteria import Criterion
 from skbamm.folds import Moments, Rows, fold_moments
 from skbamm.glm.coordinate_descent import CoordinateDescent
 from skbamm.glm.curvature import GramMetric
-from skbamm.glm.penalty import MeanLoss, Penalty, Strength
+from skbamm.glm.penalised import MeanLoss, PenalisedProblem
+from skbamm.glm.penalties import Penalty
 
 # Of the target's square, what rounding leaves where a constant fits a target exactly; and of its
 # products with features, what it leaves of gradients.
@@ -20,7 +21,7 @@ _ROUNDING = 16 * torch.finfo(torch.float64).eps
 _ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
 
 
-class LeastSquaresProblem(Penalty):
+class LeastSquaresProblem(PenalisedProblem):
     """The problem of ``GLMProblem`` for half the squared loss, above and below, in float64.
 
     Its metric is the Hessian itself, so that y and v follow x in one iteration.
@@ -28,7 +29,7 @@ class LeastSquaresProblem(Penalty):
     Parameters
     ----------
     rows : Rows
-    strength, starts, criterion, bounds, mean_loss, absolute, limit, grouped
+    penalty, starts, criterion, bounds, mean_loss, limit
         As for ``GLMProblem``.
     """
 
@@ -37,21 +38,19 @@ class LeastSquaresProblem(Penalty):
     def __init__(
         self,
         rows: Rows,
-        strength: Strength,
+        penalty: Penalty,
         starts: int,
         *,
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         moments: tuple[Moments, Moments, Tensor, Tensor] | None = None,
         mean_loss: MeanLoss = False,
-        absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
-        grouped: bool = False,
     ):
         self.moments = fold_moments(rows) if moments is None else moments
         self.train, self.validation, self._centre, self._target_centre = self.moments
         K, m, p = self.train.cross.shape
-        super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
+        super().__init__(penalty, rows, bounds, mean_loss, limit)
         self.rows, self.criterion = rows, criterion
         self._descent: CoordinateDescent | None = None
         own = self.train.without_last if rows.fit_intercept else self.train
@@ -77,7 +76,8 @@ class LeastSquaresProblem(Penalty):
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return everything from products with p x p matrices."""
-        strength = (1 - mu) * self.mean_strength(x)
+        penalty = self.penalty_at(x)
+        squares = (1 - mu) * penalty.curvature
         train, upper, scale = self.train, self.validation, self._scale
         both = torch.cat([y, v])
         fit, fit_v = _times(both, train.gram).split(len(y))
@@ -86,20 +86,21 @@ class LeastSquaresProblem(Penalty):
             check, check_v = check.split(len(y))
         grad_upper = scale * (check - upper.cross)
         shares = self._shares(y, check)
+        slopes = self.criterion.slopes(shares)
         lower = 0.5 * _quadratic(y, fit, train).sum((2, 3))
         grad_lower, hessian_v = fit - train.cross, fit_v
         if mu:
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
-        grad_y = grad_lower + strength * y
-        slope = self.slope(x, y, grad_y, mu)  # v is zero where y stays at zero
+        grad_y = grad_lower + squares * y
+        slope = penalty.slope(y, grad_y, mu)  # v is zero where y stays at zero
         return Directions(
             upper=shares,
-            lower=lower + self.value(x, y),
+            lower=lower + penalty.value(y),
             grad_y=grad_y,
-            residual_v=hessian_v + strength * v + self.bend(x, y, v, mu) - grad_upper,
-            upper_lag=self.criterion.slopes(shares) * (v * slope).sum((2, 3)),
-            grad_x=self.grad_x(x, y, v, mu, shares),
+            residual_v=hessian_v + squares * v + penalty.bend(y, v, mu) - grad_upper,
+            upper_lag=slopes * (v * slope).sum((2, 3)),
+            grad_x=self.grad_of_slopes(x, y, v, mu, slopes),
         )
 
     def upper(self, y: Tensor) -> Tensor:
@@ -118,25 +119,30 @@ class LeastSquaresProblem(Penalty):
 
     def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
         """Return a point near the minimum over y: where that is soon found, else y itself."""
-        if self.absolute is None or self.grouped or y.device.type != "cpu":
+        kinked = self.penalty.kinked
+        if kinked is None or not kinked.separable or y.device.type != "cpu":
             return y
-        d = y.shape[-1] - int(self.rows.fit_intercept)
+        penalty, d = self.penalty_at(x), y.shape[-1] - int(self.rows.fit_intercept)
         squares, absolutes = (
             part.expand(*y.shape[:2], *part.shape[2:])[..., :d].flatten(2)
-            for part in (self.mean_strength(x), self.mean_absolute(x))
+            for part in (penalty.curvature, penalty.kink)
         )
-        one = (absolutes[..., :1] > 0) & (absolutes == absolutes[..., :1])
-        if not bool((one & (squares == squares[..., :1])).all()):
+        alike = (absolutes == absolutes[..., :1]) & (squares == squares[..., :1])
+        least = squares + absolutes if kinked.non_negative else absolutes
+        if not bool((alike & (least > 0)).all()):
             return y  # a penalty of its own for each feature, or none at all
         if self._descent is None:
-            self._descent = CoordinateDescent(self.train, self.rows.fit_intercept)
+            self._descent = CoordinateDescent(
+                self.train, self.rows.fit_intercept, kinked.non_negative
+            )
         return self._descent(y, squares[..., 0], absolutes[..., 0], tol)
 
     def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its gradient."""
         fit = _times(y, self.train.gram)
-        value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3)) + self.value(x, y)
-        return value, fit - self.train.cross + self.mean_strength(x) * y
+        penalty = self.penalty_at(x)
+        value = 0.5 * _quadratic(y, fit, self.train).sum((2, 3)) + penalty.value(y)
+        return value, fit - self.train.cross + penalty.curvature * y
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> GramMetric:
         """Return the Hessian itself, factored, one a start and fold."""
@@ -146,7 +152,7 @@ class LeastSquaresProblem(Penalty):
             scale = self.criterion.output_scale
             scale = 1.0 if scale is None else scale[:, :, None, None]
             gram = gram + mu * scale * self.validation.gram[:, None]
-        m = max(gram.shape[1], self.mean_strength(x).shape[2])  # penalties by output
+        m = max(gram.shape[1], self.penalty_at(x).curvature.shape[2])  # penalties by output
         return GramMetric(self, gram.expand(len(x), len(gram), m, *gram.shape[2:]), x, mu)
 
     def closed_form(
@@ -154,11 +160,11 @@ class LeastSquaresProblem(Penalty):
     ) -> tuple[Tensor, Tensor] | None:
         """Return the solution and its multiplier, which the Hessian gives at once, if it does.
 
-        With absolute values that is the Hessian of the face that coordinate descent from y ends on.
+        With kinks that is the Hessian of the face that coordinate descent from y ends on.
         """
         if mu:
             return None
-        if self.absolute is None:
+        if not self.kinks:
             (y,) = curvature.solve(self.train.cross.expand(1, len(x), *self.train.cross.shape))
             (v,) = curvature.solve(self._pull(y)[None])
             return y, v
@@ -180,10 +186,9 @@ class LeastSquaresProblem(Penalty):
     def select(self, starts: list[int]) -> LeastSquaresProblem:
         """Return the problem of fewer starts."""
         chosen = LeastSquaresProblem(
-            self.rows, self.strength, len(starts),
+            self.rows, self.penalty, len(starts),
             criterion=self.criterion, bounds=self.bounds, moments=self.moments,
-            mean_loss=self.mean_loss, absolute=self.absolute, limit=self.limit,
-            grouped=self.grouped,
+            mean_loss=self.mean_loss, limit=self.limit,
         )  # fmt: skip
         chosen._descent = self._descent
         return chosen

@@ -56,7 +56,7 @@ def solve_narrowing(
     limits: dict[str, Any] = {"gradient_tol": gradient_tol, "max_iter": max_iter}
     result = solve_lower(problem, x, y, tol=tol, curvature=curvature, **limits)
     floor = problem.lower_floor
-    kinks, found = problem.absolute is not None, result.y
+    kinks, found = problem.kinks, result.y
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
     for _ in range(_STAGES):

@@ -2,12 +2,11 @@
 
 For start s and fold k, with row weights W and V that sum to one over the rows of a fold::
 
-    f_sk = sum_i W_ik l(z_i, t_i) + (1 / N_k) sum_j (lambda_j(x_s) w_j^2 / 2 + kappa_j(x_s) |w_j|)
+    f_sk = sum_i W_ik l(z_i, t_i) + P(w, x_s) / N_k
     F_s  = 1/K sum_k phi_k(sum_i V_ik l_up(z_i, t_i)),      z = X w + b
 
-The penalty carries lambda, never the loss: so the hypergradient is accurate also where the
-models are not yet. The intercept is free of a penalty, unless the
-strengths say otherwise.
+x scales the penalty P, never the loss: so the hypergradient is accurate also where the models are
+not yet. The intercept is free of a penalty, unless the strengths say otherwise.
 """
 
 from __future__ import annotations
@@ -24,24 +23,22 @@ from skbamm.criteria import Criterion
 from skbamm.folds import Chunk, Kept, Rows
 from skbamm.glm.curvature import hessian_metric
 from skbamm.glm.null_loss import null_loss
-from skbamm.glm.penalty import MeanLoss, Penalty, Strength
+from skbamm.glm.penalised import MeanLoss, PenalisedProblem
+from skbamm.glm.penalties import Penalty
 from skbamm.losses import PointwiseLoss
 
 _LEAST = 0.005  # share of a parabola that is above the loss in what steps are made with
 _KEEP = 1 << 26  # bytes that may be kept of the predictors for a Hessian
 
 
-class GLMProblem(Penalty):
+class GLMProblem(PenalisedProblem):
     """A penalised generalised linear model over S starts and K folds.
 
     Parameters
     ----------
     rows : Rows
     loss : PointwiseLoss
-    strength : callable
-        Maps x of shape (S, 1 or K, h) to the penalty's strengths of shape
-        (S, 1 or K, 1 or m, p), by torch operations; those of the intercept, if there is one, are
-        last.
+    penalty : Penalty
     starts : int
         S.
     criterion : Criterion, optional
@@ -50,26 +47,24 @@ class GLMProblem(Penalty):
         Lower and upper bounds of x, each of shape (h,).
     metric_rows : Rows, optional
         The same rows in the precision in which iterative metrics are good enough.
-    mean_loss, absolute, limit, grouped
-        As for ``Penalty``.
+    mean_loss, limit
+        As for ``PenalisedProblem``.
     """
 
     def __init__(
         self,
         rows: Rows,
         loss: PointwiseLoss,
-        strength: Strength,
+        penalty: Penalty,
         starts: int,
         *,
         criterion: Criterion | None = None,
         bounds: tuple[Tensor, Tensor] | None = None,
         metric_rows: Rows | None = None,
         mean_loss: MeanLoss = False,
-        absolute: Strength | None = None,
         limit: Callable[[Tensor], Tensor] | None = None,
-        grouped: bool = False,
     ):
-        super().__init__(strength, rows, bounds, mean_loss, absolute, limit, grouped)
+        super().__init__(penalty, rows, bounds, mean_loss, limit)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
         self.hessian_jumps = loss.hessian_jumps
@@ -121,17 +116,18 @@ class GLMProblem(Penalty):
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)
         y64, v64 = y.double(), v.double()
         shares = self.criterion.shares(average)
-        strength = (1 - mu) * self.mean_strength(x)  # (S, K, 1 or m, p)
-        grad_y, residual_v = products[0] + strength * y64, products[1] + strength * v64
-        residual_v = residual_v + self.bend(x, y64, v64, mu)
-        slope = self.slope(x, y64, grad_y, mu)  # v is zero where y stays at zero
+        slopes, penalty = self.criterion.slopes(shares), self.penalty_at(x)
+        squares = (1 - mu) * penalty.curvature  # (S, K, 1 or m, p)
+        grad_y, residual_v = products[0] + squares * y64, products[1] + squares * v64
+        residual_v = residual_v + penalty.bend(y64, v64, mu)
+        slope = penalty.slope(y64, grad_y, mu)  # v is zero where y stays at zero
         return Directions(
             upper=shares,
-            lower=lower + self.value(x, y64),
+            lower=lower + penalty.value(y64),
             grad_y=grad_y.to(y.dtype),
             residual_v=residual_v.to(y.dtype),
-            upper_lag=self.criterion.slopes(shares) * (v64 * slope).sum((2, 3)),
-            grad_x=self.grad_x(x, y64, v64, mu, shares),
+            upper_lag=slopes * (v64 * slope).sum((2, 3)),
+            grad_x=self.grad_of_slopes(x, y64, v64, mu, slopes),
         )
 
     def upper(self, y: Tensor) -> Tensor:
@@ -155,9 +151,9 @@ class GLMProblem(Penalty):
             return [torch.mul(chunk.train[:, None], gradient, out=z[0])], [chunk.train * value]
 
         products, (value,) = self.rows.sweep(y[None], function, self._room(y))
-        y64 = y.double()
-        gradient = products[0] + self.mean_strength(x) * y64
-        return value + self.value(x, y64), gradient.to(y.dtype)
+        y64, penalty = y.double(), self.penalty_at(x)
+        gradient = products[0] + penalty.curvature * y64
+        return value + penalty.value(y64), gradient.to(y.dtype)
 
     def parameter_slope(self, y: Tensor) -> Tensor:
         """Return the derivative of f's gradient in the loss's parameter, (S, K, m, p)."""
@@ -194,8 +190,8 @@ class GLMProblem(Penalty):
 
         directions = p if kept is not None else torch.cat([y[None], p])
         products, _ = self.metric_rows.sweep(directions, function, kept)
-        strength = (1 - mu) * self.mean_strength(x)
-        return (strength.to(p.dtype) * p).add_(products)
+        squares = (1 - mu) * self.penalty_at(x).curvature
+        return (squares.to(p.dtype) * p).add_(products)
 
     def keep_curvature(self, y: Tensor) -> Kept | None:
         """Return what products with the Hessian of f at y need, unless it takes much memory."""
@@ -244,8 +240,8 @@ class GLMProblem(Penalty):
 
     def _may_vanish(self, x: Tensor) -> bool:
         """Whether the Hessian is to see what is ahead."""
-        kinks = self.loss.smoothed or self.absolute is not None
-        return self.hessian_jumps and kinks and not bool(self.mean_strength(x).all())
+        kinks = self.loss.smoothed or self.kinks
+        return self.hessian_jumps and kinks and not bool(self.penalty_at(x).curvature.all())
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows, in the folds whose columns these are."""
@@ -258,10 +254,9 @@ class GLMProblem(Penalty):
     def select(self, starts: list[int]) -> GLMProblem:
         """Return the problem of fewer starts."""
         some = type(self)(
-            self.rows, self.loss, self.strength, len(starts),
+            self.rows, self.loss, self.penalty, len(starts),
             criterion=self.criterion, bounds=self.bounds,
-            metric_rows=self.metric_rows, mean_loss=self.mean_loss,
-            absolute=self.absolute, limit=self.limit, grouped=self.grouped,
+            metric_rows=self.metric_rows, mean_loss=self.mean_loss, limit=self.limit,
         )  # fmt: skip
         some._seen = self._seen
         return some

@@ -97,9 +97,11 @@ class ProfiledProblem(GLMProblem):
         scale = torch.cat([self.loss.least_scale(e[:, 0], w[:, 0]) for e, w in parts], 1)
         held = scale <= self.loss.width
         fixed = _AtScale(
-            self.rows, self.loss, self.strength, len(y),
+            self.rows, self.loss, self.penalty, len(y),
             criterion=self.criterion, metric_rows=self.metric_rows, mean_loss=self.mean_loss,
         )  # fmt: skip
+        if known is not None:  # the penalty stays where x does
+            fixed._at_last = known[1]._at_last
         fixed.scale, fixed.held = scale.clamp_min(self.loss.width), held
         self._last = y, fixed
         return fixed

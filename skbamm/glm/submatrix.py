@@ -62,11 +62,12 @@ class Submatrix:
         """
         at, slope, side = (self._pack(t).double() for t in (y, self.face.slope, self.face.side))
         kink = self._pack(self.face.kink) * (side != 0)
+        jump = torch.where(side != 0, self._pack(self.face.jump), 0.0)
         newton = self.factor.solve(slope[None])[0] * self.used
         after = at - newton
         bold = torch.where(side * after < 0, 0.0, after)
         wrong = (at == 0) & (side * newton > 0)  # would leave zero to the side that rises
-        safe = self._along(at, slope, torch.where(wrong, 0.0, newton), kink)
+        safe = self._along(at, slope, torch.where(wrong, 0.0, newton), jump)
         smooth = slope - kink * side
         better = self._model(bold - at, at, smooth, kink) < self._model(safe - at, at, smooth, kink)
         target = torch.where(better[..., None], bold, safe)
@@ -75,17 +76,17 @@ class Submatrix:
         direction = torch.where(target == 0, self._pack(y), direction) * self.used
         return torch.zeros_like(y).scatter_(-1, self.index, direction)
 
-    def _along(self, at: Tensor, slope: Tensor, direction: Tensor, kink: Tensor) -> Tensor:
+    def _along(self, at: Tensor, slope: Tensor, direction: Tensor, jump: Tensor) -> Tensor:
         """Return the least point of the model along ``at - t direction``, t >= 0."""
         falls = (slope * direction).sum(-1, keepdim=True)
         plain = slope * self.used / self._diagonal().clamp_min(torch.finfo(torch.float64).tiny)
         direction = torch.where(falls > 0, direction, plain)
         falls = (slope * direction).sum(-1, keepdim=True)
         bend = (direction * self._times(direction)).sum(-1, keepdim=True).clamp_min(0)
-        crossing = torch.where((at != 0) & (kink > 0), at / direction, torch.inf)
+        crossing = torch.where((at != 0) & (jump > 0), at / direction, torch.inf)
         crossing = torch.where(crossing > 0, crossing, torch.inf)
         times, order = torch.sort(crossing, dim=-1)
-        jumps = torch.gather(2 * kink * direction.abs(), -1, order)
+        jumps = torch.gather(jump * direction.abs(), -1, order)
         rises = torch.cumsum(torch.where(times < torch.inf, jumps, 0.0), -1)
         zero = torch.zeros_like(falls)
         begins, ends = torch.cat([zero, times], -1), torch.cat([times, zero + torch.inf], -1)

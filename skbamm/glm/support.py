@@ -12,7 +12,6 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
 from skbamm.glm.follow import Faces
-from skbamm.glm.groups import face_matrix
 
 _MOST = 1000  # entries that may be free in any column
 
@@ -68,11 +67,11 @@ class SupportMetric:
         """Return the metric that stays on a face; None if that is of too many features."""
         if not self._cover(face):
             return None
-        strength = (1 - self.mu) * self.problem.mean_strength(self.x)
+        strength = (1 - self.mu) * self.problem.penalty_at(self.x).curvature
         take = Entries(self._index, self.joint)
         assert self._gram is not None
-        matrix = face_matrix(self._gram, take(strength.expand_as(self.y)), face.map(take))
-        return Columns(matrix, take)
+        kinked, squares = self.problem.penalty.kinked, take(strength.expand_as(self.y))
+        return Columns(kinked.face_metric(self._gram, squares, face.map(take)), take)
 
     def _cover(self, face: Face) -> bool:
         """Make Gram matrices of all that is free, if that is not too much."""

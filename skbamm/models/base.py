@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from skbamm.glm import MeanLoss
+from skbamm.glm.penalties import AbsoluteValues, Penalty
 from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
@@ -137,9 +138,11 @@ class Hyperparameter:
 
 
 class Factors(NamedTuple):
-    """What stands beside the losses: factors of ``||w||^2 / 2`` and of the sum of ``|w|``.
+    """What stands beside the losses: factors of ``||w||^2 / 2`` and of the twin's ``kinks``.
 
-    The second is None where it is zero whatever the hyperparameters.
+    The latter are the sum of ``|w|`` unless the twin says otherwise.
+
+    The second factor is None where it is zero whatever the hyperparameters.
     """
 
     squares: Any
@@ -273,16 +276,16 @@ class LinearTwin(Twin):
     mean_loss : bool or "rows"
         Whether the penalty stands beside the weighted mean of the losses, and not beside their
         sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
-    grouped : bool
-        Whether norms of all outputs' coefficients of a feature stand in the place of their
-        absolute values.
+    kinks : type
+        The penalty that the second of the factors is of: ``GroupNorms`` for norms of all outputs'
+        coefficients of a feature, ``NonNegative`` where no coefficient may be negative.
     """
 
     family = "linear"
     hyperparameters: tuple[Hyperparameter, ...] = (ALPHA,)
     inverse: bool = False
     mean_loss: MeanLoss = False
-    grouped: bool = False
+    kinks: type[Penalty] = AbsoluteValues
 
     @abstractmethod
     def penalty(self, values: dict[str, Any]) -> Factors:

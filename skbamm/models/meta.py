@@ -12,7 +12,7 @@ from skbamm.models.base import Factors, Task, TrainingRows, Twin
 
 _SHARED = (
     "family", "hyperparameters", "path_parameters", "own_lists_below", "own_scores_below",
-    "loss_parameter", "inverse", "mean_loss", "grouped",
+    "loss_parameter", "inverse", "mean_loss", "kinks",
 )  # fmt: skip
 Find = Callable[[Any], "tuple[Any, str]"]
 

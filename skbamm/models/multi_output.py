@@ -33,7 +33,7 @@ class MultiOutputTwin(MetaTwin):
         if inner is None:
             return reason
         own = isinstance(inner, RidgeTwin | ElasticNetTwin)
-        if not own or isinstance(inner, RidgeClassifierTwin) or inner.grouped:
+        if not own or isinstance(inner, RidgeClassifierTwin) or not inner.kinks.separable:
             name = type(estimator.estimator).__name__
             return f"{name} is not a linear model of squared errors with one target"
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import MultiTaskElasticNet, MultiTaskLasso
 
+from skbamm.glm.penalties import GroupNorms
 from skbamm.models.base import ALPHA, L1_RATIO, Factors, NotApplicable
 from skbamm.models.elastic_net import ElasticNetTwin
 
@@ -16,7 +17,7 @@ class MultiTaskElasticNetTwin(ElasticNetTwin):
     """
 
     estimator_type = MultiTaskElasticNet
-    grouped = True
+    kinks = GroupNorms
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""

@@ -68,7 +68,7 @@ class Part:
         problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
         step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
         if charge is None and self.axis.size <= _FEW:  # to be found to the last digit
-            jumps = self.problem.absolute is not None or self.problem.hessian_jumps
+            jumps = self.problem.kinks or self.problem.hessian_jumps
             step = TrustRegionStep(kinks=jumps)
         made = _Counted(step)
         result = solve(
@@ -105,10 +105,10 @@ def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criteri
         return joint.problem((axis,), 1, dtype, criterion)
     rows, penalties = joint.rows(dtype), joint.penalties
     return ClassWeightedProblem(
-        rows, joint.task.loss, penalties.strength((), rows),
+        rows, joint.task.loss, penalties.penalty((), rows),
         torch.as_tensor(joint.task.row_class, device=joint.device),
         criterion=criterion, bounds=penalties.bounds((axis,)),
-        absolute=penalties.absolute((), rows), mean_loss=joint.twin.mean_loss,
+        mean_loss=joint.twin.mean_loss,
     )  # fmt: skip
 
 

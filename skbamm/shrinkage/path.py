@@ -167,7 +167,7 @@ class PathSearch:
     def _follow(self) -> None:
         joint = self.full.joint
         # A price on freedom is for penalties that are alone.
-        kinks = self.full.problem.absolute is not None or self.full.axis.weighs_rows
+        kinks = self.full.problem.kinks or self.full.axis.weighs_rows
         effort = Effort.for_size(_numbers(joint), kinks)
         charge = self._charge()
         pairs: list[tuple[Part, Check]] = []

@@ -65,7 +65,8 @@ class Charge:
         """Return the charge of x, (S, h)."""
         total = self.spread * ((x - x.mean(-1, keepdim=True)) ** 2).sum(-1)
         if self.freedom:
-            penalty = self.problem.strength(x[:, None]) / self.problem.divisor
+            whole = self.problem.penalty
+            penalty = whole.curvature(whole.strengths(x[:, None])) / self.problem.divisor
             penalty = penalty[..., : self.problem.rows.n_features]
             penalty = entry_means(penalty, self.columns, self.size)
             left = self.curvature / (self.curvature + penalty)
@@ -115,9 +116,9 @@ def share_left(problem: Any, x: Tensor, y: Tensor, axis: VectorAxis) -> Tensor |
     size = sizes_of_entries(axis, problem.rows).to(x.device)
     columns = columns_of(axis, x.device)
     d = problem.rows.n_features
-    if problem.absolute is not None:
+    if problem.kinks:
         return entry_means((y[..., :d] != 0).double(), columns, size)[0]
-    penalty = entry_means(problem.mean_strength(x)[..., :d], columns, size)[0]
+    penalty = entry_means(problem.penalty_at(x).curvature[..., :d], columns, size)[0]
     curvature = curvature_of_entries(problem, x, y, axis)
     return curvature / (curvature + penalty)
 

@@ -151,7 +151,7 @@ class JointSolver:
     def wide(self, rows) -> bool:
         """Whether matrices of rows are smaller than those of features by far, and serve."""
         rows = self.rows(torch.float64)
-        squares = self.penalties.absolute((), rows) is None
+        squares = not self.penalties.has_kinks
         dense = isinstance(rows, DenseRows | StackedRows)
         return squares and dense and rows.n_features > _WIDE * rows.n_rows
 
@@ -259,7 +259,7 @@ class JointSolver:
     @property
     def begins_anywhere(self) -> bool:
         """Whether a search may begin at any models: without kinks there are none that are empty."""
-        return self.penalties.absolute((), self.rows(self.dtype)) is None
+        return not self.penalties.has_kinks
 
     def upper(
         self, axes: tuple[Axis, ...], solutions: FoldSolutions, criterion: str | Choice
@@ -322,7 +322,7 @@ class JointSolver:
         return task_criterion(choice, self.task, self.weights, self.used, upper_loss)
 
     def _schedule(self, axes, problem, first: float, bend: float | None):
-        kinks = problem.absolute is not None
+        kinks = problem.kinks
         step: UpperStep = ScalarStep(first, kinks=kinks, bend=bend)
         if len(axes) > 1:
             step = TrustRegionStep(first, kinks=kinks, bend=bend, project=problem.project)
@@ -356,7 +356,7 @@ class JointSolver:
         y = torch.as_tensor(self.inside(coef), device=self.device)[None, None]
         metric = of_like_rows(self.metric, problem, x, y)
         # Where there are kinks, how near a step comes is not seen before the next.
-        tol = _REFIT_TOL if problem.absolute is None else np.inf
+        tol = _REFIT_TOL if not problem.kinks else np.inf
         result = solve_lower(problem, x, y, tol=tol, gradient_tol=gradient_tol, curvature=metric)
         return self.outside(result.y[0, 0].cpu().numpy())
 
@@ -426,10 +426,8 @@ class JointSolver:
         ):
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(
-                rows, self.penalties.strength(axes, rows), starts,
-                absolute=self.penalties.absolute(axes, rows),
-                moments=self.moments, mean_loss=self.twin.mean_loss, grouped=self.twin.grouped,
-                **options,
+                rows, self.penalties.penalty(axes, rows), starts,
+                moments=self.moments, mean_loss=self.twin.mean_loss, **options,
             )  # fmt: skip
             self.moments = problem.moments
             return problem
@@ -440,9 +438,8 @@ class JointSolver:
     def glm(self, axes, rows, starts, factor=1.0, loss=None, **options) -> GLMProblem:
         """Return the problem of some rows, whatever the loss."""
         return glm_problem(
-            rows, loss or self.task.loss, self.penalties.strength(axes, rows, factor), starts,
-            absolute=self.penalties.absolute(axes, rows, factor),
-            mean_loss=self.twin.mean_loss, grouped=self.twin.grouped, **options,
+            rows, loss or self.task.loss, self.penalties.penalty(axes, rows, factor), starts,
+            mean_loss=self.twin.mean_loss, **options,
         )  # fmt: skip
 
     def _weights(self, n, splits, by_class=True) -> FoldWeights:

@@ -1,4 +1,4 @@
-"""What hyperparameters mean to the solvers: the maps of x to the penalty."""
+"""What hyperparameters mean to the solvers: the penalty as a function of x."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from skbamm.glm import penalty_divisor
+from skbamm.glm.penalties import Penalty, Squares, Total, intercept_shares
 from skbamm.models import LinearTwin, NotApplicable, Task
 from skbamm.space import VectorAxis
 from skbamm.starts.points import EmptyLimit, empty_slopes
@@ -55,25 +56,51 @@ class Penalties:
         low_high = [torch.tensor(e, dtype=torch.float64) for e in ends]
         return tuple(low_high) or None
 
-    def strength(self, axes, rows, factor=1.0):
-        """Return the map of x to the factors of the squares, as ``Penalty`` takes it."""
-        return self._part(axes, rows, factor * self._shares(rows, 1.0), "squares")
+    @property
+    def has_kinks(self) -> bool:
+        """Whether the penalty at the estimator's own values has kinks."""
+        return self._kinks(()) is not None
 
-    def absolute(self, axes, rows, factor=1.0):
-        """Return the same for the absolute values, or None if the penalty has none."""
-        if self._parts(self._place(axes)).absolutes is None:
-            return None
-        return self._part(axes, rows, factor * self._shares(rows, 0.5), "absolutes")
+    def penalty(self, axes, rows, factor=1.0) -> Penalty:
+        """Return the penalty of x, times a factor, for the coefficients of ``rows``."""
+        factors = self._factors(axes)
+        squares = Squares.of_rows(self._strength(Squares, factors, 0, rows, factor), rows)
+        kinks = self._kinks(axes)
+        if kinks is None:
+            return squares
+        strength = self._strength(kinks, factors, 1, rows, factor)
+        return Total(squares, kinks.of_rows(strength, rows))
 
-    def _shares(self, rows, power):
-        """Return what the factors (p,) of the coefficients are to those of the slopes."""
-        shares = torch.ones(rows.n_coefficients, dtype=torch.float64, device=self.device)
-        if rows.fit_intercept:
-            shares[-1] = self.task.intercept_penalty**power
-        return shares
+    def _kinks(self, axes) -> type[Penalty] | None:
+        """Return what has kinks in the penalty, or None."""
+        kinks = self.twin.kinks
+        there = kinks.unscaled or self._parts(self._place(axes)).absolutes is not None
+        return kinks if there else None
 
-    def _part(self, axes, rows, mask, part):
-        squared = part == "squares" and self.norm == "l1"  # see FeaturePenalty
+    def _factors(self, axes):
+        """Return the map of x to the factors of both parts, and each feature's share of them.
+
+        Both parts ask for them at the same x, one after the other.
+        """
+        last: list[Any] = [None, None]
+
+        def of_x(x):
+            if last[0] is not x:
+                searched, ratio = self._values(axes, x)
+                last[:] = x, (self._parts(searched), ratio)
+            return last[1]
+
+        return of_x
+
+    def _shares(self, kind: type[Penalty], rows):
+        """Return what the strengths (p,) of the coefficients are to those of the slopes."""
+        scale = self.task.intercept_penalty**kind.intercept_power
+        return intercept_shares(rows, scale, self.device)
+
+    def _strength(self, kind: type[Penalty], factors, part, rows, factor):
+        """Return the map of x to the strengths of one part of the penalty."""
+        squared = kind is Squares and self.norm == "l1"  # see FeaturePenalty
+        mask = factor * self._shares(kind, rows)
         fixed = torch.ones(1, dtype=torch.float64, device=self.device)
         if self.factor is not None:
             if self.factor.shape != (rows.n_features,):
@@ -83,8 +110,8 @@ class Penalties:
             fixed = fixed**2
 
         def of_x(x):
-            searched, ratio = self._values(axes, x)
-            value = getattr(self._parts(searched), part)
+            parts, ratio = factors(x)
+            value = 0.0 if parts[part] is None else parts[part]
             value = torch.as_tensor(value, dtype=torch.float64, device=self.device)
             if value.ndim < x.ndim + 1:  # it does not depend on x
                 value = value.expand(*x.shape[:-1], *(value.shape or (1, 1)))
@@ -135,9 +162,10 @@ class Penalties:
         ``problem`` makes the problem of the rows at the estimator's own values.
         """
         scales = bool(axes) and axes[0].parameter == next(iter(self.values))
-        absolute = self.absolute(axes, rows)
-        if absolute is None or not scales:
+        if not scales or self._parts(self._place(axes)).absolutes is None:
             return None
+        kinked = self.penalty(axes, rows).kinked
+        assert kinked is not None
         per_fold = penalty_divisor(rows, self.twin.mean_loss)[:, None, None]
-        slopes = empty_slopes(problem(), self._shares(rows, 0.5))
-        return EmptyLimit(axes[0], self.twin.inverse, absolute, per_fold, slopes)
+        slopes = empty_slopes(problem(), kinked, self._shares(type(kinked), rows))
+        return EmptyLimit(axes[0], self.twin.inverse, kinked.strength, per_fold, slopes)

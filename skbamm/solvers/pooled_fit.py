@@ -22,7 +22,7 @@ def pooled_fit(solver: Any, estimator: Any) -> np.ndarray | None:
     None is where the folds' moments do not tell them, or not to rounding.
     """
     problem = _pooled_problem(solver, estimator)
-    if problem is None or problem.absolute is not None:
+    if problem is None or problem.kinks:
         return None
     x = torch.empty(1, 0, dtype=torch.float64, device=solver.device)
     cross = problem.train.cross
@@ -71,6 +71,5 @@ def _pooled_problem(solver: Any, estimator: Any) -> LeastSquaresProblem | None:
         return None  # not for all outputs
     rows = solver.shared_rows(solver.weights_on_all_rows(), torch.float64)
     return LeastSquaresProblem(
-        rows, own.strength((), rows), 1, absolute=own.absolute((), rows), moments=pooled,
-        mean_loss=solver.twin.mean_loss, grouped=solver.twin.grouped,
-    )  # fmt: skip
+        rows, own.penalty((), rows), 1, moments=pooled, mean_loss=solver.twin.mean_loss
+    )

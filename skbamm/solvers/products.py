@@ -32,7 +32,7 @@ def by_products(solver: Any) -> bool:
     if isinstance(loss, Smoothed | HalfSquaredLoss) or hasattr(loss, "least_scale"):
         return False
     rows = solver.rows(torch.float64)
-    if getattr(loss, "hessian_jumps", False) or solver.penalties.absolute((), rows) is not None:
+    if getattr(loss, "hessian_jumps", False) or solver.penalties.has_kinks:
         return False
     # Of dense features that are many more than rows, matrices of rows take their place.
     return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not solver.wide(rows))

@@ -50,9 +50,9 @@ def solve_values(
     """
     rows = solver.rows(torch.float64)
     tol = max(tol, PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
-    absolute = solver.penalties.absolute(axes, rows)
-    if absolute is not None and y is None:
-        return _solve_path(solver, axes, x, absolute(x[:, None]).amax((1, 2, 3)), tol)
+    penalty = solver.penalties.penalty(axes, rows)
+    if penalty.has_kinks and y is None:
+        return _solve_path(solver, axes, x, penalty.strongest(x), tol)
     columns = rows.n_folds * solver.task.loss.n_outputs
     size = max(1, min(_COLUMNS, _NUMBERS // rows.n_coefficients) // columns)
     if y is None and _in_levels(solver, x):
@@ -64,9 +64,8 @@ def _solve_parts(solver, axes, x, y, size, tol) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
     if y is None and x.shape[1] and by_products(solver):
         # Begun at the last, the steps of one value are fewer than those of several together.
-        strength = solver.penalties.strength(axes, solver.rows(torch.float64))
-        strongest = strength(x[:, None])[..., :-1].amax((1, 2, 3))
-        return _solve_path(solver, axes, x, strongest, tol)
+        penalty = solver.penalties.penalty(axes, solver.rows(torch.float64))
+        return _solve_path(solver, axes, x, penalty.strongest(x), tol)
     parts: list[FoldSolutions] = []
     for a in range(0, len(x), size):
         points, begin = x[a : a + size], None if y is None else y[a : a + size]
@@ -191,7 +190,7 @@ def _solve_block(solver, axes, x, y, tol) -> FoldSolutions:
 def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
     """Return models as they are kept, without a gradient where they are not solved."""
     solved = _solved(problem, x, result)
-    if isinstance(problem, LeastSquaresProblem) and problem.absolute is None:
+    if isinstance(problem, LeastSquaresProblem) and not problem.kinks:
         solved = solved & _has_digits(problem, x).to(solved.device)
     norm = torch.where(solved, result.gradient_norm, torch.nan)
     return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())
@@ -204,7 +203,7 @@ def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
     do not see.
     """
     d = problem.rows.n_features
-    strength = problem.mean_strength(x)[..., :d].amin((2, 3))
+    strength = problem.penalty_at(x).curvature[..., :d].amin((2, 3))
     largest = problem.train.gram.diagonal(dim1=-2, dim2=-1)[:, :d].amax(1)
     enough = problem.rows.train_rows.to(largest.device) > d
     return enough | (strength > _LEAST_STRENGTH * d * largest)
@@ -212,7 +211,7 @@ def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
 
 def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
     """Return which models are solved, (S, K), up to rounding."""
-    if bool(result.converged.all()) or problem.hessian_jumps or problem.absolute is not None:
+    if bool(result.converged.all()) or problem.hessian_jumps or problem.kinks:
         return result.converged  # where there are kinks, a step tells not how near it is
     value = problem.lower(x, result.y)[0].cpu()
     scale = (lower_floor(problem).cpu() + value.abs()).sqrt()

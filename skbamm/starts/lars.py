@@ -87,12 +87,13 @@ def begin_on_paths(
 
 
 def _units(problem: Any, axis: Axis, value: float) -> np.ndarray | None:
-    """Return each fold's penalty at a value, if it is an L1 penalty and nothing else."""
+    """Return each fold's strength at a value, if absolute values are all of the penalty."""
     x = axis.place(torch.tensor([[value]], dtype=torch.float64)).to(problem.rows.device)
-    d = problem.rows.n_features
-    kappa, squares = problem.mean_absolute(x)[0], problem.mean_strength(x)[0]
+    d, penalty = problem.rows.n_features, problem.penalty_at(x)
+    kappa, squares = penalty.kink[0], penalty.curvature[0]
     alike = bool((kappa[..., :d] == kappa[..., :1]).all()) and not bool(kappa[..., d:].any())
-    alone = problem.y_shape[2] == 1 and not problem.grouped and not bool(squares[..., :d].any())
+    absolute = penalty.kinked.separable and not penalty.kinked.non_negative
+    alone = problem.y_shape[2] == 1 and absolute and not bool(squares[..., :d].any())
     return kappa[:, 0, 0].cpu().numpy() if alike and alone else None
 
 

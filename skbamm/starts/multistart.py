@@ -115,7 +115,7 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
     known = result if first.found is None else first.found
     places = list(known.unjudged)
     one = problem(1)
-    if ends and len(result.x) == 1 and one.absolute is None:  # paths have been to both
+    if ends and len(result.x) == 1 and not one.kinks:  # paths have been to both
         slopes = {float(x): float(slope) for x, _, slope in known.screened}
         starts = first.x.flatten().tolist() if first.found is None else list(slopes)
         cheap = judge is not None or one.hessian_jumps or one.has_closed_form
@@ -126,7 +126,7 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
             if falls and abs(float(result.x) - float(end)) > _NEXT:
                 places.append(end.to(result.x))
     elif ends and len(result.x) == 2:
-        places += _edges(result.x, one.bounds, first=int(one.absolute is not None))
+        places += _edges(result.x, one.bounds, first=int(one.kinks))
     if not places:
         return None
     x, here = torch.stack(places), result.fun

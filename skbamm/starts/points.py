@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from itertools import product
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import solve_lower
-from skbamm.bilevel.faces import sizes
+from skbamm.glm.penalties import Penalty, Total
 from skbamm.space import Axis
 
 _SECOND = 3  # points of every interval but the first
@@ -71,26 +70,26 @@ def profile(axes: tuple[Axis, ...], best: list[float]) -> list[list[float]]:
     return points
 
 
-def empty_slopes(problem, shares: Tensor) -> Tensor:
-    """Return the largest slope of the loss at each fold's model without coefficients, (K,).
-
-    With a larger factor of the absolute values the fold's model is empty.
+def empty_slopes(problem, kinked: Penalty, shares: Tensor) -> Tensor:
+    """Return the least strength of kinks at which each fold's model is empty, (K,).
 
     Parameters
     ----------
     problem : Problem
         Of one start and no hyperparameters.
+    kinked : Penalty
+        The part of its penalty that has kinks.
     shares : Tensor of shape (p,)
-        What the factors of the coefficients are to that of a slope: 0 for an intercept that is
+        What the strengths of the coefficients are to that of a slope: 0 for an intercept that is
         free, and so no part of what is empty.
     """
     x = torch.empty(1, 0, dtype=torch.float64, device=problem.rows.device)
-    empty, free = copy.copy(problem), copy.copy(problem)
-    empty.absolute = lambda x: shares[None, None, None] * _HUGE
-    free.absolute = None
-    _, gradient = free.lower(x, solve_lower(empty, x, tol=1e-6).y)
+    smooth = [part for part in problem.penalty.parts if not part.has_kinks]
+    strongest = kinked.with_strength(lambda x: shares[None, None, None] * _HUGE)
+    empty = problem.with_penalty(Total(*smooth, strongest))
+    _, gradient = problem.lower(x, solve_lower(empty, x, tol=1e-6).y)
     relative = torch.where(shares > 0, gradient.double() / shares, 0.0)
-    return sizes(relative, problem.grouped).amax((0, 2, 3))
+    return kinked.emptied_by(relative).amax((0, 2, 3))
 
 
 class EmptyLimit:
@@ -104,23 +103,23 @@ class EmptyLimit:
         The first, whose parameter scales the penalty.
     inverse : bool
         Whether the penalty falls with it.
-    absolute : callable
-        Maps x to the factors of the absolute values, (S, 1, 1, p).
+    strength : callable
+        Maps x to the strengths of the kinks, (S, 1, 1, p).
     per_fold : Tensor of shape (K, 1, 1)
         What they are divided by in f.
     slopes : Tensor of shape (K,)
         See ``empty_slopes``.
     """
 
-    def __init__(self, axis: Axis, inverse: bool, absolute, per_fold, slopes: Tensor):
-        self.axis, self.inverse, self.absolute = axis, inverse, absolute
+    def __init__(self, axis: Axis, inverse: bool, strength, per_fold, slopes: Tensor):
+        self.axis, self.inverse, self.strength = axis, inverse, strength
         self.per_fold, self.slopes = per_fold, slopes
 
     def __call__(self, x: Tensor) -> Tensor:
         """Project x of shape (S, h)."""
         home, x = x.device, x.to(self.slopes.device)
         with torch.no_grad():
-            factor = (self.absolute(x.double()[:, None]) / self.per_fold)[..., 0, 0]  # of a slope
+            factor = (self.strength(x.double()[:, None]) / self.per_fold)[..., 0, 0]  # of a slope
         room = (_BELOW * self.slopes / factor).amax(1)  # what the penalty may be multiplied by
         too_far = (room < 1) & (room > 0)
         value = self.axis.value(x[:, 0].double())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +12,7 @@ from skbamm.bilevel.steps.x_steps import SpectralStep
 from skbamm.clock import Clock
 from skbamm.criteria import Criterion
 from skbamm.folds import Rows
+from skbamm.glm.penalties import Penalty
 from skbamm.losses import PointwiseLoss
 from skbamm.weights.noise import Quality, label_quality, target_quality
 from skbamm.weights.problem import WeightedGLMProblem
@@ -36,8 +36,8 @@ class FoldModel:
     ----------
     rows : Rows
     loss : PointwiseLoss
-    strength : callable
-        Maps x, (S, 1 or K, 1), to the penalty's strengths.
+    penalty : Penalty
+        Of x with one entry.
     mean_loss : bool
     criterion : Criterion
         Bounded, unless all validation rows are trusted.
@@ -52,7 +52,7 @@ class FoldModel:
 
     rows: Rows
     loss: PointwiseLoss
-    strength: Callable[[Tensor], Tensor]
+    penalty: Penalty
     mean_loss: bool
     criterion: Criterion
     target: Tensor
@@ -63,7 +63,7 @@ class FoldModel:
     def problem(self, weighting: Weighting, x: Tensor, prior: float = 0.0) -> WeightedGLMProblem:
         """Return the problem of these weights at the penalty that x, of shape (1,), means."""
         return WeightedGLMProblem(
-            self.rows, self.loss, self.strength, weighting, criterion=self.criterion,
+            self.rows, self.loss, self.penalty, weighting, criterion=self.criterion,
             bounds=(x, x), prior=prior, share=self.share, mean_loss=self.mean_loss,
         )  # fmt: skip
 

@@ -87,8 +87,8 @@ class WeightedGLMProblem(RowWeightedProblem):
 
     Parameters
     ----------
-    rows, loss, strength, mean_loss
-        As for ``GLMProblem``; ``strength`` is a function of the first entry of x.
+    rows, loss, penalty, mean_loss
+        As for ``GLMProblem``; ``penalty`` is a function of the first entry of x.
     weighting : Weighting
         Of the other entries.
     criterion : Criterion
@@ -102,11 +102,11 @@ class WeightedGLMProblem(RowWeightedProblem):
         The rows' shares m: even, or in proportion to the user's weights.
     """
 
-    def __init__(self, rows, loss, strength, weighting: Weighting, *, criterion, bounds, prior,
+    def __init__(self, rows, loss, penalty, weighting: Weighting, *, criterion, bounds, prior,
                  share, mean_loss=False):  # fmt: skip
         low, high = (torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
         super().__init__(
-            rows, loss, lambda x: strength(x[..., :1]), 1,
+            rows, loss, penalty.of(lambda x: x[..., :1]), 1,
             criterion=criterion, bounds=(low, high), mean_loss=mean_loss,
         )  # fmt: skip
         self.plain, self.weighting, self.share = rows, weighting, share
@@ -122,7 +122,7 @@ class WeightedGLMProblem(RowWeightedProblem):
         d = super().directions(x, y, v, mu)
         return replace(d, upper=d.upper + self.prior * (1 - self.share @ w) / d.upper.shape[1])
 
-    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
+    def grad_of_slopes(self, x: Tensor, y: Tensor, v: Tensor, mu: float, slopes: Tensor) -> Tensor:
         """Return the hypergradient's shares; those of the weights take half a pass."""
         self.weigh(x)
         w, t = self.weights(x), x[0, 1:].double()
@@ -131,7 +131,7 @@ class WeightedGLMProblem(RowWeightedProblem):
         q = (1 - mu) * self.row_shares(y, v, s)
         # s is w over its mean: a row that gains weight takes some from all others.
         gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
-        shares = super().grad_x(x, y, v, mu, upper)
+        shares = super().grad_of_slopes(x, y, v, mu, slopes)
         shares[0, :, 1:] += self.weighting.pull(t, gradient)
         return shares
 
@@ -149,20 +149,20 @@ class ClassWeightedProblem(RowWeightedProblem):
 
     Parameters
     ----------
-    rows, loss, strength, criterion, bounds, mean_loss, absolute
+    rows, loss, penalty, criterion, bounds, mean_loss
         As for ``GLMProblem``; x has the logarithm of each class's weight, and of nothing else.
     row_class : Tensor of int of shape (n,)
     """
 
-    def __init__(self, rows, loss, strength, row_class: Tensor, **options):
-        super().__init__(rows, loss, strength, 1, **options)
+    def __init__(self, rows, loss, penalty, row_class: Tensor, **options):
+        super().__init__(rows, loss, penalty, 1, **options)
         self.plain, self.row_class = rows, row_class
 
     def factors(self, x: Tensor) -> Tensor:
         """See ``RowWeightedProblem.factors``."""
         return torch.exp(x[0].double())[self.row_class]
 
-    def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
+    def grad_of_slopes(self, x: Tensor, y: Tensor, v: Tensor, mu: float, slopes: Tensor) -> Tensor:
         """Return the hypergradient's shares, (1, K, classes)."""
         self.weigh(x)
         s = self.factors(x)

@@ -13,6 +13,7 @@ from skbamm.criteria import make_criterion
 from skbamm.folds import DenseRows, FoldWeights
 from skbamm.glm import LeastSquaresProblem
 from skbamm.glm.coordinate_descent import ModelDescent
+from skbamm.glm.penalties import AbsoluteValues, Squares, Total
 from skbamm.losses import HalfSquaredLoss
 
 RNG = np.random.default_rng(0)
@@ -20,6 +21,12 @@ X = RNG.standard_normal((90, 12)) + 3
 TARGETS = X[:, :3] @ RNG.standard_normal((3, 2)) + RNG.standard_normal((90, 2))
 SPLITS = list(KFold(3, shuffle=True, random_state=0).split(X))
 ALPHAS, RATIO = torch.tensor([[0.05], [0.5]], dtype=torch.float64), 0.7
+
+
+def elastic_net(mask):
+    """Return the penalty of coefficients with these shares of alpha."""
+    squares = Squares(lambda x: (1 - RATIO) * x[..., None] * mask)
+    return Total(squares, AbsoluteValues(lambda x: RATIO * x[..., None] * mask))
 
 
 def problem(fit_intercept=True, weight=None, shares=None, starts=2, criterion=None):
@@ -36,8 +43,7 @@ def problem(fit_intercept=True, weight=None, shares=None, starts=2, criterion=No
     if criterion is not None:
         criterion = make_criterion(criterion, HalfSquaredLoss(2), torch.as_tensor(TARGETS), weights)
     return LeastSquaresProblem(
-        rows, lambda x: (1 - RATIO) * x[..., None] * mask, starts, mean_loss=True,
-        absolute=lambda x: RATIO * x[..., None] * mask, criterion=criterion,
+        rows, elastic_net(mask), starts, mean_loss=True, criterion=criterion
     )  # fmt: skip
 
 
@@ -74,7 +80,7 @@ def test_what_it_is_not_for_is_left_as_it_is():
     y = torch.ones(own.y_shape, dtype=torch.float64)
     assert own.descend(ALPHAS, y, 1e-4) is y
     squares = problem()
-    squares.absolute = None
+    squares = squares.with_penalty(squares.penalty.parts[0])
     assert squares.descend(ALPHAS, y, 1e-4) is y
 
 

@@ -246,7 +246,7 @@ def check_finite(estimator, X, y, awkward, moments):
     for part in (result.x, result.y, result.v):
         assert bool(torch.isfinite(part).all())
     # Relative to the best constant prediction, which a penalised intercept may be far from.
-    free = bool((problem.mean_strength(x)[..., -1] == 0).all())
+    free = bool((problem.penalty_at(x).curvature[..., -1] == 0).all())
     assert np.isfinite(result.fun) and (result.fun < 2 or not free)
 
 

@@ -42,7 +42,7 @@ def test_it_is_the_inverse_of_each_block(name, intercept):
     assert dual_pays(problem, 0.0)
     weights = problem.hessian_weights(x, y, 0.0)
     gram = problem.rows.gram(y[None], weights, False, problem.rows.n_rows)
-    full = gram + torch.diag_embed(problem.mean_strength(x).expand(gram.shape[:-1]))
+    full = gram + torch.diag_embed(problem.penalty_at(x).curvature.expand(gram.shape[:-1]))
     metric = DualMetric.at_point(problem, x, y)
     right = torch.as_tensor(rng.normal(size=(3, *problem.y_shape)))
     expected = torch.linalg.solve(full.expand(3, *full.shape), right[..., None])[..., 0]

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from skbamm.bilevel.faces import Face, sides
+from skbamm.bilevel.faces import Face
 from skbamm.glm.approach import Approach
 from skbamm.glm.normed_matrix import NormedMatrix
+from skbamm.glm.penalties import GroupNorms
 
 S, K, M, P = 1, 2, 3, 6
+NORMS = GroupNorms(lambda x: x)
 SCALES = np.array([1.0, 1e-3, 1e3, 1.0, 10.0, 0.1])
 
 
@@ -26,7 +28,7 @@ def test_the_inverse_is_that_of_the_whole_matrix(m):
     gram, y = made_up()
     y = y[:, :, :m]
     curved = torch.as_tensor([0.0, 1e-6, 1e7, 0.3, 1e3, 1.0]).double().expand(S, K, P)
-    side = sides(y, True)
+    side = NORMS.sides(y)
     matrix = NormedMatrix(gram, curved, side)
     right = torch.as_tensor(np.random.default_rng(1).normal(size=(S, K, m, P)))
     eye = torch.eye(m, dtype=torch.float64)
@@ -48,7 +50,7 @@ def test_a_group_of_infinite_curvature_moves_along_itself():
     gram, y = made_up()
     curved = torch.full((S, K, P), torch.inf, dtype=torch.float64)
     curved[..., 0] = 0  # it is at zero, and has no side
-    side = sides(y, True)
+    side = NORMS.sides(y)
     right = side * torch.as_tensor(SCALES)
     solved = NormedMatrix(gram, curved, side).solve(right)[..., 1:]
     side = side[..., 1:]
@@ -71,11 +73,11 @@ def test_an_approach_finds_the_groups_at_zero_whatever_the_scales():
 
     at, last = y, model(y)
     for _ in range(20):
-        face = Face.at(at, gradient + (at - y) @ gram, kink, 100, grouped=True)
+        face = Face.at(at, gradient + (at - y) @ gram, kink, 100, NORMS)
         at = approach(face, at)
         assert bool((model(at) <= last + 1e-12).all())
         last = model(at)
-    face = Face.at(at, gradient + (at - y) @ gram, kink, 100, grouped=True)
+    face = Face.at(at, gradient + (at - y) @ gram, kink, 100, NORMS)
     assert float(face.violation().max()) < 1e-6
     assert bool((at == 0).all(2).any())
 
@@ -84,5 +86,5 @@ def test_an_approach_that_would_rise_is_not_taken():
     gram, y = made_up()
     approach = Approach(gram, torch.zeros(S, K, P, dtype=torch.float64))
     approach._step = 100 * approach._step
-    face = Face.at(y, y @ gram, torch.ones(S, K, 1, P).double(), 100, grouped=True)
+    face = Face.at(y, y @ gram, torch.ones(S, K, 1, P).double(), 100, NORMS)
     assert torch.equal(approach(face, y), y)

@@ -22,6 +22,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.faces import Face
 from skbamm.glm import curvature
 from skbamm.glm.groups import GroupMatrix
+from skbamm.glm.penalties import GroupNorms
 from skbamm.glm.submatrix import Submatrix
 from skbamm.glm.support import SupportMetric
 from tests.glm.conftest import three_folds
@@ -227,12 +228,12 @@ def test_kinks_beside_a_hessian_that_jumps(name, penalty, value):
     estimator, X, y = JUMPS[name]
     estimator = clone(estimator).set_params(penalty=penalty, l1_ratio=0.5)
     problem = model_problem(estimator, X, y, three_folds(len(y)))
-    assert problem.hessian_jumps and problem.absolute is not None
+    assert problem.hessian_jumps and problem.kinks
     x = log_values(value)
     result = solve_lower(problem, x, tol=1e-9)
     assert bool(result.converged.all()) and result.nit < 50
     value, gradient = problem.lower(x, result.y)
-    kink = problem.mean_absolute(x)
+    kink = problem.penalty_at(x).kink
     at_zero = (gradient.abs() - kink).clamp_min(0)
     residual = torch.where(result.y == 0, at_zero, gradient + kink * torch.sign(result.y))
     assert float(residual.abs().max()) < 1e-6
@@ -284,7 +285,8 @@ def test_a_step_of_groups_lowers_the_model_with_their_norms(seed, m, p):
     y = torch.as_tensor(rng.normal(size=(m, p)) * (rng.uniform(size=p) < 0.6))
     smooth = torch.as_tensor(3 * rng.normal(size=(m, p)))
     kink = torch.as_tensor(rng.uniform(0.1, 2, size=(1, p)) * (rng.uniform(size=p) < 0.8))
-    face = Face.at(y[None, None], smooth[None, None], kink[None, None], 100, grouped=True)
+    norms = GroupNorms(lambda x: x)
+    face = Face.at(y[None, None], smooth[None, None], kink[None, None], 100, norms)
     none = torch.zeros(1, 1, 1, p, dtype=torch.float64)
     step = GroupMatrix(gram[None, None, None], none, face).step(y[None, None])[0, 0]
 

@@ -11,6 +11,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem
+from skbamm.glm.penalties import Squares
 from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
 from tests.problems import (
     ESTIMATORS,
@@ -79,7 +80,7 @@ class Explicit:
         self.criterion = make_criterion(criterion, self.loss, self.target, weights)
         kind = LeastSquaresProblem if moments else GLMProblem
         losses = () if moments else (self.loss,)
-        self.problem = kind(self.rows, *losses, strength, S, criterion=self.criterion)
+        self.problem = kind(self.rows, *losses, Squares(strength), S, criterion=self.criterion)
         self.x = torch.as_tensor(rng.normal(size=(S, 2)))
         self.y, self.v = torch.as_tensor(rng.normal(size=(2, S, K, m, self.p)))
 
@@ -304,7 +305,7 @@ def test_folds_with_matrices_of_their_own():
     mask = torch.ones(X.shape[1] + 1, dtype=torch.float64)
     mask[-1] = 0.0
     rows = FoldwiseRows(parts)
-    problem = GLMProblem(rows, LogisticLoss(), lambda x: torch.exp(-x)[:, None] * mask, 1)
+    problem = GLMProblem(rows, LogisticLoss(), Squares(lambda x: torch.exp(-x)[:, None] * mask), 1)
     result = solve_lower(problem, log_values(0.5), tol=1e-11)
     for k, (scale, split) in enumerate(zip(scales, splits, strict=True)):
         slopes, _ = own_solutions(estimator.set_params(C=0.5), X * scale, y, [split])

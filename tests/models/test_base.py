@@ -45,8 +45,8 @@ def exported(estimator, X, y, dtype=np.float64):
         class_weight=task.class_weight,
     )
     rows = rows_of(values, task.target, weights, task.fit_intercept)
-    strength, absolute = penalty_of(twin, estimator, rows, task.intercept_penalty)
-    problem = glm_problem(rows, task.loss, strength, 1, absolute=absolute, mean_loss=twin.mean_loss)
+    penalty = penalty_of(twin, estimator, rows, task.intercept_penalty)
+    problem = glm_problem(rows, task.loss, penalty, 1, mean_loss=twin.mean_loss)
     x = torch.tensor([[np.log(value)]], dtype=torch.float64)
     y_found = solve_lower(problem, x, tol=1e-12).y[0, 0].numpy()
     coef = np.ascontiguousarray(y_found[:, : values.shape[1]], dtype=dtype)

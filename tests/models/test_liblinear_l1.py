@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC, l1_min_c
 
 from skbamm import Interval
 from skbamm.bilevel import solve_lower
+from skbamm.glm.penalties import Squares
 from skbamm.models import find_twin
 from skbamm.starts.points import empty_slopes
 from tests.problems import (
@@ -147,8 +148,8 @@ def test_below_its_least_value_of_c_a_model_is_empty(name, scaling):
     shares = torch.ones(problem.rows.n_coefficients, dtype=torch.float64)
     if scaling is not None:
         shares[-1] = 1 / scaling
-    problem.strength = lambda x: torch.zeros(*x.shape[:-1], 1, len(shares), dtype=torch.float64)
-    slopes = empty_slopes(problem, shares).numpy()
+    none = Squares(lambda x: torch.zeros(*x.shape[:-1], 1, len(shares), dtype=torch.float64))
+    slopes = empty_slopes(problem.with_penalty(none), problem.penalty.kinked, shares).numpy()
     for slope, (train, _) in zip(slopes, splits, strict=True):
         expected = l1_min_c(
             X[train], y[train], loss="log" if name == "logistic" else "squared_hinge",

@@ -11,6 +11,7 @@ from torch.autograd.functional import jacobian
 from skbamm.bilevel import solve_lower
 from skbamm.criteria import make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
+from skbamm.glm.penalties import Squares
 from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
 from skbamm.weights.problem import WeightedGLMProblem
 from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWeights
@@ -104,7 +105,7 @@ def make(name="binary", weighting=None, *, form=np.asarray, share=SHARE, prior=0
         rows = rows_of(form(X), target, weights)
     end = torch.tensor([5.0], dtype=torch.float64)
     return WeightedGLMProblem(
-        rows, loss, lambda x: torch.exp(-x[:, 0])[:, None, None] * MASK,
+        rows, loss, Squares(lambda x: torch.exp(-x[:, 0])[:, None, None] * MASK),
         weighting or free(),
         criterion=make_criterion(criterion, loss, torch.as_tensor(target), weights),
         bounds=(-end, end), prior=prior, share=share, **options,

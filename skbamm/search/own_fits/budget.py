@@ -184,7 +184,7 @@ def foreseen_seconds(joint: JointSolver, values: int, listed: bool = True) -> fl
     rows = joint.rows(torch.float64)
     stored = getattr(rows, "folds", [rows])[0].entries
     folds, outputs = len(joint.used), loss.n_outputs
-    kinks = joint.penalties.absolute((), rows) is not None
+    kinks = joint.penalties.has_kinks
     if isinstance(loss, HalfSquaredLoss) and (kinks or not joint.least_squares):
         return _of_squares(joint, values, kinks, (n, p), stored)
     if isinstance(loss, HalfSquaredLoss):
@@ -238,7 +238,7 @@ def _of_squares(joint: JointSolver, values: int, kinks: bool, shape, stored: flo
     (n, p), folds, outputs = shape, len(joint.used), joint.task.loss.n_outputs
     if kinks:
         moments = gram_seconds(folds, n, p) if p <= MANY_FEATURES else 0.0
-        steps = (_GROUP_ITER if joint.twin.grouped else _MOMENT_ITER) * step_seconds(kinks)
+        steps = (_MOMENT_ITER if joint.twin.kinks.separable else _GROUP_ITER) * step_seconds(kinks)
         return moments + values * (steps + descent_seconds(folds * outputs, p, _SWEEPS))
     one = pass_seconds((n, p), stored, folds * outputs * values, torch.float64)
     if joint.wide(joint.rows(torch.float64)):

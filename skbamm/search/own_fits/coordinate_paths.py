@@ -101,6 +101,8 @@ class CoordinatePaths:
         self._alpha, self._axes = named.index("alpha"), axes
         self._other = named.index("l1_ratio") if "l1_ratio" in named else None
         self._options = {"tol": last.tol, "max_iter": last.max_iter}
+        if getattr(last, "positive", False):
+            self._options["positive"] = True
         self._least = np.inf
 
     def best(self, clock: Clock) -> list[list[float]]:

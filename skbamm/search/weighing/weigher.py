@@ -343,7 +343,7 @@ class Weigher:
         if self._auto:
             criterion = replace(criterion, loss=noise)
         problem = GLMProblem(
-            rows, joint.task.loss, joint.penalties.strength(self.axes, rows), 1,
+            rows, joint.task.loss, joint.penalties.penalty(self.axes, rows), 1,
             criterion=criterion, mean_loss=joint.twin.mean_loss,
         )  # fmt: skip
         at = x.to(joint.device)[None]
@@ -403,7 +403,7 @@ class Weigher:
         return FoldModel(
             rows=rows,
             loss=task.loss,
-            strength=joint.penalties.strength(self.axes, rows, factor),
+            penalty=joint.penalties.penalty(self.axes, rows, factor),
             mean_loss=joint.twin.mean_loss,
             criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
             target=target[drawn],

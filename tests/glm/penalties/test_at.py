@@ -1,9 +1,10 @@
-"""Penalty: derivatives of strengths that are kept for as long as x is the same."""
+"""Strengths and their derivatives are kept for as long as x is the same."""
 
 import pytest
 import torch
 
-from skbamm.glm import GLMProblem, penalty
+from skbamm.glm import GLMProblem
+from skbamm.glm.penalties import AbsoluteValues, Squares, Total, at
 from tests.glm.test_problem import D, Explicit, K, S
 
 P = D + 1
@@ -35,9 +36,10 @@ def problem_of(name):
     """Return a problem of both levels, by a strength."""
     known = Explicit("logistic", True)
     strength, absolute = STRENGTHS[name]
-    return GLMProblem(
-        known.rows, known.loss, strength, S, criterion=known.criterion, absolute=absolute
-    )
+    penalty = Squares(strength)
+    if absolute is not None:
+        penalty = Total(penalty, AbsoluteValues(absolute))
+    return GLMProblem(known.rows, known.loss, penalty, S, criterion=known.criterion)
 
 
 @pytest.mark.parametrize("h", [1, 2, 3])
@@ -51,7 +53,7 @@ def test_kept_derivatives_are_those_that_are_taken_anew(name, h, monkeypatch):
     kept = problem.grad_x(x, y, v, 0.1, upper)
     again = problem.grad_x(x, 2 * y, v, 0.1, upper)  # the derivatives stay, the factors do not
     other = problem.grad_x(x + 1, y, v, 0.1, upper)
-    monkeypatch.setattr(penalty, "_FEW", 0)
+    monkeypatch.setattr(at, "_FEW", 0)
     anew = problem_of(name)
     torch.testing.assert_close(kept, anew.grad_x(x, y, v, 0.1, upper))
     torch.testing.assert_close(again, anew.grad_x(x, 2 * y, v, 0.1, upper))

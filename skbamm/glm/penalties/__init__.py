@@ -1,0 +1,22 @@
+"""Penalties as objects: all that problems, metrics and solvers ask of them, one file each."""
+
+from skbamm.glm.penalties.absolute_values import AbsoluteValues
+from skbamm.glm.penalties.at import PenaltyAt
+from skbamm.glm.penalties.base import Penalty, Strength
+from skbamm.glm.penalties.group_norms import GroupNorms
+from skbamm.glm.penalties.intercept import intercept_shares
+from skbamm.glm.penalties.non_negative import NonNegative
+from skbamm.glm.penalties.squares import Squares
+from skbamm.glm.penalties.total import Total
+
+__all__ = [
+    "AbsoluteValues",
+    "GroupNorms",
+    "NonNegative",
+    "Penalty",
+    "PenaltyAt",
+    "Squares",
+    "Strength",
+    "Total",
+    "intercept_shares",
+]
