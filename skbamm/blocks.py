@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.utils import _safe_indexing
+
+from skbamm._sklearn_compat import safe_indexing
 
 _PARALLEL = (ColumnTransformer, FeatureUnion)
 
@@ -49,7 +50,7 @@ def transformer_blocks(transformers: Any, X: Any = None) -> dict[str, np.ndarray
         return {name: np.arange(total)[part] for name, part in step.output_indices_.items()}
     some = None
     if X is not None:
-        some = _safe_indexing(X, [0])
+        some = safe_indexing(X, [0])
         for _, before in transformers.steps[:place]:
             some = some if before in (None, "passthrough") else before.transform(some)
     blocks, begin = {}, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sklearn.callback._base import AutoPropagatedCallback
+from skbamm._sklearn_compat import AutoPropagatedCallback
 
 
 def who_looks_on(search: Any) -> str:

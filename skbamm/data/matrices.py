@@ -11,16 +11,16 @@ import scipy.sparse as sp
 import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Bunch, _safe_indexing, check_array
+from sklearn.utils import Bunch, check_array
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
-from skbamm.data.placed import Placed
+from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
-from skbamm.models import NotApplicable, Task, remember_features
+from skbamm.models import NotApplicable, remember_features
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
-_LOOK = 4096  # rows of a fold among which all classes are looked for first
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
 _LOOKED_AT = 1 << 19  # entries of a sparse matrix that tell how features are scaled
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
@@ -87,7 +87,7 @@ def as_matrix(X: Any) -> Any:
     return place(X, "cpu").matrix
 
 
-def place(X: Any, device: str) -> Placed:
+def place(X: Any, device: str) -> DeviceMatrix:
     """Return X, as a matrix like that, for the device that the user named, maybe "auto"."""
     if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
         raise NotApplicable("array API dispatch is on")
@@ -100,7 +100,7 @@ def place(X: Any, device: str) -> Placed:
         except (ValueError, TypeError) as error:
             raise NotApplicable(str(error)) from None
     entries = 0 if sp.issparse(matrix) else matrix.size
-    placed = Placed(matrix, choose_device(device, entries))
+    placed = DeviceMatrix(matrix, choose_device(device, entries))
     if not get_config()["assume_finite"] and not placed.all_finite():
         raise NotApplicable("X contains NaN or infinity")
     return placed
@@ -128,14 +128,14 @@ class FoldParts(NamedTuple):
 
 def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
     """Return a fold's rows, those trained on and the others; None transforms nothing."""
-    inner, outer = _safe_indexing(X, train), _safe_indexing(X, test)
+    inner, outer = safe_indexing(X, train), safe_indexing(X, test)
     if transformers is None:
         return FoldParts(None, inner, outer)
     fitted = without_callbacks(clone(transformers))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
-            target = None if y is None else _safe_indexing(y, train)
+            target = None if y is None else safe_indexing(y, train)
             inner = fitted.fit_transform(inner, target)
             outer = fitted.transform(outer) if len(test) else inner[:0]
         except Exception as error:
@@ -172,7 +172,7 @@ def pad_features(matrix: Any, width: int) -> Any:
 
 
 def make_rows(
-    placed: Placed, target: np.ndarray, weights: FoldWeights, fit_intercept: bool,
+    placed: DeviceMatrix, target: np.ndarray, weights: FoldWeights, fit_intercept: bool,
     dtype: torch.dtype,
 ) -> DenseRows | SparseRows:  # fmt: skip
     """Return rows on the device of ``weights``; a dense matrix is not copied on the CPU."""
@@ -223,30 +223,6 @@ def _well_scaled(matrix: Any) -> bool:
     near = (mean[seen] < _SINGLE_OFFSET * spread[seen]).all()
     constant = mean[~seen].max(initial=0) < _SINGLE_OFFSET * spread[seen].max()
     return bool(near and constant and spread.max() < _SINGLE_SPREAD * spread[seen].min())
-
-
-def usable_folds(task: Task, splits: list, weights: FoldWeights, fit_weight: Any) -> list[int]:
-    """Return the folds with training weight, and with some of it in every class."""
-    used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
-    if task.both_sides:
-        each = [task.target[as_indices(splits[k][0])] for k in used]
-        return [k for k, rows in zip(used, each, strict=True) if (rows.min(0) < rows.max(0)).all()]
-    if task.classes is None or task.indicator is not None:
-        return used
-    row_class, count = task.row_class, len(task.classes)
-    assert row_class is not None
-    weight = None if fit_weight is None else np.asarray(fit_weight, float)
-
-    def every_class(train):
-        heavy = None if weight is None else weight[train]
-        return bool((np.bincount(row_class[train], heavy, minlength=count) > 0).all())
-
-    def found(train):
-        # A few of many rows tend to have them all; where they do not, all are looked at.
-        train = as_indices(train)
-        return every_class(train[:: len(train) // _LOOK + 1]) or every_class(train)
-
-    return [k for k in used if found(splits[k][0])]
 
 
 def own_copy(routed: Any) -> Bunch:

@@ -12,12 +12,12 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
-from sklearn.utils import _safe_indexing
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
 from skbamm.data.centring import far_centre, far_means, less
+from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.matrices import FoldData, FoldParts, as_matrix, feature_memory, join_parts
-from skbamm.data.placed import Placed
 from skbamm.data.transformers import State, UnreadTransformer, may_be_read, read
 from skbamm.faults import from_signal
 from skbamm.folds import FeatureMaps
@@ -37,7 +37,7 @@ class SharedColumns:
 
     Attributes
     ----------
-    placed : Placed
+    placed : DeviceMatrix
         The matrix, of shape (n, d + e).
     scale, shift : ndarray of shape (K, d)
         Fold k's features are ``scale[k] * column + shift[k]``, and zero where it has none.
@@ -46,7 +46,7 @@ class SharedColumns:
         Of the other columns: to which feature each is added, and how often.
     """
 
-    placed: Placed
+    placed: DeviceMatrix
     scale: np.ndarray
     shift: np.ndarray
     owner: np.ndarray
@@ -96,7 +96,7 @@ class SharedFold:
         if inner is None:
             inner = self.transformed(self._rows)
         else:
-            inner = _safe_indexing(inner, some)
+            inner = safe_indexing(inner, some)
         self.features, self._some = feature_memory(inner), as_matrix(inner)
         self._container = type(inner)
         self.shared: Any = None
@@ -109,7 +109,7 @@ class SharedFold:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the refit on all rows will say it once
             try:
-                return self.transformers.transform(_safe_indexing(self._X, rows))
+                return self.transformers.transform(safe_indexing(self._X, rows))
             except Exception as error:
                 if from_signal(error):
                     raise
@@ -232,7 +232,7 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     owner = np.array([part.owner for part in state.parts], dtype=np.int64)
     factor = np.array([part.factor for part in state.parts]).reshape(-1, len(folds)).T
     shared = SharedColumns(
-        Placed(matrix, device(matrix)), state.scale, state.shift, owner,
+        DeviceMatrix(matrix, device(matrix)), state.scale, state.shift, owner,
         np.ascontiguousarray(factor),
     )  # fmt: skip
     for k, fold in enumerate(folds):
@@ -265,8 +265,8 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
                 for start in range(0, len(train), _PART):
                     in_parts.partial_fit(X[train[start : start + _PART]])
                 return fitted, None
-            target = None if y is None else _safe_indexing(y, train)
-            return fitted, fitted.fit_transform(_safe_indexing(X, train), target)
+            target = None if y is None else safe_indexing(y, train)
+            return fitted, fitted.fit_transform(safe_indexing(X, train), target)
         except Exception as error:
             if from_signal(error):
                 raise

@@ -38,8 +38,8 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
-from sklearn.utils import _safe_indexing
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.matrices import as_matrix
 
 _CONSTANT = 1e-12  # deviation beside the mean up to which a feature is constant but for rounding
@@ -119,7 +119,7 @@ class State:
 
     def columns(self, index: Any) -> State:
         """Return some of the features."""
-        values = _safe_indexing(self.values, index, axis=1)
+        values = safe_indexing(self.values, index, axis=1)
         places = np.arange(self.scale.shape[1])[index].tolist()
         parts = [
             replace(part, owner=place)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import _safe_indexing, column_or_1d
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import column_or_1d
 
+from skbamm._sklearn_compat import num_samples, safe_indexing
 from skbamm.display.drawing import PICTURE, gallery, table
 from skbamm.display.words import SIZE, probability, shortened, shown, text_width
 
@@ -144,7 +144,7 @@ class LabelIssuesDisplay:
 
         # Stable: rows in equal doubt stay in the order of the data.
         rows = np.argsort(quality, kind="stable")[:n_rows]
-        X = _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
+        X = safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
         images = _pictures(images, X, rows, len(quality))
         if suggested is not None:
             suggested = column_or_1d(suggested)[rows]
@@ -160,7 +160,7 @@ class LabelIssuesDisplay:
             suggested=suggested,
             quality=quality[rows],
             images=images,
-            texts=None if texts is None else _safe_indexing(texts, rows),
+            texts=None if texts is None else safe_indexing(texts, rows),
         )
         return display.plot(ax=ax, max_columns=max_columns, cmap=cmap)
 
@@ -249,7 +249,7 @@ def _check_count(name: str, value: Any) -> None:
 def _check_length(name: str, value: Any, n_rows: int) -> None:
     if isinstance(value, str):
         raise TypeError(f"{name} must have an entry for each row, got the string {value!r}.")
-    found = _num_samples(value)
+    found = num_samples(value)
     if found != n_rows:
         raise ValueError(f"{name} must have an entry for each of the {n_rows} rows, got {found}.")
 
@@ -267,7 +267,7 @@ def _pictures(images: Any, X: Any, rows: np.ndarray, n_rows: int) -> np.ndarray 
             )
         return _checked_pictures(features.reshape(len(rows), *images))
     _check_length("images", images, n_rows)
-    return _checked_pictures(_safe_indexing(images, rows))
+    return _checked_pictures(safe_indexing(images, rows))
 
 
 def _checked_pictures(images: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from skbamm.folds.dense import DenseRows
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.foldwise import FoldwiseRows
 from skbamm.folds.moments import Moments, fold_moments, pooled_moments
-from skbamm.folds.rows import Chunk, Kept, Rows
+from skbamm.folds.protocol import Chunk, Kept, Rows
 from skbamm.folds.sparse import SparseRows
 from skbamm.folds.stacked import StackedRows
 from skbamm.folds.weights import FoldWeights

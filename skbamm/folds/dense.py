@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import gram_seconds, spend
+from skbamm.folds.chunked import ChunkedRows
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.passes import blocks, columns_of, join, weighted_gram
-from skbamm.folds.rows import ChunkedRows
 from skbamm.folds.weights import FoldWeights
 
 _WORK = 6  # numbers that a function of the rows makes of each predictor, about

@@ -11,9 +11,9 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.linear_model import _cd_fast
 from torch import Tensor
 
+from skbamm._sklearn_compat import cd_fast
 from skbamm.bilevel.faces import Face
 from skbamm.effort import descent_seconds, spend
 from skbamm.folds import Moments, map_in_threads
@@ -62,7 +62,7 @@ class CoordinateDescent:
         def descend(job: tuple[int, ...]) -> None:
             s, k, m = job
             size = self.square[k, m]
-            _cd_fast.enet_coordinate_descent_gram(
+            cd_fast.enet_coordinate_descent_gram(
                 found[s, k, m], kappa[s][k], lam[s][k], self.gram[k], self.cross[k, m],
                 np.array([size**0.5]), _MOST, enough, rng,
                 False, self.positive, True,
@@ -120,7 +120,7 @@ class ModelDescent:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a gap that is not asked for
             for s, k, m in np.ndindex(*lead):
-                _cd_fast.enet_coordinate_descent_gram(
+                cd_fast.enet_coordinate_descent_gram(
                     found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],
                     np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, self.positive, False,
                 )  # fmt: skip

@@ -17,9 +17,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import make_constraint
-from sklearn.utils.validation import _check_feature_names, _check_n_features
 
+from skbamm._sklearn_compat import check_feature_names, check_n_features, make_constraint
 from skbamm.glm import MeanLoss
 from skbamm.glm.penalties import AbsoluteValues, Penalty
 from skbamm.kernels.kernel import Kernel
@@ -351,8 +350,8 @@ def has_solver(estimator: BaseEstimator, solver: Any) -> bool:
 
 def remember_features(estimator: BaseEstimator, X: Any) -> None:
     """Set ``n_features_in_`` and ``feature_names_in_`` as a fit on ``X`` does."""
-    _check_n_features(estimator, X, reset=True)
-    _check_feature_names(estimator, X, reset=True)
+    check_n_features(estimator, X, reset=True)
+    check_feature_names(estimator, X, reset=True)
 
 
 def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, weight: Any):

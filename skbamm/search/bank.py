@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params, _num_samples
 
+from skbamm._sklearn_compat import check_method_params, num_samples, safe_indexing
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
@@ -65,7 +64,7 @@ class Bank:
     def take(self, X: Any, y: Any, splits: list, fit_params: dict[str, Any]) -> None:
         """Take up the data of a search."""
         self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
-        self._n_rows = _num_samples(X)
+        self._n_rows = num_samples(X)
         self._fold_of_rows = None
 
     def __reduce__(self):
@@ -115,7 +114,7 @@ class Bank:
         fit_params = self._weighted(fit_params, place, fold)
 
         def rows_of():
-            return _safe_indexing(self.X, place) if coded else X
+            return safe_indexing(self.X, place) if coded else X
 
         if solution is None:
             return self._own_fit(stand_in, key, fold, rows_of, y, fit_params)
@@ -174,8 +173,8 @@ class Bank:
 
     def _training_target(self, fold):
         train, _ = self.splits[fold]
-        params = _check_method_params(self.X, params=self.fit_params, indices=train)
-        return _safe_indexing(self.y, train) if self.y is not None else None, params
+        params = check_method_params(self.X, params=self.fit_params, indices=train)
+        return safe_indexing(self.y, train) if self.y is not None else None, params
 
 
 def _restore(fold_of_rows, solutions, row_weights, holders, shared):

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import _routing_enabled, process_routing
+from sklearn.utils.metadata_routing import process_routing
 
+from skbamm._sklearn_compat import routing_enabled
+from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.fold_maps import FoldMaps
+from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import (
     FoldData,
     choose_device,
@@ -19,21 +22,25 @@ from skbamm.data.matrices import (
     split_fold,
     transform_fold,
 )
-from skbamm.data.placed import Placed
 from skbamm.data.shared_columns import share_columns
 from skbamm.kernels import Precomputed
 from skbamm.models import NotApplicable, TransformedTarget, last_step
 from skbamm.search.keys import candidate_key
 from skbamm.shrinkage.solver import VectorSolver
-from skbamm.solvers.base import solver_of
-from skbamm.solvers.nested import LineSolver
+from skbamm.solvers.kernel import KernelSolver
+from skbamm.solvers.linear import LinearSolver
+from skbamm.solvers.nested import NestedSolver
 from skbamm.solvers.nested_parameters import FeatureLine, LossLine
 from skbamm.space import Axis
 
+_SOLVERS: dict[str, type[LinearSolver | KernelSolver]] = {
+    "linear": LinearSolver,
+    "kernel": KernelSolver,
+}
 _FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
 
 
-class SolverMaker:
+class SolverFactory:
     """Makes solvers, and keeps what several of them share.
 
     Parameters
@@ -53,13 +60,13 @@ class SolverMaker:
         self.fit_params, self.score_params = fit_params, score_params
         self.row_weights = row_weights
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
-        self._placed: tuple[str, Placed] | None = None  # X, and the device that was asked for
+        self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the device that was asked for
 
-    def for_splits(self, splits: list) -> SolverMaker:
+    def for_splits(self, splits: list) -> SolverFactory:
         """Return a maker of solvers for other splits of the same rows."""
         if splits is self.splits:
             return self
-        made = SolverMaker(
+        made = SolverFactory(
             self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
             self.row_weights,
         )  # fmt: skip
@@ -96,16 +103,19 @@ class SolverMaker:
             shared, folds = self._data(target, params, y, share)
         sample = shared.matrix if folds is None else folds[0].sample
         task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
-        return solver_of(twin)(
-            twin, last, task, shared, folds, self.splits, weight,
-            None if score_weight is None else np.asarray(score_weight, dtype=float),
-            self.settings.device, self.settings.dtype, self.row_weights,
+        kind = _SOLVERS[twin.family]
+        data = FoldedData(
+            task, shared, folds, self.splits,
+            fit_weight=weight,
+            score_weight=None if score_weight is None else np.asarray(score_weight, dtype=float),
+            row_weights=self.row_weights, device=self.settings.device, pairwise=kind.pairwise,
         )  # fmt: skip
+        return kind(twin, last, data, self.settings.dtype)
 
-    def make_line(self, target: Any, params: dict[str, Any], axis: Axis) -> LineSolver:
+    def make_line(self, target: Any, params: dict[str, Any], axis: Axis) -> NestedSolver:
         """Return the solver of a combination with a parameter of its feature map or its loss."""
         if axis.name == target.loss_name:
-            return LineSolver(axis, LossLine(self.make(target, params)))
+            return NestedSolver(axis, LossLine(self.make(target, params)))
         last = last_step(target.estimator)
         _check_parameters(target.pipeline.steps[-2][1])
         if self.y is None:
@@ -115,7 +125,7 @@ class SolverMaker:
             y = target.twin.transformed(last, self.y, self.splits)
             seen = [y.of_split(k) for k in range(len(self.splits))]
         maps = FoldMaps(target, self.X, seen, self.splits)
-        return LineSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
+        return NestedSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
 
     def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
         """Return the solver of a combination with a vector of penalties among its axes."""
@@ -128,7 +138,7 @@ class SolverMaker:
 
         return VectorSolver(make, axes, self.X, self.splits, self.settings.clock)
 
-    def _shared(self, device: str) -> Placed:
+    def _shared(self, device: str) -> DeviceMatrix:
         """Return X for a device, where it goes once for all solvers."""
         if self._placed is None or self._placed[0] != device:
             self._placed = None  # lest there be two at a time
@@ -183,9 +193,9 @@ class SolverMaker:
             return None
         prefix = target.fit_prefix
         name = f"{prefix}sample_weight"
-        if _routing_enabled() and target.twin.inside:
+        if routing_enabled() and target.twin.inside:
             raise NotApplicable("metadata are routed through a meta-estimator")
-        if _routing_enabled() and prefix:
+        if routing_enabled() and prefix:
             routed = process_routing(target.estimator, "fit", **given)
             steps = [step for step, _ in target.estimator.steps]
             if any(p for step in steps[:-1] for p in routed[step].values()):

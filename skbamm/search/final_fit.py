@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import _num_samples
 
+from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
 from skbamm.data.matrices import FoldData, as_matrix, feature_memory
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, has_transformers, last_step
 from skbamm.search.bank import adopt, export, may_begin_at_solution, own_fit, warm_fit
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.own_fits.check import compare
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.pooled_fit import pooled_fit, pooled_start
 from skbamm.solvers.solutions import Solution
 from skbamm.space.grid import Target
@@ -48,7 +48,7 @@ def final_fit(
     if not solutions or len({one.parameters[0].shape for one in solutions}) > 1:
         own_fit(estimator, X, y, fit_params)
         return not solutions
-    shares_rows = isinstance(solver, JointSolver) and solver.folds is None
+    shares_rows = isinstance(solver, LinearSolver) and solver.folds is None
     begin = solutions[0]
     if shares_rows and begin.adopt and begin.twin.finds_minima:
         with threads_for_rows():
@@ -89,7 +89,7 @@ def final_fit(
 
 def shared_fit(
     estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
-    maker: SolverMaker,
+    maker: SolverFactory,
 ) -> bool:  # fmt: skip
     """Fit a pipeline whose folds share columns, without a copy of its rows; return whether it is.
 
@@ -105,22 +105,22 @@ def shared_fit(
         Of the candidate.
     solutions : list of Solution
         The folds' models of its hyperparameters.
-    maker : SolverMaker
+    maker : SolverFactory
     """
-    everything = np.arange(_num_samples(maker.X))
+    everything = np.arange(num_samples(maker.X))
     try:
         joint = maker.for_splits([(everything, everything[:0])]).make(
             replace(target, estimator=estimator), params
         )
     except NotApplicable:
         return False
-    if not isinstance(joint, JointSolver) or joint.columns is None:
+    if not isinstance(joint, LinearSolver) or joint.data.columns is None:
         return False
     joint.penalties.set_values(last_step(estimator))
     begin = [_with_intercept(one) for one in solutions]
     p = joint.rows(torch.float64).n_coefficients
     alike = {one.shape[1] for one in begin} == {p}  # not where the folds' features are others
-    y = [torch.as_tensor(joint.inside(np.mean(begin, 0)))[None]] if alike else None
+    y = [torch.as_tensor(joint.data.inside(np.mean(begin, 0)))[None]] if alike else None
     solution = joint.solution(joint.polish((), [[]], y), 0, 0, None)
     if solution.adopt:
         adopt(estimator, solution)
@@ -129,7 +129,7 @@ def shared_fit(
 
 def mend(
     estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
-    maker: SolverMaker,
+    maker: SolverFactory,
 ) -> str:  # fmt: skip
     """Give a fitted estimator the minimum of its objective where its own fit is far from it.
 
@@ -142,7 +142,7 @@ def mend(
         Of the candidate.
     solutions : list of Solution
         The folds' models of its hyperparameters.
-    maker : SolverMaker
+    maker : SolverFactory
 
     Returns
     -------
@@ -167,9 +167,9 @@ def mend(
     )
 
 
-def _of_all_rows(estimator, target, params, maker) -> JointSolver | None:
+def _of_all_rows(estimator, target, params, maker) -> LinearSolver | None:
     """Return a solver of one split that trains on all rows, as the fitted transformers see them."""
-    n, folds = _num_samples(maker.X), None
+    n, folds = num_samples(maker.X), None
     everything, none = np.arange(n), np.arange(0)
     if has_transformers(estimator):
         before = estimator[:-1]
@@ -183,7 +183,7 @@ def _of_all_rows(estimator, target, params, maker) -> JointSolver | None:
         )
     except NotApplicable:
         return None
-    return joint if isinstance(joint, JointSolver) else None
+    return joint if isinstance(joint, LinearSolver) else None
 
 
 def _with_intercept(one: Solution) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _num_samples
 
+from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
 from skbamm.data.callbacks import who_looks_on
 from skbamm.data.matrices import as_indices, own_copy
@@ -98,7 +98,7 @@ class Fitting:
         if not self.needs_stand_in:
             return
         check_vectors(self.space, X)
-        cv, n_rows = search._checked_cv_orig, _num_samples(X)
+        cv, n_rows = search._checked_cv_orig, num_samples(X)
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
         criterion, row_weights = search.criterion, None

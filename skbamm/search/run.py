@@ -22,18 +22,18 @@ from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.explored import Explored
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.final_fit import final_fit, mend, shared_fit
 from skbamm.search.keys import candidate_key
 from skbamm.search.outcome import Outcome
-from skbamm.search.own_fits.budget import budget, own_values, search_values
+from skbamm.search.own_fits.budget import budget, own_values
 from skbamm.search.own_fits.check import UnfitTwin, check_twin, loose_fit
 from skbamm.search.own_fits.coordinate_paths import paths_of
 from skbamm.search.scorers import choose_criterion, counts_rows, selecting_scorer
 from skbamm.search.vectors_found import note_vector
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.criterion import UnfitCriterion
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Combination, UnfitVector, VectorAxis, named_values
 from skbamm.starts.points import profile
@@ -75,7 +75,7 @@ class SearchRun:
         self.bank, self.row_weights = bank, row_weights
         bank.row_weights = row_weights
         self.outcome, self.clock = Outcome(), settings.clock
-        self.maker = SolverMaker(settings, X, y, splits, fit_params, score_params, row_weights)
+        self.maker = SolverFactory(settings, X, y, splits, fit_params, score_params, row_weights)
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._combinations: dict[str, Combination] = {}  # the same
         self._reason = ""  # why the last joint solve could not be done
@@ -298,10 +298,10 @@ class SearchRun:
             estimator = clone(combination.target.estimator).set_params(**middle)
             fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
             explored.folds = _for_own_fits(joint.given_folds)
-            if isinstance(joint, JointSolver) and not note:
+            if isinstance(joint, LinearSolver) and not note:
                 last = joint.twin.model(last_step(estimator))
                 explored.paths = paths_of(joint, last, axes, joint.criterion(chosen))
-            values = search_values(joint, axes, bool(note))
+            values = joint.search_values(axes, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
             meter = self._budget(joint, estimator, fits, values, [], scored)
@@ -384,8 +384,8 @@ class SearchRun:
             return None
         # What only tells which points are the best need not be known better than to some rows.
         judged = self._worth > 0 and {*explored.stages[first:]} <= _JUDGED
-        options = {"tol": _JUDGED_TOL} if judged and isinstance(joint, JointSolver) else {}
-        solutions = joint.polish(explored.axes, points, y, **options)
+        tol = _JUDGED_TOL if judged else 0.0
+        solutions = joint.polish(explored.axes, points, y, tol)
         keys = [candidate_key(params) for params in explored.params(first)]
         self._keep(joint, solutions, keys, [explored.combination] * len(keys))
         return solutions
@@ -445,7 +445,7 @@ class SearchRun:
         solutions, solver = self.bank.solutions(key), self._solvers.get(key)
         self.outcome.loose = self._looseness(estimator, key, solver)
         combination = self._combinations.get(key)
-        linear = isinstance(solver, JointSolver) and self.row_weights is None
+        linear = isinstance(solver, LinearSolver) and self.row_weights is None
         if linear and self._fit_shared(estimator, combination, solutions, solver):
             return
         sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.clock)
@@ -459,7 +459,7 @@ class SearchRun:
     def _fit_shared(self, estimator: Any, combination: Any, solutions: list, solver: Any) -> bool:
         """Fit a pipeline whose folds share columns, if its own fit has nothing to add."""
         exact = combination is not None and solutions and solutions[0].adopt
-        if not exact or solver.columns is None or not solver.twin.warm_starts:
+        if not exact or solver.data.columns is None or not solver.twin.warm_starts:
             return False
         with threads_for_rows():
             return shared_fit(
@@ -469,7 +469,7 @@ class SearchRun:
     def _looseness(self, estimator: Any, key: str, solver: Any) -> str:
         """Say that own fits of the best candidate differ from what was scored, if they do."""
         combination = self._combinations.get(key)
-        if combination is None or not isinstance(solver, JointSolver) or self.row_weights:
+        if combination is None or not isinstance(solver, LinearSolver) or self.row_weights:
             return ""
         if not any(one.adopt for one in self.bank.solutions(key)):
             return ""  # own fits were scored

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from sklearn import metrics
-from sklearn.metrics._scorer import _PassthroughScorer
 
+from skbamm._sklearn_compat import PassthroughScorer
 from skbamm.criteria import Choice
 from skbamm.models import Task
 from skbamm.solvers.criterion import check_criterion, criteria_of
@@ -49,8 +49,8 @@ class Meaning:
 
 
 _OWN = Meaning(exact=False)
-# benchmarks/surrogates.py has what was measured of these and others. A least-squares model has
-# second moments only, and its own loss is what can be had of them.
+# benchmarks/scores/surrogates.py measured these and others. A least-squares model has only second
+# moments, and so its own loss.
 _LABELS_RIGHT = Meaning(("scaled_log_loss",), exact=False, counts_rows=True)
 _BALANCED = Meaning(
     ("balanced_scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
@@ -169,7 +169,7 @@ def counts_rows(scorer: Any, labels: bool) -> bool:
 
     ``labels`` tells whether the estimator is a classifier.
     """
-    if isinstance(scorer, _PassthroughScorer):
+    if isinstance(scorer, PassthroughScorer):
         return labels
     function: Any = getattr(scorer, "_score_func", None)
     entry = (_LABELS if labels else _NUMBERS).get(function, _OWN)
@@ -180,7 +180,7 @@ def _meaning(scorer: Any, task: Task) -> Meaning:
     """Return what a scorer means for a model."""
     function = getattr(scorer, "_score_func", None)
     if function is None:
-        if not isinstance(scorer, _PassthroughScorer):
+        if not isinstance(scorer, PassthroughScorer):
             return _OWN
         if task.classes is not None:
             return _LABELS_RIGHT
@@ -217,7 +217,7 @@ def _turned_round(scorer: Any) -> bool:
 
 def _told(scorer: Any) -> str:
     """Return how a scorer is called."""
-    if isinstance(scorer, _PassthroughScorer):
+    if isinstance(scorer, PassthroughScorer):
         return "accuracy_score"
     named = getattr(scorer, "_score_func", scorer)
     return getattr(named, "__name__", repr(named))

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils._param_validation import Interval as RealInterval
-from sklearn.utils._param_validation import StrOptions
 
+from skbamm._sklearn_compat import RealInterval, StrOptions
 from skbamm.criteria import NAMES as CRITERIA
 from skbamm.data.matrices import check_device
 from skbamm.sample_weights import SampleWeights

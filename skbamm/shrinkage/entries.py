@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.blocks import dropped_blocks, transformer_blocks
 from skbamm.space import UnfitVector, VectorAxis, group_columns
 
@@ -71,7 +71,7 @@ def known_axis(
 
 def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
     blocks = [
-        transformer_blocks(fold.transformers, _safe_indexing(X, fold.train[:1])) for fold in folds
+        transformer_blocks(fold.transformers, safe_indexing(X, fold.train[:1])) for fold in folds
     ]
     without = set.intersection(*(dropped_blocks(fold.transformers) for fold in folds))
     names = list(dict.fromkeys(n for found in blocks for n in found if n not in without))

@@ -12,7 +12,7 @@ from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
 from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.shrinkage.prior import Charge, ShrunkProblem
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from skbamm.space import VectorAxis
 from skbamm.weights.problem import ClassWeightedProblem
 
@@ -40,7 +40,7 @@ class Part:
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
     axis : VectorAxis
         With the entries of these splits' features.
     criterion : Criterion
@@ -52,7 +52,7 @@ class Part:
         Rows that are tested on.
     """
 
-    def __init__(self, joint: JointSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
+    def __init__(self, joint: LinearSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
         self.joint, self.axis, self.n_rows = joint, axis, n_rows
         self.problem = problem_of(joint, axis, joint.dtype, criterion)
         self.x = x.to(joint.device)[None]
@@ -89,7 +89,7 @@ class Part:
 class Check:
     """Rows that had no part in a path, and models of the others."""
 
-    joint: JointSolver
+    joint: LinearSolver
     axis: VectorAxis
     criterion: Any
 
@@ -99,7 +99,7 @@ class Check:
         return upper * self.criterion.null
 
 
-def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
+def problem_of(joint: LinearSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
     """Return the problem of one start whose x is the vector."""
     if not axis.weighs_rows:
         return joint.problem((axis,), 1, dtype, criterion)
@@ -112,7 +112,7 @@ def problem_of(joint: JointSolver, axis: VectorAxis, dtype: torch.dtype, criteri
     )  # fmt: skip
 
 
-def as_set(joint: JointSolver, axis: VectorAxis, criterion) -> BilevelResult:
+def as_set(joint: LinearSolver, axis: VectorAxis, criterion) -> BilevelResult:
     """Return F and the models where no penalty is searched, and all classes weigh the same."""
     x = torch.zeros(1, axis.size, dtype=torch.float64, device=joint.device)
     upper, y = evaluate(joint, axis, criterion, x, None)
@@ -123,7 +123,7 @@ def as_set(joint: JointSolver, axis: VectorAxis, criterion) -> BilevelResult:
     )  # fmt: skip
 
 
-def evaluate(joint: JointSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
+def evaluate(joint: LinearSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
     """Return F at x, (1, q), with models as exact as the working precision allows, and those."""
     dtype = joint.dtype
     problem = problem_of(joint, axis, dtype, criterion)

@@ -32,7 +32,7 @@ from skbamm.shrinkage.prior import (
     noise_price,
     sizes_of_entries,
 )
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from skbamm.space import UnfitVector
 from skbamm.starts.subsample import Beginning
 
@@ -115,7 +115,7 @@ class PathSearch:
     Parameters
     ----------
     make : callable
-        Maps splits to the JointSolver of their rows.
+        Maps splits to the LinearSolver of their rows.
     X : array-like
         The user's.
     splits : list of (train, test)
@@ -282,9 +282,9 @@ class PathSearch:
         path.x.append(x)
 
 
-def _numbers(joint: JointSolver) -> int:
+def _numbers(joint: LinearSolver) -> int:
     """Return how many numbers X has."""
-    sample = joint.matrix if joint.folds is None else joint.folds[joint.used[0]]
+    sample = joint.data.matrix if joint.folds is None else joint.folds[joint.used[0]]
     return int(np.prod(sample.shape))
 
 

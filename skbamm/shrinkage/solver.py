@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.clock import Clock
-from skbamm.criteria import Choice, Criterion
+from skbamm.models import NotApplicable
 from skbamm.shrinkage.entries import known_axis
 from skbamm.shrinkage.parts import Part, as_set, evaluate
 from skbamm.shrinkage.path import PathSearch, Shrinkage
 from skbamm.shrinkage.prior import share_left
-from skbamm.solvers.linear import JointSolver
-from skbamm.solvers.solutions import FoldSolutions
+from skbamm.solvers.base import FoldSolver, Quest
+from skbamm.solvers.linear import LinearSolver
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import VectorAxis
+from skbamm.starts.subsample import Beginning
 
 
-class VectorSolver:
+class VectorSolver(FoldSolver):
     """One combination's linear model over all folds.
 
     All entries begin at the best single value, weights of classes at one; see path.py
@@ -29,7 +32,7 @@ class VectorSolver:
     Parameters
     ----------
     make : callable
-        Maps splits, and perhaps parameters of the estimator, to the JointSolver of their rows.
+        Maps splits, and perhaps parameters of the estimator, to the LinearSolver of their rows.
     axes : tuple of Axis or VectorAxis
         One of them a vector.
     X : array-like
@@ -41,10 +44,10 @@ class VectorSolver:
     def __init__(self, make: Any, axes: tuple[Any, ...], X: Any, splits: list, clock: Clock):
         self.clock = clock
         self.make, self.X, self.splits = make, X, splits
-        self.joint: JointSolver = make(splits)
+        self.joint: LinearSolver = make(splits)
         joint = self.joint
-        self.twin, self.task, self.used = joint.twin, joint.task, joint.used
-        self.folds, self.device, self.dtype = joint.folds, joint.device, joint.dtype
+        super().__init__(joint.twin, joint.data)
+        self.dtype = joint.dtype
         self.axes: tuple[Any, ...] = tuple(
             known_axis(axis, X, joint.folds, joint.used, joint.task)
             if isinstance(axis, VectorAxis)
@@ -54,58 +57,64 @@ class VectorSolver:
         self.shrinkage: Shrinkage | None = None
         self.left: Tensor | None = None  # of each entry, what the penalties found let through
 
-    begins_anywhere = False  # where a search begins, it finds itself
-
     @property
     def vector(self) -> VectorAxis:
         """The axis that is a vector."""
         return next(axis for axis in self.axes if isinstance(axis, VectorAxis))
 
-    def search(
-        self,
-        axes: tuple[Any, ...],
-        criterion: str | Choice,
-        *,
-        max_iter: int,
-        tol: float,
-        max_time: float | None,
-        upper_loss: Any = None,
-        begin: Any = None,
-    ) -> tuple[BilevelResult, Criterion, list[float]]:
-        """Search; see ``JointSolver.search``. Where it began is one value for all."""
-        joint, axis, clock = self.joint, self.vector, self.clock
-        scalars: tuple[Any, ...] = tuple(
+    @property
+    def _scalars(self) -> tuple[Any, ...]:
+        """The axes of a search with one value for all entries."""
+        axis = self.vector
+        return tuple(
             axis.one() if other is axis else other
             for other in self.axes
             if other is not axis or not axis.weighs_rows
         )
-        chosen = joint.criterion(criterion)
+
+    def grid(self, values: np.ndarray) -> FoldSolutions:
+        """Vectors are not listed."""
+        raise NotApplicable("a list of vectors is left to own fits")
+
+    def begin(self, quest: Quest) -> Beginning:
+        """Search one value for all entries."""
+        joint, axis, scalars = self.joint, self.vector, self._scalars
         if scalars:
-            one, chosen, _ = joint.search(
-                scalars, criterion, max_iter=max_iter, tol=tol, max_time=max_time
-            )
+            one, quest.criterion, _ = joint.search(
+                scalars, quest.choice, max_iter=quest.max_iter, tol=quest.tol,
+                max_time=quest.max_time,
+            )  # fmt: skip
         else:
-            one = as_set(joint, axis, chosen)
+            one = as_set(joint, axis, quest.criterion)
         known = dict(zip([a.name for a in scalars], one.x.double().tolist(), strict=True))
-        start = torch.full((axis.size,), known.get(axis.name, 0.0), dtype=torch.float64)
-        start = start.clamp(*axis.bounds())
-        begin = self._whole(known, start).tolist()
+        vector = torch.full((axis.size,), known.get(axis.name, 0.0), dtype=torch.float64)
+        vector = vector.clamp(*axis.bounds())
+        quest.kept.update(one=one, known=known, vector=vector)
+        start = self._whole(known, vector)[None]
+        return Beginning(start, None, None, start)
+
+    def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
+        """Search the vector from that value on."""
+        joint, axis, clock = self.joint, self.vector, self.clock
+        one, known, start = (quest.kept[name] for name in ("one", "known", "vector"))
+        scalars, chosen = self._scalars, quest.criterion
         if one.status is Status.DIVERGED:
-            return one, chosen, begin
+            return one
         for other in scalars:
             if other.name != axis.name:
                 joint.penalties.values[other.parameter] = other.number(known[other.name])
-        rows = len(set().union(*(test.tolist() for _, test in joint.splits)))
+        splits = joint.data.splits
+        rows = len(set().union(*(test.tolist() for _, test in splits)))
         full = Part(joint, axis, chosen, one, start, rows)
         if one.status is Status.INTERRUPTED:
             clock.interrupt()
-        search = PathSearch(self.make, self.X, joint.splits, full, criterion, chosen, tol, clock)
+        search = PathSearch(self.make, self.X, splits, full, quest.choice, chosen, quest.tol, clock)
         vector = start
         with clock.kept():
             if axis.shrinkage:
                 search.follow()
             else:
-                search.without_shrinkage(max_iter)
+                search.without_shrinkage(quest.max_iter)
         if not axis.shrinkage:
             vector = full.x[0]
         elif search.path.x:
@@ -114,16 +123,21 @@ class VectorSolver:
         upper, y = evaluate(joint, axis, chosen, vector[None], full.y)
         self.left = share_left(full.problem, vector[None].to(y.device), y, axis)
         status = Status.INTERRUPTED if clock.interrupted else search.status
-        result = BilevelResult(
+        return BilevelResult(
             self._whole(known, vector.cpu()), y[0], torch.zeros_like(y[0]), upper, 0,
             one.kkt_residual, one.status if status is Status.CONVERGED else status,
             one.nit + len(search.history["upper"]),
             self._history(one, scalars, known, search.history),
         )  # fmt: skip
-        return result, chosen, begin
 
-    def polish(self, axes: Any, x: list[list[float]], y: list[Tensor] | None) -> FoldSolutions:
-        """Solve these x in all folds; see ``JointSolver.polish``."""
+    def polish(
+        self,
+        axes: tuple[Any, ...],
+        x: list[list[float]],
+        y: list[Tensor] | None,
+        tol: float = 0.0,
+    ) -> FoldSolutions:
+        """Solve these x in all folds; see ``FoldSolver.polish``."""
         axis = self.vector
         if not axis.weighs_rows:
             return self.joint.polish(self.axes, x, y)
@@ -137,8 +151,8 @@ class VectorSolver:
             parts.append(replace(joint.polish(others, [rest], None), solvers=[joint]))
         return FoldSolutions.join(parts)
 
-    def solution(self, solutions, s: int, k: int, features: Any):
-        """See ``JointSolver.solution``."""
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
+        """See ``FoldSolver.solution``."""
         joint = solutions.solvers[s] if solutions.solvers else self.joint
         return joint.solution(solutions, s, k, features)
 

@@ -1,8 +1,11 @@
-"""Which solver a model needs, and what a search asks of any."""
+"""What a search asks of a solver, whatever the family of its model."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,42 +13,127 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult
 from skbamm.criteria import Choice, Criterion
+from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import FoldData
 from skbamm.losses import UpperLoss
-from skbamm.models import Task, Twin
-from skbamm.solvers.kernel import KernelSolver
-from skbamm.solvers.linear import JointSolver
+from skbamm.models import Twin
+from skbamm.solvers.criterion import task_criterion
 from skbamm.solvers.solutions import FoldSolutions, Solution
-from skbamm.space import Axis
+from skbamm.starts.subsample import Beginning
 
 
-class FoldSolver(Protocol):
-    """One combination's model over all folds.
+@dataclass
+class Quest:
+    """One search of intervals, and how long it may take.
 
     Attributes
     ----------
-    used : list of int
-        The splits that have what the model needs.
-    folds : list of FoldData, or None
-        What each fold has of its own; None if all share the rows.
-    begins_anywhere : bool
-        Whether a search may begin at any models, of which ``beginning`` takes the best.
+    axes : tuple of Axis
+    choice : str or Choice
+    upper_loss : UpperLoss or None
+    criterion : Criterion
+        Made of these two for the rows at hand.
+    max_iter : int
+    tol : float
+    max_time : float or None
+        Seconds from now on.
+    begin : list of float or None
+        One point of x that takes the place of several starting points.
+    near : Beginning or None
+        Where a search of like rows ended.
+    rough : bool
+        Whether a search on some of many rows will do.
+    kept : dict
+        What a solver keeps from one stage to the next.
     """
 
-    used: list[int]
-    folds: list[FoldData] | None
-    task: Task
-    device: torch.device
-    dtype: torch.dtype
-    begins_anywhere: bool
+    axes: tuple[Any, ...]
+    choice: str | Choice
+    upper_loss: UpperLoss | None
+    criterion: Criterion
+    max_iter: int
+    tol: float
+    max_time: float | None
+    begin: list[float] | None = None
+    near: Beginning | None = None
+    rough: bool = False
+    kept: dict[Any, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.perf_counter)
 
-    def grid(self, values: np.ndarray) -> FoldSolutions:
-        """Solve values in all folds; they have a column for each hyperparameter of the twin's."""
-        ...
+    @property
+    def spent(self) -> float:
+        """Seconds since the search began."""
+        return time.perf_counter() - self.began
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, if they are limited."""
+        return None if self.max_time is None else max(self.max_time - self.spent, 0.0)
+
+    def dated(self, result: BilevelResult, before: float) -> BilevelResult:
+        """Return a result of a stage that began ``before`` seconds after the search."""
+        result.history["seconds"] = [before + spent for spent in result.history["seconds"]]
+        return result
+
+
+class FoldSolver(ABC):
+    """One combination's model over all folds.
+
+    A search has two stages: ``begin`` finds where to begin, ``loop`` goes on from there. Then
+    ``polish`` solves the models that are scored, and ``solution`` exports them.
+
+    Parameters
+    ----------
+    twin : Twin
+    data : FoldedData
+
+    Attributes
+    ----------
+    pairwise : bool
+        Whether models of the family are made of n x n matrices.
+    begins_anywhere : bool
+        Whether a search may begin at any models, of which ``beginning`` takes the best.
+    by_products : bool
+        Whether steps are found by products with the Hessian, whose number is hard to foresee.
+    dtype : torch.dtype
+        The working precision of the search.
+    """
+
+    pairwise: ClassVar[bool] = False
+    begins_anywhere: bool = False
+    by_products: bool = False
+    dtype: torch.dtype = torch.float64
+
+    def __init__(self, twin: Twin, data: FoldedData):
+        self.twin, self.data, self.task = twin, data, data.task
+
+    @property
+    def used(self) -> list[int]:
+        """The splits that have what the model needs."""
+        return self.data.used
+
+    @property
+    def folds(self) -> list[FoldData] | None:
+        """What each split has of its own; None if all share X."""
+        return self.data.folds
+
+    @property
+    def given_folds(self) -> list[FoldData] | None:
+        """The same as the transformers made them, if own fits may take them."""
+        return self.data.given_folds
+
+    @property
+    def device(self) -> torch.device:
+        """Where the solver works."""
+        return self.data.device
+
+    def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
+        """Return the criterion of this combination's folds."""
+        return task_criterion(choice, self.task, self.data.weights, self.used, upper_loss)
 
     def search(
         self,
-        axes: tuple[Axis, ...],
+        axes: tuple[Any, ...],
         criterion: str | Choice,
         *,
         max_iter: int,
@@ -53,24 +141,90 @@ class FoldSolver(Protocol):
         max_time: float | None,
         upper_loss: UpperLoss | None = None,
         begin: list[float] | None = None,
+        near: Beginning | None = None,
+        rough: bool = False,
     ) -> tuple[BilevelResult, Criterion, list[float]]:
-        """Search intervals; return what was found, the criterion, and where that grew from."""
-        ...
+        """Search intervals by sl-BAMM.
 
+        Parameters
+        ----------
+        axes : tuple of Axis
+        criterion : str or Choice
+        max_iter, tol, max_time
+            As for ``bilevel.solve``.
+        upper_loss : UpperLoss, optional
+            Takes the place of the criterion's own loss.
+        begin, near, rough
+            See ``Quest``.
+
+        Returns
+        -------
+        result : BilevelResult
+            F is relative to that of the best constant prediction.
+        criterion : Criterion
+        start : list of float
+            The x of the starting point that the result grew from.
+        """
+        chosen = self.criterion(criterion, upper_loss)
+        quest = Quest(
+            axes, criterion, upper_loss, chosen, max_iter, tol, max_time, begin, near, rough
+        )
+        first = self.begin(quest)
+        if first.found is not None and (rough or first.ended):
+            return first.found, quest.criterion, first.start[0].tolist()
+        result = self.loop(quest, first)
+        return result, quest.criterion, first.start[result.start].tolist()
+
+    @abstractmethod
+    def grid(self, values: np.ndarray) -> FoldSolutions:
+        """Solve values in all folds; they have a column for each hyperparameter of the twin."""
+
+    @abstractmethod
+    def begin(self, quest: Quest) -> Beginning:
+        """Return where a search begins."""
+
+    @abstractmethod
+    def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
+        """Search from there; the history counts its seconds from the beginning of the quest."""
+
+    @abstractmethod
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
+        self,
+        axes: tuple[Any, ...],
+        x: list[list[float]],
+        y: list[Tensor] | None,
+        tol: float = 0.0,
     ) -> FoldSolutions:
-        """Solve these x in all folds, as they are to be scored, each beginning at y if given."""
-        ...
+        """Solve these x in all folds as they are to be scored.
 
+        Each begins at y if that is given. Where ``tol`` is larger than the family's own tolerance
+        of the decrement, it will do.
+        """
+
+    @abstractmethod
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
-        """Return value s in the k-th used fold as the bank keeps it."""
-        ...
+        """Return value s in the k-th used fold, as the bank keeps it.
+
+        ``features`` is what a fitted model remembers of those that all folds share.
+        """
+
+    def models(self, solutions: FoldSolutions) -> list[Tensor]:
+        """Return the models (K, m, p) of each value, if others gain by beginning at them."""
+        return []
+
+    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+        """Return how many values of a list cost as much as a search of these axes.
+
+        ``judged`` says whether the scorer judges points from end to end.
+        """
+        return _JUDGED_VALUES if judged else _SEARCH_VALUES
+
+    def foreseen(self, values: int, listed: bool) -> float | None:
+        """Return the CPU seconds that values take in all folds; None where own fits are no match.
+
+        Where they are not ``listed``, they stand for a search.
+        """
+        return None
 
 
-_SOLVERS: dict[str, type] = {"linear": JointSolver, "kernel": KernelSolver}
-
-
-def solver_of(twin: Twin) -> Any:
-    """Return the class of solvers that a twin is for; all are made of the same arguments."""
-    return _SOLVERS[twin.family]
+_SEARCH_VALUES, _JUDGED_VALUES = 2, 6  # values that a search costs about, measured by effort.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,76 +10,54 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
-from skbamm.bilevel.result import Status
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep
-from skbamm.criteria import Choice, Criterion
-from skbamm.data.matrices import FoldData, choose_device
-from skbamm.data.placed import Placed
-from skbamm.data.row_weights import RowWeights
-from skbamm.folds import FoldWeights, draw_rows
+from skbamm.data.folded import FoldedData
+from skbamm.folds import draw_rows
 from skbamm.kernels import KernelBlock, KernelRidgeProblem, Precomputed
-from skbamm.losses import UpperLoss
-from skbamm.models import KernelTwin, NotApplicable, Task
-from skbamm.solvers.criterion import task_criterion
+from skbamm.models import KernelTwin, NotApplicable
+from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Axis
 from skbamm.starts.points import starting_points
+from skbamm.starts.subsample import Beginning
 
 _MOST_ROWS = 5000  # the kernel, its slope and what is made of them: 200 MB each
 _MOST_ENTRIES = 1 << 28  # of the factors of all folds: 2 GiB
 _STARTS = 5  # points of the first interval
 _FEW, _WORTH = 256, 2  # rows that starts are compared on, and times as many there must be
 _FEW_TOL = 1e-2  # of that search: its optimum is another one anyway
-_NEAR = 0.3  # first step from where it ended
 _ROUNDING = 1e-12  # of a kernel's largest entry, what a given one may lack of its properties
 _FINAL_TOL = 1e-6  # decrement of what is scored: of a direct solve, the first will do
+# Factors of a fold's kernel that a search of one interval, or several, takes, and times as many
+# where few rows leave all starting points; seconds of a factor, an entry and a step.
+_KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
+_FACTOR, _ENTRY, _STEP = 2e-11, 2e-8, 4e-4
 
 
-class KernelSolver:
+class KernelSolver(FoldSolver):
     """One combination's kernel model over all folds.
 
     All folds share the kernel of all rows, and each has a factor of its part of it; where folds
-    have transformed rows of their own, each has a kernel of its own, too.
+    have transformed rows of their own, each has a kernel of its own, too. Kernels are close to
+    singular, and need double precision.
 
     Parameters
     ----------
     twin : KernelTwin
-    estimator, task, shared, folds, splits, fit_weight, score_weight, device, row_weights
-        As for ``JointSolver``.
+    estimator : estimator
+        As the user set it.
+    data : FoldedData
     dtype : str
-        Not used: kernels are close to singular, and need double precision.
+        Not used.
     """
 
-    dtype = torch.float64
+    twin: KernelTwin
+    pairwise = True
 
-    def __init__(
-        self,
-        twin: KernelTwin,
-        estimator: Any,
-        task: Task,
-        shared: Placed | None,
-        folds: list[FoldData] | None,
-        splits: list,
-        fit_weight: np.ndarray | None,
-        score_weight: np.ndarray | None,
-        device: str,
-        dtype: str,
-        row_weights: RowWeights | None = None,
-    ):
-        self.twin, self.task, self.folds = twin, task, folds
-        self.given_folds = folds  # as the transformers made them
-        self.matrix: Any = None if shared is None else shared.matrix
-        self.fit_weight, self.score_weight = fit_weight, score_weight
-        self.row_weights, n = row_weights, len(task.target)
-        self.device = choose_device(device, n * n)
-        _check_size(n, splits)
-        weights = self._weights(n, splits)
-        self.used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
-        if not self.used:
-            raise NotApplicable("no fold has what the model needs")
-        self.splits = [splits[k] for k in self.used]
-        self.weights = self._weights(n, self.splits)
+    def __init__(self, twin: KernelTwin, estimator: Any, data: FoldedData, dtype: str):
+        _check_size(data)
+        super().__init__(twin, data)
         model = twin.model(estimator)
         self.values = {one.name: getattr(model, one.name) for one in twin.tunes(estimator)}
         self._kernel = twin.kernel(estimator)
@@ -93,14 +70,18 @@ class KernelSolver:
     def blocks(self) -> list[KernelBlock]:
         """The kernels of all used folds."""
         if not self._blocks:
-            if self.folds is None:
-                weights, factors = self.weights, self.row_weights
-                if factors is not None:
-                    weights = weights.reweighted(self._tensor(factors.folds[:, self.used]))
-                target = self.task.target
-                self._blocks = [KernelBlock.of_rows(self._kernel, self.matrix, target, weights)]
+            data, task = self.data, self.task
+            if data.folds is None:
+                one = KernelBlock.of_rows(self._kernel, data.matrix, task.target, data.weights)
+                self._blocks = [one]
             else:
-                self._blocks = [self._fold_block(k) for k in self.used]
+                self._blocks = [
+                    KernelBlock.of_rows(
+                        self._kernel, data.folds[k].matrix, data.target_of(k),
+                        data.weights_of_fold(k),
+                    )
+                    for k in data.used
+                ]  # fmt: skip
         return self._blocks
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
@@ -113,72 +94,70 @@ class KernelSolver:
         axes = tuple(Axis(name, -np.inf, np.inf, "plain") for name in self.values)
         return self._solve_lower(axes, self._tensor(values))
 
-    def search(
-        self,
-        axes: tuple[Axis, ...],
-        criterion: str | Choice,
-        *,
-        max_iter: int,
-        tol: float,
-        max_time: float | None,
-        upper_loss: UpperLoss | None = None,
-        begin: list[float] | None = None,
-    ) -> tuple[BilevelResult, Criterion, list[float]]:
-        """Search intervals by sl-BAMM; see ``JointSolver.search``.
-
-        Of many rows, some are searched first, from several starting points, and all from where
-        that ended.
-        """
+    def begin(self, quest: Quest) -> Beginning:
+        """Begin at several starting points, or where a search of some of many rows ends."""
+        axes = quest.axes
         self._check_own_values(axes)
-        chosen = task_criterion(criterion, self.task, self.weights, self.used, upper_loss)
-        began = time.perf_counter()
-        x0 = self._tensor(starting_points(axes, _STARTS) if begin is None else [begin])
-        few = self._some_rows()
+        points = starting_points(axes, _STARTS) if quest.begin is None else [quest.begin]
+        x0, few = self._tensor(points), self._some_rows()
         rule: Any = ScalarStep() if len(axes) == 1 else TrustRegionStep()
-        start = x0
-        if few is not None:
-            found = solve(
-                self._problem(axes, few, len(x0), chosen), x0,
-                schedule=adaptive(len(axes), x_step=rule),
-                max_iter=max_iter, tol=_FEW_TOL, max_time=max_time, finish=0,
-            )  # fmt: skip
-            start = x0[[found.start]]
-            x0 = found.x[None]
-            if found.status in (Status.INTERRUPTED, Status.MAX_TIME):
-                # Its models are of some rows; polishing begins anew.
-                y = torch.zeros(self._problem(axes, self.blocks, 1).y_shape[1:], dtype=x0.dtype)
-                return replace(found, y=y.to(x0.device)), chosen, start[0].tolist()
-            # The curvature of F is much the same, its values are not.
-            rule.reset()
-        else:
-            x0 = start = x0[:: -(-len(x0) // self._most_starts())]
-        passed = time.perf_counter() - began
-        result = solve(
-            self._problem(axes, self.blocks, len(x0), chosen), x0,
-            schedule=adaptive(len(axes), x_step=rule), max_iter=max_iter, tol=tol,
-            max_time=None if max_time is None else max(max_time - passed, 0.0),
+        if few is None:
+            x0 = x0[:: -(-len(x0) // self._most_starts())]
+            return Beginning(x0, None, None, x0, rule=rule)
+        found = solve(
+            self._problem(axes, few, len(x0), quest.criterion), x0,
+            schedule=adaptive(len(axes), x_step=rule),
+            max_iter=quest.max_iter, tol=_FEW_TOL, max_time=quest.max_time, finish=0,
         )  # fmt: skip
-        result.history["seconds"] = [passed + at for at in result.history["seconds"]]
-        return result, chosen, start[result.start].tolist()
+        first = Beginning(found.x[None], None, None, x0[[found.start]], found, rule=rule)
+        if first.ended:
+            # Its models are of some rows; polishing begins anew.
+            y = torch.zeros(self._problem(axes, self.blocks, 1).y_shape[1:], dtype=x0.dtype)
+            first.found = replace(found, y=y.to(x0.device))
+        else:
+            rule.reset()  # the curvature of F is much the same, its values are not
+        return first
 
-    begins_anywhere = False  # where a search begins, it finds itself
+    def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
+        """Search all rows."""
+        axes, before = quest.axes, quest.spent
+        result = solve(
+            self._problem(axes, self.blocks, len(first.x), quest.criterion), first.x,
+            schedule=adaptive(len(axes), x_step=first.rule),
+            max_iter=quest.max_iter, tol=quest.tol, max_time=quest.left,
+        )  # fmt: skip
+        return quest.dated(result, before)
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
+        self,
+        axes: tuple[Any, ...],
+        x: list[list[float]],
+        y: list[Tensor] | None,
+        tol: float = 0.0,
     ) -> FoldSolutions:
         """Solve these x in all folds; a direct solve gains nothing by beginning at y."""
         return self._solve_lower(axes, self._tensor(x))
+
+    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+        """Return how many factors of each fold's kernel a search takes about."""
+        few = min(block.shape[1] for block in self.blocks) < _FEW_KERNEL_ROWS
+        return _KERNELS[min(len(axes), 2) - 1] * (_KERNEL_STARTS if few else 1)
+
+    def foreseen(self, values: int, listed: bool) -> float | None:
+        """See ``FoldSolver.foreseen``."""
+        n = max(len(train) for train, _ in self.data.splits)
+        return values * len(self.used) * (n**3 * _FACTOR + n**2 * _ENTRY + _STEP)
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return value s in the k-th used fold as the bank keeps it."""
         transformers, dual = None, solutions.coef[s, k]
         if self.folds is None:
             n = len(self.task.target)
-            train = np.arange(n)[self.splits[k][0]]
+            train = np.arange(n)[self.data.splits[k][0]]
             # What a row that is there several times adds is shared by its copies.
             dual = dual[:, train] / np.bincount(train, minlength=n)[train]
             if k not in self._rows:
-                self._rows[k] = self.matrix[train]
+                self._rows[k] = self.data.matrix[train]
                 if isinstance(self._kernel, Precomputed):
                     self._rows[k] = self._rows[k][:, train]
             if isinstance(self._kernel, Precomputed):
@@ -201,8 +180,8 @@ class KernelSolver:
     @property
     def _single(self) -> bool:
         """Whether the estimator's own kernels are in single precision."""
-        matrices = [self.matrix] if self.folds is None else [fold.matrix for fold in self.folds]
-        return any(matrix.dtype != np.float64 for matrix in matrices)
+        seen = [self.data.matrix] if self.folds is None else self.folds
+        return any(one.dtype != np.float64 for one in seen)
 
     def _solve_lower(self, axes, x) -> FoldSolutions:
         """Solve one value after the other, those with the same kernel together."""
@@ -238,7 +217,7 @@ class KernelSolver:
 
     @property
     def _n_features(self) -> int:
-        return (self.matrix if self.folds is None else self.folds[0]).shape[1]
+        return self.data.n_features
 
     def _check_own_values(self, axes) -> None:
         """Raise NotApplicable if the solver cannot take what is not searched."""
@@ -252,7 +231,7 @@ class KernelSolver:
     def _check_given(self) -> None:
         """Raise NotApplicable if a kernel that was given is none."""
         if self.folds is None:
-            given = [(self.matrix, self.matrix.shape[0])]
+            given = [(self.data.matrix, self.data.matrix.shape[0])]
         else:
             given = [(self.folds[k].matrix, len(self.folds[k].train)) for k in self.used]
         for matrix, n in given:
@@ -282,38 +261,12 @@ class KernelSolver:
     def _tensor(self, values: Any) -> Tensor:
         return torch.as_tensor(np.asarray(values, dtype=np.float64), device=self.device)
 
-    def _weights(self, n, splits) -> FoldWeights:
-        return FoldWeights(
-            n, splits,
-            fit_weight=self.fit_weight, score_weight=self.score_weight, device=self.device,
-        )  # fmt: skip
 
-    def _fold_block(self, k: int) -> KernelBlock:
-        """Return the block of a fold's own rows."""
-        assert self.folds is not None
-        data = self.folds[k]
-        place = np.concatenate([data.train, data.test])
-        n_train, n = len(data.train), len(place)
-
-        def pick(values):
-            return None if values is None else np.asarray(values)[place]
-
-        weights = FoldWeights(
-            n, [(np.arange(n_train), np.arange(n_train, n))],
-            fit_weight=pick(self.fit_weight), score_weight=pick(self.score_weight),
-            device=self.device,
-        )  # fmt: skip
-        if self.row_weights is not None:
-            weights = weights.reweighted(self._tensor(self.row_weights.folds[place, k]))
-        return KernelBlock.of_rows(
-            self._kernel, data.matrix, self.task.target_of(k)[place], weights
-        )
-
-
-def _check_size(n: int, splits: list) -> None:
+def _check_size(data: FoldedData) -> None:
     """Raise NotApplicable if kernels or factors would take too much memory."""
+    n = len(data.task.target)
     if n > _MOST_ROWS:
         raise NotApplicable(f"the kernel of more than {_MOST_ROWS} rows is too large")
-    sizes = [len(np.arange(n)[train]) for train, _ in splits]
+    sizes = [len(np.arange(n)[train]) for train, _ in data.splits]
     if sum(size * size for size in sizes) > _MOST_ENTRIES:
         raise NotApplicable("the kernels of so many folds are too large")

@@ -1,7 +1,7 @@
 """Searches a parameter of a feature map, or of the loss, together with the model's penalty.
 
 For each value of that parameter g the features, or the losses, are others, so the penalty is
-searched by a ``JointSolver`` of its own; the least F of that is a function of g alone. Since F is
+searched by a ``LinearSolver`` of its own; the least F of that is a function of g alone. Since F is
 stationary in the penalty where that search ended, the slope of this function is F's own in g (the
 envelope theorem), through the features and through the models, by one multiplier and one pass. So
 a search along a line is enough. One loop over both variables would transform the rows as often as
@@ -10,17 +10,19 @@ it takes steps, and that is most of the work of a feature map.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
-from skbamm.criteria import Choice, Criterion
+from skbamm.data.matrices import FoldData
 from skbamm.glm import multiplier
-from skbamm.solvers.linear import JointSolver
+from skbamm.models import NotApplicable
+from skbamm.solvers.base import FoldSolver, Quest
+from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested_parameters import Line
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Axis
@@ -28,11 +30,12 @@ from skbamm.starts.line_search import Point, next_place, scan_places
 from skbamm.starts.subsample import Beginning
 
 _SCAN, _MORE = 5, 12  # points to begin with, and more at most
+_PLACES = 8  # that a search takes about
 _KEPT = 3  # values whose solvers are kept, and with them their features
 _TOL = 1e-6  # decrement of the models that slopes are taken of
 
 
-class LineSolver:
+class NestedSolver(FoldSolver):
     """One combination's model over all folds, for all values of a parameter.
 
     Parameters
@@ -44,17 +47,18 @@ class LineSolver:
 
     def __init__(self, axis: Axis, line: Line):
         self.axis, self.line = axis, line
-        self._joints: dict[float, JointSolver] = {}
+        self._joints: dict[float, LinearSolver] = {}
         self._scan = scan_places(*axis.bounds(), _SCAN)
         self.first = first = self.at(self._scan[0])
-        self.twin, self.task, self.used = first.twin, first.task, first.used
-        self.folds, self.device, self.dtype = first.folds, first.device, first.dtype
-        # None where they depend on the parameter, or all folds share their rows.
-        self.given_folds = first.given_folds if line.same_features else None
+        super().__init__(first.twin, first.data)
+        self.dtype = first.dtype
 
-    begins_anywhere = False  # where a search begins, it finds itself
+    @property
+    def given_folds(self) -> list[FoldData] | None:
+        """None where they depend on the parameter, or all folds share their rows."""
+        return super().given_folds if self.line.same_features else None
 
-    def at(self, place: float) -> JointSolver:
+    def at(self, place: float) -> LinearSolver:
         """Return the solver for a place on the axis."""
         if place not in self._joints:
             for old in list(self._joints)[: 1 - _KEPT]:
@@ -62,35 +66,38 @@ class LineSolver:
             self._joints[place] = self.line.at(self.axis.number(place))
         return self._joints[place]
 
-    def search(
-        self,
-        axes: tuple[Axis, ...],
-        criterion: str | Choice,
-        *,
-        max_iter: int,
-        tol: float,
-        max_time: float | None,
-        upper_loss: Any = None,
-        begin: Any = None,
-    ) -> tuple[BilevelResult, Criterion, list[float]]:
-        """Search intervals, the line's first; see ``JointSolver.search``.
+    def grid(self, values: np.ndarray) -> FoldSolutions:
+        """Lists of the parameter are left to solvers of their own."""
+        raise NotApplicable("values of a list are solved one by one")
 
-        Where weights close to the present ones led to, ``begin``, is not asked.
-        """
-        deadline = torch.inf if max_time is None else time.perf_counter() + max_time
-        line = _Search(self, axes[1:], criterion, upper_loss, max_iter, tol, deadline)
+    def begin(self, quest: Quest) -> Beginning:
+        """Scan the axis. Where weights close to the present ones led to is not asked."""
+        line = _Search(self, quest)
+        quest.kept["line"] = line
         try:
             for place in self._scan:
                 line.add(place)
                 if line.late:
                     break
             start = line.best
-            status = self._refine(line)
         except KeyboardInterrupt:
             if not line.points:
                 raise
-            start, status = line.points[0], Status.INTERRUPTED
-        return line.result(line.ended or status), line.criterion, line.x(start)
+            start, line.ended = line.points[0], Status.INTERRUPTED
+        quest.criterion = line.criterion
+        at = torch.tensor([line.x(start)], dtype=torch.float64)
+        found = None if line.ended is None else line.result(line.ended)
+        return Beginning(at, None, None, at, found)
+
+    def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
+        """Try places around the best of the scan."""
+        line = quest.kept["line"]
+        try:
+            status = self._refine(line)
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
+        quest.criterion = line.criterion
+        return line.result(line.ended or status)
 
     def _refine(self, line: _Search) -> Status:
         """Try places around the best of a scan; return why no more."""
@@ -105,7 +112,11 @@ class LineSolver:
         return Status.MAX_ITER
 
     def polish(
-        self, axes: tuple[Axis, ...], x: list[list[float]], y: list[Tensor] | None
+        self,
+        axes: tuple[Any, ...],
+        x: list[list[float]],
+        y: list[Tensor] | None,
+        tol: float = 0.0,
     ) -> FoldSolutions:
         """Solve these x in all folds, in float64."""
         parts = []
@@ -118,6 +129,22 @@ class LineSolver:
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return row s in the k-th used fold, as the bank keeps it."""
         return solutions.solvers[s].solution(solutions, s, k, features)
+
+    @property
+    def by_products(self) -> bool:  # type: ignore[override]
+        """See ``FoldSolver``."""
+        return self.first.by_products
+
+    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+        """See ``FoldSolver.search_values``."""
+        if not self.line.same_features:
+            return super().search_values(axes, judged)
+        return self.first.search_values((), judged)
+
+    def foreseen(self, values: int, listed: bool) -> float | None:
+        """See ``FoldSolver.foreseen``; each place of the parameter has a search of its own."""
+        one = self.first.foreseen(values, listed) if self.line.same_features else None
+        return None if one is None else _PLACES * one
 
     def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
         """Return the slope of F along the axis, at a penalty x."""
@@ -136,14 +163,11 @@ class LineSolver:
 class _Search:
     """The least F over the penalty, as a function of the place on the axis."""
 
-    def __init__(self, solver: LineSolver, axes, criterion, upper_loss, max_iter, tol, deadline):
-        self.solver, self.axes = solver, axes
-        self._choice, self._upper_loss = criterion, upper_loss
-        self._options, self._deadline = {"max_iter": max_iter, "tol": tol}, deadline
+    def __init__(self, solver: NestedSolver, quest: Quest):
+        self.solver, self.quest, self.axes = solver, quest, quest.axes[1:]
         self.points: list[Point] = []
         self.criterion: Any = None
         self.ended: Status | None = None
-        self._began = time.perf_counter()
         self._history: dict[str, list] = {
             name: [] for name in ("seconds", "upper", "kkt_residual", "x")
         }
@@ -154,8 +178,8 @@ class _Search:
 
     @property
     def late(self) -> bool:
-        """Whether the user's time or patience has ended, which ``ended`` then tells."""
-        if self.ended is None and time.perf_counter() > self._deadline:
+        """Whether the user's time or patience has ended, and note it in ``ended``."""
+        if self.ended is None and self.quest.left == 0.0:
             self.ended = Status.MAX_TIME
         return self.ended is not None
 
@@ -174,7 +198,7 @@ class _Search:
         self.points.append(self._searched(place) if self.axes else self._valued(place))
         best = self.best
         residual = 0.0 if best.found is None else max(best.found.kkt_residual)
-        self._history["seconds"].append(time.perf_counter() - self._began)
+        self._history["seconds"].append(self.quest.spent)
         self._history["upper"].append(best.value)
         self._history["kkt_residual"].append(residual)
         self._history["x"].append(torch.tensor(self.x(best), dtype=torch.float64))
@@ -204,12 +228,10 @@ class _Search:
             x, models = found.x[None], self.solver.line.same_features
             y, v = (t[None] if models else None for t in (found.y, found.v))
             near = Beginning(x, y, v, x)
-        left = None
-        if self._deadline < torch.inf:
-            left = max(self._deadline - time.perf_counter(), 0.0)
+        quest = self.quest
         found, self.criterion, _ = joint.search(
-            self.axes, self._choice, upper_loss=self._upper_loss, max_time=left, near=near,
-            **self._options,
+            self.axes, quest.choice, upper_loss=quest.upper_loss, near=near,
+            max_iter=quest.max_iter, tol=quest.tol, max_time=quest.left,
         )  # fmt: skip
         if found.status is Status.INTERRUPTED:
             self.ended = found.status
@@ -218,7 +240,7 @@ class _Search:
     def _valued(self, place) -> Point:
         """Return F for the estimator's own penalty."""
         joint = self.solver.at(place)
-        self.criterion = joint.criterion(self._choice, self._upper_loss)
+        self.criterion = joint.criterion(self.quest.choice, self.quest.upper_loss)
         problem = joint.glm((), joint.rows(torch.float64), 1, criterion=self.criterion)
         x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
         y = solve_lower(problem, x, tol=_TOL).y

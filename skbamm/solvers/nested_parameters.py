@@ -16,7 +16,7 @@ from skbamm.folds import FoldwiseRows
 from skbamm.glm import GLMProblem, feature_slope, parameter_slope
 from skbamm.losses import ParametricLoss
 from skbamm.models import NotApplicable
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 
 
 class Line(Protocol):
@@ -30,18 +30,18 @@ class Line(Protocol):
 
     same_features: bool
 
-    def at(self, value: float) -> JointSolver:
+    def at(self, value: float) -> LinearSolver:
         """Return the solver for a value of the parameter."""
         ...
 
     def slope(
-        self, joint: JointSolver, problem: GLMProblem, y: Tensor, v: Tensor, upper: Tensor
+        self, joint: LinearSolver, problem: GLMProblem, y: Tensor, v: Tensor, upper: Tensor
     ) -> float:
         """Return F's derivative in the parameter, at a penalty.
 
         Parameters
         ----------
-        joint : JointSolver
+        joint : LinearSolver
             That of the value.
         problem : GLMProblem
             Of one start, at the penalty.
@@ -60,15 +60,15 @@ class FeatureLine:
     ----------
     maps : FoldMaps
     make : callable
-        Maps the folds' data to a JointSolver.
+        Maps the folds' data to a LinearSolver.
     """
 
     same_features = False
 
-    def __init__(self, maps: FoldMaps, make: Callable[[list[FoldData]], JointSolver]):
+    def __init__(self, maps: FoldMaps, make: Callable[[list[FoldData]], LinearSolver]):
         self.maps, self._make = maps, make
 
-    def at(self, value: float) -> JointSolver:
+    def at(self, value: float) -> LinearSolver:
         """See ``Line.at``."""
         joint = self._make(self.maps.at(value))
         if hasattr(joint.task.loss, "least_scale"):
@@ -87,16 +87,16 @@ class LossLine:
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
         Its task's loss is a ``ParametricLoss``.
     """
 
     same_features = True
 
-    def __init__(self, joint: JointSolver):
+    def __init__(self, joint: LinearSolver):
         self._joint = joint
 
-    def at(self, value: float) -> JointSolver:
+    def at(self, value: float) -> LinearSolver:
         """See ``Line.at``."""
         loss: ParametricLoss = self._joint.task.loss  # type: ignore[assignment]
         joint = copy.copy(self._joint)

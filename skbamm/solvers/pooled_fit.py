@@ -11,13 +11,14 @@ from skbamm.bilevel import solve_lower
 from skbamm.folds import pooled_moments
 from skbamm.glm import LeastSquaresProblem
 from skbamm.solvers.penalties import Penalties
+from skbamm.solvers.problems import LinearProblems
 
 _EXACT = 1e-11  # of the target's products with features, what a solution may leave of them
 _CLOSE = 1e-6  # decrement of a model that an estimator's own fit begins at
 
 
-def pooled_fit(solver: Any, estimator: Any) -> np.ndarray | None:
-    """Return an estimator's coefficients (m, p) on all rows of a JointSolver, or None.
+def pooled_fit(solver: LinearProblems, estimator: Any) -> np.ndarray | None:
+    """Return an estimator's coefficients (m, p) on all rows of a LinearProblems, or None.
 
     None is where the folds' moments do not tell them, or not to rounding.
     """
@@ -30,17 +31,17 @@ def pooled_fit(solver: Any, estimator: Any) -> np.ndarray | None:
     left = problem.lower(x, y)[1].abs().amax()
     if not left <= _EXACT * cross.abs().amax():
         return None  # of a matrix that is all but singular the estimator may know more
-    return solver.outside(problem.coefficients(y)[0, 0].cpu().numpy())
+    return solver.data.outside(problem.coefficients(y)[0, 0].cpu().numpy())
 
 
 def pooled_start(
-    solver: Any, estimator: Any, coef: np.ndarray, gradient_tol: float
+    solver: LinearProblems, estimator: Any, coef: np.ndarray, gradient_tol: float
 ) -> np.ndarray | None:
     """Return where an estimator's own fit on all rows may begin, or None.
 
     Parameters
     ----------
-    solver : JointSolver
+    solver : LinearProblems
     estimator : estimator
     coef : ndarray of shape (m, p)
         Coefficients near the solution.
@@ -51,25 +52,25 @@ def pooled_start(
     if problem is None:
         return None
     x = torch.empty(1, 0, dtype=torch.float64, device=solver.device)
-    y = torch.as_tensor(solver.inside(coef), device=solver.device)[None, None]
+    y = torch.as_tensor(solver.data.inside(coef), device=solver.device)[None, None]
     y = problem.of_coefficients(y)
     result = solve_lower(problem, x, y, tol=_CLOSE, gradient_tol=gradient_tol)
     if not bool(result.converged.all()):
         return None
-    return solver.outside(problem.coefficients(result.y)[0, 0].cpu().numpy())
+    return solver.data.outside(problem.coefficients(result.y)[0, 0].cpu().numpy())
 
 
-def _pooled_problem(solver: Any, estimator: Any) -> LeastSquaresProblem | None:
+def _pooled_problem(solver: LinearProblems, estimator: Any) -> LeastSquaresProblem | None:
     """Return the problem of all rows at the estimator's own values, if the folds tell it."""
     pooled = None
-    if solver.row_weights is None and solver.task.transformed is None and solver.moments:
-        pooled = pooled_moments(solver.moments, solver.weights)
+    if solver.data.row_weights is None and solver.task.transformed is None and solver.moments:
+        pooled = pooled_moments(solver.moments, solver.data.weights)
     if pooled is None:
         return None
     own = Penalties(solver.twin, estimator, solver.task, solver.device)
     if any(np.ndim(value) for value in own.values.values()):
         return None  # not for all outputs
-    rows = solver.shared_rows(solver.weights_on_all_rows(), torch.float64)
+    rows = solver.data.rows_with(solver.data.weights_of_all_rows(), torch.float64)
     return LeastSquaresProblem(
         rows, own.penalty((), rows), 1, moments=pooled, mean_loss=solver.twin.mean_loss
     )

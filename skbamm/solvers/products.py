@@ -15,75 +15,22 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import of_like_rows
-from skbamm.glm.curvature import gram_of, metric_of_gram
-from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.solvers.grams import place_of
+from skbamm.solvers.problems import LinearProblems
 
-MANY_FEATURES = 1500  # above which matrices of all are not made
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _ROUGH_TOL, PRODUCTS_TOL = 1e-2, 1e-4, 3e-8
 _ROUGH_ITER, _MIXED_ITER = 10, 20
-_KEPT = 1 << 23  # numbers in all Gram matrices that are kept
-_LIKE = 2.3  # logarithm of how much penalties may differ that share Gram matrices
-
-
-def by_products(solver: Any) -> bool:
-    """Whether steps of a solver's models are found so; they are smooth."""
-    loss = solver.task.loss
-    if isinstance(loss, Smoothed | HalfSquaredLoss) or hasattr(loss, "least_scale"):
-        return False
-    rows = solver.rows(torch.float64)
-    if getattr(loss, "hessian_jumps", False) or solver.penalties.has_kinks:
-        return False
-    # Of dense features that are many more than rows, matrices of rows take their place.
-    return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not solver.wide(rows))
-
-
-class KnownGrams:
-    """Gram matrices of values that were solved one by one: those near them need none of their own.
-
-    Penalties are of the same kind, and models hardly differ, from one value to the next.
-    """
-
-    def __init__(self) -> None:
-        self._known: list[tuple[float, Tensor]] = []
-
-    def note(self, place: Tensor | None, metric: Any) -> None:
-        """Keep the matrices of one value's metric, unless they are large."""
-        gram = gram_of(metric)
-        if place is None or gram is None or len(gram) != 1 or gram.numel() > _KEPT:
-            return
-        most = _KEPT // gram.numel()
-        self._known = [*self._known[max(len(self._known) + 1 - most, 0) :], (float(place), gram)]
-
-    def near(self, problem: Any, place: Tensor | None, x: Tensor, y: Tensor) -> Any:
-        """Return a metric of the matrices nearest to each of several values; None of far ones."""
-        if place is None or not self._known:
-            return None
-        apart = (place[:, None] - place.new_tensor([at for at, _ in self._known])).abs()
-        if float(apart.amin(1).max()) > _LIKE:
-            return None
-        chosen = [self._known[i][1] for i in apart.argmin(1).tolist()]
-        return metric_of_gram(problem, torch.cat(chosen), x, y)
-
-
-def place_of(axes: Any, x: Tensor) -> Tensor | None:
-    """Return the logarithms of one hyperparameter's values (S,), or None."""
-    if len(axes) != 1:
-        return None
-    if axes[0].scale == "log":
-        return x[:, 0]
-    value = x[:, 0] if axes[0].scale == "plain" else axes[0].value(x[:, 0])
-    return value.log() if bool((value > 0).all()) else None
 
 
 def solve_by_products(
-    solver: Any, axes: Any, x: Tensor, y: Tensor | None, tol: float
+    solver: LinearProblems, axes: Any, x: Tensor, y: Tensor | None, tol: float
 ) -> tuple[Any, LowerResult]:
     """Solve some values in all folds; return the problem, too.
 
     Parameters
     ----------
-    solver : JointSolver
+    solver : LinearProblems
     axes : tuple of Axis
     x : Tensor of shape (S, h)
     y : Tensor of shape (S, K, m, p), or None

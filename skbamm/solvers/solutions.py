@@ -18,7 +18,7 @@ class FoldSolutions:
         With the intercept last, if there is one; of kernel models one a row.
     gradient_norm : ndarray of shape (S, K)
         Not a number where the solution is not one.
-    solvers : list of JointSolver
+    solvers : list of LinearSolver
         That of each value, where they differ; else empty.
     """
 

@@ -12,21 +12,18 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import lower_floor
-from skbamm.effort import factor_seconds
-from skbamm.folds import FoldwiseRows
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
-from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import Smoothed
+from skbamm.solvers.cost import LEAST_VALUES, levels_pay
 from skbamm.solvers.levels import between, levels
-from skbamm.solvers.products import MANY_FEATURES, PRODUCTS_TOL, by_products, solve_by_products
+from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
+from skbamm.solvers.products import PRODUCTS_TOL, solve_by_products
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.starts.path import path_order
 
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
 _COLUMNS, _NUMBERS = 4096, 1 << 18
 _FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
-# Values of a list that is solved in levels, and seconds of its matrices from which it is.
-_LEAST_VALUES, _WORK = 6, 0.01
 # Decrements: of models to begin with, of single precision, of what is scored.
 _BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
@@ -34,13 +31,13 @@ _NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being near
 
 
 def solve_values(
-    solver: Any, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
+    solver: LinearProblems, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
 ) -> FoldSolutions:
     """Solve all values in all folds, so well that the estimator would not go on.
 
     Parameters
     ----------
-    solver : JointSolver
+    solver : LinearProblems
     axes : tuple of Axis
     x : Tensor of shape (N, h)
     y : Tensor of shape (N, K, m, p), or None
@@ -49,7 +46,7 @@ def solve_values(
         A looser bound on the decrement, if one will do.
     """
     rows = solver.rows(torch.float64)
-    tol = max(tol, PRODUCTS_TOL if by_products(solver) else _FINAL_TOL)
+    tol = max(tol, PRODUCTS_TOL if solver.by_products else _FINAL_TOL)
     penalty = solver.penalties.penalty(axes, rows)
     if penalty.has_kinks and y is None:
         return _solve_path(solver, axes, x, penalty.strongest(x), tol)
@@ -60,9 +57,9 @@ def solve_values(
     return _solve_parts(solver, axes, x, y, size, tol)
 
 
-def _solve_parts(solver, axes, x, y, size, tol) -> FoldSolutions:
+def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
-    if y is None and x.shape[1] and by_products(solver):
+    if y is None and x.shape[1] and solver.by_products:
         # Begun at the last, the steps of one value are fewer than those of several together.
         penalty = solver.penalties.penalty(axes, solver.rows(torch.float64))
         return _solve_path(solver, axes, x, penalty.strongest(x), tol)
@@ -76,43 +73,12 @@ def _solve_parts(solver, axes, x, y, size, tol) -> FoldSolutions:
     return FoldSolutions.join(parts)
 
 
-def _in_levels(solver, x) -> bool:
+def _in_levels(solver: LinearProblems, x) -> bool:
     """Whether to solve some values first, and to begin the others between them."""
-    return len(x) >= _LEAST_VALUES and x.shape[1] == 1 and levels_pay(solver, len(x))
+    return len(x) >= LEAST_VALUES and x.shape[1] == 1 and levels_pay(solver, len(x))
 
 
-def levels_pay(solver: Any, values: int) -> bool:
-    """Whether values that begin between solved ones are solved sooner than all at once.
-
-    They need fewer iterations, and so fewer Gram matrices and factors; but where these are small,
-    all at once take fewer calls.
-    """
-    loss = solver.task.loss
-    kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
-    if solver.least_squares or kinks:
-        return False
-    if values < _LEAST_VALUES or getattr(loss, "hessian_jumps", False):
-        return False
-    return by_products(solver) or metric_seconds(solver, values) > _WORK
-
-
-def metric_seconds(solver: Any, values: int) -> float:
-    """Return what the Gram matrices and factors of so many values take about; 0.0 without any."""
-    loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
-    n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
-    if p > MANY_FEATURES:
-        return 0.0
-    shared = False
-    if isinstance(rows, FoldwiseRows):
-        rows = rows.folds[0]
-    elif not getattr(loss, "hessian_jumps", False):
-        shared = shares_gram(rows, columns)
-    matrices = columns // K if shared else columns
-    seen = min(n, gram_rows(n, p, K)) if shared else n
-    return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
-
-
-def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
+def _solve_levels(solver: LinearProblems, axes, x, size, tol) -> FoldSolutions:
     """Solve a few values from end to end, then those between, each level as many again."""
     place = x[:, 0]
     if axes[0].scale == "plain" and bool((place > 0).all()):
@@ -140,7 +106,7 @@ def _solve_levels(solver, axes, x, size, tol) -> FoldSolutions:
     return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
 
 
-def _solve_path(solver, axes, x, strength, tol) -> FoldSolutions:
+def _solve_path(solver: LinearProblems, axes, x, strength, tol) -> FoldSolutions:
     """Solve one after the other, from the strongest penalty on: each begins at the last."""
     scale = next(iter(solver.penalties.values))
     parts: dict[int, FoldSolutions] = {}
@@ -151,8 +117,8 @@ def _solve_path(solver, axes, x, strength, tol) -> FoldSolutions:
     return FoldSolutions.join([parts[s] for s in range(len(x))])
 
 
-def _solve_block(solver, axes, x, y, tol) -> FoldSolutions:
-    if by_products(solver):
+def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
+    if solver.by_products:
         problem, result = solve_by_products(solver, axes, x, y, tol)
         return _solutions(problem, x, result)
     metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares

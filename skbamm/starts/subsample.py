@@ -57,8 +57,12 @@ class Beginning:
         A metric near x and y, if that of some rows will do for all.
     bend : float or None
         The second derivative of F in the first coordinate of x, if it is known.
-    between : bool
-        Whether it is the best of points from end to end.
+    ends : bool, default=True
+        Whether ends of the interval may be better.
+    step : float, default=1.0
+        Length of the first step of x.
+    rule : UpperStep or None
+        The rule of x's steps, if it has learned something already.
     """
 
     x: Tensor
@@ -68,7 +72,9 @@ class Beginning:
     found: BilevelResult | None = None
     curvature: Curvature | None = None
     bend: float | None = None
-    between: bool = False
+    ends: bool = True
+    step: float = 1.0
+    rule: Any = None
 
     @property
     def ended(self) -> bool:

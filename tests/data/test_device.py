@@ -16,8 +16,8 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
 from skbamm.bilevel.loop import _Run
-from skbamm.data.placed import Placed, sent
-from skbamm.solvers.linear import JointSolver
+from skbamm.data.device_matrix import DeviceMatrix, sent
+from skbamm.solvers.linear import LinearSolver
 from tests.pretend_gpu import pretended_gpu, waits
 from tests.shrinkage.vectors import quick
 
@@ -110,7 +110,7 @@ def test_a_matrix_goes_to_a_gpu_once_for_all_candidates(monkeypatch):
         ways.append(tensor.shape)
         return sent(tensor, device)
 
-    monkeypatch.setattr("skbamm.data.placed.sent", counted)
+    monkeypatch.setattr("skbamm.data.device_matrix.sent", counted)
     space = {"C": (1e-2, 1e2), "fit_intercept": [True, False], "class_weight": [None, "balanced"]}
     with pretended_gpu() as device, quick():
         BAMMSearchCV(LogisticRegression(), space, cv=2, device=device, tol=1e-2).fit(*TWO)
@@ -118,14 +118,14 @@ def test_a_matrix_goes_to_a_gpu_once_for_all_candidates(monkeypatch):
 
 
 def test_where_a_gpu_has_not_the_memory_the_cpu_goes_on(monkeypatch):
-    solve = JointSolver.search
+    solve = LinearSolver.search
 
     def search(self, *args, **options):
         if self.device.type != "cpu":
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 EiB.")
         return solve(self, *args, **options)
 
-    monkeypatch.setattr(JointSolver, "search", search)
+    monkeypatch.setattr(LinearSolver, "search", search)
     plain = fitted("pipeline", "cpu")
     with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
         found = fitted("pipeline", device)
@@ -136,7 +136,7 @@ def test_where_a_gpu_has_no_room_for_the_matrix_the_cpu_goes_on(monkeypatch):
     def full(tensor, device):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 EiB.")
 
-    monkeypatch.setattr("skbamm.data.placed.sent", full)
+    monkeypatch.setattr("skbamm.data.device_matrix.sent", full)
     plain = fitted("logistic", "cpu")
     with pretended_gpu() as device, pytest.warns(RuntimeWarning, match="goes on on the CPU"):
         found = fitted("logistic", device)
@@ -144,15 +144,15 @@ def test_where_a_gpu_has_no_room_for_the_matrix_the_cpu_goes_on(monkeypatch):
 
 
 def test_a_matrix_goes_to_a_device_once_and_stays_on_the_cpu_as_it_is(monkeypatch):
-    here = Placed(MANY, torch.device("cpu"))
+    here = DeviceMatrix(MANY, torch.device("cpu"))
     assert here.tensor(torch.float64).data_ptr() == MANY.ctypes.data
     single = here.tensor(torch.float32)  # a small one
     assert single.dtype == torch.float32 and here.tensor(torch.float32) is single
-    monkeypatch.setattr("skbamm.data.placed._COPIED", MANY.nbytes // 2 - 1)
-    large = Placed(MANY, torch.device("cpu"))
+    monkeypatch.setattr("skbamm.data.device_matrix._COPIED", MANY.nbytes // 2 - 1)
+    large = DeviceMatrix(MANY, torch.device("cpu"))
     assert large.tensor(torch.float32).data_ptr() == MANY.ctypes.data
     with pretended_gpu() as device:
-        there = Placed(MANY, torch.device(device))
+        there = DeviceMatrix(MANY, torch.device(device))
         double, single = there.tensor(torch.float64), there.tensor(torch.float32)
         assert there.tensor(torch.float64) is double and there.tensor(torch.float32) is single
         np.testing.assert_array_equal(single.cpu().numpy(), MANY.astype("f4"))
@@ -168,15 +168,15 @@ def test_a_matrix_that_goes_in_parts_arrives_whole(part):
 def test_one_entry_that_is_not_finite_is_found(make):
     X = np.full((5000, 40), 1e307)
     here = torch.device("cpu")
-    assert Placed(make(X), here).all_finite()
+    assert DeviceMatrix(make(X), here).all_finite()
     with pretended_gpu() as device:
-        assert Placed(make(X), torch.device(device)).all_finite()
+        assert DeviceMatrix(make(X), torch.device(device)).all_finite()
     for value in (np.nan, np.inf, -np.inf):
         worse = X.copy()
         worse[4321, 7] = value
-        assert not Placed(make(worse), here).all_finite()
+        assert not DeviceMatrix(make(worse), here).all_finite()
         with pretended_gpu() as device:
-            assert not Placed(make(worse), torch.device(device)).all_finite()
+            assert not DeviceMatrix(make(worse), torch.device(device)).all_finite()
 
 
 def test_what_a_gpu_refuses_is_refused():

@@ -23,10 +23,9 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
-from skbamm.data import shared_columns
+from skbamm.data import folded, shared_columns
 from skbamm.folds import AffineRows
-from skbamm.search import factory as solver_maker
-from skbamm.solvers import linear as joint
+from skbamm.search import factory
 
 N = 240
 NUMBERS, WORDS = ["a", "b", "c"], ["u", "v"]
@@ -35,20 +34,20 @@ NUMBERS, WORDS = ["a", "b", "c"], ["u", "v"]
 @pytest.fixture(autouse=True)
 def however_few_rows(monkeypatch):
     """Columns are shared even where folds of their own would be as soon made."""
-    monkeypatch.setattr(solver_maker, "_FEW", 0)
+    monkeypatch.setattr(factory, "_FEW", 0)
     monkeypatch.setattr(shared_columns, "STACKED", 0)
 
 
 @pytest.fixture
 def made(monkeypatch):
     """Rows that solvers made."""
-    seen, original = [], joint.fold_rows
+    seen, original = [], folded.FoldedData._make_rows
 
     def spy(*args):
         seen.append(original(*args))
         return seen[-1]
 
-    monkeypatch.setattr(joint, "fold_rows", spy)
+    monkeypatch.setattr(folded.FoldedData, "_make_rows", spy)
     return seen
 
 
@@ -158,7 +157,7 @@ def test_an_interval_finds_what_folds_of_their_own_find(before, made, monkeypatc
     model = make_pipeline(*PREPARED[before], Ridge())
     search = BAMMSearchCV(model, {"ridge__alpha": (1e-3, 1e4)}).fit(X, y)
     assert any(isinstance(rows, AffineRows) for rows in made)
-    monkeypatch.setattr(solver_maker, "_FEW", 1 << 40)
+    monkeypatch.setattr(factory, "_FEW", 1 << 40)
     alone = BAMMSearchCV(model, {"ridge__alpha": (1e-3, 1e4)}).fit(X, y)
     assert not any(isinstance(rows, AffineRows) for rows in made[-1:])
     found, other = (s.best_params_["ridge__alpha"] for s in (search, alone))

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV
-from skbamm.data import fold_rows
+from skbamm.data import folded
 from skbamm.folds import FoldWeights, FoldwiseRows, StackedRows, fold_moments
 from tests.folds import naive
 from tests.folds.naive import N
@@ -100,12 +100,12 @@ def test_a_row_that_is_trained_and_tested_on_may_be_two(overlap, monkeypatch):
         made.append(type(original(*args)))
         return original(*args)
 
-    original = fold_rows.fold_rows
-    monkeypatch.setattr("skbamm.solvers.linear.fold_rows", spy)
+    original = folded.FoldedData._make_rows
+    monkeypatch.setattr(folded.FoldedData, "_make_rows", spy)
     model = make_pipeline(StandardScaler(), Ridge())
     search = BAMMSearchCV(model, {"ridge__alpha": (1e-2, 1e4)}, cv=splits)
     found = search.fit(X, y).best_score_
     assert set(made) == {FoldwiseRows if overlap else StackedRows}
-    monkeypatch.setattr(fold_rows, "STACKED", 0)
+    monkeypatch.setattr(folded, "STACKED", 0)
     assert search.fit(X, y).best_score_ == pytest.approx(found, rel=1e-9)
     assert made[-1] is FoldwiseRows

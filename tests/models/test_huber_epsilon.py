@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import EdgeWarning, Interval
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
@@ -37,7 +37,7 @@ def maker_of(estimator, ends, X, Y, cv, weight=None):
     combination = read_grid(estimator, {"epsilon": ends}).combinations[0]
     settings = Settings("squared_error", 100, 1e-4, None, "cpu", "float64", 0)
     given = {} if weight is None else {"sample_weight": weight}
-    maker = SolverMaker(settings, X, Y, list(cv.split(X)), given, given, None)
+    maker = SolverFactory(settings, X, Y, list(cv.split(X)), given, given, None)
     return maker.make_line(combination.target, combination.params, combination.line_axis)
 
 
@@ -52,7 +52,7 @@ def test_hypergradients_are_slopes_of_scikit_learns_loss(epsilon, alpha, weight)
     solver = line_solver(huber(alpha=alpha), weight)
     place = float(np.log(epsilon))
     joint = solver.at(place)
-    chosen = task_criterion("squared_error", joint.task, joint.weights, joint.used)
+    chosen = task_criterion("squared_error", joint.task, joint.data.weights, joint.used)
 
     def loss(log_epsilon):
         losses = []

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import Interval
 from skbamm.bilevel import solve_lower
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
@@ -127,9 +127,9 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(C):
     model, folds = OneVsRestClassifier(MODELS["logistic"][0]), list(CV.split(*THREE))
     combination = read_grid(model, {"estimator__C": (1e-3, 1e3)}).combinations[0]
     settings = Settings("log_loss", 100, 1e-4, None, "cpu", "float64", 0)
-    maker = SolverMaker(settings, *THREE, folds, {}, {}, None)
+    maker = SolverFactory(settings, *THREE, folds, {}, {}, None)
     joint = maker.make(combination.target, combination.params)
-    chosen = task_criterion("log_loss", joint.task, joint.weights, joint.used)
+    chosen = task_criterion("log_loss", joint.task, joint.data.weights, joint.used)
     problem = joint.problem(combination.axes, 1, torch.float64, chosen)
     x = torch.tensor([[np.log(C)]], dtype=torch.float64)
     y = solve_lower(problem, x, tol=1e-12).y

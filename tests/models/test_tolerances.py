@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
 def test_hypergradients_are_slopes_of_scikit_learns_loss(epsilon):
     solver, place = maker_of(SMOOTH, EPSILON, X, Y, CV), float(np.log(epsilon))
     joint = solver.at(place)
-    chosen = task_criterion("squared_error", joint.task, joint.weights, joint.used)
+    chosen = task_criterion("squared_error", joint.task, joint.data.weights, joint.used)
 
     def loss(log_epsilon):
         losses = []

@@ -18,7 +18,7 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer, Standar
 
 from skbamm import Interval, SampleWeights
 from skbamm.bilevel import solve_lower
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
@@ -197,9 +197,9 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(view, criterion, a
     space = read_grid(model, {"regressor__alpha": ALPHA})
     settings = Settings(criterion, 100, 1e-4, None, "cpu", "float64", 0)
     combination = space.combinations[0]
-    maker = SolverMaker(settings, X, SKEWED, folds, {}, {}, None)
+    maker = SolverFactory(settings, X, SKEWED, folds, {}, {}, None)
     joint = maker.make(combination.target, combination.params)
-    chosen = task_criterion(criterion, joint.task, joint.weights, joint.used)
+    chosen = task_criterion(criterion, joint.task, joint.data.weights, joint.used)
     problem = joint.problem(combination.axes, 1, torch.float64, chosen)
     x = torch.tensor([[np.log(alpha)]], dtype=torch.float64)
     y = solve_lower(problem, x, tol=1e-12).y

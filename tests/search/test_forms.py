@@ -41,10 +41,24 @@ LABELS = {
 }
 
 
+@pytest.fixture(scope="module")
+def fit_once():
+    """Fit what a form of the data is compared with once, not for every form."""
+    known = {}
+
+    def fit(key, *args, **settings):
+        if key not in known:
+            known[key] = search_over(*args, **settings)
+        return known[key]
+
+    return fit
+
+
 @pytest.mark.parametrize("kind", LABELS)
-def test_names_of_classes_do_not_matter(kind, values, binary):
+def test_names_of_classes_do_not_matter(kind, values, binary, fit_once):
     X, y = binary
-    plain = search_over(logistic(), {"C": values}, X, y, cv=CV, scoring=LOSS)
+    key = "logistic", str(values)
+    plain = fit_once(key, logistic(), {"C": values}, X, y, cv=CV, scoring=LOSS)
     named = search_over(logistic(), {"C": values}, X, LABELS[kind](y), cv=CV, scoring=LOSS)
     assert_served(named, "searched" if values is INTERVAL else "joint grid")
     assert named.best_params_ == plain.best_params_
@@ -105,12 +119,13 @@ MATRICES = {
 
 
 @pytest.mark.parametrize("kind", MATRICES)
-def test_layout_of_rows_does_not_matter(kind, values, binary, tmp_path):
+def test_layout_of_rows_does_not_matter(kind, values, binary, tmp_path, fit_once):
     X, y = binary
     other = MATRICES[kind](X, tmp_path)
     for model, name in ((logistic(), "C"), (ridge(), "alpha")):
         settings = {"cv": CV, "scoring": LOSS if name == "C" else "r2"}
-        plain = search_over(model, {name: values}, X, y, **settings)
+        key = "logistic" if name == "C" else "ridge", str(values)
+        plain = fit_once(key, model, {name: values}, X, y, **settings)
         search = search_over(model, {name: values}, other, y, **settings)
         assert_served(search, "searched" if values is INTERVAL else "joint grid")
         assert search.best_params_[name] == pytest.approx(plain.best_params_[name], rel=1e-6)
@@ -175,14 +190,17 @@ REGRESSORS = {
 
 @pytest.mark.parametrize("kind", OBJECTS)
 @pytest.mark.parametrize("model", REGRESSORS)
-def test_targets_that_are_objects_are_the_numbers_they_stand_for(model, kind, values, regression):
+def test_targets_that_are_objects_are_the_numbers_they_stand_for(
+    model, kind, values, regression, fit_once
+):
     (estimator, name), (X, y) = REGRESSORS[model], regression
     y, target = y.round(6), OBJECTS[kind](y.round(6))
     if model == "transformed" and kind == "text":
         pytest.skip("its own fit takes no text")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The best ")
-        plain = search_over(estimator, {name: values}, X, y, cv=3)
+        key = "rounded", model, str(values)
+        plain = fit_once(key, estimator, {name: values}, X, y, cv=3)
         search = search_over(estimator, {name: values}, X, target, cv=3)
     assert_served(search, "searched" if values is INTERVAL else "joint grid")
     assert search.best_params_ == plain.best_params_

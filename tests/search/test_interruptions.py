@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skbamm import BAMMSearchCV
 from skbamm.glm import GLMProblem, LeastSquaresProblem
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from tests.truth import LIST, LOSS, assert_finite, assert_true, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
@@ -118,7 +118,7 @@ def faulty(statement):
 @pytest.mark.parametrize("listed", [{}, {"fit_intercept": [True, False]}], ids=["one", "two"])
 def test_a_fault_of_ours_in_a_joint_grid(listed, monkeypatch, binary):
     """One warning a joint solve, then the table of scikit-learn's own fits."""
-    monkeypatch.setattr(JointSolver, "grid", faulty("raise ZeroDivisionError('a fault')"))
+    monkeypatch.setattr(LinearSolver, "grid", faulty("raise ZeroDivisionError('a fault')"))
     space = {"C": LIST, **listed}
     with pytest.warns(RuntimeWarning, match=r"ZeroDivisionError: a fault.*own fits") as record:
         ours = search_over(logistic(), space, *binary, cv=CV, scoring=LOSS)
@@ -132,7 +132,7 @@ def test_a_fault_of_ours_in_a_joint_grid(listed, monkeypatch, binary):
 
 def test_a_fault_of_ours_in_an_interval(monkeypatch, binary):
     """One warning, and a few values of the interval by scikit-learn's own fits."""
-    monkeypatch.setattr(JointSolver, "search", faulty("raise ZeroDivisionError('a fault')"))
+    monkeypatch.setattr(LinearSolver, "search", faulty("raise ZeroDivisionError('a fault')"))
     with pytest.warns(RuntimeWarning, match="ZeroDivisionError: a fault") as record:
         found = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
     assert len(record) == 1
@@ -145,7 +145,7 @@ def test_a_fault_of_ours_in_an_interval(monkeypatch, binary):
 def test_a_fault_after_the_search_keeps_its_point(monkeypatch, binary):
     """Polishing fails: what was found is still among the candidates, fitted by scikit-learn."""
     whole = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
-    monkeypatch.setattr(JointSolver, "polish", faulty("raise MemoryError('no memory left')"))
+    monkeypatch.setattr(LinearSolver, "polish", faulty("raise MemoryError('no memory left')"))
     with pytest.warns(RuntimeWarning, match="no memory left"):
         search = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring=LOSS)
     assert search.best_score_ == pytest.approx(whole.best_score_, abs=1e-4)

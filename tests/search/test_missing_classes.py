@@ -41,8 +41,11 @@ def y(request):
     return labels(request.param)
 
 
-@pytest.mark.parametrize("cv", [KFold(3), LeaveOneGroupOut()], ids=["KFold", "LeaveOneGroupOut"])
-@pytest.mark.parametrize("weights", [None, "balanced", "dict"])
+@pytest.mark.parametrize(
+    ("weights", "cv"),
+    [(None, KFold(3)), ("balanced", LeaveOneGroupOut()), ("dict", KFold(3))],
+    ids=["none", "balanced", "dict"],
+)
 @pytest.mark.parametrize("name", ["logistic", "ridge", "svc", "one-vs-rest"])
 def test_class_weights_are_those_of_the_folds_own_classes(name, weights, cv, y):
     model, parameter, inside = MODELS[name]
@@ -71,7 +74,9 @@ def test_values_of_classes_are_those_of_the_folds_own_classes(name, pipeline, y)
     if pipeline:
         prefix = f"{type(model).__name__.lower()}__"
         model = make_pipeline(StandardScaler(), model)
-    search = search_over(model, {prefix + parameter: PerClass(1e-2, 1e2)}, X, y, cv=KFold(3))
+    # Shrinkage chooses the values, not what they mean: two of the models are enough.
+    values = PerClass(1e-2, 1e2, shrinkage=name in ("ridge", "one-vs-rest"))
+    search = search_over(model, {prefix + parameter: values}, X, y, cv=KFold(3))
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     values = search.best_params_[prefix + parameter]
     assert values.shape == (len(np.unique(y)),)

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.solvers import pooled_fit
-from skbamm.solvers.linear import JointSolver
+from skbamm.solvers.linear import LinearSolver
 from tests.truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
 
 CV = KFold(4, shuffle=True, random_state=0)
@@ -162,7 +162,7 @@ def test_penalties_with_kinks_begin_at_the_solution_that_the_moments_have(
     model, fit_intercept, regression, monkeypatch
 ):
     """No rows are read for it."""
-    monkeypatch.setattr(JointSolver, "all_rows", None)
+    monkeypatch.setattr(LinearSolver, "all_rows", None)
     model = clone(model).set_params(fit_intercept=fit_intercept)
     search = search_over(model, {"alpha": (1e-2, 1e2)}, *regression, cv=CV)
     found = search.best_estimator_

@@ -15,7 +15,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from skbamm.data.matrices import usable_folds
+from skbamm.data.folded import _usable_folds
 from skbamm.folds import FoldWeights
 from tests.truth import (
     LIST,
@@ -157,6 +157,6 @@ def test_a_class_of_one_row_is_seen_among_many():
     rows, rare = np.arange(n), np.flatnonzero(kinds == 2)
     splits = [(rows, rare), (np.delete(rows, rare), rare), (kinds < 2, rare), (kinds >= 0, rare)]
     weights = FoldWeights(n, splits)
-    assert usable_folds(task, splits, weights, None) == [0, 3]
-    assert usable_folds(task, splits, weights, (kinds < 2).astype(float)) == []
-    assert usable_folds(task, splits, weights, kinds + 1.0) == [0, 3]
+    assert _usable_folds(task, splits, weights, None) == [0, 3]
+    assert _usable_folds(task, splits, weights, (kinds < 2).astype(float)) == []
+    assert _usable_folds(task, splits, weights, kinds + 1.0) == [0, 3]

@@ -47,7 +47,7 @@ def noted():
     score = Check.score
 
     def noting(self, x):
-        notes.append((x[0].numpy().copy(), self.joint.splits[0], score(self, x)))
+        notes.append((x[0].numpy().copy(), self.joint.data.splits[0], score(self, x)))
         return notes[-1][2]
 
     X, y = blocks(60)
@@ -229,7 +229,7 @@ def test_rows_that_are_scored_are_in_no_other_part(name, monkeypatch):
     def noting(self, group):
         found = outer(self, group)
         if found is not None:
-            parts.append((found[0].joint.splits, found[1].joint.splits[0]))
+            parts.append((found[0].joint.data.splits, found[1].joint.data.splits[0]))
         return found
 
     monkeypatch.setattr(PathSearch, "_outer", noting)

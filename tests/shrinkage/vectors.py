@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm import FeaturePenalty
 from skbamm.bilevel import solve_lower
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.shrinkage import path as shrinkage_path
 from skbamm.shrinkage.entries import known_axis
@@ -63,7 +63,7 @@ def joint_of(model, vector, X, y, splits, name=None, fit_params=None):
     name = name or name_of(model)[0]
     (combination,) = read_grid(model, {name: vector}).combinations
     settings = Settings("auto", 100, 1e-4, None, "cpu", "float64", 0)
-    maker = SolverMaker(settings, X, y, splits, fit_params or {}, {}, None)
+    maker = SolverFactory(settings, X, y, splits, fit_params or {}, {}, None)
     joint = maker.make(combination.target, combination.params)
     return joint, known_axis(combination.axes[0], X, None, [], joint.task)
 

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skbamm.solvers import linear as joint
-from skbamm.starts import subsample as screening
+from skbamm.solvers import linear
+from skbamm.starts import subsample
 from tests.truth import LOSS, assert_served, assert_true, search_over
 
 N, D = 200, 1600  # more features than matrices of them are made for
@@ -55,9 +55,9 @@ def test_it_begins_with_strong_penalties(case, scoring, monkeypatch):
 
     def screen(problem, few, starts, *more):
         began.append(sorted(starts[:, 0].tolist()))
-        return screening.screen(problem, few, starts, *more)
+        return subsample.screen(problem, few, starts, *more)
 
-    monkeypatch.setattr(joint, "screen", screen)
+    monkeypatch.setattr(linear, "screen", screen)
     estimator, name, X, y = case()
     search_over(estimator, {name: ENDS}, X, y, cv=3, scoring=scoring, max_iter=2)
     search_over(

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import EdgeWarning, Interval, one_standard_error
-from skbamm.search.factory import SolverMaker
+from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
@@ -179,11 +179,11 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(kind, gamma, label
     name, criterion = f"{model.steps[1][0]}__gamma", "log_loss" if labels else "squared_error"
     combination = read_grid(model, {name: GAMMA}).combinations[0]
     settings = Settings(criterion, 100, 1e-4, None, "cpu", "float64", 0)
-    maker = SolverMaker(settings, X, y, folds, {}, {}, None)
+    maker = SolverFactory(settings, X, y, folds, {}, {}, None)
     solver = maker.make_line(combination.target, combination.params, combination.line_axis)
     place = float(np.log(gamma))
     joint = solver.at(place)
-    chosen = task_criterion(criterion, joint.task, joint.weights, joint.used)
+    chosen = task_criterion(criterion, joint.task, joint.data.weights, joint.used)
 
     def loss(log_gamma):
         own = clone(model).set_params(**{name: float(np.exp(log_gamma))})

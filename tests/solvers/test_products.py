@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from skbamm import BAMMSearchCV
 from skbamm.folds import DenseRows
 from skbamm.search import run
-from skbamm.solvers.products import KnownGrams
+from skbamm.solvers.grams import KnownGrams
 
 VALUES = [1e-3, 10.0, 0.03, 0.3, 1.0, 100.0]
 

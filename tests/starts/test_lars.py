@@ -8,9 +8,8 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.solvers import linear as joint
-from skbamm.starts import lars as homotopy
-from skbamm.starts import path
+from skbamm.solvers import linear, problems
+from skbamm.starts import lars, path
 from tests.truth import search_over
 
 CV = KFold(3, shuffle=True, random_state=0)
@@ -27,25 +26,25 @@ def begun(monkeypatch):
     seen = []
 
     def spy(*args):
-        seen.append((args, homotopy.begin_on_paths(*args)))
+        seen.append((args, lars.begin_on_paths(*args)))
         return seen[-1][1]
 
-    monkeypatch.setattr(joint, "begin_on_paths", spy)
+    monkeypatch.setattr(linear, "begin_on_paths", spy)
     return seen
 
 
 @pytest.mark.parametrize("data", [FEW, WIDE], ids=["moments", "rows"])
 @pytest.mark.parametrize(("weighted", "intercept"), [(True, True), (False, False)])
 def test_models_on_the_paths_are_those_of_the_folds(data, weighted, intercept, begun, monkeypatch):
-    monkeypatch.setattr(joint, "MANY_FEATURES", 100)
+    monkeypatch.setattr(problems, "MANY_FEATURES", 100)
     X, y = data[0], data[1] + 7.0
     weight = np.random.default_rng(0).uniform(0.2, 3.0, len(y)) if weighted else None
     model = Lasso(fit_intercept=intercept, **TIGHT)
     fit_params = {"sample_weight": weight} if weighted else None
     search = search_over(model, {"alpha": (0.5, 500.0)}, X, y, fit_params, scoring=MSE, cv=CV)
     (problem, axis, inverse, _), begin = begun[0]
-    units = homotopy._units(problem, axis, 1.0)
-    paths = homotopy._Paths(problem, axis, inverse, homotopy._folds(problem), units)
+    units = lars._units(problem, axis, 1.0)
+    paths = lars._Paths(problem, axis, inverse, lars._folds(problem), units)
     paths.extend(0.5)
     models = problem.coefficients(paths.models(FACTORS)).numpy()[:, :, 0]
     for s, alpha in enumerate(FACTORS):
@@ -70,17 +69,17 @@ def test_models_on_the_paths_are_those_of_the_folds(data, weighted, intercept, b
 def test_other_penalties_are_followed_point_by_point(model, grid, data, begun, monkeypatch):
     followed = []
     original = path.follow_paths
-    monkeypatch.setattr(joint, "follow_paths", lambda *args: followed.append(1) or original(*args))
+    monkeypatch.setattr(linear, "follow_paths", lambda *args: followed.append(1) or original(*args))
     search_over(model, grid, *data, scoring=MSE, cv=CV)
     assert begun[0][1] is None and followed
 
 
 def test_many_rows_end_the_paths_where_f_has_risen(begun, monkeypatch):
-    monkeypatch.setattr(homotopy, "_FEW_ROWS", 10)
+    monkeypatch.setattr(lars, "_FEW_ROWS", 10)
     reached = []
-    extend = homotopy._Paths.extend
+    extend = lars._Paths.extend
     monkeypatch.setattr(
-        homotopy._Paths, "extend", lambda self, low: reached.append(low) or extend(self, low)
+        lars._Paths, "extend", lambda self, low: reached.append(low) or extend(self, low)
     )
     search = search_over(Lasso(**TIGHT), {"alpha": (1e-8, 1e8)}, *FEW, scoring=MSE, cv=CV)
     assert (np.diff(reached) < 0).all()
@@ -88,9 +87,9 @@ def test_many_rows_end_the_paths_where_f_has_risen(begun, monkeypatch):
 
 
 def test_time_that_is_up_ends_them_too(monkeypatch):
-    monkeypatch.setattr(homotopy, "_FEW_ROWS", 10)
+    monkeypatch.setattr(lars, "_FEW_ROWS", 10)
     steps = iter(np.arange(0.0, 1e6, 100.0))
-    monkeypatch.setattr(homotopy.time, "perf_counter", lambda: float(next(steps)))
+    monkeypatch.setattr(lars.time, "perf_counter", lambda: float(next(steps)))
     search = search_over(
         Lasso(**TIGHT), {"alpha": (1e-3, 1e3)}, *FEW, scoring=MSE, cv=CV, max_time=1e5
     )

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVR
 
 from skbamm import BAMMSearchCV
-from skbamm.starts import multistart as basins
+from skbamm.starts import multistart
 from tests.truth import assert_served, search_over
 
 X, Y = load_diabetes(return_X_y=True)
@@ -49,7 +49,7 @@ def two_slope(t):
 def test_another_minimum_is_promised(function, slope, found, expected):
     points = screened(function, slope, (-3.0, -1.4, -0.8, 0.6, 2.0))
     result = SimpleNamespace(x=torch.tensor([found]), fun=function(found))
-    place = basins.other_basin(points[::-1], result, ENDS, STARTS)
+    place = multistart.other_basin(points[::-1], result, ENDS, STARTS)
     if expected is None:
         assert place is None
     else:
@@ -59,15 +59,15 @@ def test_another_minimum_is_promised(function, slope, found, expected):
 def test_several_hyperparameters_are_left_alone():
     point = (torch.zeros(2), 1.0, torch.zeros(2))
     result = SimpleNamespace(x=torch.zeros(2), fun=2.0)
-    assert basins.other_basin([point, point], result, ENDS, STARTS) is None
-    assert basins.other_basin([], result, ENDS, STARTS) is None
+    assert multistart.other_basin([point, point], result, ENDS, STARTS) is None
+    assert multistart.other_basin([], result, ENDS, STARTS) is None
 
 
 @pytest.mark.parametrize(("found", "end"), [(-4.0, -5.0), (3.8, 4.0), (3.96, None), (-5.0, None)])
 def test_beyond_all_points_the_end_is_looked_at(found, end):
     points = screened(two, two_slope, (-3.0, 0.0, 2.0))
     found = torch.tensor([found], dtype=torch.float64)
-    place = basins.other_basin(points, SimpleNamespace(x=found, fun=0.9), ENDS, STARTS)
+    place = multistart.other_basin(points, SimpleNamespace(x=found, fun=0.9), ENDS, STARTS)
     assert place is None if end is None else float(place) == end
 
 
@@ -88,9 +88,9 @@ def test_the_lower_minimum_is_found():
 
 def test_one_minimum_is_searched_once(monkeypatch):
     runs = []
-    own = basins.solve
-    monkeypatch.setattr(basins, "solve", lambda *a, **k: runs.append(1) or own(*a, **k))
-    monkeypatch.setattr(basins, "solve_lower", None)
+    own = multistart.solve
+    monkeypatch.setattr(multistart, "solve", lambda *a, **k: runs.append(1) or own(*a, **k))
+    monkeypatch.setattr(multistart, "solve_lower", None)
     search_over(Ridge(), {"alpha": (1e-4, 1e4)}, X / X.std(0), Y, cv=CV)
     assert len(runs) == 1
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from skbamm.bilevel import Problem
-from skbamm.solvers import linear as joint
+from skbamm.solvers import linear
 from skbamm.solvers import values as values_module
 from skbamm.starts import path
 from tests.truth import assert_served, search_over
@@ -27,7 +27,7 @@ X_WIDE, Y_WIDE = make_regression(60, 300, n_informative=8, noise=5.0, random_sta
 def one_by_one(monkeypatch):
     """Paths as of many features and any loss."""
     monkeypatch.setattr(path, "_SMALL", 0)
-    monkeypatch.setattr(joint, "begin_on_paths", lambda *args: None)
+    monkeypatch.setattr(linear, "begin_on_paths", lambda *args: None)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_points_of_few_features_are_solved_together_and_are_the_same(features, m
     def searched():
         return search_over(Lasso(**TIGHT), grid, X[:, :features], Y, scoring=MSE, cv=CV)
 
-    monkeypatch.setattr(joint, "begin_on_paths", lambda *args: None)
+    monkeypatch.setattr(linear, "begin_on_paths", lambda *args: None)
     with monkeypatch.context() as patch:
         patch.setattr(path, "follow", None)
         together = searched()

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 from skbamm.folds import draw_rows
 from skbamm.glm import GLMProblem
-from skbamm.solvers import linear as joint
-from skbamm.starts import subsample as screening
+from skbamm.solvers import linear, problems
+from skbamm.starts import subsample
 from tests.search.test_interruptions import raise_on_call
 from tests.truth import LOSS, search_over
 
@@ -40,10 +40,10 @@ def watch(monkeypatch):
     found = []
 
     def screen(*given):
-        found.append(screening.screen(*given))
+        found.append(subsample.screen(*given))
         return found[-1]
 
-    monkeypatch.setattr(joint, "screen", screen)
+    monkeypatch.setattr(linear, "screen", screen)
     return found
 
 
@@ -55,7 +55,7 @@ def test_a_search_ends_where_it_would_from_all_rows(data, rows, monkeypatch):
     got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert len(found) == 1 and len(found[0].x) == 1
     assert abs(float(found[0].x) - np.log(got.best_params_[name])) < 2
-    monkeypatch.setattr(joint, "some_rows", lambda *_: None)
+    monkeypatch.setattr(problems, "some_rows", lambda *_: None)
     plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert found[1].found is None
     assert got.converged_ and plain.converged_
@@ -73,7 +73,7 @@ def test_where_some_rows_tell_nothing_all_are_asked_from_all_starts(data, rows, 
     found = watch(monkeypatch)
     got = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     assert found[0].found is not None and len(found[0].x) > 1
-    monkeypatch.setattr(joint, "some_rows", lambda *_: None)
+    monkeypatch.setattr(problems, "some_rows", lambda *_: None)
     plain = search_over(model, {name: (1e-6, 1e2)}, X, y, scoring=scoring, cv=3)
     # On a plain, any place where the slope is less than tol may be the end.
     assert got.best_score_ == pytest.approx(plain.best_score_, rel=5e-5)
@@ -119,7 +119,7 @@ class _Counted:
 
 def test_the_rows_are_not_those_that_somebody_else_drew():
     """Seed 0 is what many draw the rows with whose labels they spoil."""
-    chosen = screening.some_rows(_Counted(60_000, 5))
+    chosen = subsample.some_rows(_Counted(60_000, 5))
     assert len(np.unique(chosen)) == len(chosen) == 16_384
     for seed in (0, 1, 42):
         theirs = np.random.default_rng(seed).choice(60_000, len(chosen), replace=False)
@@ -128,4 +128,4 @@ def test_the_rows_are_not_those_that_somebody_else_drew():
 
 @pytest.mark.parametrize("n, p", [(10_000, 5), (49_151, 5), (60_000, 1_001)])
 def test_few_rows_are_not_screened(n, p):
-    assert screening.some_rows(_Counted(n, p)) is None
+    assert subsample.some_rows(_Counted(n, p)) is None

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.bilevel import solve_lower
 from skbamm.data.callbacks import without_callbacks
 from skbamm.data.matrices import as_matrix
 from skbamm.glm import null_loss, solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.models import last_step
-from skbamm.search.factory import SolverMaker
-from skbamm.solvers.linear import JointSolver
+from skbamm.search.factory import SolverFactory
+from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space.grid import Target
 
@@ -68,12 +68,12 @@ class Comparison:
         return not self.own <= self.least + bar
 
 
-def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> Comparison | None:
+def compare(joint: LinearSolver, last: Any, begin: np.ndarray | None = None) -> Comparison | None:
     """Compare a fitted model with the minimum of its objective.
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
         Of one split, on whose training rows the model was fitted.
     last : estimator
         The fitted model; the last step of a pipeline.
@@ -91,14 +91,14 @@ def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> C
     own = _read(joint, last, problem.y_shape)
     if own is None:
         return None
-    y = problem.start(x) if begin is None else _as_models(joint.inside(begin), problem)
+    y = problem.start(x) if begin is None else _as_models(joint.data.inside(begin), problem)
     if y.shape != problem.y_shape or not torch.isfinite(y).all():
         y = problem.start(x)
     solve = solve_narrowing if isinstance(problem.loss, Smoothed) else solve_lower
     result = solve(problem, x, y, tol=_TOL)
     if isinstance(problem.loss, Smoothed):
         problem.loss = problem.loss.narrowed(_NARROW * problem.loss.width)
-    models = _as_models(joint.inside(own), problem), result.y
+    models = _as_models(joint.data.inside(own), problem), result.y
     reached, least = (float(problem.lower(x, at)[0]) for at in models)
     if not np.isfinite(least):
         return None
@@ -107,12 +107,12 @@ def compare(joint: JointSolver, last: Any, begin: np.ndarray | None = None) -> C
     return Comparison(reached, least, float(null_loss(problem)), solutions)
 
 
-def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str, Any]) -> None:
+def check_twin(maker: SolverFactory, solver: Any, target: Target, params: dict[str, Any]) -> None:
     """Compare an own fit of one fold with its solution, if the twin is not one of ours.
 
     Parameters
     ----------
-    maker : SolverMaker
+    maker : SolverFactory
     solver : FoldSolver
     target : Target
     params : dict
@@ -124,7 +124,7 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
         If the own fit is far from the minimum of what the twin says that it minimises.
     """
     ours = type(target.twin).__module__.partition(".")[0] == "skbamm"
-    if ours or not isinstance(solver, JointSolver):
+    if ours or not isinstance(solver, LinearSolver):
         return
     estimator = clone(target.estimator).set_params(**params)
     found, last = _of_a_fold(maker, solver, target, estimator, _CLOSE)
@@ -139,7 +139,7 @@ def check_twin(maker: SolverMaker, solver: Any, target: Target, params: dict[str
         )
 
 
-def loose_fit(maker: SolverMaker, solver: JointSolver, target: Target, estimator: Any) -> str:
+def loose_fit(maker: SolverFactory, solver: LinearSolver, target: Target, estimator: Any) -> str:
     """Say that own fits stop far from the minimum because they are asked to; "" if they do not.
 
     Asked of estimators only whose ``tol`` or ``max_iter`` is ten times looser than their default.
@@ -180,17 +180,19 @@ def _of_a_fold(maker, solver, target, estimator, settings) -> tuple[Comparison |
     else:
         folds = [solver.given_folds[k]]
         X = folds[0].matrix[: len(train)]
-    weight = {} if solver.fit_weight is None else {"sample_weight": solver.fit_weight[train]}
-    given = last.get_params(deep=False)
-    last.set_params(**{name: value for name, value in settings.items() if name in given})
+    weight = (
+        {} if solver.data.fit_weight is None else {"sample_weight": solver.data.fit_weight[train]}
+    )
+    known = last.get_params(deep=False)
+    last.set_params(**{name: value for name, value in settings.items() if name in known})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        last.fit(X, _safe_indexing(maker.y, train), **weight)
+        last.fit(X, safe_indexing(maker.y, train), **weight)
     one = maker.for_splits([maker.splits[k]])
     return compare(one.make(replace(target, estimator=estimator), {}, folds), last), last
 
 
-def _read(joint: JointSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def _read(joint: LinearSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     """Return the coefficients (m, p) of a fitted model, with the intercept last."""
     try:
         coef, intercept = joint.twin.read(last)

@@ -34,7 +34,7 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
     last : estimator
         The model as the user set it.
     axes : tuple of Axis
@@ -44,7 +44,8 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
     named = {axis.parameter for axis in axes}
     if kind not in _KINDS or "alpha" not in named or not named <= {"alpha", "l1_ratio"}:
         return None
-    if joint.fit_weight is not None or joint.score_weight is not None or joint.row_weights:
+    data, given = joint.data, joint.given_folds
+    if not (data.fit_weight is data.score_weight is data.row_weights is None):
         return None
     grouped = kind in (MultiTaskElasticNet, MultiTaskLasso)
     squares = isinstance(criterion.loss, HalfSquaredLoss) and criterion.fold_losses is None
@@ -55,8 +56,8 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
     ratio = getattr(last, "l1_ratio", 1.0)
     if "l1_ratio" not in named and not ratio > 0:
         return None
-    sample = joint.matrix if joint.given_folds is None else joint.given_folds[joint.used[0]].matrix
-    if not isinstance(sample, np.ndarray) or min(len(test) for _, test in joint.splits) == 0:
+    sample = data.matrix if given is None else given[joint.used[0]].matrix
+    if not isinstance(sample, np.ndarray) or min(len(test) for _, test in data.splits) == 0:
         return None
     return CoordinatePaths(joint, axes, ratio, criterion.by_fold(), last)
 
@@ -64,9 +65,9 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
 def _folds(joint: Any) -> list[tuple]:
     """Return each fold's rows and targets, to train on and to judge."""
     found = []
-    for k, (train, test) in zip(joint.used, joint.splits, strict=True):
+    for k, (train, test) in zip(joint.used, joint.data.splits, strict=True):
         if joint.given_folds is None:
-            X, X_test = joint.matrix[train], joint.matrix[test]
+            X, X_test = joint.data.matrix[train], joint.data.matrix[test]
         else:
             data = joint.given_folds[k]
             n = len(data.train)
@@ -85,7 +86,7 @@ class CoordinatePaths:
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
         For the rows of the folds, which are made when they are needed.
     axes : tuple of Axis
     ratio : float

@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
 from skbamm.faults import from_signal
 from skbamm.models import last_step
@@ -109,7 +109,7 @@ class OwnCost:
 
     Parameters
     ----------
-    joint : JointSolver
+    joint : LinearSolver
     estimator : estimator
         With one of the values set.
     y : array-like
@@ -121,10 +121,10 @@ class OwnCost:
     def __init__(self, joint: Any, estimator: Any, y: Any, fits: int):
         self.joint, self.y, self.fits = joint, y, fits
         self.last = last_step(estimator)
-        self._train, self._outputs = np.asarray(joint.splits[0][0]), joint.task.loss.n_outputs
+        self._train, self._outputs = np.asarray(joint.data.splits[0][0]), joint.task.loss.n_outputs
         data = None if joint.folds is None else joint.folds[joint.used[0]]
         if data is None:
-            self._size = Size.of(joint.matrix)
+            self._size = Size.of(joint.data.matrix)
         else:
             self._size = Size(data.shape, data.entries, sp.issparse(data.sample))
         self._share = len(self._train) / self._size.shape[0]
@@ -143,14 +143,14 @@ class OwnCost:
     def measured(self) -> float | None:
         """Return the seconds that they take about, by the iterations of one of them."""
         joint, weight = self.joint, {}
-        if joint.fit_weight is not None:
-            weight = {"sample_weight": joint.fit_weight[self._train]}
+        if joint.data.fit_weight is not None:
+            weight = {"sample_weight": joint.data.fit_weight[self._train]}
         fitted = without_callbacks(clone(self.last))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             try:
-                X = joint.matrix[self._train] if self._data is None else self._data.training()
-                fitted.fit(X, _safe_indexing(self.y, self._train), **weight)
+                X = joint.data.matrix[self._train] if self._data is None else self._data.training()
+                fitted.fit(X, safe_indexing(self.y, self._train), **weight)
             except Exception as error:
                 if from_signal(error):
                     raise

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import _routing_enabled
 
+from skbamm._sklearn_compat import routing_enabled
 from skbamm.search.transforms.room import Room, held_bytes
 
 _RESPONSES = frozenset({
@@ -73,7 +73,7 @@ class KnownRows:
             same = all(one is other for one, other in zip(pipeline.steps[:-1], steps, strict=False))
             # Options may reach transformers, but for the weights of a score without routing.
             weights = name == "score" and set(options) == {"sample_weight"}
-            odd = options and (not weights or _routing_enabled())
+            odd = options and (not weights or routing_enabled())
             if odd or not same or len(pipeline.steps) != len(steps) + 1:
                 return own(X, *y, **options)
             given = {n: v for n, v in options.items() if v is not None}

@@ -20,8 +20,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import _routing_enabled
 
+from skbamm._sklearn_compat import routing_enabled
 from skbamm.faults import from_signal
 from skbamm.search.keys import candidate_key
 from skbamm.search.transforms.exchange import Exchange
@@ -115,7 +115,7 @@ class SharedSteps:
         """
         if fold is None or not self.uses or not can_share(pipeline):
             return None
-        if fit_params and _routing_enabled():
+        if fit_params and routing_enabled():
             return None
         last_name, last = pipeline.steps[-1]
         settings = [

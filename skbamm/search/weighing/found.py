@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skbamm.data.row_weights import RowWeights
+from skbamm.data.folded import RowWeights
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 from skbamm.weights.learner import Learned, certain
 from skbamm.weights.weightings import FLOOR

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import has_fit_parameter
 
+from skbamm._sklearn_compat import routing_enabled
 from skbamm.models import last_step
 
 
@@ -24,7 +24,7 @@ def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:
 def fit_name(estimator: Any) -> str:
     """Return the fit parameter by which sample weights reach the last step."""
     last = last_step(estimator)
-    if last is estimator or _routing_enabled():
+    if last is estimator or routing_enabled():
         return "sample_weight"
     return f"{estimator.steps[-1][0]}__sample_weight"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
-from sklearn.utils.validation import _num_samples
+
+from skbamm._sklearn_compat import num_samples
 
 _FOLDS = 5
 _PARTITIONS: dict[type, Any] = {  # that draw rows at random, and partitions like them
@@ -41,7 +42,7 @@ def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
     They make up for what chance does to the folds of few rows.
     """
     kind = _PARTITIONS.get(type(cv))
-    if kind is None or _num_samples(X) >= MANY:
+    if kind is None or num_samples(X) >= MANY:
         return []
     n_splits = cv.n_splits if kind is type(cv) else _FOLDS
     return [

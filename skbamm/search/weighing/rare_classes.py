@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skbamm.data.row_weights import RowWeights
+from skbamm.data.folded import RowWeights
 from skbamm.losses import NoisyLabelLoss
 from skbamm.search.weighing.found import WeightsFound
 from skbamm.search.weighing.partitions import inner_splits

@@ -14,15 +14,13 @@ import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _num_samples
 
+from skbamm._sklearn_compat import GroupsConsumerMixin, num_samples, safe_indexing
 from skbamm.bilevel import Status, solve_lower
 from skbamm.clock import Clock
 from skbamm.criteria import make_criterion
-from skbamm.data.row_weights import RowWeights
+from skbamm.data.folded import RowWeights
 from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable, last_step
@@ -130,10 +128,10 @@ class Weigher:
         groups = params.get("groups")
         if groups is None:
             raise ValueError("SampleWeights: kind='groups' needs fit(..., groups=...).")
-        if len(groups) != _num_samples(X):
+        if len(groups) != num_samples(X):
             raise ValueError(
                 f"SampleWeights: groups has {len(groups)} entries, but X has "
-                f"{_num_samples(X)} rows."
+                f"{num_samples(X)} rows."
             )
         self.group = np.unique(np.asarray(groups), return_inverse=True)[1]
         if isinstance(
@@ -157,7 +155,7 @@ class Weigher:
         """
         if y is None:
             raise ValueError("SampleWeights: y is needed to learn weights, got y=None.")
-        n = _num_samples(X)
+        n = num_samples(X)
         self.X, self.y = X, y
         if not is_classifier(self.estimator):
             self.y = regression_target(y)
@@ -192,7 +190,7 @@ class Weigher:
         names = ", ".join(map(repr, rare.classes[rare.rare].tolist()))
         self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
         kept = rare.kept
-        self.X, self.y = _safe_indexing(self.X, kept), _safe_indexing(self.y, kept)
+        self.X, self.y = safe_indexing(self.X, kept), safe_indexing(self.y, kept)
         self.trusted = self.trusted[kept]
         self.weight = None if self.weight is None else self.weight[kept]
         if self.group is not None:
@@ -339,7 +337,7 @@ class Weigher:
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         rows = joint.rows(joint.dtype)
         target = torch.as_tensor(joint.task.target, device=joint.device)
-        criterion = make_criterion(self._name(joint), joint.task.loss, target, joint.weights)
+        criterion = make_criterion(self._name(joint), joint.task.loss, target, joint.data.weights)
         if self._auto:
             criterion = replace(criterion, loss=noise)
         problem = GLMProblem(
@@ -405,7 +403,9 @@ class Weigher:
             loss=task.loss,
             penalty=joint.penalties.penalty(self.axes, rows, factor),
             mean_loss=joint.twin.mean_loss,
-            criterion=make_criterion(self.settings.criterion, task.loss, target, joint.weights),
+            criterion=make_criterion(
+                self.settings.criterion, task.loss, target, joint.data.weights
+            ),
             target=target[drawn],
             share=share / share.sum(),
             trusted=tensor(self.trusted[drawn]),

@@ -23,8 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skbamm import BAMMSearchCV, SampleWeights
-from skbamm.search.weighing import partitions
-from skbamm.search.weighing import weigher as weighing
+from skbamm.search.weighing import partitions, weigher
 
 INTERVAL = {"C": (1e-3, 1e2)}
 N = 180
@@ -95,16 +94,16 @@ def test_refit_is_the_estimators_own_with_sample_weight(fitted, noisy):
 def amount(request, monkeypatch):
     """As many rows as there are, and the way that many rows go."""
     if request.param == "many":
-        for module in (partitions, weighing):
+        for module in (partitions, weigher):
             monkeypatch.setattr(module, "MANY", 1)
-        monkeypatch.setattr(weighing, "enough_rows", lambda rows: 100)
+        monkeypatch.setattr(weigher, "enough_rows", lambda rows: 100)
     return request.param
 
 
 @pytest.mark.parametrize("model", [None, make_pipeline(StandardScaler(), LogisticRegression())])
 def test_some_of_many_rows_tell_which_labels_of_all_are_wrong(monkeypatch, noisy, model):
     seen = []
-    own = weighing.learn
+    own = weigher.learn
 
     def learn(model, x, *, kind, some, **options):
         few, drawn = some
@@ -115,10 +114,10 @@ def test_some_of_many_rows_tell_which_labels_of_all_are_wrong(monkeypatch, noisy
         seen.append((kind, model.rows.n_folds, len(drawn), len(model.target)))
         return own(model, x, kind=kind, some=some, **options)
 
-    for module in (partitions, weighing):
+    for module in (partitions, weigher):
         monkeypatch.setattr(module, "MANY", 1)
-    monkeypatch.setattr(weighing, "enough_rows", lambda rows: 100)
-    monkeypatch.setattr(weighing, "learn", learn)
+    monkeypatch.setattr(weigher, "enough_rows", lambda rows: 100)
+    monkeypatch.setattr(weigher, "learn", learn)
     grid = INTERVAL if model is None else {"logisticregression__C": INTERVAL["C"]}
     search = search_for(model, grid, fit={"cv": 5}).fit(noisy.X, noisy.y)
     assert seen == 5 * [(None, 4, 100, N)] + [("free", 5, 100, N)]

@@ -17,7 +17,7 @@ _COPIED = 1 << 26  # bytes of a copy that a CPU keeps
 _STAGED = 1 << 22  # numbers of a part on its way to a GPU
 
 
-class Placed:
+class DeviceMatrix:
     """A matrix where it is worked on: a dense one goes to a device once, whoever asks for it.
 
     Parameters
@@ -30,7 +30,7 @@ class Placed:
         self.matrix, self.device = matrix, device
         self._tensors: dict[torch.dtype, Tensor] = {}
         self.blocks: dict = {}  # of a sparse one, what ``SparseRows`` makes of it
-        self._centred: tuple[Placed | None, np.ndarray | None] | None = None
+        self._centred: tuple[DeviceMatrix | None, np.ndarray | None] | None = None
 
     def tensor(self, dtype: torch.dtype) -> Tensor:
         """Return the dense matrix on its device, for passes in this precision.
@@ -52,11 +52,11 @@ class Placed:
         sparse = sp.issparse(self.matrix)
         return _all_finite(_as_tensor(self.matrix.data) if sparse else self._whole())
 
-    def centred(self) -> tuple[Placed, np.ndarray | None]:
+    def centred(self) -> tuple[DeviceMatrix, np.ndarray | None]:
         """Return the matrix less what brings far features to zero, and that; see ``centring``."""
         if self._centred is None:
             centre = far_centre(self.matrix)
-            moved = None if centre is None else Placed(less(self.matrix, centre), self.device)
+            moved = None if centre is None else DeviceMatrix(less(self.matrix, centre), self.device)
             self._centred = moved, centre
         moved, centre = self._centred
         return moved or self, centre  # no reference to itself: data are to be freed at once

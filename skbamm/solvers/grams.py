@@ -1,0 +1,51 @@
+"""Gram matrices of solved values, for the metrics of values near them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.glm.curvature import gram_of, metric_of_gram
+
+_KEPT = 1 << 23  # numbers in all Gram matrices that are kept
+_LIKE = 2.3  # logarithm of how much penalties may differ that share Gram matrices
+
+
+class KnownGrams:
+    """Gram matrices of values that were solved one by one: those near them need none of their own.
+
+    Penalties are of the same kind, and models hardly differ, from one value to the next.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[tuple[float, Tensor]] = []
+
+    def note(self, place: Tensor | None, metric: Any) -> None:
+        """Keep the matrices of one value's metric, unless they are large."""
+        gram = gram_of(metric)
+        if place is None or gram is None or len(gram) != 1 or gram.numel() > _KEPT:
+            return
+        most = _KEPT // gram.numel()
+        self._known = [*self._known[max(len(self._known) + 1 - most, 0) :], (float(place), gram)]
+
+    def near(self, problem: Any, place: Tensor | None, x: Tensor, y: Tensor) -> Any:
+        """Return a metric of the matrices nearest to each of several values; None of far ones."""
+        if place is None or not self._known:
+            return None
+        apart = (place[:, None] - place.new_tensor([at for at, _ in self._known])).abs()
+        if float(apart.amin(1).max()) > _LIKE:
+            return None
+        chosen = [self._known[i][1] for i in apart.argmin(1).tolist()]
+        return metric_of_gram(problem, torch.cat(chosen), x, y)
+
+
+def place_of(axes: Any, x: Tensor) -> Tensor | None:
+    """Return the logarithms of one hyperparameter's values (S,), or None."""
+    if len(axes) != 1:
+        return None
+    if axes[0].scale == "log":
+        return x[:, 0]
+    value = x[:, 0] if axes[0].scale == "plain" else axes[0].value(x[:, 0])
+    return value.log() if bool((value > 0).all()) else None

@@ -1,0 +1,151 @@
+"""The problems of one linear model over all folds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skbamm.bilevel.problem import Curvature
+from skbamm.criteria import Criterion
+from skbamm.data.folded import FoldedData
+from skbamm.data.matrices import choose_dtype
+from skbamm.folds import DenseRows, Rows, StackedRows
+from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
+from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.models import LinearTwin
+from skbamm.solvers.base import FoldSolver
+from skbamm.solvers.grams import KnownGrams
+from skbamm.solvers.penalties import Penalties
+from skbamm.starts.subsample import some_rows
+
+MANY_FEATURES = 1500  # above which matrices of all features are not made
+_WIDE = 4  # features a row from which second moments are larger than the rows by far
+_FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
+_MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts
+
+
+class LinearProblems(FoldSolver):
+    """Makes the bi-level problems of a linear model, and knows how they are best solved.
+
+    Parameters
+    ----------
+    twin : LinearTwin
+    estimator : estimator
+        As the user set it.
+    data : FoldedData
+    dtype : str
+        As the user gave it.
+    """
+
+    twin: LinearTwin
+
+    def __init__(self, twin: LinearTwin, estimator: Any, data: FoldedData, dtype: str):
+        super().__init__(twin, data)
+        # Largest entry of the gradient at which the estimator's own fit would stop.
+        self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
+        self.penalties = Penalties(twin, estimator, data.task, data.device)
+        sample, n = data.sample, len(data.task.target)
+        columns = len(data.used) * data.task.loss.n_outputs
+        entries = sample.shape[0] * sample.shape[1]
+        many = columns > _FEW_COLUMNS or n > _MANY_ROWS or entries > _MANY_ENTRIES
+        self.many_features = sample.shape[1] > MANY_FEATURES
+        self.n_starts = 3 if many or self.many_features else 5
+        self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
+        self.moments: Any = None
+        self.grams = KnownGrams()
+        self.metric: Curvature | None = None  # the last of all rows, near any solution
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether the model needs only second moments of X."""
+        if not isinstance(self.task.loss, HalfSquaredLoss):
+            return False
+        rows = self.rows(torch.float64)
+        return rows.n_coefficients <= MANY_FEATURES and not self.wide
+
+    @property
+    def wide(self) -> bool:
+        """Whether matrices of rows serve, and are smaller than those of features by far."""
+        rows = self.rows(torch.float64)
+        squares = not self.penalties.has_kinks
+        dense = isinstance(rows, DenseRows | StackedRows)
+        return squares and dense and rows.n_features > _WIDE * rows.n_rows
+
+    @property
+    def by_products(self) -> bool:  # type: ignore[override]
+        """Whether steps are found by products with the Hessian: the models are smooth and large.
+
+        There are several classes, or more features than matrices are made of.
+        """
+        loss = self.task.loss
+        if isinstance(loss, Smoothed | HalfSquaredLoss) or hasattr(loss, "least_scale"):
+            return False
+        rows = self.rows(torch.float64)
+        if getattr(loss, "hessian_jumps", False) or self.penalties.has_kinks:
+            return False
+        # With many more dense features than rows, matrices of rows take their place.
+        return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)
+
+    def rows(self, dtype: torch.dtype) -> Rows:
+        """Return the rows of all used folds in a working precision."""
+        return self.data.rows(dtype)
+
+    def some_rows(self) -> Rows | None:
+        """Return rows to begin with, or None where all are as cheap."""
+        if self.least_squares:
+            return None
+        return some_rows(self.rows(self.dtype), self.task.loss.n_outputs)
+
+    def problem(
+        self,
+        axes: tuple[Any, ...],
+        starts: int,
+        dtype: torch.dtype,
+        criterion: Criterion | None = None,
+        metric_dtype: torch.dtype | None = None,
+        limit: Any = None,
+    ) -> GLMProblem | LeastSquaresProblem:
+        """Return the problem of all used folds in a working precision.
+
+        Parameters
+        ----------
+        axes : tuple of Axis
+            What x stands for; the other hyperparameters are the estimator's.
+        starts : int
+        dtype : torch.dtype
+        criterion : Criterion, optional
+        metric_dtype : torch.dtype, optional
+            Precision of iterative metrics, if it is another.
+        limit : callable, optional
+            A further projection of x.
+        """
+        options: dict[str, Any] = {
+            "criterion": criterion, "bounds": self.penalties.bounds(axes), "limit": limit,
+        }  # fmt: skip
+        of_squares = criterion is None or isinstance(criterion.loss, HalfSquaredLoss)
+        if self.least_squares and of_squares:
+            rows = self.rows(torch.float64)
+            problem = LeastSquaresProblem(
+                rows, self.penalties.penalty(axes, rows), starts,
+                moments=self.moments, mean_loss=self.twin.mean_loss, **options,
+            )  # fmt: skip
+            self.moments = problem.moments
+            return problem
+        if metric_dtype is not None:
+            options["metric_rows"] = self.rows(metric_dtype)
+        return self.glm(axes, self.rows(dtype), starts, **options)
+
+    def glm(
+        self, axes: tuple[Any, ...], rows: Rows, starts: int, factor: float = 1.0,
+        loss: Any = None, **options: Any,
+    ) -> GLMProblem:  # fmt: skip
+        """Return the problem of some rows, whatever the loss.
+
+        ``factor`` multiplies the penalty: a row of some stands for several.
+        """
+        return glm_problem(
+            rows, loss or self.task.loss, self.penalties.penalty(axes, rows, factor), starts,
+            mean_loss=self.twin.mean_loss, **options,
+        )  # fmt: skip
