@@ -10,12 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn import get_config
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_array
 
 from skbamm._sklearn_compat import safe_indexing
-from skbamm.data.callbacks import without_callbacks
 from skbamm.data.device_matrix import DeviceMatrix
+from skbamm.data.transformer_fits import Fit, fit_transform
 from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, remember_features
@@ -113,11 +113,6 @@ def feature_memory(X: Any) -> dict[str, Any]:
     return dict(vars(estimator))
 
 
-def transform_fold(transformers: Any, X: Any, y: Any, train, test) -> FoldData:
-    """Fit a clone of the transformers on a fold's training rows and transform both parts."""
-    return join_parts(fold_parts(transformers, X, y, train, test), train, test)
-
-
 class FoldParts(NamedTuple):
     """A fold's rows as its transformers return them, and the transformers."""
 
@@ -126,23 +121,30 @@ class FoldParts(NamedTuple):
     outer: Any
 
 
-def fold_parts(transformers: Any, X: Any, y: Any, train, test) -> FoldParts:
-    """Return a fold's rows, those trained on and the others; None transforms nothing."""
-    inner, outer = safe_indexing(X, train), safe_indexing(X, test)
+def fold_parts(
+    transformers: Any, X: Any, y: Any, train: Any, test: Any, fit: Fit = fit_transform
+) -> FoldParts:
+    """Return a fold's rows as clones of the transformers return them; None transforms nothing.
+
+    They are fitted on the training rows, by ``fit``.
+    """
     if transformers is None:
-        return FoldParts(None, inner, outer)
-    fitted = without_callbacks(clone(transformers))
+        return FoldParts(None, safe_indexing(X, train), safe_indexing(X, test))
+    fitted, inner = fit(transformers, X, y, train)
+    outer = transformed(fitted, X, test) if len(test) else inner[:0]
+    return FoldParts(fitted, inner, outer)
+
+
+def transformed(transformers: Any, X: Any, rows: Any) -> Any:
+    """Return some of the user's rows as fitted transformers return them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
-            target = None if y is None else safe_indexing(y, train)
-            inner = fitted.fit_transform(inner, target)
-            outer = fitted.transform(outer) if len(test) else inner[:0]
+            return transformers.transform(safe_indexing(X, rows))
         except Exception as error:
             if from_signal(error):
                 raise
             raise NotApplicable(f"a transformer failed: {error}") from None
-    return FoldParts(fitted, inner, outer)
 
 
 def join_parts(parts: FoldParts, train, test) -> FoldData:

@@ -17,7 +17,15 @@ from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
 from skbamm.data.centring import far_centre, far_means, less
 from skbamm.data.device_matrix import DeviceMatrix
-from skbamm.data.matrices import FoldData, FoldParts, as_matrix, feature_memory, join_parts
+from skbamm.data.matrices import (
+    FoldData,
+    FoldParts,
+    as_matrix,
+    feature_memory,
+    join_parts,
+    transformed,
+)  # fmt: skip
+from skbamm.data.transformer_fits import TransformerFits, fit_transform
 from skbamm.data.transformers import State, UnreadTransformer, may_be_read, read
 from skbamm.faults import from_signal
 from skbamm.folds import FeatureMaps
@@ -79,16 +87,20 @@ class SharedFold:
     ----------
     transformers : Pipeline
         To be fitted on the fold's training rows.
-    X, y : array-like
-        The user's.
+    fits : TransformerFits
+    setting : str
+        As ``fits`` takes it.
     train, test : ndarray of int
     """
 
-    def __init__(self, transformers: Any, X: Any, y: Any, train: Any, test: Any):
+    def __init__(
+        self, transformers: Any, fits: TransformerFits, setting: str, train: Any, test: Any
+    ):
+        X = fits.X
         self.train, self.test, self._X = train, test, X
         some = np.arange(0, len(train), max(1, len(train) // _CHECKED))
         self._rows = train[some]
-        self.transformers, inner = _fitted(transformers, X, y, train)
+        self.transformers, inner = fits.fit(setting, transformers, train, _fitted)
         # What was transformed on the way is kept where it is little: it may be asked for.
         self.exact = inner is not None
         few = inner is not None and np.prod(inner.shape) <= STACKED
@@ -106,14 +118,7 @@ class SharedFold:
 
     def transformed(self, rows: Any) -> Any:
         """Return some of the user's rows as the transformers make them."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the refit on all rows will say it once
-            try:
-                return self.transformers.transform(safe_indexing(self._X, rows))
-            except Exception as error:
-                if from_signal(error):
-                    raise
-                raise NotApplicable(f"a transformer failed: {error}") from None
+        return transformed(self.transformers, self._X, rows)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -190,7 +195,9 @@ class SharedFold:
         return self._container((scaled + sp.csr_array(shift))[:, own])
 
 
-def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) -> list | None:
+def share_columns(
+    transformers: Any, fits: TransformerFits, setting: str, splits: list, device: Any
+) -> list | None:
     """Return each fold's data, which share their columns, or None where that cannot be.
 
     Few dense rows are the faster when each fold has its own: products of all folds are one batch.
@@ -198,8 +205,9 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     Parameters
     ----------
     transformers : Pipeline
-    X, y : array-like
-        The user's.
+    fits : TransformerFits
+    setting : str
+        As ``fits`` takes it.
     splits : list of (train, test)
     device : callable
         Returns the device for a matrix.
@@ -209,9 +217,10 @@ def share_columns(transformers: Any, X: Any, y: Any, splits: list, device: Any) 
     NotApplicable
         If a transformer fails.
     """
+    X = fits.X
     if not may_be_read(transformers) or not hasattr(X, "shape"):
         return None
-    folds = [SharedFold(transformers, X, y, *split) for split in splits]
+    folds = [SharedFold(transformers, fits, setting, *split) for split in splits]
     dense = all(isinstance(fold.sample, np.ndarray) for fold in folds)
     if dense and len(folds) * X.shape[0] * max(fold.width for fold in folds) <= STACKED:
         return [fold.alone() for fold in folds]
@@ -257,20 +266,19 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
     That is None where they were not all transformed.
     """
     fitted = without_callbacks(clone(transformers))
+    in_parts = _fits_in_parts(fitted, X)
+    if in_parts is None:
+        return fit_transform(transformers, X, y, train)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
-            in_parts = _fits_in_parts(fitted, X)
-            if in_parts is not None:
-                for start in range(0, len(train), _PART):
-                    in_parts.partial_fit(X[train[start : start + _PART]])
-                return fitted, None
-            target = None if y is None else safe_indexing(y, train)
-            return fitted, fitted.fit_transform(safe_indexing(X, train), target)
+            for start in range(0, len(train), _PART):
+                in_parts.partial_fit(X[train[start : start + _PART]])
         except Exception as error:
             if from_signal(error):
                 raise
             raise NotApplicable(f"a transformer failed: {error}") from None
+    return fitted, None
 
 
 def _fits_in_parts(transformers: Any, X: Any) -> Any:

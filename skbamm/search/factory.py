@@ -18,11 +18,13 @@ from skbamm.data.matrices import (
     FoldData,
     choose_device,
     feature_memory,
+    fold_parts,
+    join_parts,
     place,
     split_fold,
-    transform_fold,
 )
 from skbamm.data.shared_columns import share_columns
+from skbamm.data.transformer_fits import TransformerFits
 from skbamm.kernels import Precomputed
 from skbamm.models import NotApplicable, TransformedTarget, last_step
 from skbamm.search.keys import candidate_key
@@ -40,6 +42,38 @@ _SOLVERS: dict[str, type[LinearSolver | KernelSolver]] = {
 _FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
 
 
+class UserRows:
+    """The user's rows, and what solvers of any splits share of them.
+
+    Parameters
+    ----------
+    X, y : array-like
+
+    Attributes
+    ----------
+    fits : TransformerFits
+    """
+
+    def __init__(self, X: Any, y: Any):
+        self.X, self.y, self.fits = X, y, TransformerFits(X, y)
+        self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the device asked for
+
+    def placed(self, device: str) -> DeviceMatrix:
+        """Return X on a device, where it goes once for all solvers."""
+        if self._placed is None or self._placed[0] != device:
+            self._placed = None  # lest there be two at a time
+            self._placed = device, place(self.X, device)
+        return self._placed[1]
+
+    def with_target(self, y: Any) -> UserRows:
+        """Return the same rows of another target."""
+        if y is self.y:
+            return self
+        rows = UserRows(self.X, y)
+        rows._placed = self._placed
+        return rows
+
+
 class SolverFactory:
     """Makes solvers, and keeps what several of them share.
 
@@ -53,25 +87,27 @@ class SolverFactory:
     fit_params, score_params : dict
         As scikit-learn routed them.
     row_weights : RowWeights or None
+    rows : UserRows, optional
+        X and y, and what is known of them already.
     """
 
-    def __init__(self, settings, X, y, splits, fit_params, score_params, row_weights):
+    def __init__(
+        self, settings, X, y, splits, fit_params, score_params, row_weights, rows=None
+    ):  # fmt: skip
         self.settings, self.X, self.y, self.splits = settings, X, y, splits
         self.fit_params, self.score_params = fit_params, score_params
         self.row_weights = row_weights
+        self.rows = rows or UserRows(X, y)
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
-        self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the device that was asked for
 
     def for_splits(self, splits: list) -> SolverFactory:
-        """Return a maker of solvers for other splits of the same rows."""
+        """Return a factory for other splits of the same rows."""
         if splits is self.splits:
             return self
-        made = SolverFactory(
+        return SolverFactory(
             self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
-            self.row_weights,
+            self.row_weights, self.rows,
         )  # fmt: skip
-        made._placed = self._placed
-        return made
 
     def make(
         self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None,
@@ -138,20 +174,13 @@ class SolverFactory:
 
         return VectorSolver(make, axes, self.X, self.splits, self.settings.clock)
 
-    def _shared(self, device: str) -> DeviceMatrix:
-        """Return X for a device, where it goes once for all solvers."""
-        if self._placed is None or self._placed[0] != device:
-            self._placed = None  # lest there be two at a time
-            self._placed = device, place(self.X, device)
-        return self._placed[1]
-
     def _data(self, target, params, y, share):
         """Return the shared matrix, or each fold's rows, as its transformers make them."""
         own_targets = isinstance(y, TransformedTarget) and not y.shared
         if target.pipeline is None:
             # Kernels of the rows are made on the CPU, and folds' own rows go where each is used.
             here = own_targets or target.twin.family == "kernel"
-            shared = self._shared("cpu" if here else self.settings.device)
+            shared = self.rows.placed("cpu" if here else self.settings.device)
             if not own_targets:
                 return shared, None
             memory = feature_memory(self.X)
@@ -165,16 +194,28 @@ class SolverFactory:
         )
         setting += "" if share else " alone"
         if setting not in self._folds:
-            folds = self._shared_columns(target) if share and not own else None
+            steps = target.pipeline[:-1]
+            folds = self._shared_columns(steps, setting) if share and not own else None
             self._folds[setting] = folds or [
-                transform_fold(
-                    target.pipeline[:-1], self.X, y.of_split(k) if own else self.y, *split
-                )
+                self._fold(steps, setting, split, y.of_split(k) if own else None)
                 for k, split in enumerate(self.splits)
             ]
         return None, self._folds[setting]
 
-    def _shared_columns(self, target) -> list | None:
+    def _fold(self, steps, setting, split, target) -> FoldData:
+        """Return a split's rows; ``target`` is what its transformers see in place of y."""
+        train, test = split
+
+        def fit(transformers, X, y, train):
+            return self.rows.fits.fit(setting, transformers, train)
+
+        if target is None:
+            parts = fold_parts(steps, self.X, self.y, train, test, fit)
+        else:
+            parts = fold_parts(steps, self.X, target, train, test)
+        return join_parts(parts, train, test)
+
+    def _shared_columns(self, steps, setting) -> list | None:
         """Return the folds as they share their columns, where that pays and can be."""
         numbers = len(self.splits) * np.prod(np.shape(self.X))
         if numbers <= _FEW:
@@ -184,7 +225,7 @@ class SolverFactory:
             dense = isinstance(matrix, np.ndarray)
             return choose_device(self.settings.device, matrix.size if dense else 0)
 
-        return share_columns(target.pipeline[:-1], self.X, self.y, self.splits, device)
+        return share_columns(steps, self.rows.fits, setting, self.splits, device)
 
     def _sample_weight(self, target) -> np.ndarray | None:
         """Return the sample weights that reach the model, or raise NotApplicable."""

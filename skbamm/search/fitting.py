@@ -101,11 +101,12 @@ class Fitting:
         cv, n_rows = search._checked_cv_orig, num_samples(X)
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
-        criterion, row_weights = search.criterion, None
+        criterion, row_weights, rows = search.criterion, None, None
         if self.weigher is not None:
             self.found = self.weigher.learn(cv, splits, X, y, fit_params)
             criterion = self.weigher.settings.criterion
             row_weights, splits = self.found.row_weights, self.found.splits
+            rows = self.weigher.rows_of(X, y)
         search._checked_cv_orig = FrozenSplits(cv, splits)
         self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
         self.bank.take(X, y, splits, fit_params)
@@ -116,7 +117,7 @@ class Fitting:
         )  # fmt: skip
         run = SearchRun(
             self.space, settings, self.bank, X, y, splits, fit_params,
-            dict(self._routed.scorer.score), scorers, search.refit, row_weights,
+            dict(self._routed.scorer.score), scorers, search.refit, row_weights, rows,
         )  # fmt: skip
         run.watched = bool(self.watched)
         run.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)

@@ -63,11 +63,13 @@ class SearchRun:
         To choose a criterion by.
     row_weights : RowWeights, optional
         Learned weights that the folds' models and the final one get.
+    rows : UserRows, optional
+        X and y, and what is known of them already.
     """
 
     def __init__(
         self, space, settings, bank, X, y, splits, fit_params, score_params, scorers, refit,
-        row_weights=None,
+        row_weights=None, rows=None,
     ):  # fmt: skip
         self.space, self.settings = space, settings
         self.X = X
@@ -75,7 +77,9 @@ class SearchRun:
         self.bank, self.row_weights = bank, row_weights
         bank.row_weights = row_weights
         self.outcome, self.clock = Outcome(), settings.clock
-        self.maker = SolverFactory(settings, X, y, splits, fit_params, score_params, row_weights)
+        self.maker = SolverFactory(
+            settings, X, y, splits, fit_params, score_params, row_weights, rows
+        )
         self._solvers: dict[str, FoldSolver] = {}  # by candidate, for the refit
         self._combinations: dict[str, Combination] = {}  # the same
         self._reason = ""  # why the last joint solve could not be done

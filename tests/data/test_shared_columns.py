@@ -24,6 +24,7 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.data import folded, shared_columns
+from skbamm.data.transformer_fits import TransformerFits
 from skbamm.folds import AffineRows
 from skbamm.search import factory
 
@@ -142,7 +143,8 @@ def test_test_rows_are_what_the_transformers_return(before, missing):
     elif missing:
         X["a"] = 0.0
     cv = list(KFold(4, shuffle=True, random_state=0).split(X))
-    folds = shared_columns.share_columns(make_pipeline(*prepared), X, y, cv, lambda _: "cpu")
+    steps, fits = make_pipeline(*prepared), TransformerFits(X, y)
+    folds = shared_columns.share_columns(steps, fits, "", cv, lambda _: "cpu")
     for fold, (_, test) in zip(folds, cv, strict=True):
         assert fold.knows_test_rows
         got, one = fold.test_rows(), fold.transformers.transform(X.iloc[test])

@@ -25,9 +25,8 @@ from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable, last_step
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
-from skbamm.search.bank import Bank
+from skbamm.search.factory import SolverFactory, UserRows
 from skbamm.search.outcome import Settings
-from skbamm.search.run import SearchRun
 from skbamm.search.weighing.found import (
     WeightsFound,
     history_of,
@@ -80,6 +79,7 @@ class Weigher:
         self.axes = self.combination.axes
         self.X: Any = None
         self.y: Any = None
+        self.rows: UserRows | None = None
         self.weight: np.ndarray | None = None
         self.trusted: Any = None
         self.group: np.ndarray | None = None
@@ -130,8 +130,7 @@ class Weigher:
             raise ValueError("SampleWeights: kind='groups' needs fit(..., groups=...).")
         if len(groups) != num_samples(X):
             raise ValueError(
-                f"SampleWeights: groups has {len(groups)} entries, but X has "
-                f"{num_samples(X)} rows."
+                f"SampleWeights: groups has {len(groups)} entries, but X has {num_samples(X)} rows."
             )
         self.group = np.unique(np.asarray(groups), return_inverse=True)[1]
         if isinstance(
@@ -176,7 +175,7 @@ class Weigher:
             found = self._learn_on(cv, *map(rare.without, (scored, held_out)))
             keep_trusted = self.given.refit_on_trusted
             found = rare.put_back(found, scored, weight, keep_trusted)
-            self.y, self.weight = y, weight
+            self.y, self.weight, self.rows = y, weight, None
             self._check_classes(found.row_weights.rows)
             return found
         except NotApplicable as error:
@@ -185,12 +184,18 @@ class Weigher:
             why = str(error) + (rare.why_not if rare else "")
             raise ValueError(f"SampleWeights: no weights can be learned here: {why}.") from None
 
+    def rows_of(self, X: Any, y: Any) -> UserRows | None:
+        """Return what is known of the rows, if they are the ones that weights were learned of."""
+        known = self.rows
+        return known.with_target(y) if known is not None and known.X is X else None
+
     def _leave_out(self, rare: RareRows) -> None:
         """Go on with the rows of the other classes."""
         names = ", ".join(map(repr, rare.classes[rare.rare].tolist()))
         self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
         kept = rare.kept
         self.X, self.y = safe_indexing(self.X, kept), safe_indexing(self.y, kept)
+        self.rows = None
         self.trusted = self.trusted[kept]
         self.weight = None if self.weight is None else self.weight[kept]
         if self.group is not None:
@@ -375,13 +380,15 @@ class Weigher:
         )
 
     def _solver(self, splits, row_weights):
+        """Return the solver of these splits; all of them share X and the transformers' fits."""
         target = self.combination.target
         fit_params = {} if self.weight is None else {fit_name(target.estimator): self.weight}
-        run = SearchRun(
-            self.space, replace(self.settings, verbose=0), Bank(), self.X, self.y, splits,
-            fit_params, {}, None, False, row_weights,
-        )  # fmt: skip
-        return run.maker.make(target, self.combination.params)
+        if self.rows is None:
+            self.rows = UserRows(self.X, self.y)
+        factory = SolverFactory(
+            self.settings, self.X, self.y, splits, fit_params, {}, row_weights, self.rows
+        )
+        return factory.make(target, self.combination.params)
 
     def _model(self, joint, only, drawn=slice(None)) -> FoldModel:
         """Return the model of the rows ``only``, or of those drawn of them."""

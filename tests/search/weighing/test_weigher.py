@@ -1,5 +1,7 @@
 """Learned sample weights, seen from outside: what they find, what fits receive, what is refused."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skbamm import BAMMSearchCV, SampleWeights
+from skbamm.search import factory
 from skbamm.search.weighing import partitions, weigher
 
 INTERVAL = {"C": (1e-3, 1e2)}
@@ -361,3 +364,30 @@ def test_a_class_without_any_weight(noisy):
 def test_no_target(noisy):
     with pytest.raises(ValueError, match="y"):
         search_for().fit(noisy.X)
+
+
+class Noting(StandardScaler):
+    """Notes the rows that it is fitted to."""
+
+    seen: ClassVar[list] = []
+
+    def fit(self, X, y=None):
+        self.seen.append(X.tobytes())
+        return super().fit(X, y)
+
+
+def test_transformers_are_fitted_once_for_each_set_of_training_rows(binary):
+    X, y = binary
+    Noting.seen.clear()
+    model = make_pipeline(Noting(), LogisticRegression())
+    BAMMSearchCV(model, {"logisticregression__C": (1e-3, 1e2)}, sample_weights=SampleWeights()).fit(
+        X, y
+    )
+    assert len(Noting.seen) == len(set(Noting.seen)) > 2 * 5  # those of folds within folds
+
+
+def test_all_splits_share_one_matrix(binary, monkeypatch):
+    placed, original = [], factory.place
+    monkeypatch.setattr(factory, "place", lambda *args: placed.append(1) or original(*args))
+    BAMMSearchCV(LogisticRegression(), INTERVAL, sample_weights=SampleWeights()).fit(*binary)
+    assert len(placed) == 1
