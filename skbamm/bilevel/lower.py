@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.columns import dot, mask_columns
+from skbamm.bilevel.columns import mask_columns
 from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.problem import Curvature, Problem
-from skbamm.bilevel.steps.kink_search import LookBack
+from skbamm.bilevel.steps.base import ColumnStep
+from skbamm.bilevel.steps.kink_search import KinkSearch
 from skbamm.bilevel.steps.secant import SecantStep
 from skbamm.effort import spend, step_seconds
 
@@ -89,7 +90,8 @@ def solve_lower(
     nothing = problem.gradient_rounding
     converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
-    control = LookBack() if problem.hessian_jumps else SecantStep()
+    jumps = problem.hessian_jumps
+    control: ColumnStep = KinkSearch() if jumps else SecantStep()
     previous, idle = None, 0
     before = lowest.clone(), best_decrement.clone()  # where the stage began
     nit = 0
@@ -97,7 +99,7 @@ def solve_lower(
         nit += 1
         spend(step_seconds(problem.kinks))
         value, gradient = problem.lower(x, y)
-        if isinstance(control, LookBack):
+        if jumps:
             nearer = control.nearer(problem, x, y, gradient)
             if nearer is not None:
                 y = nearer
@@ -117,8 +119,7 @@ def solve_lower(
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
         if face is None:
             direction = torch.where(direction == 0, gradient, direction)
-        look = control.slopes if isinstance(control, SecantStep) else lambda *both: [dot(*both)]
-        slopes = look(gradient, direction)
+        slopes = control.slopes(gradient, direction)
         norm = gradient.flatten(2).abs().amax(-1)
         value, norm, *slopes = on_host([value, norm, *slopes])
         norm = torch.where(norm <= nothing, 0.0, norm)
@@ -155,7 +156,7 @@ def solve_lower(
             before = lowest.clone(), best_decrement.clone()
         moved = torch.zeros(len(alive), dtype=torch.bool)
         after = control.step(y, gradient, direction, moved, risen, slopes)
-        if face is None and 0 < ratio <= _FORESEEN and isinstance(control, SecantStep):
+        if face is None and 0 < ratio <= _FORESEEN and not jumps:
             # Where the next point is sure to be near enough, a look at it costs as much as a step.
             left = ratio * decrement
             near = (left <= enough) & (norm <= gradient_tol) & ~risen
@@ -164,8 +165,7 @@ def solve_lower(
                 best_decrement[alive] = torch.where(done, best_decrement[alive], left)
                 converged[alive] = True
                 break
-        going = getattr(control, "going", None)
-        y = after if face is None else face.settle(y, after, direction, going)
+        y = after if face is None else face.settle(y, after, direction, control.going)
         previous = decrement
         keep = torch.nonzero(~finished).flatten().tolist()
         if len(keep) < len(alive):

@@ -193,8 +193,3 @@ class Problem(ABC):
     @abstractmethod
     def select(self, starts: list[int]) -> Problem:
         """Return the same problem with only these starting points."""
-
-
-def lower_floor(problem: Problem) -> Tensor:
-    """Return the problem's ``lower_floor``."""
-    return problem.lower_floor

@@ -2,72 +2,66 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.guards.accuracy import Judgement
+
+if TYPE_CHECKING:
+    from skbamm.bilevel.iteration import Point
+
 _NEARER = 0.5  # fall of the residuals that counts as an improvement
+_GAIN = 0.01  # share of tol by which F must fall to count as an improvement
 
 
-@dataclass(frozen=True)
-class State:
-    """One iteration, as it is judged; a figure a start.
+@dataclass
+class Best:
+    """The best point so far.
 
     Attributes
     ----------
     x, y, v : Tensor
-    upper : Tensor of shape (S,)
-        F.
-    doubt : Tensor of shape (S,)
-        How much of F may still be the lag's doing.
-    trusted : Tensor of bool of shape (S,)
-        Whether y and v follow x, and the hypergradient means something.
-    noise : Tensor of shape (S,)
-        Error of the hypergradient.
-    kkt : Tensor of shape (S, 3)
-        Relative residuals of the equations of y, v and x.
-    clear : Tensor of bool of shape (S,)
-        Whether x may go on although its residual is below ``tol``.
-    mu : float
-        Averaging weight.
+    start : int
+        Number of the starting point that it grew from.
+    upper, worst : float
+        F, and F with all of its doubt.
+    kkt : tuple of three floats
+    counts : bool
+        Whether F there is to be believed.
     """
 
     x: Tensor
     y: Tensor
     v: Tensor
-    upper: Tensor
-    doubt: Tensor
-    trusted: Tensor
-    noise: Tensor
-    kkt: Tensor
-    clear: Tensor
-    mu: float
+    start: int
+    upper: float
+    worst: float
+    kkt: tuple[float, float, float]
+    counts: bool
 
 
 class Record:
-    """Keeps the history and the best point of a run.
+    """Keeps the history and the best trusted point of a run.
 
     Parameters
     ----------
     tol : float
     finish : int
         Iterations that may follow once ``tol`` is met.
-    waits : bool
-        Whether only trusted points count.
     keep_path : bool
         Whether the history has every x.
     """
 
-    def __init__(self, tol: float, finish: int, waits: bool, keep_path: bool):
-        self.tol, self.finish, self.waits = tol, finish, waits
+    def __init__(self, tol: float, finish: int, keep_path: bool):
+        self.tol, self.finish = tol, finish
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "mu": []}
         if keep_path:
             self.history["x"] = []
-        self.best: dict[str, Any] | None = None
+        self.best: Best | None = None
         self.since_best = 0
         self.lead = 0
         self.x: Tensor  # of the leading start
@@ -79,16 +73,17 @@ class Record:
         """Return x and F of the leading start."""
         return self.x, self.history["upper"][-1]
 
-    def note(self, now: State, starts: list[int], final: bool) -> bool:
+    def note(self, here: Point, now: Judgement, mu: float, final: bool) -> bool:
         """Note the iteration; return whether the leading start has converged.
 
         Parameters
         ----------
-        now : State
-        starts : list of int
-            Numbers of the starting points still followed.
+        here : Point
+        now : Judgement
+        mu : float
+            Averaging weight.
         final : bool
-            Whether the averaging weight is small enough to converge with.
+            Whether that is small enough to converge with.
         """
         columns = [now.upper, now.doubt, now.trusted.double(), now.noise, *now.kkt.unbind(1)]
         rows = torch.stack(columns, 1).tolist()
@@ -97,49 +92,55 @@ class Record:
             candidates, key=lambda s: rows[s][0] if rows[s][0] == rows[s][0] else torch.inf
         )
         value, doubtful, ok, error, *triple = rows[self.lead]
-        self.x = now.x[self.lead]
+        self.x = here.x[self.lead]
         self.history["seconds"].append(time.perf_counter() - self._began)
         self.history["upper"].append(value)
         self.history["kkt_residual"].append(max(triple))
-        self.history["mu"].append(now.mu)
+        self.history["mu"].append(mu)
         if "x" in self.history:
             self.history["x"].append(self.x.clone())
-        counts = bool(ok) or (not self.waits and math.isfinite(value))
+        counts = bool(ok)
         converged = final and counts and max(*triple, error, doubtful) <= self.tol
-        if converged and self.waits and now.clear[self.lead]:
+        if converged and now.clear[self.lead]:
             self._extra += 1
             converged = self._extra > self.finish
         if counts or self.best is None:
-            self._compare(now, value, doubtful, triple, counts, converged, starts)
+            self._compare(here, value, doubtful, triple, counts, converged)
         # Where a better point was seen, this one is a maximum, or another minimum: not ours.
-        return converged and len(starts) == 1 and self.best is not None and (
-            self.best["upper"] == value
-        )  # fmt: skip
+        alone = converged and len(here.starts) == 1
+        return alone and self.best is not None and self.best.upper == value
 
-    def _compare(self, now, value, doubtful, triple, counts, converged, starts) -> None:
+    def _compare(self, here: Point, value, doubtful, triple, counts, converged) -> None:
         s, best = self.lead, self.best
-        first = best is None or not best["counts"]
-        residual = max(triple)
+        residual, worst = max(triple), value + doubtful
         nearer = counts and residual < _NEARER * self._residual
         if nearer:
             self._residual = residual
-        # A published schedule converges to its point; F may be lower where y lags.
-        first |= not self.waits
-        worst = value + doubtful
         # A point that has converged beats one that is better by no more than tol.
         close = self.tol * abs(value) if converged else 0.0
-        if first or (counts and best is not None and worst <= best["worst"] + close):
-            gained = first or best is None or best["worst"] - worst > self.tol * abs(value) * 0.01
+        first = best is None or self._replaces(best)
+        if best is None or first or (counts and worst <= best.worst + close):
+            gained = best is None or first or best.worst - worst > self.tol * abs(value) * _GAIN
             self.since_best = 0 if gained or nearer else self.since_best + 1
-            self.best = {
-                "upper": value, "worst": worst, "counts": counts, "kkt": triple,
-                "start": starts[s], "x": now.x[s], "y": now.y[s], "v": now.v[s],
-            }  # fmt: skip
+            kkt = triple[0], triple[1], triple[2]
+            start = here.starts[s]
+            self.best = Best(here.x[s], here.y[s], here.v[s], start, value, worst, kkt, counts)
         elif counts:
             self.since_best = 0 if nearer else self.since_best + 1
+
+    def _replaces(self, best: Best) -> bool:
+        """Whether the point at hand replaces the best one whatever F is."""
+        return not best.counts
 
     def reopen(self) -> None:
         """Let any point that counts replace the best so far: it was best for another mu."""
         self.since_best, self._residual = 0, torch.inf
         if self.best is not None:
-            self.best["counts"] = False
+            self.best.counts = False
+
+
+class LatestRecord(Record):
+    """Keeps the latest finite point: F may be lower where y lags behind x."""
+
+    def _replaces(self, best: Best) -> bool:
+        return True

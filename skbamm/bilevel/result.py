@@ -8,6 +8,7 @@ from enum import Enum
 from torch import Tensor
 
 from skbamm.bilevel.problem import Curvature
+from skbamm.bilevel.steps.base import UpperStep
 
 
 class Status(Enum):
@@ -53,6 +54,8 @@ class BilevelResult:
         models were not solved yet.
     curvature : Curvature or None
         The last metric.
+    x_step : UpperStep or None
+        The rule for x as the run left it, for a run that goes on from there.
     """
 
     x: Tensor
@@ -67,6 +70,7 @@ class BilevelResult:
     screened: list[tuple[Tensor, float, Tensor]] = field(default_factory=list)
     unjudged: list[Tensor] = field(default_factory=list)
     curvature: Curvature | None = None
+    x_step: UpperStep | None = None
 
     @property
     def success(self) -> bool:

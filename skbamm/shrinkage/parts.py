@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
+from skbamm.bilevel.steps.base import UpperStep
 from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.shrinkage.prior import Charge, ShrunkProblem
@@ -20,19 +21,36 @@ _FEW = 64  # entries up to which the curvature of F is a matrix
 _TOL, _ROUGH = 1e-6, 1e-3  # decrements of the models whose F is told, in either precision
 
 
-class _Counted:
-    """A rule for the x-step that counts the points it was asked from."""
+class _Counted(UpperStep):
+    """A rule for the x-step that counts the points it was asked from, in all of its copies."""
 
-    def __init__(self, rule: Any):
-        self._rule, self.moves = rule, 0
+    def __init__(self, rule: UpperStep, count: list[int] | None = None):
+        self._rule, self._count = rule, [0] if count is None else count
+        self.kinks, self.steady, self.precise = rule.kinks, rule.steady, rule.precise
 
-    def __getattr__(self, name):
-        return getattr(self._rule, name)
+    @property
+    def moves(self) -> int:
+        """How many points there were."""
+        return self._count[0]
+
+    def begin(self, kinks: bool) -> _Counted:
+        """See ``UpperStep.begin``."""
+        return _Counted(self._rule.begin(kinks), self._count)
 
     def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
         """See ``UpperStep.step``."""
-        self.moves += bool(trusted.any())
-        return self._rule.step(x, upper, grad, trusted)
+        self._count[0] += bool(trusted.any())
+        found = self._rule.step(x, upper, grad, trusted)
+        self.settled = self._rule.settled
+        return found
+
+    def lead(self, start: int) -> None:
+        """See ``UpperStep.lead``."""
+        self._rule.lead(start)
+
+    def reset(self) -> None:
+        """See ``UpperStep.reset``."""
+        self._rule.reset()
 
 
 class Part:

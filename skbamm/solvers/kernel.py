@@ -109,6 +109,7 @@ class KernelSolver(FoldSolver):
             schedule=adaptive(len(axes), x_step=rule),
             max_iter=quest.max_iter, tol=_FEW_TOL, max_time=quest.max_time, finish=0,
         )  # fmt: skip
+        rule = found.x_step
         first = Beginning(found.x[None], None, None, x0[[found.start]], found, rule=rule)
         if first.ended:
             # Its models are of some rows; polishing begins anew.

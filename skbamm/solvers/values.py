@@ -11,7 +11,6 @@ from torch import Tensor
 
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
-from skbamm.bilevel.problem import lower_floor
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.losses import Smoothed
 from skbamm.solvers.cost import LEAST_VALUES, levels_pay
@@ -180,5 +179,5 @@ def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
     if bool(result.converged.all()) or problem.hessian_jumps or problem.kinks:
         return result.converged  # where there are kinks, a step tells not how near it is
     value = problem.lower(x, result.y)[0].cpu()
-    scale = (lower_floor(problem).cpu() + value.abs()).sqrt()
+    scale = (problem.lower_floor + value.abs()).sqrt()
     return result.converged | (result.decrement <= _NEARLY * scale)

@@ -243,6 +243,17 @@ def test_the_same_input_gives_the_same_bits():
     assert runs[0].history["upper"] == runs[1].history["upper"]
 
 
+@pytest.mark.parametrize("starts", [STARTS, STARTS[:1]])
+@pytest.mark.parametrize("jumps", [False, True])
+def test_a_schedule_serves_several_runs(starts, jumps):
+    problem, rule = model("logistic", starts=len(starts)), ScalarStep()
+    problem.hessian_jumps = jumps
+    schedule = adaptive(1, x_step=rule)
+    runs = [solve(problem, log_values(*starts), schedule=schedule) for _ in range(2)]
+    assert runs[0].history["upper"] == runs[1].history["upper"]
+    assert not rule.seen and not rule.kinks and runs[0].x_step.kinks == jumps
+
+
 # Why it stopped
 
 

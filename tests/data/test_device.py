@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
-from skbamm.bilevel.loop import _Run
+from skbamm.bilevel.adaptive import AdaptiveIteration
 from skbamm.data.device_matrix import DeviceMatrix, sent
 from skbamm.solvers.linear import LinearSolver
 from tests.pretend_gpu import pretended_gpu, waits
@@ -77,17 +77,17 @@ def test_a_pretended_gpu_changes_nothing(name):
 
 
 def test_an_iteration_waits_for_a_gpu_once(monkeypatch):
-    iterate, seen = _Run.iterate, []
+    step, seen = AdaptiveIteration.step, []
 
     def counted(self, k):
-        before, several = len(waits), len(self.starts) > 1
+        before, several = len(waits), len(self.here.starts) > 1
         # A new metric: whether its factor is one, and how near starts are.
-        looks = (1 + several) * (self.curvature is None)
-        found = iterate(self, k)
+        looks = (1 + several) * (self.here.curvature is None)
+        found = step(self, k)
         seen.append(len(waits) - before - looks)
         return found
 
-    monkeypatch.setattr(_Run, "iterate", counted)
+    monkeypatch.setattr(AdaptiveIteration, "step", counted)
     with pretended_gpu() as device:
         fitted("single", device)
     assert min(seen) == 1 and np.median(seen) == 1

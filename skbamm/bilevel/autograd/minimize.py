@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import numbers
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from skbamm.bilevel.loop import solve
 from skbamm.bilevel.problem import Problem
 from skbamm.bilevel.result import BilevelResult
 from skbamm.bilevel.steps.averaging import VanishingAverage, curvatures, is_flat
+from skbamm.bilevel.steps.averaging import averaging as weight_of
 from skbamm.bilevel.steps.schedules import Schedule, adaptive, merely_convex, strongly_convex
 from skbamm.bilevel.steps.x_steps import SpectralStep
 
@@ -176,6 +176,7 @@ def minimize(
         y=rebuild_y(result.y[0]),
         v=rebuild_y(result.v[0]),
         curvature=None,
+        x_step=None,
     )
 
 
@@ -190,7 +191,7 @@ def _of_problem(problem, x0, y0, v0, averaging, schedule, callback, options) -> 
     auto = adaptive(x0.shape[1], problem.second_order, x_step=x_step)
     steps = auto if schedule == "auto" else _named(schedule)
     if schedule == "auto" or averaging != 0.0:
-        steps.mu = _weight(averaging)
+        steps = replace(steps, mu=weight_of(averaging))
     return solve(problem, x0, y0=y0, v0=v0, schedule=steps, callback=callback, **options)
 
 
@@ -203,9 +204,7 @@ def _schedule(schedule, averaging, problem, metric, x, y, tol, auto) -> Schedule
     if not auto:
         name = "merely_convex" if flat else "strongly_convex"
         steps = _named(name if schedule == "auto" else schedule)
-        if averaging != "auto":
-            steps.mu = _weight(averaging)
-        return steps
+        return steps if averaging == "auto" else replace(steps, mu=weight_of(averaging))
     mu: Any = 0.0
     if averaging != "auto":
         mu = averaging
@@ -214,18 +213,11 @@ def _schedule(schedule, averaging, problem, metric, x, y, tol, auto) -> Schedule
         mu = VanishingAverage(last=min(1e-3, max(0.01 * tol, 10 * eps)))
     # Plain gradients begin with steps that no curvature makes too long.
     first = 1 / longest if metric == "identity" and longest > 0 else 1.0
-    return adaptive(
-        x.shape[1], problem.second_order, mu=_weight(mu), x_step=SpectralStep(), first=first
-    )
+    return adaptive(x.shape[1], problem.second_order, mu=mu, x_step=SpectralStep(), first=first)
 
 
 def _named(schedule) -> Schedule:
-    # Steps have a state: the user's own schedule stays as it was, for another run.
-    return _PUBLISHED[schedule]() if isinstance(schedule, str) else copy.deepcopy(schedule)
-
-
-def _weight(averaging) -> Any:
-    return averaging if callable(averaging) else lambda k: float(averaging)
+    return _PUBLISHED[schedule]() if isinstance(schedule, str) else schedule
 
 
 def _flat(function, rebuild_x, rebuild_y):

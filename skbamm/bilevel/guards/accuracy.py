@@ -3,166 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import dot
 from skbamm.bilevel.problem import Directions, Problem
+from skbamm.bilevel.steps.base import UpperStep
+
+_TINY = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What decides about x and the end of a run, in float64, on the CPU.
+class Thresholds:
+    """How accurate y, v and the hypergradient must be. Errors are relative, 1 being no accuracy.
+
+    x waits where one of them is too strict and is led astray where it is too loose; tests of the
+    loop hold the outcome to exactly solved models, so that they are no part of the result.
 
     Attributes
     ----------
-    upper, upper_lag, grad_x
-        As in ``Directions``.
-    size_y, size_v : Tensor of shape (S, K)
-        Norms of both residuals.
-    error, decrement : Tensor of shape (S, K)
-    nearness : Tensor of shape (2, S, K)
-        As ``Lag.measure`` returned them.
-    ahead : Tensor of shape (S, K, h), or None
-        The hypergradient's shares where y and v go next, if that is known.
+    gradient : float
+        Error of the hypergradient, relative to its size, with which x may move.
+    follow : float
+        Error of y and v with which they follow x in any case.
+    near : float
+        Error with which they do if one step changes the hypergradient by no more than the
+        ``precise`` of the rule for x.
+    fair, steady : float
+        Error with which they do if one step changes it by no more than the share ``steady``.
+    doubt, doubt_kinks : float
+        Share of F that the lag of y may account for when x moves; the second where slopes jump,
+        since a bracket compares values there.
+    fade, fade_slowly : float
+        What is left, an iteration later, of the decrement that errors are relative to: with a
+        metric near the Hessian, and with plain gradients.
+    share : float
+        Squared decrement, relative to f, that errors are at least relative to.
+    slowest : float
+        Ratio of successive changes from which the error of a slowly converging hypergradient is
+        extrapolated, at most.
+    still : int
+        Iterations without a move of x after which changes of the hypergradient show its error:
+        as many as x takes to reach v, by way of y.
     """
 
-    upper: Tensor
-    upper_lag: Tensor
-    grad_x: Tensor
-    size_y: Tensor
-    size_v: Tensor
-    error: Tensor
-    decrement: Tensor
-    nearness: Tensor
-    ahead: Tensor | None = None
+    gradient: float = 0.2
+    follow: float = 0.05
+    near: float = 0.5
+    fair: float = 0.2
+    steady: float = 0.1
+    doubt: float = 0.02
+    doubt_kinks: float = 1e-4
+    fade: float = 0.3
+    fade_slowly: float = 0.95
+    share: float = 0.1
+    slowest: float = 0.98
+    still: int = 2
 
 
-def figures_of(d: Directions, lag: Sequence[Tensor], ahead: Tensor | None) -> Figures:
-    """Return the figures, after the one wait of an iteration for the device.
-
-    ``lag`` are errors, decrements and nearness.
-    """
-    size_y, size_v = (
-        torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
-        for t in (d.grad_y, d.residual_v)
-    )
-    told = [d.upper, d.upper_lag, d.grad_x, size_y, size_v, *lag]
-    return Figures(*on_host(told if ahead is None else [*told, ahead]))
-
-
-def on_host(figures: Sequence[Tensor]) -> list[Tensor]:
-    """Return small tensors in float64 on the CPU, where what they decide is decided.
-
-    A device is waited for once, and not told of a hundred operations with a few numbers each.
-    """
-    if figures[0].device.type == "cpu":
-        return [figure.double() for figure in figures]
-    flat = torch.cat([figure.double().flatten() for figure in figures]).cpu()
-    parts = flat.split([figure.numel() for figure in figures])
-    return [part.view(figure.shape) for part, figure in zip(parts, figures, strict=True)]
-
-
-# What is left, an iteration later, of the decrement that errors are relative to: with a metric
-# near the Hessian, and with plain gradients.
-_FADE, _FADE_SLOWLY = 0.3, 0.95
-_SHARE = 0.1  # squared decrement, relative to f, that errors are at least relative to
-
-
-@dataclass
-class Lag:
-    """Errors of y and v, a figure a column.
-
-    The squared decrement ``<residual, P residual>`` is compared with the largest seen, since
-    that is free of the units of features, targets and penalties. Rounding bounds it below.
-    All is where y and v are.
-
-    Attributes
-    ----------
-    top : Tensor of shape (2, S, K)
-        The largest squared decrements of y and v; what was seen long ago counts less.
-    most_v : Tensor of shape (S, K)
-        That of v, however long ago.
-    fade : float
-        What is left of ``top`` an iteration later.
-    floor, null : Tensor of shape (K,) or ()
-        The problem's ``lower_floor`` and ``upper_null``: squared decrements of y have the units of
-        f, those of v those of F squared over f's.
-    """
-
-    top: Tensor
-    most_v: Tensor
-    fade: float
-    floor: Tensor
-    null: Tensor
-
-    @classmethod
-    def begin(cls, problem: Problem, device: torch.device) -> Lag:
-        """Return the state before the first iteration."""
-        zero = torch.zeros((2, *problem.shape), dtype=torch.float64, device=device)
-        fade = _FADE if problem.second_order else _FADE_SLOWLY
-        floor, null = problem.lower_floor.to(device), problem.upper_null.to(device)
-        return cls(zero, zero[0], fade, floor, null)
-
-    def measure(
-        self, d: Directions, p_y: Tensor, p_v: Tensor, decrement_y: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return relative errors of y, of y and v, and the larger squared decrement, (S, K).
-
-        Last are the squared decrements of both, (2, S, K), relative to the scales of f and F.
-
-        Parameters
-        ----------
-        d : Directions
-        p_y, p_v : Tensor
-            Its residuals in the metric.
-        decrement_y : Tensor of shape (S, K), optional
-            The squared decrement of y's, if it is known.
-        """
-        if decrement_y is None:
-            decrement_y = dot(d.grad_y, p_y)
-        both = torch.stack([decrement_y, dot(d.residual_v, p_v)]).abs()
-        # The largest counts less with every iteration, else a far start would excuse later lag.
-        self.top = torch.fmax(self.fade * self.top, both)
-        self.most_v = torch.fmax(self.most_v, both[1])
-        lower, tiny = d.lower.double().abs(), torch.finfo(torch.float64).tiny
-        scale = (self.floor + lower).clamp_min(tiny)
-        scales = torch.stack([scale, self.null**2 / scale])
-        # A run that begins near the solution must not ask for more: f itself is a scale, too.
-        least = torch.stack([_SHARE * lower, 1e-8 * self.most_v])
-        least = torch.maximum(self.top, least) + torch.finfo(d.grad_y.dtype).eps ** 1.5 * scales
-        errors = (both / least.clamp_min(tiny)).sqrt()
-        error = errors.amax(0).nan_to_num(torch.inf, torch.inf)
-        return errors[0], error, both.amax(0), both / scales
-
-    def select(self, starts: list[int]) -> None:
-        """Keep only these starting points."""
-        self.top, self.most_v = self.top[:, starts], self.most_v[starts]
-
-
-TRUST = 0.2  # error of the hypergradient, relative to its size, with which x may move
-FOLLOW = 0.05  # relative error of y and v with which x may move in any case
-_NEAR, _PRECISE = 0.5, 1e-4  # or, where the hypergradient hardly changes by a step, with which
-_FAIR, _STEADY = 0.2, 0.1  # or, where it changes little, with which
-_DOUBT, _DOUBT_KINKS = 0.02, 1e-4  # share of F that may be the lag's doing for x to move
+THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One iteration's F and hypergradient; a figure a start.
+    """One iteration as it is judged, in float64 on the CPU; a figure a start.
 
     Attributes
     ----------
     upper, doubt : Tensor of shape (S,)
-        F, and how much of it may still be the lag's doing.
+        F, and how much of it may still be due to the lag of y.
     slope : Tensor of shape (S, h)
         The hypergradient.
     grad, noise : Tensor of shape (S, h) and (S,)
-        It and its error, relative to F.
-    finite, trusted : Tensor of bool of shape (S,)
+        The hypergradient and its error, relative to F.
+    finite : Tensor of bool of shape (S,)
+    trusted : Tensor of bool of shape (S,)
+        Whether y and v follow x, and the hypergradient means something.
+    sizes : Tensor of shape (2, S, K)
+        Norms of the residuals of y and v.
+    nearness : Tensor of shape (2, S, K)
+        Their squared decrements, relative to the scales of f and F.
+    decrement : Tensor of shape (S, K)
+        The larger squared decrement.
+    kkt : Tensor of shape (S, 3)
+        Relative residuals of the equations of y, v and x.
+    clear : Tensor of bool of shape (S,)
+        Whether the hypergradient stands out so clearly that x may go on below ``tol``.
     """
 
     upper: Tensor
@@ -172,40 +101,195 @@ class Judgement:
     noise: Tensor
     finite: Tensor
     trusted: Tensor
+    sizes: tuple[Tensor, Tensor]
+    nearness: Tensor
+    decrement: Tensor
+    kkt: Tensor = field(default_factory=lambda: torch.empty(0))
+    clear: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def with_kkt(self, kkt: Tensor, least: float) -> Judgement:
+        """Return the same with the KKT residuals.
+
+        Where x's own equation holds to ``tol``, y and v may come to rest; but F may be so flat that
+        this says little about x, which goes on then, to ``least``, while its hypergradient stands
+        out of its error.
+        """
+        stands_out = self.noise <= THRESHOLDS.gradient * self.grad.abs().sum(1)
+        return replace(self, kkt=kkt, clear=stands_out & (kkt[:, 2] > least))
 
 
-def judge(
-    seen: Figures, shares: Tensor, noise: Tensor, schedule: Any, problem: Any, tol: float
-) -> Judgement:
-    """Judge an iteration.
+def norms(d: Directions) -> list[Tensor]:
+    """Return the norms of the residuals of y and v, each (S, K), in float64."""
+    return [
+        torch.linalg.vector_norm(t.flatten(2), dim=-1, dtype=torch.float64)
+        for t in (d.grad_y, d.residual_v)
+    ]
+
+
+def on_host(figures: Sequence[Tensor]) -> list[Tensor]:
+    """Return small tensors in float64 on the CPU, where what they decide is decided.
+
+    A device is waited for once, and does not get a hundred operations with a few numbers each.
+    """
+    if figures[0].device.type == "cpu":
+        return [figure.double() for figure in figures]
+    flat = torch.cat([figure.double().flatten() for figure in figures]).cpu()
+    parts = flat.split([figure.numel() for figure in figures])
+    return [part.view(figure.shape) for part, figure in zip(parts, figures, strict=True)]
+
+
+class Lag(NamedTuple):
+    """How far y and v are behind x, each figure (S, K) on the device of y.
+
+    Attributes
+    ----------
+    error_y, error : Tensor
+        Relative error of y, and the larger one of y and v.
+    decrement : Tensor
+        The larger squared decrement.
+    nearness : Tensor of shape (2, S, K)
+        Both squared decrements, relative to the scales of f and F.
+    """
+
+    error_y: Tensor
+    error: Tensor
+    decrement: Tensor
+    nearness: Tensor
+
+
+class Accuracy:
+    """Estimates errors of y, v and the hypergradient from one iteration to the next.
+
+    The squared decrement ``<residual, P residual>`` of y and v is compared with the largest seen,
+    since that is free of the units of features, targets and penalties. Rounding bounds it below.
 
     Parameters
     ----------
-    seen : Figures
-    shares : Tensor of shape (S, K, h)
-        The folds' shares of the hypergradient.
-    noise : Tensor of shape (S,)
-        Its error, the sum over all entries.
-    schedule : Schedule
     problem : Problem
+    x_step : UpperStep
+        Of it, how precise a hypergradient it needs, and whether slopes of F jump.
     tol : float
+    device : torch.device
+        Where y and v are.
     """
-    upper, error, slope = seen.upper, seen.error, shares.sum(1)
-    follows = error.amax(1) <= FOLLOW
-    if schedule.waits and problem.second_order:
-        # Near the arithmetic's end errors no longer fall beside what they were.
-        precise = getattr(schedule.x_step, "precise", _PRECISE)
-        size = slope.abs().sum(1)
-        follows |= (error.amax(1) <= _NEAR) & (noise <= precise * size)
-        follows |= (error.amax(1) <= _FAIR) & (noise <= _STEADY * size)
-    # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
-    # is from F at the y we have tells how much of F is still the lag's doing.
-    lagged = torch.where(follows[:, None] | (error <= FOLLOW), seen.upper_lag, 0.0)
-    upper, doubt = (upper - lagged).sum(1), lagged.abs().sum(1)
+
+    def __init__(self, problem: Problem, x_step: UpperStep, tol: float, device: torch.device):
+        at, S = THRESHOLDS, problem.shape[0]
+        self.tol, self.second_order = tol, problem.second_order
+        self.upper_floor, self.precise = problem.upper_floor, x_step.precise
+        self.most_doubt = at.doubt_kinks if x_step.kinks else at.doubt
+        self.fade = at.fade if problem.second_order else at.fade_slowly
+        # Squared decrements of y have the units of f, those of v those of F squared over f's.
+        self.floor, self.null = problem.lower_floor.to(device), problem.upper_null.to(device)
+        # The largest squared decrements of y and v, where what was seen long ago counts less; and
+        # that of v, however long ago.
+        self.top = torch.zeros((2, *problem.shape), dtype=torch.float64, device=device)
+        self.most_v = self.top[0]
+        self.shares: Tensor | None = None  # of the hypergradient, an iteration ago
+        self.change = torch.zeros(S, dtype=torch.float64)  # of the hypergradient
+        self.still = torch.zeros(S, dtype=torch.int64)  # iterations since x moved
+
+    def select(self, starts: list[int]) -> None:
+        """Keep only these starting points."""
+        self.top, self.most_v = self.top[:, starts], self.most_v[starts]
+        self.change, self.still = self.change[starts], self.still[starts]
+        self.shares = None if self.shares is None else self.shares[starts]
+
+    def restart(self) -> None:
+        """Forget the last hypergradient: it was of another problem."""
+        self.shares = None
+
+    def measure(self, d: Directions, p_v: Tensor, decrement_y: Tensor) -> Lag:
+        """Return the lag of y and v.
+
+        Parameters
+        ----------
+        d : Directions
+        p_v : Tensor of the shape of v
+            Its residual in the metric.
+        decrement_y : Tensor of shape (S, K)
+            The squared decrement of y.
+        """
+        decrement_v = dot(d.residual_v, p_v)
+        both = torch.stack([decrement_y, decrement_v]).abs()
+        # The largest counts less with every iteration, else a far start would excuse later lag.
+        self.top = torch.fmax(self.fade * self.top, both)
+        self.most_v = torch.fmax(self.most_v, both[1])
+        lower = d.lower.double().abs()
+        scale = (self.floor + lower).clamp_min(_TINY)
+        scales = torch.stack([scale, self.null**2 / scale])
+        # A run that begins near the solution must not ask for more: f itself is a scale, too.
+        least = torch.stack([THRESHOLDS.share * lower, 1e-8 * self.most_v])
+        least = torch.maximum(self.top, least) + torch.finfo(d.grad_y.dtype).eps ** 1.5 * scales
+        errors = (both / least.clamp_min(_TINY)).sqrt()
+        error = errors.amax(0).nan_to_num(torch.inf, torch.inf)
+        return Lag(errors[0], error, both.amax(0), both / scales)
+
+    def judge(self, d: Directions, lag: Lag, ahead: Tensor | None, moved: Tensor) -> Judgement:
+        """Judge an iteration, after its one wait for the device.
+
+        Parameters
+        ----------
+        d : Directions
+        lag : Lag
+        ahead : Tensor of shape (S, K, h), or None
+            The hypergradient's shares where y and v go next, if that costs no pass.
+        moved : Tensor of bool of shape (S,)
+            Starts whose x moved with the last step.
+        """
+        figures = [d.upper, d.upper_lag, d.grad_x, *norms(d), *lag[1:]]
+        figures = on_host(figures if ahead is None else [*figures, ahead])
+        upper, upper_lag, shares, size_y, size_v, error, decrement, nearness, *more = figures
+        shares, noise = self._hypergradient(shares, more[0] if more else None, moved)
+        slope, at = shares.sum(1), THRESHOLDS
+        follows = error.amax(1) <= at.follow
+        if self.second_order:
+            # Near the limit of the arithmetic, errors no longer fall beside what they were.
+            size = slope.abs().sum(1)
+            follows |= (error.amax(1) <= at.near) & (noise <= self.precise * size)
+            follows |= (error.amax(1) <= at.fair) & (noise <= at.steady * size)
+        # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
+        # is from F at the y we have shows how much of F is still due to the lag.
+        lagged = torch.where(follows[:, None] | (error <= at.follow), upper_lag, 0.0)
+        upper, doubt = (upper - lagged).sum(1), lagged.abs().sum(1)
+        finite, grad, noise = relative(upper, slope, noise, self.upper_floor)
+        close = noise <= at.gradient * grad.abs().sum(1).clamp_min(self.tol)
+        sure = doubt <= self.most_doubt * upper.abs().clamp_min(self.tol * self.upper_floor)
+        trusted = finite & close & follows & sure
+        return Judgement(
+            upper, doubt, slope, grad, noise, finite, trusted, (size_y, size_v), nearness, decrement
+        )
+
+    def _hypergradient(
+        self, shares: Tensor, ahead: Tensor | None, moved: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
+
+        Where it costs no pass it is taken at the new y and v, so that it gains what the metric
+        gained in this step; and the change by the step shows the error directly, also in the
+        directions of little curvature, which the penalty is about and the lag hardly sees. Else
+        the change since the iteration before shows it, once x has stood still long enough.
+        """
+        if ahead is not None:
+            return ahead, (ahead - shares).abs().sum((1, 2))
+        self.still = torch.where(moved, 0, self.still + 1)
+        before, self.shares = self.shares, shares
+        if before is None:
+            return shares, torch.full_like(shares[:, 0, 0], torch.inf)
+        change = (shares - before).abs().sum((1, 2))
+        error = change
+        if not self.second_order:
+            # What converges slowly changes by much less than its error.
+            left = change / self.change.clamp_min(1e-300)
+            error = change / (1 - left.clamp(0, THRESHOLDS.slowest))
+        self.change = change
+        return shares, torch.where(self.still < THRESHOLDS.still, torch.inf, error)
+
+
+def relative(
+    upper: Tensor, slope: Tensor, noise: Tensor, floor: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which starts are finite, and their hypergradients and errors relative to F."""
     finite = torch.isfinite(upper) & torch.isfinite(slope).all(1)
-    scale = upper.abs().clamp(problem.upper_floor, 1.0)
-    grad, noise = slope / scale[:, None], noise / scale
-    close = noise <= TRUST * grad.abs().sum(1).clamp_min(tol)
-    most = _DOUBT_KINKS if getattr(schedule.x_step, "kinks", False) else _DOUBT
-    sure = doubt <= most * upper.abs().clamp_min(tol * problem.upper_floor)
-    return Judgement(upper, doubt, slope, grad, noise, finite, finite & close & follows & sure)
+    scale = upper.abs().clamp(floor, 1.0)
+    return finite, slope / scale[:, None], noise / scale

@@ -7,14 +7,22 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 
-_AHEAD = 2.0  # times as far as x went the last time
+Point = tuple[Tensor, Tensor, Tensor]  # x on the CPU, y and v
 
 
-class Forecast:
-    """Remembers the last x that y and v have followed."""
+class Predictor:
+    """Extrapolates y and v linearly from the last x that they have followed.
+
+    Attributes
+    ----------
+    longest : float
+        Times as far as x went the last time: further, a straight line is no prediction.
+    """
+
+    longest = 2.0
 
     def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._last: Point | None = None
 
     def begin(self, s: int, trusted: Tensor, x: Tensor, y: Tensor, v: Tensor) -> None:
         """Take for the last x that of the trusted start nearest to start ``s``, if there is one."""
@@ -36,31 +44,31 @@ class Forecast:
             return y, v
         at, last_y, last_v = before
         step, last = float(ahead - x), float(x - at)
-        if not 0 < abs(step) <= _AHEAD * abs(last):
+        if not 0 < abs(step) <= self.longest * abs(last):
             return y, v
         share = step / last
         return y + share * (y - last_y), v + share * (v - last_v)
 
 
-Point = tuple[Tensor, Tensor, Tensor]  # x on the CPU, y and v
-
-_LOST = 25  # iterations without trust or progress after which x turns back
-_NEARER = 0.5  # fall of the squared decrement that is progress
-
-
-class TurnBack:
+class Backtrack:
     """Goes to the middle between here and the last trusted x, and from there no nearer to here.
 
     Attributes
     ----------
+    patience : int
+        Iterations without trust or progress after which x goes back.
+    nearer : float
+        Fall of the squared decrement that is progress.
     good : tuple of Tensor, or None
         The last trusted x, y and v.
     turned : bool
-        Whether the last call did so.
+        Whether the last call went back.
     """
 
-    def __init__(self) -> None:
-        self.good: Point | None = None
+    patience, nearer = 25, 0.5
+
+    def __init__(self, good: Point | None = None) -> None:
+        self.good = good
         self.turned = False
         self._lost = 0  # iterations since y and v last came nearer to what x asks for
         self._least = torch.inf  # squared decrement then
@@ -78,11 +86,11 @@ class TurnBack:
             if self._lost_at is not None:  # come no nearer than half the way
                 room, step = 0.5 * (self._lost_at - at), x - at
                 x = at + torch.where(step * room > 0, step.clamp(-room.abs(), room.abs()), step)
-        elif decrement < _NEARER * self._least:
+        elif decrement < self.nearer * self._least:
             self._lost, self._least = 0, decrement
         else:
             self._lost += 1
-        if self._lost < _LOST or self.good is None:
+        if self._lost < self.patience or self.good is None:
             return x, y, v
         self._lost, self._least, self._lost_at, self.turned = 0, torch.inf, at, True
         middle, y, v = self.good

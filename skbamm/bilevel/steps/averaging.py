@@ -7,6 +7,11 @@ that y, v and x follow.
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -16,7 +21,55 @@ _RATIO = 1e8  # ratio of curvatures above which the lower level is flat
 _PROBES = 50  # Lanczos steps that look for a flat direction
 
 
-class VanishingAverage:
+class Averaging(ABC):
+    """The weight mu of each iteration."""
+
+    @abstractmethod
+    def __call__(self, k: int) -> float:
+        """Return the weight of iteration k."""
+
+    def begin(self) -> Self:
+        """Return a copy for one run."""
+        return copy.copy(self)
+
+    def is_small(self, tol: float) -> bool:
+        """Whether the weight, as long as it falls, biases the solution by less than ``tol``."""
+        return True
+
+    def observe(self, trusted: bool, residual: float) -> bool:
+        """Take note of how the run goes; return whether the weight has changed.
+
+        Parameters
+        ----------
+        trusted : bool
+        residual : float
+            That of the equation of x.
+        """
+        return False
+
+
+class GivenAverage(Averaging):
+    """Weights that are fixed beforehand.
+
+    Parameters
+    ----------
+    weight : callable of k, or float
+    """
+
+    def __init__(self, weight: Callable[[int], float] | float):
+        self.weight = weight
+
+    def __call__(self, k: int) -> float:
+        """Return the weight of iteration k."""
+        return self.weight(k) if callable(self.weight) else self.weight
+
+
+def averaging(mu: Callable[[int], float] | float | None) -> Averaging:
+    """Return the averaging that a user means; None is no averaging."""
+    return mu if isinstance(mu, Averaging) else GivenAverage(0.0 if mu is None else mu)
+
+
+class VanishingAverage(Averaging):
     """A weight that falls by a constant factor whenever y, v and x have come to rest.
 
     Parameters
@@ -33,20 +86,12 @@ class VanishingAverage:
         """Return the present weight."""
         return self.weight
 
+    def is_small(self, tol: float) -> bool:
+        """See ``Averaging.is_small``."""
+        return self.weight <= tol
+
     def observe(self, trusted: bool, residual: float) -> bool:
-        """Lower the weight if x is as near its solution as the weight lets it be.
-
-        Parameters
-        ----------
-        trusted : bool
-        residual : float
-            That of the equation of x.
-
-        Returns
-        -------
-        bool
-            Whether the weight has changed.
-        """
+        """Lower the weight if x is as near its solution as the weight lets it be."""
         if self.weight <= self.last or not trusted or residual > self.weight:
             return False
         self.weight = max(self.weight * self.factor, self.last)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.problem import Problem
+from skbamm.bilevel.steps.base import ColumnStep
 
 _FAR = 0.1  # slope against the step, relative to that at its beginning, that is too far
 _ROUNDS = 8  # of trials, at most
@@ -19,19 +20,16 @@ _NEAR = 0.3  # slopes at both ends of a bracket, relative to the first, that end
 _TRIALS, _RATIO = 6, 0.2  # lengths that are tried at a time, and what each is to the one before
 
 
-class LookBack:
-    """Full steps, of which those that went too far are ended where f is least along them.
+class KinkSearch(ColumnStep):
+    """Full steps; those that went too far are cut back to where f is least along them.
 
     f must be a sum over the axes of y before the last: each of its terms has a length of its own.
-    Steps that went well, which most do, cost nothing.
+    Steps that went well, as most do, cost nothing.
     """
 
     def __init__(self):
         self._last: tuple[Tensor, Tensor] | None = None  # the last point and the gradient there
         self._top: Tensor  # largest slope yet, once there is a point
-
-    def reset(self) -> None:
-        """Keep the length."""
 
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""
@@ -40,7 +38,7 @@ class LookBack:
             self._last = point[starts], gradient[starts]
             self._top = self._top[starts]
 
-    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, *_) -> Tensor:
+    def step(self, point, gradient, direction, moved=None, risen=None, slopes=None):
         """Return ``point - direction``."""
         if self._last is None:
             self._top = torch.zeros(point.shape[:-1], dtype=torch.float64, device=point.device)
@@ -72,7 +70,7 @@ class LookBack:
         now = _fall(_behind(problem, x, point, y, gradient), y - point)
         first = _fall(before, y - point)
         self._top = torch.fmax(self._top, first)
-        # Slopes that are mostly rounding errors tell nothing.
+        # Slopes that are mostly rounding errors say nothing.
         far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_FAR * first)
         if moved is not None:
             far[moved] = False

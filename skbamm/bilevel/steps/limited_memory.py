@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-_EVEN = 1e-9  # share of F by which values may differ without meaning anything
+from skbamm.bilevel.steps.base import EVEN, PathStep
+
 _CURVED = 1e-8  # least cosine of a step and the change of the slope along it
 
 
@@ -20,14 +21,14 @@ class _Path:
     pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # steps and changes of slope
 
 
-class LimitedMemoryStep:
+class LimitedMemoryStep(PathStep):
     """L-BFGS steps inside a box and a region that grows while steps pay.
 
     The inverse curvature is that of the last steps (Nocedal, "Updating quasi-Newton matrices with
     limited storage", 1980); coordinates at an end of the box whose slope leads outwards stay
-    there. A point that is worse than the best is stepped back from, and what its slope tells of
-    the curvature is kept. It costs a few products of vectors a step, where
-    ``TrustRegionStep`` takes apart a matrix.
+    there. A point that is worse than the best is stepped back from, and what its slope says about
+    the curvature is kept. A step costs a few products of vectors, where ``TrustRegionStep``
+    factors a matrix.
 
     Parameters
     ----------
@@ -39,9 +40,7 @@ class LimitedMemoryStep:
         Steps that are remembered.
     """
 
-    # Change of the hypergradient by a step of y and v, relative to its size, with which it will do:
-    # it is a sum over many entries, and what is left after the step is by far less.
-    precise = 0.03
+    precise = 0.03  # a sum over many entries: what is left after the step is far less
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class LimitedMemoryStep:
     def _next(self, path: _Path, x: Tensor, value: float, slope: Tensor) -> Tensor:
         if path.best is not None and not torch.equal(path.best[0], x):
             self._learn(path, x, value, slope)
-        if path.best is None or value <= path.best[1] + _EVEN * abs(path.best[1]):
+        if path.best is None or value <= path.best[1] + EVEN * abs(path.best[1]):
             path.best = x, value, slope
         point, _, slope = path.best
         free = self._free(point, slope)
@@ -93,7 +92,7 @@ class LimitedMemoryStep:
         start, before, first = path.best
         step, change = x - start, slope - first
         length = float(step.abs().amax())
-        if value > before + _EVEN * abs(before):
+        if value > before + EVEN * abs(before):
             path.radius = 0.3 * length
         elif length > 0.8 * path.radius:
             path.radius = min(2.5 * path.radius, self.longest)

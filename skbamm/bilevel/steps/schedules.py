@@ -2,39 +2,74 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from skbamm.bilevel.steps.averaging import VanishingAverage
+from skbamm.bilevel.steps.averaging import Averaging, averaging
+from skbamm.bilevel.steps.base import ColumnStep, UpperStep
+from skbamm.bilevel.steps.kink_search import KinkSearch
 from skbamm.bilevel.steps.secant import ConstantStep, FollowingStep, SecantStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
 
 
-@dataclass
+@dataclass(frozen=True)
 class Schedule:
-    """How one run steps.
+    """How a run steps. A run takes a copy, so that a schedule may serve several.
 
     Attributes
     ----------
     mu : callable of k
-        Averaging weight; a ``VanishingAverage`` is told how the run goes.
-    y_step, v_step : column steps
+        Averaging weight; a ``VanishingAverage`` observes how the run goes.
+    y_step, v_step : ColumnStep
     x_step : UpperStep
     waits : bool
         Whether x waits until y and v follow. The published schedules do not: their step
         lengths are small enough instead.
     """
 
-    mu: Any
-    y_step: Any
-    v_step: Any
-    x_step: Any
+    mu: Callable[[int], float]
+    y_step: ColumnStep
+    v_step: ColumnStep
+    x_step: UpperStep
     waits: bool = True
 
-    def may_converge(self, tol: float) -> bool:
-        """Whether the averaging weight, as long as it falls, biases the solution by less."""
-        return not isinstance(self.mu, VanishingAverage) or self.mu.weight <= tol
+    def begin(self, hessian_jumps: bool) -> Steps:
+        """Return the steps of one run of a problem; ``hessian_jumps`` as there.
+
+        Where the Hessian of f jumps, so do the slopes of F, and an x that waits has y and v take
+        full steps, with a search along those of y that cross kinks.
+        """
+        mu, jumps = averaging(self.mu).begin(), self.waits and hessian_jumps
+        # Together: v may follow the lengths of y.
+        y_step, v_step = copy.deepcopy((self.y_step, self.v_step))
+        if jumps:
+            y_step, v_step = KinkSearch(), ConstantStep(1.0)
+        return Steps(mu, y_step, v_step, self.x_step.begin(jumps))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one run, which change as it goes on.
+
+    Attributes
+    ----------
+    mu : Averaging
+    y_step, v_step : ColumnStep
+    x_step : UpperStep
+    """
+
+    mu: Averaging
+    y_step: ColumnStep
+    v_step: ColumnStep
+    x_step: UpperStep
+
+    def select(self, s: int) -> None:
+        """Continue with the s-th start only."""
+        self.y_step.select([s])
+        self.v_step.select([s])
+        self.x_step.lead(s)
 
 
 def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
@@ -43,7 +78,7 @@ def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
     ``eta_k = eta (k+1)^(-tau/2)`` and ``alpha_k = alpha (k+1)^(-tau)``, arXiv 2302.03407.
     """
     return Schedule(
-        mu=lambda k: 0.0,
+        mu=averaging(0.0),
         y_step=ConstantStep(beta),
         v_step=_Decaying(eta, tau / 2),
         x_step=ScheduledStep(lambda k: alpha * (k + 1) ** -tau),
@@ -72,7 +107,11 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
 
 
 def adaptive(
-    h: int, second_order: bool = True, mu=None, x_step=None, first: float = 1.0
+    h: int,
+    second_order: bool = True,
+    mu: Callable[[int], float] | float | None = None,
+    x_step: UpperStep | None = None,
+    first: float = 1.0,
 ) -> Schedule:
     """Return our own schedule: secant steps for y and v, and an x that waits for them.
 
@@ -82,7 +121,7 @@ def adaptive(
         Number of hyperparameters.
     second_order : bool, default=True
         Whether the problem's metric is near the inverse of the Hessian.
-    mu : callable of k, optional
+    mu : callable of k, or float, optional
         Averaging weight; none by default, which is right where f is strongly convex and keeps
         the upper level's rows out of the models.
     x_step : UpperStep, optional
@@ -93,7 +132,7 @@ def adaptive(
     longest = 1.0 if second_order else float("inf")
     y_step = SecantStep(first, longest)
     return Schedule(
-        mu=mu or (lambda k: 0.0),
+        mu=averaging(mu),
         y_step=y_step,
         v_step=FollowingStep(y_step) if second_order else SecantStep(first, longest),
         x_step=x_step or (ScalarStep() if h == 1 else TrustRegionStep()),
@@ -107,7 +146,7 @@ class _Decaying(ConstantStep):
         super().__init__(length)
         self.first, self.power, self.k = length, power, 0
 
-    def step(self, point, gradient, direction, moved):
+    def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         self.length = self.first * (self.k + 1) ** -self.power
         self.k += 1
         return super().step(point, gradient, direction, moved)

@@ -6,35 +6,30 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import dot, mask_columns, per_column
+from skbamm.bilevel.steps.base import ColumnStep
 
 _OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
 _SHRINK, _GROW = 0.1, 2.0
 
 
-class ConstantStep:
+class ConstantStep(ColumnStep):
     """The same step length at every iteration, as in the published schedules."""
 
     def __init__(self, length: float):
         self.length = length
 
-    def reset(self) -> None:
-        """Keep the length."""
-
-    def select(self, starts: list[int]) -> None:
-        """Keep the length."""
-
-    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+    def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return ``point - length * direction``."""
         return point - self.length * direction
 
 
-class SecantStep:
-    """A line search that looks back.
+class SecantStep(ColumnStep):
+    """A line search that needs no trial points.
 
-    The gradient at the new point, which the next iteration needs anyway, tells the slope along
-    the last direction. With the slope at the old point it gives the minimiser along that
-    direction as a secant does. Where the last step went far beyond it, the column steps back to
-    it; else it is the length of the next step.
+    The gradient at the new point, which the next iteration needs anyway, gives the slope along
+    the last direction. A secant through it and the slope at the old point gives the minimiser
+    along that direction. Where the last step went far beyond the minimiser, the column steps back
+    to it; elsewhere its distance is the length of the next step.
 
     Parameters
     ----------
@@ -43,6 +38,8 @@ class SecantStep:
     longest : float, default=1
         Largest length: 1 in a metric near the Hessian, infinite for plain gradients.
     """
+
+    compares_slopes = True
 
     def __init__(self, length: float = 1.0, longest: float = 1.0):
         self.initial, self.longest = length, longest
@@ -83,31 +80,12 @@ class SecantStep:
         directions = [direction] if self._last is None else [direction, self._last[1]]
         return [dot(gradient, each) for each in directions]
 
-    def step(
-        self,
-        point: Tensor,
-        gradient: Tensor,
-        direction: Tensor,
-        moved: Tensor,
-        risen: Tensor | None = None,
-        slopes: list[Tensor] | None = None,
-    ) -> Tensor:
-        """Return the next point.
+    def step(self, point, gradient, direction, moved, risen=None, slopes=None):
+        """Return the next point; see ``ColumnStep.step``.
 
-        Lengths are made where the slopes are: an iteration that does not look at them need not
-        wait for a device.
-
-        Parameters
-        ----------
-        point, gradient, direction : Tensor of shape (S, K, ...)
-            Where we are, the gradient there, and the metric applied to it.
-        moved : Tensor of bool of shape (S,)
-            Starts whose problem changed since the last call, so that slopes do not compare.
-        risen : Tensor of bool of shape (S, K), optional
-            Columns known to be worse off here than where they came from; they step back, as
-            those do in which something is not finite.
-        slopes : list of Tensor, optional
-            What ``slopes`` returned.
+        Columns that have risen step back, as do those in which something is not finite. Lengths
+        are made where the slopes are: an iteration that does not look at them need not wait for a
+        device.
         """
         slope, *along_last = slopes or self.slopes(gradient, direction)
         finite = slope.abs() < torch.inf
@@ -119,8 +97,8 @@ class SecantStep:
         last_point, last_direction, last_slope, taken = self._last
         assert self._length is not None and self._back is not None
         length, self._top = self._length, torch.fmax(self._top, slope)
-        # Slopes that are mostly rounding errors tell nothing; and a second step back in a row would
-        # mean that they do not belong together.
+        # Slopes that are mostly rounding errors say nothing, and a second step back in a row would
+        # mean that they are not of one function.
         comparable = finite & (last_slope > torch.finfo(point.dtype).eps * self._top) & ~self._back
         if moved.device.type != "cpu" or bool(moved.any()):
             there = moved.to(slope.device, non_blocking=True)[:, None]
@@ -135,7 +113,7 @@ class SecantStep:
         length = torch.where(good | back, length, _SHRINK * taken)
         self._back, self._length = back | ~good, length
         self._last = point, direction, slope, length
-        # To see whether any steps back a device would be waited for.
+        # Asking whether any column steps back would wait for a device.
         if slope.device.type != "cpu" or bool(self._back.any()):
             # From the next point that is no better we step back to the same one, further still.
             keeps = mask_columns(good, point)
@@ -151,23 +129,17 @@ class SecantStep:
         return point - per_column(length, point) * direction
 
 
-class FollowingStep:
+class FollowingStep(ColumnStep):
     """Takes the lengths of another variable's steps.
 
-    The multiplier's system has the Hessian and the metric of the y-step, so it bears the same
-    lengths; slopes of its own would compare residuals of a system that y keeps changing.
+    The multiplier's system has the Hessian and the metric of the y-step, so the same lengths suit
+    it; slopes of its own would compare residuals of a system that y keeps changing.
     """
 
     def __init__(self, leader: SecantStep):
         self.leader = leader
 
-    def reset(self) -> None:
-        """Keep nothing."""
-
-    def select(self, starts: list[int]) -> None:
-        """Keep nothing."""
-
-    def step(self, point: Tensor, gradient: Tensor, direction: Tensor, moved: Tensor) -> Tensor:
+    def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return the next point; the leader has stepped already."""
         length = self.leader.length
         assert length is not None

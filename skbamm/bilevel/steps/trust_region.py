@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.steps.base import EVEN, PathStep
+
 _GOOD, _POOR = 0.75, 0.25  # share of the predicted fall that widens or narrows the region
-_EVEN = 1e-9  # share of F by which values may differ without meaning anything
 _DAMP = 0.2  # least share of the model's curvature along a step that an update keeps
 
 
@@ -31,7 +32,7 @@ class _Path:
     near: list[_Point] = field(default_factory=list)  # the last points, for slopes that jump
 
 
-class TrustRegionStep:
+class TrustRegionStep(PathStep):
     """Quasi-Newton steps inside a region that grows while the model predicts F well.
 
     The model's curvature is that of damped BFGS updates (Nocedal & Wright, "Numerical
@@ -47,7 +48,7 @@ class TrustRegionStep:
     bend : float, optional
         Curvature of F about where it begins.
     project : callable, optional
-        The projection that follows, (S, h) to (S, h): it tells what is held back from the first.
+        The projection that follows, (S, h) to (S, h): it shows what is held back from the first.
     kinks : bool, default=False
         Whether the slope of F may jump. At a minimum it then need not vanish: it is the solution
         if slopes seen no further than ``close`` average to nothing (Burke, Lewis & Overton, "A
@@ -100,7 +101,7 @@ class TrustRegionStep:
             held = (self.project(pushed[None])[0] == here.x) & (here.grad != 0)
         if path.best is not None and not torch.equal(path.best.x, here.x):
             self._learn(path, here)
-        if path.best is None or here.value <= path.best.value + _EVEN * abs(path.best.value):
+        if path.best is None or here.value <= path.best.value + EVEN * abs(path.best.value):
             path.best = here
         else:
             held &= path.best.x == here.x
@@ -120,7 +121,7 @@ class TrustRegionStep:
                 step[free] = -slope * (path.radius / slope.norm())
             else:
                 step[free] = _least(slope, path.bend[free][:, free], path.radius)
-        # A push tells, next time, whether the projection still holds what was held.
+        # A push shows, next time, whether the projection still holds what was held.
         step[~free] = -torch.sign(best.grad[~free]) * self.close
         path.proposal = best.x + step
         return path.proposal
@@ -139,7 +140,7 @@ class TrustRegionStep:
             bend = along * torch.eye(len(step), dtype=step.dtype)
         predicted = -float(best.grad @ step + 0.5 * step @ bend @ step)
         fall = best.value - here.value
-        if fall < -_EVEN * abs(best.value) or fall < _POOR * predicted:
+        if fall < -EVEN * abs(best.value) or fall < _POOR * predicted:
             path.radius = (0.3 if fall < 0 else 0.5) * length
         elif fall > _GOOD * predicted and length > 0.8 * path.radius:
             path.radius = min(2 * path.radius, self.longest)

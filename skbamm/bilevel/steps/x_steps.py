@@ -1,44 +1,17 @@
-"""Rules for the x-step.
-
-A rule is told, for each start, whether y and v follow x closely enough for the hypergradient to
-be trusted; it moves x only then. Without that test half-fitted models, which generalise as if
-stopped early, lead x astray.
-"""
+"""Rules for the x-step: the published one, spectral steps, and bracketing of a single x."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-
-class UpperStep(Protocol):
-    """Proposes the next x.
-
-    A rule may have a property ``settled``: that its point is the solution although the slope
-    there has not vanished.
-    """
-
-    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
-        """Return the next x, of shape (S, h), before projection.
-
-        ``upper`` (S,) is F and ``grad`` (S, h) its hypergradient, of use where ``trusted`` (S,).
-        """
-        ...
-
-    def lead(self, start: int) -> None:
-        """Continue with this starting point only."""
-        ...
-
-    def reset(self) -> None:
-        """Forget values and slopes: the problem is another one now."""
-        ...
+from skbamm.bilevel.steps.base import PathStep, UpperStep
 
 
-class ScheduledStep:
+class ScheduledStep(UpperStep):
     """``x - alpha(k) * grad``: the published rule, which waits for nothing."""
 
     def __init__(self, alpha):
@@ -50,14 +23,8 @@ class ScheduledStep:
         self.k += 1
         return x - length * grad
 
-    def lead(self, start):
-        """Nothing to keep."""
 
-    def reset(self):
-        """Nothing to forget."""
-
-
-class SpectralStep:
+class SpectralStep(PathStep):
     """Gradient steps whose length is the inverse curvature along the last one.
 
     The length is that of Barzilai & Borwein, "Two-point step size gradient methods", 1988; a
@@ -126,7 +93,7 @@ class _Path:
         self.fresh = False  # whether the last gradient is of another problem
 
 
-class ScalarStep:
+class ScalarStep(UpperStep):
     """A safeguarded second-order step for a single hyperparameter.
 
     Points where the hypergradient was trusted bracket the minimum between a falling and a
@@ -155,7 +122,13 @@ class ScalarStep:
         self.settled = False  # whether the solution is such a bracket
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._last: tuple[float, float] | None = None  # width of a bracket, slope at its best end
-        self._bend = 0.0  # curvature of F, where two slopes told
+        self._bend = 0.0  # curvature of F, where two slopes gave it
+
+    def begin(self, kinks):
+        """See ``UpperStep.begin``."""
+        other = super().begin(kinks)
+        other.seen = [list(points) for points in self.seen]
+        return other
 
     def step(self, x, upper, grad, trusted):
         """Return the next x."""
@@ -185,15 +158,15 @@ class ScalarStep:
         self.seen = [[] for _ in self.seen]
         self._last, self.settled = None, False
 
-    def jump(self, rough: Sequence[tuple[float, float, float]] = ()) -> float:
+    def jump(self, rough: Sequence[Sequence[float]] = ()) -> float:
         """Return the next point after ``lead``: what several starts saw may bracket the minimum.
 
-        ``rough`` are (x, F, slope) of starts that y and v do not follow yet. Their F will rise
-        further, so that they bound the minimum; but they are not remembered.
+        F of the ``rough`` ones will rise further, so they bound the minimum, but they are not
+        remembered.
         """
         seen = self.seen[0]
         least = min(value for _, value, _ in seen)
-        bounds = [point for point in rough if point[1] > least]
+        bounds = [(point, value, slope) for point, value, slope in rough if value > least]
         if not bounds:
             return self._next(seen)
         known = self._last, self.settled

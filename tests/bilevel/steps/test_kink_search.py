@@ -6,7 +6,7 @@ from torch.nn.functional import huber_loss
 
 from skbamm.bilevel import Problem, solve_lower
 from skbamm.bilevel.metrics import Diagonal
-from skbamm.bilevel.steps.kink_search import LookBack
+from skbamm.bilevel.steps.kink_search import KinkSearch
 
 SLOPE = 1e-3
 
@@ -51,27 +51,27 @@ def one_step(begin, end):
     """Return what was told of a step of one coefficient, and of its end."""
     problem, x = Flanks([[[begin]]]), X[:1]
     point, end = problem.y0, torch.full_like(problem.y0, end)
-    look_back = LookBack()
-    assert look_back.nearer(problem, x, point, problem.lower(x, point)[1]) is None
-    look_back.step(point, problem.lower(x, point)[1], point - end)
-    return look_back, (problem, x, end, problem.lower(x, end)[1])
+    search = KinkSearch()
+    assert search.nearer(problem, x, point, problem.lower(x, point)[1]) is None
+    search.step(point, problem.lower(x, point)[1], point - end)
+    return search, (problem, x, end, problem.lower(x, end)[1])
 
 
 @pytest.mark.parametrize("end", [-1.0, -30.0, -1000.0])
 def test_steps_end_where_f_is_least_along_them(end):
-    look_back, arrived = one_step(2.0, end)
-    assert abs(float(look_back.nearer(*arrived))) < 0.2
+    search, arrived = one_step(2.0, end)
+    assert abs(float(search.nearer(*arrived))) < 0.2
 
 
 @pytest.mark.parametrize("end", [1.5, 0.5, 0.0, -0.05])
 def test_steps_that_are_short_enough_are_left(end):
-    look_back, arrived = one_step(2.0, end)
-    assert look_back.nearer(*arrived) is None
+    search, arrived = one_step(2.0, end)
+    assert search.nearer(*arrived) is None
 
 
 def test_slopes_are_not_compared_where_x_has_moved():
-    look_back, arrived = one_step(2.0, -1000.0)
-    assert look_back.nearer(*arrived, torch.tensor([True])) is None
+    search, arrived = one_step(2.0, -1000.0)
+    assert search.nearer(*arrived, torch.tensor([True])) is None
 
 
 def test_a_diagonal_metric_of_one_start_serves_several():

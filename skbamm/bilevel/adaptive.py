@@ -1,0 +1,259 @@
+"""The adaptive iteration: secant steps of y and v, and an x that waits until they follow it.
+
+An iteration solves for y and v where a closed form is known, else steps towards their solutions,
+estimates how accurate they are, and moves x where its hypergradient can be trusted. x steps at the
+new y and v where that costs no pass (the Gauss-Seidel form). A run has two stages: several starts
+are screened, at the x that they have; then the best is refined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.guards.accuracy import THRESHOLDS, Accuracy, Judgement
+from skbamm.bilevel.guards.continuation import Backtrack, Predictor
+from skbamm.bilevel.iteration import PATIENCE, Asked, Iteration, Point
+from skbamm.bilevel.problem import Problem
+from skbamm.bilevel.record import Record
+from skbamm.bilevel.result import BilevelResult, Status
+from skbamm.bilevel.steps.schedules import Steps
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a metric, a start or a run is given up.
+
+    Attributes
+    ----------
+    slow : float
+        Fall of the residuals an iteration above which a new metric may be worth its price.
+    finer : float
+        Share of ``tol`` that x goes on to, where it may.
+    idle : int
+        Iterations that leave a trusted x where it is, from which the arithmetic is at its end.
+    moves : int
+        Moves of x without an improvement, from which F is flat.
+    """
+
+    slow: float = 0.3
+    finer: float = 0.01
+    idle: int = 5
+    moves: int = 20
+
+
+LIMITS = Limits()
+
+
+class AdaptiveIteration(Iteration):
+    """What both stages have in common: the steps of y and v, and the judgement of an iteration."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        here: Point,
+        steps: Steps,
+        form: str,
+        record: Record,
+        accuracy: Accuracy,
+    ):
+        super().__init__(problem, here, steps, form, record)
+        self.accuracy = accuracy
+        self.screened: list[tuple[Tensor, float, Tensor]] = []
+        self.unjudged: list[Tensor] = []
+        self._decrement: Tensor | None = None  # an iteration ago
+        self._moved = here.moved  # whether x moved with the step before
+
+    def step(self, k: int) -> Status | None:
+        """See ``Iteration.step``."""
+        self._count()
+        mu = self.steps.mu(k)
+        asked = self._ask_all(mu)
+        y, v, now = self._follow(asked, mu)
+        if self.record.note(self.here, now, mu, self.steps.mu.is_small(self.record.tol)):
+            return Status.CONVERGED
+        status = self._move(k, y, v, now, asked)
+        if k + 1 >= PATIENCE and not bool(now.finite.any()):
+            return Status.DIVERGED
+        return status
+
+    def _move(self, k: int, y: Tensor, v: Tensor, now: Judgement, asked: Asked) -> Status | None:
+        """Go on to the next y and v, and perhaps x; return why to stop, or None."""
+        raise NotImplementedError
+
+    def result(self, status: Status, nit: int) -> BilevelResult:
+        """See ``Iteration.result``; with what the screening saw."""
+        unjudged = [x.to(self.here.at.device) for x in self.unjudged]
+        found = super().result(status, nit)
+        return replace(found, screened=self.screened, unjudged=unjudged)
+
+    def _ask_all(self, mu: float) -> Asked:
+        """Return what the equations ask for: at the solution, where a closed form gives it."""
+        problem, here, solved = self.problem, self.here, None
+        if problem.has_closed_form and here.curvature is not None:
+            solved = problem.closed_form(here.at, here.y, here.curvature, mu)
+            here.y, here.v = solved or (here.y, here.v)
+        d = problem.directions(here.at, here.y, here.v, mu)
+        if problem.hessian_jumps and mu == 0:
+            nearer = self.steps.y_step.nearer(problem, here.at, here.y, d.grad_y, here.moved)
+            if nearer is not None:
+                here.y = nearer
+                d = problem.directions(here.at, here.y, here.v, mu)
+        return self._ask(d, mu, solved is not None)
+
+    def _follow(self, asked: Asked, mu: float) -> tuple[Tensor, Tensor, Judgement]:
+        """Return the next y and v, and the judgement of where they lead."""
+        problem, here, d = self.problem, self.here, asked.d
+        y_step, v_step = self.steps.y_step, self.steps.v_step
+        slopes = y_step.slopes(d.grad_y, asked.p_y)
+        y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
+        lag = self.accuracy.measure(d, asked.p_v, slopes[0])
+        changed = here.moved
+        if v_step.compares_slopes:
+            # The equation of v, which y is in, stood still only where y followed.
+            behind = ~(lag.error_y.amax(1) <= THRESHOLDS.follow)
+            changed = here.moved.to(behind.device) | behind
+        v = self._step_v(asked, y, mu, changed)
+        y, v = self._settle(asked, y, v)
+        ahead: Tensor | None
+        if self.form == "gauss-seidel":
+            ahead = problem.directions(here.at, y, v, mu).grad_x
+        else:
+            ahead = problem.grad_x(here.at, y, v, mu, d.upper)
+        now = self.accuracy.judge(d, lag, ahead, here.moved)
+        grad = torch.zeros_like(now.grad) if self.steps.x_step.settled else now.grad
+        kkt = self.residuals.measure(problem, here.x, grad, now.sizes, now.nearness)
+        return y, v, now.with_kkt(kkt, LIMITS.finer * self.record.tol)
+
+    def _renew_metric(self, now: Judgement) -> None:
+        """Drop the metric where it no longer makes the residuals fall fast enough."""
+        here, before = self.here, self._decrement
+        if before is not None and here.curvature is not None:
+            compare = ~self._moved[:, None] & ~now.trusted[:, None]
+            ratio = (now.decrement / before.clamp_min(1e-300)).sqrt()
+            if here.curvature.outworn(bool((compare & ~(ratio < LIMITS.slow)).any())):
+                here.curvature = None
+        self._decrement, self._moved = now.decrement, here.moved
+
+
+class Screening(AdaptiveIteration):
+    """The stage of several starts: y and v follow each x until F ranks the starts."""
+
+    best: Refining | None = None
+
+    def successor(self) -> Iteration:
+        """See ``Iteration.successor``."""
+        return self if self.best is None else self.best
+
+    def _move(self, k, y, v, now, asked):
+        if bool(now.trusted.any()):  # the rule only remembers what it sees
+            self.steps.x_step.step(self.here.x.double(), now.upper, now.slope, now.trusted)
+        self.here.moved = torch.zeros_like(self.here.moved)
+        self._renew_metric(now)
+        self.here.go_to(self.here.x, y, v)
+        if self._ranked(k, now):
+            self.best = self._best(now, asked)
+        return None
+
+    def _ranked(self, k: int, now: Judgement) -> bool:
+        """Whether F ranks the starts.
+
+        Models that are not fitted yet tend to look better than they will, so a start that does
+        not follow can be left behind once a trusted one is ahead of it.
+        """
+        if bool(now.trusted.all()) or k + 1 >= PATIENCE:
+            return True
+        first = now.upper.nan_to_num(torch.inf).argmin()
+        return k + 1 >= PATIENCE // 3 and bool(now.trusted[first])
+
+    def _best(self, now: Judgement, asked: Asked) -> Refining:
+        """Return the stage that refines the best start, with what the others saw."""
+        here, x_step, trusted = self.here, self.steps.x_step, now.trusted
+        rough = torch.cat([here.x, now.upper[:, None], now.slope], 1)
+        rough = rough[torch.isfinite(now.upper) & ~trusted]
+        usable = trusted if bool(trusted.any()) else torch.isfinite(now.upper)
+        value = torch.where(usable, now.upper, torch.inf)
+        s = int(value.argmin())
+        starts = range(len(here.x))
+        self.screened = [
+            (here.x[t].clone(), float(value[t]), now.slope[t].clone()) for t in starts if trusted[t]
+        ]
+        self.unjudged = [
+            here.x[t].clone()
+            for t in starts
+            if t != s and not trusted[t] and not float(now.upper[t]) > float(value[s])
+        ]
+        self.accuracy.select([s])
+        self.residuals.select([s])
+        self.steps.select(s)
+        best = Refining(
+            self.problem.select([s]), here.select(s), self.steps, self.form, self.record,
+            self.accuracy,
+        )  # fmt: skip
+        best.residuals, best.screened, best.unjudged = self.residuals, self.screened, self.unjudged
+        best.take_over(here, s, trusted)
+        if self.screened:
+            place = x_step.jump(rough.tolist())
+            if place is not None:
+                best.jump(place, bool(trusted[s]), asked)
+        return best
+
+
+class Refining(AdaptiveIteration):
+    """The stage of one start: x moves where it is trusted, and y and v are taken along."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.backtrack = Backtrack()
+        steady = self.problem.second_order and self.steps.x_step.steady
+        self.predictor = Predictor() if steady else None
+        self.idle = 0  # iterations that left a trusted x where it is
+
+    def take_over(self, screened: Point, s: int, trusted: Tensor) -> None:
+        """Take from the screening what y and v have followed: start s, if trusted, and others."""
+        here = self.here
+        if self.predictor is not None:
+            self.predictor.begin(s, trusted, screened.x, screened.y, screened.v)
+        if bool(trusted[s]):
+            self.backtrack.good = here.x, here.y, here.v
+
+    def jump(self, place: float, trusted: bool, asked: Asked) -> None:
+        """Move x to ``place``, as several starts suggest."""
+        here = self.here
+        x = self.problem.project(torch.full_like(here.x, place))
+        here.moved = (x != here.x).any(1)
+        y, v = here.y, here.v
+        if self.predictor is not None and trusted:
+            y, v = self.predictor(x, here.x, y, v, asked.face)
+        here.go_to(x, y, v)
+
+    def _move(self, k, y, v, now, asked):
+        here, trusted = self.here, bool(now.trusted[0])
+        more = (now.kkt[:, 2] > self.record.tol) | now.clear
+        x = self.steps.x_step.step(here.x.double(), now.upper, now.slope, now.trusted & more)
+        x = self.problem.project(x.to(here.x.dtype))
+        at = here.x, here.y, here.v
+        x, y, v = self.backtrack(at, (x, y, v), trusted, float(now.decrement.amax()))
+        if self.backtrack.turned:
+            here.curvature = None
+        here.moved = (x != here.x).any(1)
+        if self.predictor is not None and trusted:
+            y, v = self.predictor(x, here.x, y, v, asked.face)
+        self._renew_metric(now)
+        self.idle = self.idle + 1 if trusted and not bool(here.moved[0]) else 0
+        here.go_to(x, y, v)
+        if self.steps.mu.observe(trusted, float(now.kkt[0, 2])):
+            self._begin_anew()
+        if self.idle >= LIMITS.idle:
+            return Status.STALLED
+        return Status.PLATEAU if self.record.since_best > LIMITS.moves else None
+
+    def _begin_anew(self) -> None:
+        """Forget what is of the problem with the last averaging weight."""
+        self.here.curvature, self._decrement, self.idle = None, None, 0
+        self.here.moved = torch.ones_like(self.here.moved)
+        self.accuracy.restart()
+        self.steps.x_step.reset()
+        self.record.reopen()

@@ -1,0 +1,171 @@
+"""The state of a run, and what the published iteration and the adaptive one have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from skbamm.bilevel.faces import Face
+from skbamm.bilevel.kkt import Residuals
+from skbamm.bilevel.metrics import precondition
+from skbamm.bilevel.problem import Curvature, Directions, Problem
+from skbamm.bilevel.record import Record
+from skbamm.bilevel.result import BilevelResult, Status
+from skbamm.bilevel.steps.schedules import Steps
+from skbamm.effort import spend, step_seconds
+
+PATIENCE = 15  # iterations after which no more is expected of starts that are not finite
+
+
+@dataclass
+class Point:
+    """Where the starts that a run follows are.
+
+    Attributes
+    ----------
+    starts : list of int
+        Their numbers.
+    x, at : Tensor of shape (S, h)
+        x on the CPU, where it is decided, and on the device of y.
+    y, v : Tensor of shape (S, K, ...)
+    curvature : Curvature or None
+        The metric of the steps of y and v; None where a new one is due.
+    moved : Tensor of bool of shape (S,)
+        Starts whose x moved with the last step.
+    """
+
+    starts: list[int]
+    x: Tensor
+    at: Tensor
+    y: Tensor
+    v: Tensor
+    curvature: Curvature | None
+    moved: Tensor
+
+    @classmethod
+    def begin(
+        cls,
+        problem: Problem,
+        x0: Tensor,
+        y0: Tensor | None,
+        v0: Tensor | None,
+        curvature: Curvature | None,
+    ) -> Point:
+        """Return where a run begins."""
+        x = problem.project(x0.cpu())
+        at = x.to(x0.device)
+        y = problem.start(at) if y0 is None else y0
+        v = torch.zeros_like(y) if v0 is None else v0
+        still = torch.zeros(len(x), dtype=torch.bool)
+        return cls(list(range(len(x))), x, at, y, v, curvature, still)
+
+    def go_to(self, x: Tensor, y: Tensor, v: Tensor) -> None:
+        """Set x, y and v, and the metric for them."""
+        if bool(self.moved.any()):
+            self.x, self.at = x, x.to(self.at.device, non_blocking=True)
+        self.y, self.v = y, v
+        if self.curvature is not None:
+            self.curvature = self.curvature.at(self.at, y)
+
+    def select(self, s: int) -> Point:
+        """Return the s-th start alone."""
+        metric = None if self.curvature is None else self.curvature.select([s])
+        x, at, y, v = (part[[s]] for part in (self.x, self.at, self.y, self.v))
+        return Point([self.starts[s]], x, at, y, v, metric, self.moved[[s]])
+
+
+@dataclass
+class Asked:
+    """What the equations of y and v ask for at a point.
+
+    Attributes
+    ----------
+    d : Directions
+        On the face, where there is one.
+    face : Face or None
+    p_y, p_v : Tensor
+        The residuals of y and v in the metric: their steps.
+    """
+
+    d: Directions
+    face: Face | None
+    p_y: Tensor
+    p_v: Tensor
+
+
+class Iteration(ABC):
+    """Takes steps of y, v and x.
+
+    Parameters
+    ----------
+    problem : Problem
+    here : Point
+    steps : Steps
+    form : {"jacobi", "gauss-seidel"}
+    record : Record
+    """
+
+    def __init__(self, problem: Problem, here: Point, steps: Steps, form: str, record: Record):
+        self.problem, self.here, self.steps = problem, here, steps
+        self.record, self.form = record, form
+        self.residuals = Residuals(problem)
+        self.seconds = step_seconds(problem.kinks)
+
+    @abstractmethod
+    def step(self, k: int) -> Status | None:
+        """Take one step of y, v and x; return why to stop, or None."""
+
+    def successor(self) -> Iteration:
+        """Return what takes the next step: itself, until a stage ends."""
+        return self
+
+    def result(self, status: Status, nit: int) -> BilevelResult:
+        """Return the best point with a status."""
+        here, best = self.here, self.record.best
+        x, y, v = here.x[0], here.y[0], here.v[0]
+        start, upper, kkt = 0, float("nan"), (torch.inf, torch.inf, torch.inf)
+        if best is not None:
+            x, y, v, start, upper, kkt = best.x, best.y, best.v, best.start, best.upper, best.kkt
+        return BilevelResult(
+            x=x.to(here.at.device, copy=True), y=y.clone(), v=v.clone(), fun=upper, start=start,
+            kkt_residual=kkt, status=status, nit=nit, history=self.record.history,
+            curvature=here.curvature, x_step=self.steps.x_step,
+        )  # fmt: skip
+
+    def _ask(self, d: Directions, mu: float, solved: bool = False) -> Asked:
+        """Return what the equations of y and v ask for; ``solved`` says that y is a solution."""
+        here = self.here
+        face = self.problem.face(here.at, here.y, d.grad_y, mu)
+        if face is not None:
+            d = replace(d, grad_y=face.slope, residual_v=d.residual_v * face.free)
+        if here.curvature is None:
+            here.curvature = self.problem.curvature(here.at, here.y, mu)
+            self.steps.y_step.reset()
+            self.steps.v_step.reset()
+        return Asked(d, face, *precondition(here.curvature, face, here.y, d, solved))
+
+    def _step_v(self, asked: Asked, y: Tensor, mu: float, changed: Tensor) -> Tensor:
+        """Return the next v, its residual taken where the form says; y is the next one already.
+
+        ``changed`` are the starts, or columns, whose equation of v is not that of the last step.
+        """
+        here, residual, p_v = self.here, asked.d.residual_v, asked.p_v
+        if self.form == "gauss-seidel":
+            residual = self.problem.directions(here.at, y, here.v, mu).residual_v
+            assert here.curvature is not None
+            (p_v,) = here.curvature.solve(residual[None])
+        return self.steps.v_step.step(here.v, residual, p_v, changed)
+
+    def _settle(self, asked: Asked, y: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return y and v with what belongs at a kink put there."""
+        if asked.face is None:
+            return y, v
+        y = asked.face.settle(self.here.y, y, asked.p_y, self.steps.y_step.going)
+        return y, asked.face.support(y, v)
+
+    def _count(self) -> None:
+        """Count the work of an iteration beside its passes."""
+        spend(self.seconds)
