@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import run
+from skbamm.search import solving
 from tests.truth import INTERVAL, LIST
 
 # The same examples in every run, none kept between runs, and nothing timed.
@@ -24,7 +24,7 @@ def _unbounded(request, monkeypatch):
     Those with the mark ``budget`` are about which of the two serves.
     """
     if "budget" not in request.keywords:
-        monkeypatch.setattr(run, "budget", lambda *args: None)
+        monkeypatch.setattr(solving, "budget", lambda *args: None)
 
 
 @pytest.fixture(scope="session")

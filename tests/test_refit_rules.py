@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm import BAMMSearchCV, PerGroup, most_regularised, one_standard_error
 from skbamm.effort import OverBudget
 from skbamm.refit_rules import rule_of, standard_error
-from skbamm.search import run
+from skbamm.search import solving
 
 X, Y = load_diabetes(return_X_y=True)
 X = X / X.std(0)
@@ -131,7 +131,7 @@ def test_where_own_fits_serve_the_choice_is_theirs(monkeypatch):
     def over(*args):
         raise OverBudget("own fits are sooner")
 
-    monkeypatch.setattr(run, "budget", over)
+    monkeypatch.setattr(solving, "budget", over)
     model = Lasso(tol=1e-8, max_iter=100_000)
     search = BAMMSearchCV(model, {"alpha": (1e-4, 1e2)}, cv=CV, refit=one_standard_error).fit(X, Y)
     assert set(search.cv_results_["stage"]) == {"scan", "finer"}

@@ -16,7 +16,7 @@ from benchmarks.lib.cpu_turns import Hang, limited
 from benchmarks.lib.harness import equal_threads, parser
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget
-from skbamm.search import run
+from skbamm.search import solving
 from skbamm.search.own_fits import budget
 from skbamm.solvers.linear import LinearSolver
 
@@ -53,13 +53,13 @@ def calibrate(use: Use, kind: str) -> dict[str, Any]:
         known["plan"] = search.search_plan_[0]["role"], search.search_plan_[0]["reason"]
         return time.process_time() - began
 
-    asked, kept = run.budget, run.SearchRun._keep
+    asked, kept = solving.budget, solving.Solving.keep
 
     def keep(self, *given):
         known.setdefault("took", time.process_time() - known.get("began", time.process_time()))
         return kept(self, *given)
 
-    run.budget, run.SearchRun._keep = unlimited, keep
+    solving.budget, solving.Solving.keep = unlimited, keep
     try:
         with limited(MOST):
             fit()
@@ -67,7 +67,7 @@ def calibrate(use: Use, kind: str) -> dict[str, Any]:
     except Hang:
         known["all"] = float("inf")
     finally:
-        run.budget, run.SearchRun._keep = asked, kept
+        solving.budget, solving.Solving.keep = asked, kept
     if meters:
         known["counted"] = meters[-1].spent
     began = time.process_time()

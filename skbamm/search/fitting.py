@@ -83,7 +83,9 @@ class Fitting:
         if self._folder is not None:
             self._folder.cleanup()
         # Solvers and what they keep refer to each other, and an exception's frames to them.
-        for one in (self.run, self.weigher, self.bank):
+        run = self.run
+        parts = () if run is None else (run.solving, run.intervals, run)
+        for one in (*parts, self.weigher, self.bank):
             if one is not None:
                 vars(one).clear()
         self.run = self.weigher = self._routed = None
@@ -119,8 +121,8 @@ class Fitting:
             self.space, settings, self.bank, X, y, splits, fit_params,
             dict(self._routed.scorer.score), scorers, search.refit, row_weights, rows,
         )  # fmt: skip
-        run.watched = bool(self.watched)
-        run.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
+        run.solving.watched = bool(self.watched)
+        run.intervals.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.

@@ -148,8 +148,8 @@ def test_the_first_sparse_search_of_a_process_is_silent():
         from sklearn.linear_model import LogisticRegression
         import warnings
         from skbamm import BAMMSearchCV
-        from skbamm.search import run
-        run.budget = lambda *args: None  # own fits of so few rows are sooner
+        from skbamm.search import solving
+        solving.budget = lambda *args: None  # own fits of so few rows are sooner
         warnings.simplefilter("error")
         X, y = sp.random_array((60, 8), density=0.5, rng=0, format="csr"), np.arange(60) % 2
         search = BAMMSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}).fit(X, y)

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbamm import Interval, SampleWeights
 from skbamm.search.bank import adopt
-from skbamm.search.run import SearchRun
+from skbamm.search.solving import Solving
 from skbamm.solvers import kernel as kernel_solver
 from tests.truth import assert_served, assert_true, fold_scores, roles, search_over
 
@@ -191,7 +191,7 @@ def test_forms_of_x(as_X, pipeline, regression):
 def fold_models(monkeypatch, estimator, grid, X, y, **settings):
     """Return the solver and each used fold's adopted model of one value."""
     found = {}
-    keep = SearchRun._keep
+    keep = Solving.keep
 
     def look(self, joint, solutions, keys, combinations):
         features = kernel_features(X)
@@ -202,7 +202,7 @@ def fold_models(monkeypatch, estimator, grid, X, y, **settings):
             found[joint.used[k]] = model
         keep(self, joint, solutions, keys, combinations)
 
-    monkeypatch.setattr(SearchRun, "_keep", look)
+    monkeypatch.setattr(Solving, "keep", look)
     search_over(estimator, grid, X, y, **settings)
     return found
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skbamm import BAMMSearchCV
 from skbamm.folds import DenseRows
-from skbamm.search import run
+from skbamm.search import solving
 from skbamm.solvers.grams import KnownGrams
 
 VALUES = [1e-3, 10.0, 0.03, 0.3, 1.0, 100.0]
@@ -61,7 +61,7 @@ CASES = {
 @pytest.fixture(autouse=True)
 def joint(monkeypatch):
     """Solve jointly, however small the data."""
-    monkeypatch.setattr(run, "budget", lambda *_: None)
+    monkeypatch.setattr(solving, "budget", lambda *_: None)
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ll]ine [Ss]earch")  # of own fits, at so small a tol

@@ -115,15 +115,15 @@ def test_adopted_models_are_like_fitted_ones(monkeypatch, three, regression):
 
 def test_warm_fits_begin_at_the_solution(monkeypatch, binary):
     """A model that is not adopted is fitted by its own fit, which then has nothing to do."""
-    from skbamm.search.run import SearchRun
+    from skbamm.search.solving import Solving
 
-    keep = SearchRun._keep
+    keep = Solving.keep
 
     def never_adopt(self, *args):
         self.adoptable = False
         keep(self, *args)
 
-    monkeypatch.setattr(SearchRun, "_keep", never_adopt)
+    monkeypatch.setattr(Solving, "keep", never_adopt)
     iterations = []
 
     def scorer(estimator, X, y):

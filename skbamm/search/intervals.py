@@ -1,0 +1,284 @@
+"""Intervals, searched by sl-BAMM, and what the scorer is to judge of them."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
+
+from skbamm.bilevel import BilevelResult, Status
+from skbamm.effort import metered
+from skbamm.losses import Smoothed
+from skbamm.models import NotApplicable, last_step
+from skbamm.refit_rules import one_standard_error, rule_of
+from skbamm.search.explored import Explored
+from skbamm.search.keys import candidate_key
+from skbamm.search.lists import few_rows, groups, solve_list
+from skbamm.search.own_fits.budget import own_values
+from skbamm.search.own_fits.check import check_twin
+from skbamm.search.own_fits.coordinate_paths import paths_of
+from skbamm.search.scorers import choose_criterion, counts_rows, selecting_scorer
+from skbamm.search.solving import Attempt, Solving, for_own_fits
+from skbamm.search.vectors_found import note_vector
+from skbamm.solvers.linear import LinearSolver
+from skbamm.solvers.solutions import FoldSolutions
+from skbamm.space import Combination, VectorAxis, named_values
+from skbamm.starts.points import profile
+
+# What only stands for the score need not be known better, least of all where it is best at an end.
+_SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
+# Stages of the points that a scorer judges, and the decrement of their models where it counts rows.
+_JUDGED, _JUDGED_TOL = {"scan", "finer", "profile"}, 1e-4
+
+
+class IntervalSearch:
+    """Searches the intervals of one combination after the other.
+
+    Parameters
+    ----------
+    solving : Solving
+    scorers, refit
+        To choose a criterion by.
+
+    Attributes
+    ----------
+    more_rounds : bool
+        Whether the scorer will be asked for points between those that it has judged.
+    """
+
+    def __init__(self, solving: Solving, scorers: Any, refit: Any):
+        self.solving, self.scorers, self.refit = solving, scorers, refit
+        self.clock, self.outcome = solving.clock, solving.outcome
+        self.more_rounds = True
+        self._stopped: list[str] = []  # searches that did not end by themselves
+
+    @cached_property
+    def worth(self) -> float:
+        """What one row can do to the score, where it counts rows."""
+        scorer = selecting_scorer(self.scorers, self.refit)
+        if not counts_rows(
+            scorer, is_classifier(self.solving.space.combinations[0].target.estimator)
+        ):
+            return 0.0
+        return 1 / max(1, sum(len(test) for _, test in self.solving.factory.splits))
+
+    @property
+    def _profiled(self) -> bool:
+        """Whether the refit's rule asks for more points around the best one."""
+        return rule_of(self.refit)[0] is one_standard_error
+
+    def explore(self, combination: Combination) -> Explored:
+        """Search one combination; return what to score."""
+        explored = Explored(combination, combination.all_axes)
+        if not explored.axes:
+            for group in groups([combination]):
+                solve_list(self.solving, group)
+            explored.add([[]], "grid")
+            return explored
+        attempt = Attempt()
+        try:
+            attempt = self.solving.attempt(partial(self._search, combination, explored))
+        except KeyboardInterrupt:
+            # What is solved, and what was found, are soon scored; nothing else is begun.
+            self.clock.interrupt()
+            explored.keep(
+                [
+                    stage == "refined" or self.solving.solved([params])
+                    for stage, params in zip(explored.stages, explored.params(), strict=True)
+                ]
+            )
+            if not explored.points:
+                raise
+        if not explored.points or (attempt.sooner and not explored.models):
+            self._cover(explored, attempt)
+        return explored
+
+    def warn(self) -> None:
+        """Warn of searches that were stopped early."""
+        for message in self._stopped:
+            warnings.warn(message + " The best point found is used.", ConvergenceWarning, 4)
+
+    def solve_points(
+        self, explored: Explored, first: int, y: list[Any] | None
+    ) -> FoldSolutions | None:
+        """Solve the candidates from the ``first`` on, each beginning at y if given."""
+        joint, points = explored.solver, explored.points[first:]
+        if joint is None or not points:
+            return None
+        # What only tells which points are the best need not be known better than to some rows.
+        judged = self.worth > 0 and {*explored.stages[first:]} <= _JUDGED
+        tol = _JUDGED_TOL if judged else 0.0
+        solutions = joint.polish(explored.axes, points, y, tol)
+        keys = [candidate_key(params) for params in explored.params(first)]
+        self.solving.keep(joint, solutions, keys, [explored.combination] * len(keys))
+        return solutions
+
+    def _search(self, combination: Combination, explored: Explored) -> None:
+        s, joint = self.solving.settings, self.solving.solver(combination)
+        axes: Any = joint.axes if combination.holder else combination.all_axes
+        explored.axes = axes
+        chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
+        upper_loss = (
+            None if self.solving.row_weights is None else self.solving.row_weights.upper_loss
+        )
+        told = str(chosen) if upper_loss is None else "log loss under the noise found"
+        if note and upper_loss is None:
+            self.solving.say(note)
+        where = ", ".join(f"{a.name} in [{a.low:g}, {a.high:g}] ({a.scale})" for a in axes)
+        self.solving.say(
+            f"searching {where} for the least {told}: {len(joint.used)} folds, "
+            f"on {joint.device} in {str(joint.dtype)[6:]}"
+        )
+        meter = None
+        if self.solving.row_weights is None and combination.holder is None:
+            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
+            estimator = clone(combination.target.estimator).set_params(**middle)
+            fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
+            explored.folds = for_own_fits(joint.given_folds)
+            if isinstance(joint, LinearSolver) and not note:
+                last = joint.twin.model(last_step(estimator))
+                explored.paths = paths_of(joint, last, axes, joint.criterion(chosen))
+            values = joint.search_values(axes, bool(note))
+            # A search for the score itself has one candidate to be scored.
+            scored = 0 if note else fits - len(joint.used)
+            meter = self.solving.meter(joint, estimator, fits, values, [], scored)
+        with metered(meter):
+            self._search_within(combination, explored, joint, chosen, note, upper_loss)
+
+    def _search_within(self, combination, explored, joint, chosen, note, upper_loss) -> None:
+        """Search, and solve what the scorer is to judge."""
+        s, axes = self.solving.settings, explored.axes
+        began, spent = time.perf_counter(), self.clock.spent
+        told = str(chosen) if upper_loss is None else "log loss under the noise found"
+        options: dict[str, Any] = {"max_iter": s.max_iter, "tol": s.tol}
+        own_scores = few_rows(joint, joint.twin.own_scores_below)
+        if self.solving.row_weights is not None:
+            options |= {"upper_loss": upper_loss, "begin": self.solving.row_weights.begin}
+        elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
+            # The scorer will ask for these models; the search begins at the best.
+            explored.solver = joint
+            explored.scan(self.worth > 0)
+            ends = explored.points[0], explored.points[-1]
+            solved = self.solve_points(explored, 0, None)
+            assert solved is not None  # there are points
+            upper = joint.upper(axes, solved, chosen)
+            closer = joint.closer(axes, explored.points, upper)
+            if closer is not None:
+                first, model = explored.add([closer[0]], "scan"), joint.models(solved)[closer[1]]
+                more = self.solve_points(explored, first, [model])
+                assert more is not None  # the one that was added
+                solved = FoldSolutions.join([solved, more])
+                upper += joint.upper(axes, more, chosen)
+            near = joint.beginning(axes, explored.points, solved, upper, chosen)
+            at_end = near.start[0].tolist() in ends
+            most = _SURROGATE_ITER_AT_END if at_end else _SURROGATE_ITER
+            options |= {
+                "near": near, "tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, most)
+            }  # fmt: skip
+            explored.models = joint.models(solved)
+        result, criterion, start = joint.search(axes, chosen, max_time=self.clock.left, **options)
+        if result.status is Status.DIVERGED and not explored.points:
+            raise NotApplicable("the search found no finite model")
+        self._note(result, criterion, axes, spent)
+        found = result.x.tolist()
+        explored.solver = None if own_scores else joint
+        if explored.models and self.more_rounds:
+            explored.waiting = found
+        known = explored.add([] if explored.waiting else [found], "refined")
+        if combination.holder:
+            # Where the search began is solved beside what it found, from the same models.
+            if self._is_to_be_judged(combination, joint, criterion, result) and start != found:
+                explored.add([start], "start")
+            note_vector(
+                self.solving.bank, self.outcome, combination, joint, criterion, explored.points
+            )
+        self.solve_points(explored, known, [result.y] * (len(explored.points) - known))
+        if combination.holder is None:
+            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
+            for values in (named_values(axes, found), middle):
+                params = {**combination.params, **values}
+                check_twin(self.solving.factory, joint, combination.target, params)
+        known = len(explored.points)
+        exact = s.criterion == "auto" and not note
+        if not combination.holder and not self.clock.over:
+            if explored.rounds == 0 and self._is_to_be_judged(
+                combination, joint, criterion, result, exact
+            ):
+                explored.scan(self.worth > 0)
+            if self._profiled:
+                explored.add(profile(axes, found), "profile")
+            self.solve_points(explored, known, None)
+        named = ", ".join(f"{n}={_told(v)}" for n, v in named_values(axes, found).items())
+        self.solving.say(
+            f"{named}, {told} {result.fun * criterion.null:.6g} after {result.nit} iterations, "
+            f"{time.perf_counter() - began:.2f} s: {result.message}"
+        )
+
+    def _is_to_be_judged(self, combination, joint, criterion, result, exact=False) -> bool:
+        """Whether the scorer has to say if what was found is better than other points.
+
+        A search that has converged has said so itself where its criterion is the scorer's own
+        loss. And weights were learned for what the search finds, not for other points.
+        """
+        if self.solving.row_weights is not None:
+            return False
+        same = exact and joint.task.transformed is None
+        return not (same and result.success and not isinstance(criterion.loss, Smoothed))
+
+    def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
+        out, history, path = self.outcome, self.outcome.history, result.history["x"]
+        for name, values in (
+            ("seconds", [offset + t for t in result.history["seconds"]]),
+            ("criterion", [value * criterion.null for value in result.history["upper"]]),
+            ("kkt_residual", result.history["kkt_residual"]),
+        ):
+            history.setdefault(name, []).extend(values)
+        for x in path:
+            for name, value in named_values(axes, x.tolist()).items():
+                value = list(value.values()) if isinstance(value, dict) else value
+                history.setdefault(name, []).append(value)
+        out.n_iter = max(out.n_iter, result.nit)
+        out.converged = out.converged and result.success
+        names = " and ".join(repr(axis.name) for axis in axes)
+        if result.status is Status.INTERRUPTED:
+            self.clock.interrupt()
+        if result.status in (Status.MAX_TIME, Status.INTERRUPTED):
+            self.clock.end(f"the search over {names}")
+        if result.status is Status.MAX_ITER and result.nit >= self.solving.settings.max_iter:
+            self._stopped.append(f"The search over {names} stopped early: {result.message}.")
+
+    def _cover(self, explored: Explored, attempt: Attempt) -> None:
+        """Leave intervals to scikit-learn's own fits, from end to end, with its errors if any."""
+        axes, names = explored.axes, [axis.name for axis in explored.axes]
+        for row in self.solving.space.plan:
+            if row["parameter"] in names:
+                row["reason"] = attempt.reason
+        explored.axes = tuple(a.one() if isinstance(a, VectorAxis) else a for a in axes)
+        if explored.axes != axes:
+            name = next(axis.name for axis in axes if isinstance(axis, VectorAxis))
+            self.outcome.notes.append(
+                f"The values of {name!r} were not searched apart, one serves all: {attempt.reason}."
+            )
+        if attempt.sooner and explored.paths is not None and not self._profiled:
+            explored.take(explored.paths.best(self.clock))
+        else:
+            explored.scan_own(self._profiled, self.worth > 0)
+        explored.paths = None  # the rows that they are of are needed no more
+        self.outcome.converged = False
+        told = attempt.failed or explored.axes != axes
+        if not (told or attempt.sooner):  # which was to be
+            self.outcome.left_to_own_fits[" and ".join(map(repr, names))] = attempt.reason
+
+
+def _told(value: Any) -> str:
+    """Return a value, or the range of a vector."""
+    if isinstance(value, dict):
+        value = np.array(list(value.values()))
+    if np.ndim(value) == 0:
+        return f"{value:.6g}"
+    return f"{len(value)} values from {value.min():.6g} to {value.max():.6g}"

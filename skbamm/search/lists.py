@@ -1,0 +1,83 @@
+"""Lists of values, solved jointly in all folds."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skbamm.effort import metered
+from skbamm.losses import Smoothed
+from skbamm.models import NotApplicable
+from skbamm.search.keys import candidate_key
+from skbamm.search.own_fits.check import check_twin
+from skbamm.search.solving import Solving
+from skbamm.space import Combination
+
+
+def solve_list(solving: Solving, group: list[Combination]) -> None:
+    """Solve a list's values if that can be done, and say in the plan if it cannot."""
+    attempt = solving.attempt(partial(_solve, solving, group))
+    for row in solving.space.plan:
+        if attempt.reason and row["role"] == "joint grid":
+            row.update(role="enumerated", reason=attempt.reason)
+
+
+def groups(combinations: list[Combination]) -> list[list[Combination]]:
+    """Group the combinations that differ only in what is tuned, if a twin can take its values."""
+    found: dict[str, list[Combination]] = {}
+    for combination in combinations:
+        tuned = combination.target.tuned
+        if not tuned:
+            continue
+        values = zip(tuned.values(), _tuned_values(combination), strict=True)
+        if not all(one.valid(value) for one, value in values):
+            continue
+        rest = {name: v for name, v in combination.params.items() if name not in tuned}
+        found.setdefault(candidate_key(rest), []).append(combination)
+    return list(found.values())
+
+
+def _solve(solving: Solving, group: list[Combination]) -> None:
+    target = group[0].target
+    joint = solving.solver(group[0])
+    if few_rows(joint, joint.twin.own_lists_below):
+        raise NotApplicable("a loss with kinks is soonest solved by own fits where rows are few")
+    solving.say(
+        f"{len(group)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
+        f"jointly on {joint.device}"
+    )
+    began, done, solved = time.perf_counter(), 0, []
+    middle, fits = group[len(group) // 2].target.estimator, len(group) * len(joint.used)
+    meter = solving.meter(joint, middle, fits, len(group), group)
+    while done < len(group) and not (done and solving.clock.half_over):
+        # Where time is limited, ever more at a time: what is solved by then is scored.
+        some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]
+        values = [_tuned_values(combination) for combination in some]
+        with metered(meter):
+            solutions = joint.grid(np.array(values, dtype=float))
+        if np.isnan(solutions.gradient_norm).any():
+            solving.outcome.converged = False
+            raise NotApplicable("not all values could be solved, so own fits serve the list")
+        keys = [candidate_key(combination.params) for combination in some]
+        solved.append((solutions, keys, some))
+        done += len(some)
+    for one in (group[0], group[len(group) // 2], group[-1]):
+        check_twin(solving.factory, joint, one.target, one.params)
+    # Not before: scores of solved models beside those of own fits could not be compared.
+    for solutions, keys, some in solved:
+        solving.keep(joint, solutions, keys, some)
+    solving.say(f"solved in {time.perf_counter() - began:.2f} s")
+
+
+def few_rows(joint, enough: int) -> bool:
+    """Whether a loss that has kinks has so few rows."""
+    return isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < enough
+
+
+def _tuned_values(combination: Combination) -> list[Any]:
+    """Return the values of what the twin tunes: listed, or the estimator's own."""
+    params = combination.target.estimator.get_params()
+    return [params[name] for name in combination.target.tuned]

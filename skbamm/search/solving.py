@@ -1,0 +1,192 @@
+"""What every joint solve of a search needs: solvers, a bank for solutions, and a way out."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from skbamm.data.matrices import feature_memory
+from skbamm.effort import Meter, OverBudget
+from skbamm.faults import is_users
+from skbamm.folds import threads_for_rows
+from skbamm.models import NotApplicable
+from skbamm.search.bank import Bank
+from skbamm.search.factory import SolverFactory
+from skbamm.search.keys import candidate_key
+from skbamm.search.outcome import Outcome, Settings
+from skbamm.search.own_fits.budget import budget
+from skbamm.search.own_fits.check import UnfitTwin
+from skbamm.solvers.criterion import UnfitCriterion
+from skbamm.solvers.solutions import FoldSolutions
+from skbamm.space import Combination, Space, UnfitVector
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a joint solve ended.
+
+    Attributes
+    ----------
+    reason : str
+        Why it could not be done; "" if it was.
+    failed : bool
+        Whether that is a fault of this package.
+    sooner : bool
+        Whether own fits are foreseen to be sooner.
+    """
+
+    reason: str = ""
+    failed: bool = False
+    sooner: bool = False
+
+
+class Solving:
+    """The state that lists, intervals and the refit share.
+
+    Parameters
+    ----------
+    space : Space
+    settings : Settings
+    bank : Bank
+        Where solutions go.
+    factory : SolverFactory
+
+    Attributes
+    ----------
+    outcome : Outcome
+    solvers : dict of str -> FoldSolver
+        What found a candidate's solutions, for the refit.
+    combinations : dict of str -> Combination
+        Which combination a candidate is of.
+    adoptable : bool
+        False: every model is fitted by its own fit, from its solution.
+    watched : bool
+        True: every model is fitted by its own fit, as if none were solved.
+    """
+
+    def __init__(self, space: Space, settings: Settings, bank: Bank, factory: SolverFactory):
+        self.space, self.settings, self.bank, self.factory = space, settings, bank, factory
+        self.outcome, self.clock = Outcome(), settings.clock
+        self.row_weights = bank.row_weights = factory.row_weights
+        self.solvers: dict[str, Any] = {}
+        self.combinations: dict[str, Combination] = {}
+        self.adoptable, self.watched = True, False
+
+    def solver(self, combination: Combination) -> Any:
+        """Return the solver of a combination, or raise NotApplicable."""
+        target, params = combination.target, combination.params
+        joint: Any
+        if combination.holder is not None:
+            joint = self.factory.make_vector(target, params, combination.axes)
+        elif combination.line_axis is not None:
+            joint = self.factory.make_line(target, params, combination.line_axis)
+        else:
+            joint = self.factory.make(target, params)
+        self.outcome.device = str(joint.device)
+        self._say_which_folds(combination, joint.used)
+        return joint
+
+    def keep(
+        self,
+        joint: Any,
+        solutions: FoldSolutions,
+        keys: list[str],
+        combinations: list[Combination],
+    ) -> None:
+        """Put the solutions of candidates into the bank."""
+        if self.watched:
+            return
+        features = feature_memory(self.factory.X) if joint.folds is None else None
+        for s, (key, combination) in enumerate(zip(keys, combinations, strict=True)):
+            self.combinations[key] = combination
+            self.solvers[key] = solutions.solvers[s] if solutions.solvers else joint
+            for k, fold in enumerate(joint.used):
+                solution = joint.solution(solutions, s, k, features)
+                data = None if joint.folds is None else joint.folds[fold]
+                if data is not None and data.knows_test_rows:
+                    self.bank.test_rows[id(data.transformers)] = data.test_rows
+                solution.adopt &= self.adoptable
+                self.bank.put(key, fold, solution)
+
+    def meter(
+        self, joint: Any, estimator: Any, fits: int, values: int, group: list[Combination],
+        scored: int = 0,
+    ) -> Meter | None:  # fmt: skip
+        """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows."""
+        try:
+            return budget(joint, estimator, self.factory.y, fits, values, scored)
+        except OverBudget:
+            folds = for_own_fits(joint.given_folds)
+            if folds is not None:
+                for one in group:  # they need not transform anything again
+                    self.bank.transformed[candidate_key(one.params)] = folds
+            raise
+
+    def attempt(self, solve: Any) -> Attempt:
+        """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
+        try:
+            with threads_for_rows():
+                self._on_device(solve)
+        except (UnfitCriterion, UnfitTwin, UnfitVector):
+            raise
+        except (NotApplicable, OverBudget) as error:
+            return Attempt(str(error), sooner=isinstance(error, OverBudget))
+        except Exception as error:
+            if is_users(error):
+                raise
+            # A fault of ours costs the user speed, not the result.
+            self.outcome.converged = False
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"The joint solve failed ({reason}); scikit-learn's own fits are used.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return Attempt(reason, failed=True)
+        return Attempt()
+
+    def solved(self, candidates: list[dict[str, Any]]) -> bool:
+        """Whether every fold of every candidate can be adopted as it is."""
+        return self.bank.complete([candidate_key(params) for params in candidates])
+
+    def say(self, message: str) -> None:
+        """Print a message, from verbose=1 on."""
+        if self.settings.verbose > 0:
+            print(f"[BAMM] {message}")
+
+    def _on_device(self, solve) -> None:
+        """Run a joint solve, and once more on the CPU if a GPU has not the memory for it."""
+        try:
+            solve()
+            return
+        except torch.cuda.OutOfMemoryError as error:
+            if self.settings.device == "cpu":
+                raise
+            reason = str(error).partition(".")[0]
+        warnings.warn(
+            f"The GPU has not enough memory ({reason}): the search goes on on the CPU.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        self.settings = self.factory.settings = replace(self.settings, device="cpu")
+        torch.cuda.empty_cache()
+        solve()
+
+    def _say_which_folds(self, combination: Combination, used: list[int]) -> None:
+        """Say in the plan which folds the joint solver leaves to own fits."""
+        left = [str(k) for k in range(len(self.factory.splits)) if k not in used]
+        if not left:
+            return
+        told = f"folds {', '.join(left)}" if len(left) > 1 else f"fold {left[0]}"
+        names = [axis.name for axis in combination.all_axes] or list(combination.target.tuned)
+        for row in self.space.plan:
+            if row["parameter"] in names:
+                row["reason"] = f"own fits serve {told}: in training a class is missing, or weight"
+
+
+def for_own_fits(folds: list | None) -> list | None:
+    """Return folds whose rows are, to the last digit, what own fits would see; None otherwise."""
+    return folds if folds is not None and all(fold.exact for fold in folds) else None
