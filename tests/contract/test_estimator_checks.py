@@ -41,16 +41,19 @@ ORDINARY_DATA = {
 
 
 def searches():
-    """List the searches to be checked, set up as scikit-learn sets up GridSearchCV."""
+    """List the searches to be checked, set up as scikit-learn sets up GridSearchCV.
+
+    Regressor and classifier, list and interval, model and pipeline: every pair of two of these.
+    """
     common = {"cv": 2, "error_score": "raise"}
-    for model, name, step in (
-        (Ridge(), "alpha", "ridge__"),
-        (LogisticRegression(), "C", "logisticregression__"),
-    ):
-        for values in ([0.1, 1.0], (1e-2, 1e2)):
-            yield BAMMSearchCV(model, {name: values}, **common)
-        pipeline = make_pipeline(StandardScaler(), model)
-        yield BAMMSearchCV(pipeline, {step + name: (1e-2, 1e2)}, **common)
+    values, interval = [0.1, 1.0], (1e-2, 1e2)
+    regressor, classifier = (
+        make_pipeline(StandardScaler(), model) for model in (Ridge(), LogisticRegression())
+    )
+    yield BAMMSearchCV(Ridge(), {"alpha": values}, **common)
+    yield BAMMSearchCV(LogisticRegression(), {"C": interval}, **common)
+    yield BAMMSearchCV(regressor, {"ridge__alpha": interval}, **common)
+    yield BAMMSearchCV(classifier, {"logisticregression__C": values}, **common)
     yield BAMMSearchCV(
         Ridge(), {"alpha": PerFeature(1e-2, 1e2, shrinkage=False)}, max_iter=5, **common
     )

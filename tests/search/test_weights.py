@@ -38,6 +38,15 @@ def assert_true_with_weights(search, X, y, weight, *, cv, scoring, atol=1e-6):
     np.testing.assert_allclose(fold_scores(search), expected, rtol=0, atol=atol)
 
 
+def searched(estimator, name, values, X, y, fit_params, *, served=True, **settings):
+    """Search; a list has GridSearchCV's table as well."""
+    if values is LIST:
+        return assert_grid_search_agrees(
+            estimator, {name: values}, X, y, fit_params, served=served, **settings
+        )
+    return search_over(estimator, {name: values}, X, y, fit_params, **settings)
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 2.0}], ids=str)
 @pytest.mark.parametrize("data", ["binary", "three"])
 def test_logistic_regression(data, class_weight, values, weight, request):
@@ -45,8 +54,7 @@ def test_logistic_regression(data, class_weight, values, weight, request):
     w = weight[: len(y)]
     model = logistic(class_weight=class_weight)
     settings = {"cv": CV, "scoring": LOSS}
-    assert_grid_search_agrees(model, {"C": LIST}, X, y, {"sample_weight": w}, **settings)
-    search = search_over(model, {"C": values}, X, y, {"sample_weight": w}, **settings)
+    search = searched(model, "C", values, X, y, {"sample_weight": w}, **settings)
     assert_served(search, "joint grid" if values is LIST else "searched")
     assert_true_with_weights(search, X, y, w, **settings)
 
@@ -56,8 +64,7 @@ def test_ridge(scoring, values, regression, weight):
     X, y = regression
     w = weight[: len(y)]
     settings = {"cv": KFold(4), "scoring": scoring}
-    assert_grid_search_agrees(ridge(), {"alpha": LIST}, X, y, {"sample_weight": w}, **settings)
-    search = search_over(ridge(), {"alpha": values}, X, y, {"sample_weight": w}, **settings)
+    search = searched(ridge(), "alpha", values, X, y, {"sample_weight": w}, **settings)
     assert_true_with_weights(search, X, y, w, **settings)
 
 
@@ -94,8 +101,7 @@ def test_of_a_step(values, three, weight):
     X, y = three
     fit_params = {"model__sample_weight": weight[: len(y)]}
     settings = {"cv": CV, "scoring": LOSS}
-    assert_grid_search_agrees(piped(), {"model__C": LIST}, X, y, fit_params, **settings)
-    search = search_over(piped(), {"model__C": values}, X, y, fit_params, **settings)
+    search = searched(piped(), "model__C", values, X, y, fit_params, **settings)
     assert_served(search, "joint grid" if values is LIST else "searched")
     assert_true(search, X, y, params=fit_params, **settings)
 
@@ -126,9 +132,9 @@ def test_routed_to_steps(scaler, values, three, weight):
             scaler=StandardScaler().set_fit_request(sample_weight=scaler),
             model=logistic().set_fit_request(sample_weight=True),
         )
-        grid = {"model__C": LIST}
-        assert_grid_search_agrees(model, grid, X, y, fit_params, served=not scaler, **settings)
-        search = search_over(model, {"model__C": values}, X, y, fit_params, **settings)
+        search = searched(
+            model, "model__C", values, X, y, fit_params, served=not scaler, **settings
+        )
         assert_true(search, X, y, params=fit_params, **settings)
 
 
@@ -140,8 +146,7 @@ def test_routed_to_fit_or_score(fit, score, values, three, weight):
         scorer = get_scorer(LOSS).set_score_request(sample_weight=score)
         model = logistic().set_fit_request(sample_weight=fit)
         settings = {"cv": CV, "scoring": scorer}
-        assert_grid_search_agrees(model, {"C": LIST}, X, y, fit_params, **settings)
-        search = search_over(model, {"C": values}, X, y, fit_params, **settings)
+        search = searched(model, "C", values, X, y, fit_params, **settings)
         assert_true(search, X, y, params=fit_params, **settings)
 
 
