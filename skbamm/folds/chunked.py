@@ -2,23 +2,30 @@
 
 X is never copied: it is converted to the working precision a chunk at a time, which costs next to
 nothing beside the products.
+
+Predictors are indexed by rows, outputs and columns, but lie in memory with the rows innermost:
+there are always many rows in a chunk, and often few outputs and columns. So what is done with each
+predictor runs along whole vectors, and sums over the outputs are sums of vectors.
 """
 
 from __future__ import annotations
 
 import copy
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from skbamm.effort import gram_seconds, pass_seconds, spend
-from skbamm.folds.chunks import Range, over_chunks
-from skbamm.folds.passes import Totals, blocks, columns_of, join, merge
+from skbamm.folds.chunks import Range, chunk_ranges, over_chunks
 from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
+
+_FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 27  # numbers of a batched product
+WORK = 6  # numbers that a function of the rows makes of each predictor, about
 
 
 class Block(Protocol):
@@ -75,7 +82,7 @@ class ChunkedRows:
 
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
-        raise NotImplementedError
+        return chunk_ranges(self.n_rows, self.n_features + WORK * columns, self.device)
 
     def _over(self, ranges: list[Range], work: Callable[[list[Range]], Any]) -> list:
         """Return what ``work`` makes of shares of the chunks."""
@@ -96,7 +103,7 @@ class ChunkedRows:
         self._spend(len(flat))
 
         def work(ranges):
-            total = Totals()
+            total = _Totals()
             for start, stop in ranges:
                 block = self._block(start, stop)
                 z = blocks(predictors := block.predict(flat), shape)
@@ -105,7 +112,7 @@ class ChunkedRows:
             return total
 
         ranges = self._ranges(len(flat))
-        return merge(self._over(ranges, work)).result(shape)
+        return _merge(self._over(ranges, work)).result(shape)
 
     def joint_gram(self, coefficients, function, entries, known, maps=None):
         """See ``Rows.joint_gram``; ``maps`` are those of ``AffineRows``."""
@@ -216,3 +223,73 @@ def _runs(outputs: list[int], m: int, first: int) -> list[tuple[int, int, int]]:
     """Return each output and where its entries begin and end; the first is at ``first``."""
     ends = [first + bisect_left(outputs, output) for output in range(m + 1)]
     return list(zip(range(m), ends[:-1], ends[1:], strict=True))
+
+
+def columns_of(coefficients: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return coefficients (r, S, K, m, p) as (r m C, p), in the order of the predictors."""
+    return coefficients.permute(0, 3, 1, 2, 4).reshape(-1, coefficients.shape[-1]).to(dtype)
+
+
+def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
+    """Cut predictors (r m C, n) into r views (n, m, C)."""
+    r, S, K, m, _ = shape
+    return list(z.view(r, m, S * K, -1).permute(0, 3, 1, 2))
+
+
+def join(back: list[Tensor], z: Sequence[Tensor] = (), predictors: Tensor | None = None) -> Tensor:
+    """Put what a row function returned beside each other, (r' m C, n).
+
+    What it wrote in the place of all predictors, whose blocks are z, is there already.
+    """
+    if predictors is not None and len(back) == len(z) and all(map(is_, back, z)):
+        return predictors
+    flat = [part.permute(1, 2, 0).reshape(-1, part.shape[0]) for part in back]
+    return flat[0] if len(flat) == 1 else torch.cat(flat)
+
+
+def weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
+    """``X' diag(w) X`` for each of the weights w (g, n), (g, d, d)."""
+    if X.numel() * len(weights) <= (_FEW if X.device.type == "cpu" else _FEW_ON_DEVICE):
+        return (X.T[None] * weights[:, None, :]) @ X
+    return torch.stack([(X * w[:, None]).T @ X for w in weights])
+
+
+class _Totals:
+    """Adds up the chunks of a pass, in float64; one alone stays in its own precision."""
+
+    def __init__(self) -> None:
+        self.products: Tensor | None = None
+        self.sums: list[Tensor] | None = None
+
+    def add(self, product: Tensor, sums: list[Tensor]) -> None:
+        """Add a chunk's product (r' m C, p), and what is to be summed over its rows."""
+        sums = [part.sum(0) for part in sums]
+        if self.products is None or self.sums is None:
+            self.products, self.sums = product, [part.double() for part in sums]
+            return
+        self._plus(product, sums)
+
+    def _plus(self, product: Tensor, sums: list[Tensor]) -> None:
+        assert self.products is not None and self.sums is not None
+        if self.products.dtype != torch.float64:
+            self.products = self.products.double()
+        self.products += product
+        for total, part in zip(self.sums, sums, strict=True):
+            total += part
+
+    def result(self, shape: torch.Size) -> tuple[Tensor, list[Tensor]]:
+        """Return products (r', S, K, m, p) and sums (S, K)."""
+        assert self.products is not None and self.sums is not None
+        _, S, K, m, _ = shape
+        count = len(self.products) // (m * S * K)
+        products = self.products.unflatten(0, (count, m, S, K)).permute(0, 2, 3, 1, 4)
+        return products, [part.view(S, K) for part in self.sums]
+
+
+def _merge(totals: list[_Totals]) -> _Totals:
+    """Add up what several threads found."""
+    first, *others = totals
+    for other in others:
+        assert other.products is not None and other.sums is not None
+        first._plus(other.products, other.sums)
+    return first

@@ -9,13 +9,11 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import gram_seconds, spend
-from skbamm.folds.chunked import ChunkedRows
+from skbamm.folds.chunked import WORK, ChunkedRows, blocks, columns_of, join, weighted_gram
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.passes import blocks, columns_of, join, weighted_gram
 from skbamm.folds.weights import FoldWeights
 
-_WORK = 6  # numbers that a function of the rows makes of each predictor, about
 _TAKEN = 1024  # rows that are taken and converted at a time
 
 
@@ -87,7 +85,7 @@ class DenseRows(ChunkedRows):
                     total[:, d, d] += weights.sum(1)
             return total
 
-        numbers = d + max(_WORK * len(flat), d)
+        numbers = d + max(WORK * len(flat), d)
         ranges = chunk_ranges(self.n_rows, numbers, self.device, least=2 * d)
         total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
@@ -112,9 +110,6 @@ class DenseRows(ChunkedRows):
         squares = DenseRows(self.X, self.target, self.weights, self.fit_intercept, self.dtype)
         squares._right = torch.square
         return squares.sweep(coefficients, lambda z, chunk: (function(z, chunk)[0], []))[0][0]
-
-    def _ranges(self, columns):
-        return chunk_ranges(self.n_rows, self.n_features + _WORK * columns, self.device)
 
     def _block(self, start, stop):
         rows = slice(start, stop) if self._index is None else self._index[start:stop]

@@ -7,6 +7,7 @@ sparse product. Features that most rows have stay dense: their pairs would be th
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,6 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import GRAM_CALL, GRAM_PRODUCT, PAIR, SPARSE_PRODUCT
-from skbamm.folds.passes import csr_tensor
 
 _OFTEN = 0.25  # share of the rows from which a feature is kept dense
 _MOST_PAIRS = 1 << 22  # twelve bytes each
@@ -134,3 +134,10 @@ def _tensor(matrix: Any) -> Tensor:
     places = (matrix.indptr, matrix.indices)
     rows, columns = (torch.from_numpy(np.asarray(i, np.int32)) for i in places)
     return csr_tensor(rows, columns, torch.from_numpy(matrix.data), matrix.shape)
+
+
+def csr_tensor(rows: Tensor, columns: Tensor, values: Tensor, shape) -> Tensor:
+    """Return a CSR tensor of what scipy made."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls the layout a beta; scipy made it valid
+        return torch.sparse_csr_tensor(rows, columns, values, shape)

@@ -11,11 +11,10 @@ import scipy.sparse as sp
 import torch
 
 from skbamm.effort import gram_seconds, spend
-from skbamm.folds.chunked import ChunkedRows
+from skbamm.folds.chunked import ChunkedRows, blocks, columns_of, weighted_gram
 from skbamm.folds.chunks import threads_for_products
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.pairs import PairCosts, PairProducts
-from skbamm.folds.passes import blocks, columns_of, csr_tensor, weighted_gram
+from skbamm.folds.pairs import PairCosts, PairProducts, csr_tensor
 
 _FEW_FEATURES = 256
 _FREQUENT, _ROWS_EACH = 200, 20  # features that many rows have; rows a feature to tell of them

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import gram_seconds, spend
-from skbamm.folds.chunked import ChunkedRows
+from skbamm.folds.chunked import ChunkedRows, blocks, columns_of, join
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
-from skbamm.folds.passes import blocks, columns_of, join
 
 
 class StackedRows(ChunkedRows):
