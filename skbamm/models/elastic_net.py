@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.linear_model import ElasticNet, Lasso, LassoLars
 
 from skbamm.criteria import ABSOLUTE, SQUARED
+from skbamm.glm.penalties import NonNegative
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import (
     ALPHA,
@@ -35,11 +36,17 @@ class ElasticNetTwin(LinearTwin):
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        if estimator.positive:
-            return "positive=True constrains the coefficients"
         if not L1_RATIO.valid(getattr(estimator, "l1_ratio", 1.0)):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
         return ""
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``: the coefficients may have to be positive."""
+        if not estimator.positive:
+            return self
+        twin = copy.copy(self)
+        twin.kinks = NonNegative
+        return twin
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -96,6 +103,8 @@ class LassoLarsTwin(LassoTwin):
         """See ``Twin.mismatch``."""
         if estimator.jitter is not None:
             return "jitter adds noise to the target"
+        if estimator.positive:
+            return "positive=True may end its path before alpha"
         return super().mismatch(estimator)
 
     def for_estimator(self, estimator):

@@ -25,6 +25,10 @@ class MultiTaskElasticNetTwin(ElasticNetTwin):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
         return ""
 
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``; there is no ``positive``."""
+        return self
+
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         task = super().task(estimator, y, weight, sparse)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skbamm.criteria import ABSOLUTE, BALANCED_SQUARED, BOUNDED_SQUARED, SQUARED
+from skbamm.glm.penalties import NonNegative
 from skbamm.losses import HalfSquaredLoss
 from skbamm.models.base import (
     Factors,
@@ -30,11 +33,20 @@ class RidgeTwin(LinearTwin):
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        if estimator.positive:
-            return "positive=True constrains the coefficients"
-        if estimator.solver == "lbfgs":
+        if estimator.positive and estimator.solver not in ("auto", "lbfgs"):
+            return f"solver={estimator.solver!r} does not go with positive=True"
+        if estimator.solver == "lbfgs" and not estimator.positive:
             return "solver='lbfgs' is for positive=True"
         return ""
+
+    def for_estimator(self, estimator):
+        """See ``Twin.for_estimator``: the coefficients may have to be positive."""
+        if not estimator.positive:
+            return self
+        twin = copy.copy(self)
+        # L-BFGS ends where no entry of the projected gradient is larger than ``tol``.
+        twin.kinks, twin.finds_minima = NonNegative, False
+        return twin
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -147,6 +159,8 @@ def _give(estimator, task, coef, intercept):
 
 def _named_solver(estimator, sparse):
     """Return the solver that scikit-learn would choose and name."""
+    if estimator.positive:
+        return "lbfgs"
     centred = sparse and estimator.fit_intercept
     if estimator.solver == "auto" or (centred and estimator.solver not in ("lsqr", "sag")):
         return "sparse_cg" if sparse else "cholesky"

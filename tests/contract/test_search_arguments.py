@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from sklearn.base import clone
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LassoLars, LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -269,7 +269,7 @@ class OwnLogistic(LogisticRegression):
         (SVC(), "C"),
         (OwnLogistic(), "C"),
         (LogisticRegression(), "tol"),
-        (Ridge(positive=True), "alpha"),
+        (LassoLars(positive=True), "alpha"),
         (make_pipeline(StandardScaler(), SVC()), "svc__C"),
         (make_pipeline(StandardScaler(), LogisticRegression()), "standardscaler__copy"),
     ],
@@ -360,7 +360,7 @@ def test_empty_grid_is_one_candidate_with_defaults():
     "estimator, grid",
     [
         (OwnLogistic(), {"C": [0.1, 1.0]}),
-        (Ridge(positive=True), {"alpha": [0.1, 1.0]}),
+        (LassoLars(positive=True), {"alpha": [0.1, 1.0]}),
         (LinearRegression(), {"fit_intercept": [True, False]}),
     ],
     ids=str,

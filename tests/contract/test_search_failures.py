@@ -203,7 +203,7 @@ def test_failures_are_raised_when_asked(values):
 
 
 def test_warnings_of_enumerated_fits_come_through():
-    model = Ridge(positive=True, max_iter=1, tol=1e-12)  # no twin
+    model = Ridge(positive=True, max_iter=1, tol=1e-12)
     search = BAMMSearchCV(model, {"fit_intercept": [True, False]}, cv=3)
     with pytest.warns(ConvergenceWarning):
         search.fit(X_REG, Y_REG)

@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.linear_model import (
     ElasticNet,
     Lasso,
+    LassoLars,
     LogisticRegression,
     PoissonRegressor,
     Ridge,
@@ -199,7 +200,7 @@ def test_a_refit_begins_at_the_folds_solutions_and_keeps_the_users_setting():
 
 def test_where_there_is_no_twin():
     for estimator, why in (
-        (FeaturePenalty(Ridge(positive=True)), "positive=True"),
+        (FeaturePenalty(LassoLars(positive=True)), "positive=True"),
         (FeaturePenalty(FeaturePenalty(Ridge())), "FeaturePenalty is not a linear model"),
     ):
         twin, reason = find_twin(estimator)

@@ -67,9 +67,9 @@ def test_others_have_none(other):
 
 
 def test_every_reason_names_the_estimator():
-    assert find_twin(Ridge(positive=True)) == (
+    assert find_twin(LassoLars(positive=True)) == (
         None,
-        "Ridge: positive=True constrains the coefficients",
+        "LassoLars: positive=True may end its path before alpha",
     )
 
 

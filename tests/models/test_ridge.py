@@ -15,7 +15,7 @@ SOLVERS = ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga"]
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"positive": True}, "positive=True constrains the coefficients"),
+        ({"positive": True, "solver": "svd"}, "solver='svd' does not go with positive=True"),
         ({"solver": "lbfgs"}, "solver='lbfgs' is for positive=True"),
     ],
 )

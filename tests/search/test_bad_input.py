@@ -59,7 +59,7 @@ def test_bounds_of_alpha(bounds, message, regression):
     [
         (LogisticRegression(solver="liblinear", l1_ratio=0.5), "C", "has no l1_ratio=0.5"),
         (LogisticRegression(l1_ratio=0.5), "C", "solver='lbfgs' has no L1 penalty"),
-        (Ridge(positive=True), "alpha", "positive=True"),
+        (Ridge(positive=True, solver="svd"), "alpha", "does not go with positive=True"),
         (Ridge(), "tol", r"of Ridge as it is set only 'alpha' can be"),
         (
             LinearSVC(loss="hinge", dual=False),

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LogisticRegression
+from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LassoLars, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -158,7 +158,7 @@ def test_several_classes_behind_a_transformer():
             {"l1_ratio": (0.0, 1.0)},
             r"'l1_ratio' cannot be searched .*only 'C' can be \(solver='saga' allows it\)",
         ),
-        (Lasso(positive=True), {"alpha": (0.1, 1.0)}, "positive=True constrains the coefficients"),
+        (LassoLars(positive=True), {"alpha": (0.1, 1.0)}, "positive=True may end its path"),
         (ElasticNet(), {"l1_ratio": (0.5, 1.5)}, "must end at 1 or less, got high=1.5"),
         (ElasticNet(), {"max_iter": (10.5, 20.5)}, "max_iter"),
     ],

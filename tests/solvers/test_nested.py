@@ -12,7 +12,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_friedman1
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+from sklearn.linear_model import Lasso, LassoLars, LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -243,7 +243,7 @@ def test_the_best_gamma_at_an_end_is_told_of():
     [
         (make_pipeline(Nystroem(), Ridge()), "Nystroem: random_state must be an integer"),
         (make_pipeline(nystroem(kernel="sigmoid"), Ridge()), "kernel='sigmoid' is not"),
-        (make_pipeline(nystroem(), Ridge(positive=True)), "positive=True"),
+        (make_pipeline(nystroem(), LassoLars(positive=True)), "positive=True"),
         (make_pipeline(nystroem(), KernelRidge()), "behind the feature map is not linear"),
         (make_pipeline(nystroem(), StandardScaler(), Ridge()), "only 'ridge__alpha' can be"),
     ],

@@ -63,7 +63,7 @@ def test_lists_are_candidates_in_scikit_learns_order(grid):
     [
         (LogisticRegression(), {"C": (1.0, 0.1)}),
         (LogisticRegression(), {"tol": (1e-3, 1e-4), "C": [1]}),
-        (Ridge(positive=True), {"alpha": (10, 1)}),
+        (LassoLars(positive=True), {"alpha": (10, 1)}),
         (DecisionTreeClassifier(), [{"max_depth": [1]}, {"max_depth": (10, 2)}]),
         (Pipeline([("clf", SVC())]), {"clf__C": (np.float64(1e3), 1)}),
     ],
@@ -232,9 +232,9 @@ def test_the_plan_says_why_all_is_enumerated():
     rows = plan(read_grid(DecisionTreeClassifier(), {"max_depth": [1, 2]}))
     assert rows["max_depth"]["role"] == "enumerated"
     assert rows["max_depth"]["reason"] == "DecisionTreeClassifier has no differentiable twin"
-    rows = plan(read_grid(Ridge(positive=True), {"alpha": [1, 2]}))
+    rows = plan(read_grid(LassoLars(positive=True), {"alpha": [1, 2]}))
     assert rows["alpha"]["role"] == "enumerated"
-    assert rows["alpha"]["reason"] == "Ridge: positive=True constrains the coefficients"
+    assert rows["alpha"]["reason"] == "LassoLars: positive=True may end its path before alpha"
 
 
 def test_the_plan_has_a_row_a_parameter_a_grid():
@@ -258,10 +258,10 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             "DecisionTreeClassifier has no differentiable twin",
         ),
         (
-            Ridge(positive=True),
+            LassoLars(positive=True),
             {"alpha": (1, 2)},
             "alpha",
-            "Ridge: positive=True constrains the coefficients",
+            "LassoLars: positive=True may end its path before alpha",
         ),
         (
             LogisticRegression(),
