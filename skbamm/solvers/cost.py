@@ -1,11 +1,11 @@
 """What joint solves of a linear model are foreseen to take, from the shape of its problem.
 
-The constants are counts of iterations and passes, chosen by benchmarks/everyday/effort.py; what
-one of them takes is in effort.py.
+``COUNTS`` has how many iterations and passes there are; effort.py has what one of them takes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,24 +23,89 @@ from skbamm.glm.curvature import gram_rows, shares_gram
 from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 
-# Values of a list that is solved in levels, and seconds of its matrices from which it is.
-LEAST_VALUES, _WORK = 6, 0.01
-# Iterations, new metrics, and passes an iteration beside the first; of kinds of losses.
-_SMOOTH, _JUMPS, _KINKS = (10, 7, 0), (60, 40, 0), (120, 80, 0)
-_LEVELS = 8, 3  # of values that are solved in levels: the first, and then those between them
-# Passes an iteration beside the first, where directions are conjugate gradients'; of jumps more.
-_OF_MANY_FEATURES, _OF_MANY_JUMPS = 5, 15
-_FROM_SOME = 7, 2  # iterations and new metrics on many rows, from where some of them led
-# Iterations a value where penalties have kinks, and where losses have, too; sweeps of second
-# moments, and iterations around them; of groups of coefficients.
-_PATH_ITER, _KINKED_ITER, _FOLLOWED = 10, 60, 2
-_SWEEPS, _MOMENT_ITER, _GROUP_ITER = 60, 1.5, 15
-# Passes of one value's models that take products with the Hessian, and beside those of all values;
-# and their share where there are so many rows a coefficient that penalties hardly tell.
-_OF_VALUE, _ANY_PRODUCTS, _LEAST_PRODUCTS, _DETERMINED, _FEWER = 58, 250, 900, 5, 0.4
-# Passes of squares that have no second moments, by conjugate gradients; with matrices of rows
-# iterations, and how often such matrices are made.
-_PRODUCTS, _DUAL_ITER, _DUALS = 300, 30, 15
+
+@dataclass(frozen=True)
+class Counts:
+    """Iterations and passes of joint solves, chosen by benchmarks/everyday/effort.py.
+
+    A triple is of iterations, new metrics, and passes an iteration beside the first.
+
+    Attributes
+    ----------
+    least_values : int
+        Values of a list from which it is solved in levels.
+    work : float
+        Seconds of its matrices from which it is.
+    smooth : tuple[int, int, int]
+        Of smooth losses.
+    jumps : tuple[int, int, int]
+        Of losses whose Hessian jumps.
+    kinks : tuple[int, int, int]
+        Of losses with kinks.
+    levels : tuple[int, int]
+        Iterations and new metrics of values that are solved in levels.
+    from_some : tuple[int, int]
+        The same of many rows, from where a solve of some of them led.
+    many_features : int
+        Passes an iteration beside the first, where directions are conjugate gradients'.
+    many_jumps : int
+        The same where the Hessian jumps.
+    path : int
+        Iterations a value where the penalty has kinks.
+    kinked_path : int
+        The same where the loss has kinks, too.
+    followed : int
+        Times as much for a step where the loss couples its outputs and each fold has its own face.
+    sweeps : int
+        Sweeps of coordinate descent on second moments.
+    moment_steps : float
+        Iterations around them.
+    group_steps : float
+        The same for groups of coefficients.
+    products_of_value : int
+        Passes of each value whose steps are products with the Hessian.
+    products : int
+        Passes beside those.
+    least_products : int
+        Passes of a list at least: few values are far apart.
+    determined : int
+        Rows a coefficient from which penalties hardly matter.
+    fewer : float
+        Share of the passes that is left then.
+    square_products : int
+        Passes of squares by conjugate gradients, without second moments.
+    dual_steps : int
+        Iterations with matrices of rows.
+    duals : int
+        How often such matrices are made.
+    """
+
+    least_values: int = 6
+    work: float = 0.01
+    smooth: tuple[int, int, int] = (10, 7, 0)
+    jumps: tuple[int, int, int] = (60, 40, 0)
+    kinks: tuple[int, int, int] = (120, 80, 0)
+    levels: tuple[int, int] = (8, 3)
+    from_some: tuple[int, int] = (7, 2)
+    many_features: int = 5
+    many_jumps: int = 15
+    path: int = 10
+    kinked_path: int = 60
+    followed: int = 2
+    sweeps: int = 60
+    moment_steps: float = 1.5
+    group_steps: float = 15
+    products_of_value: int = 58
+    products: int = 250
+    least_products: int = 900
+    determined: int = 5
+    fewer: float = 0.4
+    square_products: int = 300
+    dual_steps: int = 30
+    duals: int = 15
+
+
+COUNTS = Counts()
 
 
 def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -> float | None:
@@ -67,27 +132,27 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     columns = folds * outputs * together
     jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
     if isinstance(loss, Smoothed):
-        iterations, metrics, more = _KINKS
+        iterations, metrics, more = COUNTS.kinks
     elif jumps:
-        iterations, metrics, more = _JUMPS
+        iterations, metrics, more = COUNTS.jumps
     else:
-        iterations, metrics, more = _SMOOTH
+        iterations, metrics, more = COUNTS.smooth
     metric = solve = 0.0
     if p > MANY_FEATURES:
-        more = _OF_MANY_JUMPS if jumps else _OF_MANY_FEATURES
+        more = COUNTS.many_jumps if jumps else COUNTS.many_features
     else:
         metric, solve = metric_seconds(solver, together), solve_seconds(columns, p)
     if kinks:
-        iterations = metrics = _KINKED_ITER if isinstance(loss, Smoothed) else _PATH_ITER
+        iterations = metrics = COUNTS.kinked_path if isinstance(loss, Smoothed) else COUNTS.path
     elif levels_pay(solver, values):
-        iterations, metrics = _LEVELS
+        iterations, metrics = COUNTS.levels
     dtype = torch.float64
     if not (kinks or jumps) and solver.some_rows() is not None:
-        (iterations, metrics), dtype = _FROM_SOME, solver.dtype
+        (iterations, metrics), dtype = COUNTS.from_some, solver.dtype
     one = pass_seconds((n, d), stored, columns, dtype) + solve
     step = step_seconds(kinks)
     if kinks and loss.couples_outputs:  # each fold's coefficients are followed apart
-        step *= _FOLLOWED * folds
+        step *= COUNTS.followed * folds
     steps = iterations * ((1 + more) * one + step)
     return rounds * (steps + metrics * metric)
 
@@ -109,11 +174,11 @@ def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:
     rows = solver.rows(solver.dtype)
     one, outputs = getattr(rows, "folds", [rows])[0], solver.task.loss.n_outputs
     shape, columns = (one.n_rows, one.n_features), len(solver.used) * outputs
-    passes: float = _ANY_PRODUCTS + values * _OF_VALUE
+    passes: float = COUNTS.products + values * COUNTS.products_of_value
     if listed:  # few values are far apart
-        passes = max(passes, _LEAST_PRODUCTS)
-    if one.n_rows >= _DETERMINED * one.n_features * outputs:
-        passes *= _FEWER
+        passes = max(passes, COUNTS.least_products)
+    if one.n_rows >= COUNTS.determined * one.n_features * outputs:
+        passes *= COUNTS.fewer
     return passes * pass_seconds(shape, one.entries, columns, solver.dtype)
 
 
@@ -122,12 +187,16 @@ def _of_squares(solver: LinearProblems, values: int, kinks: bool, shape, stored:
     (n, p), folds, outputs = shape, len(solver.used), solver.task.loss.n_outputs
     if kinks:
         moments = gram_seconds(folds, n, p) if p <= MANY_FEATURES else 0.0
-        steps = (_MOMENT_ITER if solver.twin.kinks.separable else _GROUP_ITER) * step_seconds(kinks)
-        return moments + values * (steps + descent_seconds(folds * outputs, p, _SWEEPS))
+        steps = (
+            COUNTS.moment_steps if solver.twin.kinks.separable else COUNTS.group_steps
+        ) * step_seconds(kinks)
+        return moments + values * (steps + descent_seconds(folds * outputs, p, COUNTS.sweeps))
     one = pass_seconds((n, p), stored, folds * outputs * values, torch.float64)
     if solver.wide:
-        return _DUAL_ITER * (one + step_seconds(kinks)) + gram_seconds(_DUALS * folds, p, n)
-    return _PRODUCTS * one
+        return COUNTS.dual_steps * (one + step_seconds(kinks)) + gram_seconds(
+            COUNTS.duals * folds, p, n
+        )
+    return COUNTS.square_products * one
 
 
 def levels_pay(solver: LinearProblems, values: int) -> bool:
@@ -140,9 +209,9 @@ def levels_pay(solver: LinearProblems, values: int) -> bool:
     kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
     if solver.least_squares or kinks:
         return False
-    if values < LEAST_VALUES or getattr(loss, "hessian_jumps", False):
+    if values < COUNTS.least_values or getattr(loss, "hessian_jumps", False):
         return False
-    return solver.by_products or metric_seconds(solver, values) > _WORK
+    return solver.by_products or metric_seconds(solver, values) > COUNTS.work
 
 
 def metric_seconds(solver: LinearProblems, values: int) -> float:

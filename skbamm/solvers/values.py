@@ -13,7 +13,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.losses import Smoothed
-from skbamm.solvers.cost import LEAST_VALUES, levels_pay
+from skbamm.solvers.cost import COUNTS, levels_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 from skbamm.solvers.products import PRODUCTS_TOL, solve_by_products
@@ -74,7 +74,7 @@ def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions
 
 def _in_levels(solver: LinearProblems, x) -> bool:
     """Whether to solve some values first, and to begin the others between them."""
-    return len(x) >= LEAST_VALUES and x.shape[1] == 1 and levels_pay(solver, len(x))
+    return len(x) >= COUNTS.least_values and x.shape[1] == 1 and levels_pay(solver, len(x))
 
 
 def _solve_levels(solver: LinearProblems, axes, x, size, tol) -> FoldSolutions:

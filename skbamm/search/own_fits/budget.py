@@ -7,6 +7,7 @@ longer than was foreseen.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,19 +16,53 @@ from skbamm.effort import Meter, OverBudget
 from skbamm.search.own_fits.cost import OwnCost
 from skbamm.solvers.base import FoldSolver
 
-_OWN_VALUES, _OWN_OF_SEVERAL = 9, 16  # that one interval, or several, may cost as much as
-_SCORE = 1.5e-3  # seconds that a model takes to be scored
-# Of what own fits take, that a joint solve may; a search for the score itself knows the best value
-# more closely, and may take more. What models take whose steps are products is less sure.
-_SHARE, _SHARE_OF_SCORE, _OF_PRODUCTS = 0.6, 0.9, 0.45
-_FLOOR = 0.01  # seconds that it may take in any case
-_FORESEEN, _SPARE = 2.5, 0.05  # times what was foreseen, and a share of own fits, that end it
-_LIST_OF_KERNELS = 1.3  # times own fits, that lists of kernel models may take
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a joint solve may take, chosen by benchmarks/everyday/uses.py.
+
+    Attributes
+    ----------
+    one_interval : int
+        Own fits that serve one interval, about.
+    several : int
+        The same for several.
+    score : float
+        Seconds that a model takes to be scored.
+    share : float
+        Of what own fits take, that a joint solve may be foreseen to take.
+    share_of_score : float
+        The same of a search for the score itself, which finds the best value more closely.
+    share_of_products : float
+        The same of steps by products with the Hessian: it is less sure what they take.
+    share_of_kernels : float
+        The same of lists of kernel models, whose factors are well foreseen.
+    floor : float
+        Seconds that it may take in any case.
+    overrun : float
+        Times what was foreseen, that ends it.
+    spare : float
+        Share of own fits that is added to that.
+    """
+
+    one_interval: int = 9
+    several: int = 16
+    score: float = 1.5e-3
+    share: float = 0.6
+    share_of_score: float = 0.9
+    share_of_products: float = 0.45
+    share_of_kernels: float = 1.3
+    floor: float = 0.01
+    overrun: float = 2.5
+    spare: float = 0.05
+
+
+LIMITS = Limits()
 
 
 def own_values(axes: tuple) -> int:
     """Return how many values own fits that serve intervals take about."""
-    return _OWN_VALUES if len(axes) == 1 else _OWN_OF_SEVERAL
+    return LIMITS.one_interval if len(axes) == 1 else LIMITS.several
 
 
 def budget(
@@ -60,25 +95,33 @@ def budget(
     if expected is None:
         return None
     own = OwnCost(joint, estimator, y, fits)
-    least, scores = own.least, scored * _SCORE
+    least, scores = own.least, scored * LIMITS.score
     if least is None:
         return None
     if joint.pairwise:  # factors of kernels are well foreseen, and need no meter
-        if expected > max(_FLOOR, least + scores, _LIST_OF_KERNELS * least):
+        if expected > max(LIMITS.floor, least + scores, LIMITS.share_of_kernels * least):
             raise OverBudget("own fits are sooner")
         return None
     least += scores
-    share = _SHARE_OF_SCORE if scored else _OF_PRODUCTS if joint.by_products else _SHARE
+    share = (
+        LIMITS.share_of_score
+        if scored
+        else LIMITS.share_of_products
+        if joint.by_products
+        else LIMITS.share
+    )
 
     def limit() -> float:
         seconds = own.measured()
         if seconds is None:
             return torch.inf
         seconds += scores
-        return max(_FLOOR, min(share * seconds, _FORESEEN * expected + _SPARE * seconds))
+        return max(
+            LIMITS.floor, min(share * seconds, LIMITS.overrun * expected + LIMITS.spare * seconds)
+        )
 
-    if expected <= max(_FLOOR, share * least):
-        return Meter(max(_FLOOR, share * least), limit)
+    if expected <= max(LIMITS.floor, share * least):
+        return Meter(max(LIMITS.floor, share * least), limit)
     most = limit()
     if expected > most:
         raise OverBudget("own fits are sooner")

@@ -7,6 +7,7 @@ is that of effort.py: seconds of one core, the same on every machine.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,21 +21,84 @@ from skbamm.faults import from_signal
 from skbamm.models import last_step
 from skbamm.models.base import PROXIMAL_NEWTON
 
-_FIT = 1e-3  # a fit, whatever it does
-_COPY = 4e-9  # an entry that is copied, checked and centred before it
-_LOOKS = 2  # evaluations beside one an iteration
-_LEAST_ITER = 5  # iterations that hardly any fit does without
-# Seconds an iteration and number: of dense and sparse products, of predictors, of what goes
-# through the rows one by one and through the coefficients one by one.
-_DENSE, _DENSE_MANY, _SPARSE, _PREDICTOR = 4.5e-10, 2e-10, 1.5e-9, 8e-9
-_ROW_BY_ROW, _STOCHASTIC, _COEFFICIENT, _PIVOT = 1.8e-9, 8e-9, 8e-10, 4e-5
-_MANY = 8  # columns from which products are faster, each
-_CALL = 1.3e-4  # an iteration, whatever the data
-_MOST_OF_ALL_ROWS = 60  # iterations of dual coordinate descent
-_MEMORY = 4e-8  # what L-BFGS does with each coefficient
-_NEWTON = 5e-11  # a multiplication of a Hessian
-_KERNEL_FACTOR, _KERNEL_ENTRY = 2e-11, 1.5e-8  # of kernel matrices
-_RIDGE_ITER, _RIDGE_CALL, _SVD = 25, 3e-5, 10  # of conjugate gradients; times a Cholesky factor
+
+@dataclass(frozen=True)
+class Seconds:
+    """What an own fit takes in seconds of one core, measured by benchmarks/everyday/effort.py.
+
+    Attributes
+    ----------
+    fit : float
+        A fit, whatever it does.
+    copy : float
+        An entry that is copied, checked and centred before it.
+    call : float
+        An iteration, whatever the data.
+    dense : float
+        A multiplication of a dense product with few columns.
+    dense_many : float
+        The same with ``many_columns`` or more.
+    sparse : float
+        A multiplication of a sparse product.
+    predictor : float
+        Loss and slope of a predictor.
+    memory : float
+        What L-BFGS does with a coefficient.
+    row_by_row : float
+        An entry that liblinear reads in an iteration.
+    stochastic : float
+        An entry that a stochastic gradient reads.
+    coefficient : float
+        An entry that coordinate descent reads.
+    pivot : float
+        A step of linear programming.
+    newton : float
+        A multiplication of a Hessian or a factor.
+    kernel_factor : float
+        A multiplication of a kernel's factor.
+    kernel_entry : float
+        An entry of a kernel.
+    ridge_call : float
+        An iteration of conjugate gradients.
+    ridge_steps : int
+        How many of them there are.
+    svd : int
+        Times a Cholesky factor, that a singular value decomposition takes.
+    many_columns : int
+        Columns from which dense products are faster.
+    looks : int
+        Evaluations beside one an iteration.
+    least_steps : int
+        Iterations that hardly any fit does without.
+    most_of_all_rows : int
+        Iterations of dual coordinate descent over all rows; later most rows rest.
+    """
+
+    fit: float = 1e-3
+    copy: float = 4e-9
+    call: float = 1.3e-4
+    dense: float = 4.5e-10
+    dense_many: float = 2e-10
+    sparse: float = 1.5e-9
+    predictor: float = 8e-9
+    memory: float = 4e-8
+    row_by_row: float = 1.8e-9
+    stochastic: float = 8e-9
+    coefficient: float = 8e-10
+    pivot: float = 4e-5
+    newton: float = 5e-11
+    kernel_factor: float = 2e-11
+    kernel_entry: float = 1.5e-8
+    ridge_call: float = 3e-5
+    ridge_steps: int = 25
+    svd: int = 10
+    many_columns: int = 8
+    looks: int = 2
+    least_steps: int = 5
+    most_of_all_rows: int = 60
+
+
+SECONDS = Seconds()
 
 
 class Size(NamedTuple):
@@ -73,34 +137,42 @@ def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> floa
     """
     (n, d), entries, sparse = size
     kind, solver = type(model).__name__, getattr(model, "solver", None)
-    each = _SPARSE if sparse else _DENSE if outputs < _MANY else _DENSE_MANY
-    passes = outputs * (2 * entries * each + n * _PREDICTOR + d * _MEMORY)
-    fit = _FIT + entries * _COPY
+    each = (
+        SECONDS.sparse
+        if sparse
+        else SECONDS.dense
+        if outputs < SECONDS.many_columns
+        else SECONDS.dense_many
+    )
+    passes = outputs * (2 * entries * each + n * SECONDS.predictor + d * SECONDS.memory)
+    fit = SECONDS.fit + entries * SECONDS.copy
     if getattr(model, "loss", "") in ("hinge", "epsilon_insensitive"):
-        n_iter = min(n_iter, _MOST_OF_ALL_ROWS)  # beyond, most rows rest
+        n_iter = min(n_iter, SECONDS.most_of_all_rows)  # beyond, most rows rest
     if kind.startswith("LinearSV") or solver == "liblinear":
-        return fit + n_iter * entries * outputs * _ROW_BY_ROW
+        return fit + n_iter * entries * outputs * SECONDS.row_by_row
     if kind.startswith("SGD") or solver in ("sag", "saga"):
         dense = n * d if solver in ("sag", "saga") and not sparse else entries
-        return fit + n_iter * (dense * outputs * _STOCHASTIC + n * outputs * _PREDICTOR)
+        return fit + n_iter * (
+            dense * outputs * SECONDS.stochastic + n * outputs * SECONDS.predictor
+        )
     if kind in ("Lasso", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"):
-        return fit + n_iter * entries * outputs * _COEFFICIENT
+        return fit + n_iter * entries * outputs * SECONDS.coefficient
     if kind in ("Ridge", "RidgeClassifier") and (sparse or solver in ("sparse_cg", "lsqr")):
-        return fit + outputs * _RIDGE_ITER * (_RIDGE_CALL + 2 * entries * each)
+        return fit + outputs * SECONDS.ridge_steps * (SECONDS.ridge_call + 2 * entries * each)
     if kind in ("Ridge", "RidgeClassifier"):
         small, large = sorted((n, d))
-        factor = (large * small**2 + small**3 / 3) * _NEWTON
-        return fit + factor * (_SVD if solver == "svd" else 1)
+        factor = (large * small**2 + small**3 / 3) * SECONDS.newton
+        return fit + factor * (SECONDS.svd if solver == "svd" else 1)
     if kind == "KernelRidge":
-        return fit + n**2 * (n * _KERNEL_FACTOR + _KERNEL_ENTRY)
+        return fit + n**2 * (n * SECONDS.kernel_factor + SECONDS.kernel_entry)
     if kind == "QuantileRegressor":
-        return fit + n_iter * (_PIVOT + 2 * entries * _SPARSE)
+        return fit + n_iter * (SECONDS.pivot + 2 * entries * SECONDS.sparse)
     if solver == "lbfgs" or kind == "HuberRegressor":
-        return fit + n_iter * _CALL + (n_iter + _LOOKS) * passes
+        return fit + n_iter * SECONDS.call + (n_iter + SECONDS.looks) * passes
     if solver in ("newton-cg", "newton-cholesky", *PROXIMAL_NEWTON):
         whole = solver in ("newton-cholesky", "newton-cd-gram")
-        hessian = n * d**2 * _NEWTON if whole else 10 * passes
-        return fit + n_iter * (_CALL + passes + outputs * hessian)
+        hessian = n * d**2 * SECONDS.newton if whole else 10 * passes
+        return fit + n_iter * (SECONDS.call + passes + outputs * hessian)
     return None
 
 
@@ -133,12 +205,12 @@ class OwnCost:
     def _seconds(self, n_iter: float) -> float | None:
         model = self.joint.twin.model(self.last)
         one = own_fit_seconds(model, self._size, self._outputs, n_iter)
-        return None if one is None else self.fits * max(self._share * one, _FIT)
+        return None if one is None else self.fits * max(self._share * one, SECONDS.fit)
 
     @property
     def least(self) -> float | None:
         """Seconds that they take at least; None if nothing is known of them."""
-        return self._seconds(_LEAST_ITER)
+        return self._seconds(SECONDS.least_steps)
 
     def measured(self) -> float | None:
         """Return the seconds that they take about, by the iterations of one of them."""
@@ -163,4 +235,4 @@ def _iterations(fitted: Any) -> float:
     each = getattr(fitted, "estimators_", [fitted])
     counts = [getattr(one, "n_iter_", None) for one in each]
     known = [float(np.mean(count)) for count in counts if count is not None]
-    return max(float(np.mean(known)), 1.0) if known else float(_LEAST_ITER)
+    return max(float(np.mean(known)), 1.0) if known else float(SECONDS.least_steps)
