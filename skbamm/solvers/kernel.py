@@ -18,6 +18,7 @@ from skbamm.kernels import KernelBlock, KernelRidgeProblem, Precomputed
 from skbamm.models import KernelTwin, NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.solvers.tolerances import TOL
 from skbamm.space import Axis
 from skbamm.starts.points import starting_points
 from skbamm.starts.subsample import Beginning
@@ -28,7 +29,6 @@ _STARTS = 5  # points of the first interval
 _FEW, _WORTH = 256, 2  # rows that starts are compared on, and times as many there must be
 _FEW_TOL = 1e-2  # of that search: its optimum is another one anyway
 _ROUNDING = 1e-12  # of a kernel's largest entry, what a given one may lack of its properties
-_FINAL_TOL = 1e-6  # decrement of what is scored: of a direct solve, the first will do
 # Factors of a fold's kernel that a search of one interval, or several, takes, and times as many
 # where few rows leave all starting points; seconds of a factor, an entry and a step.
 _KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
@@ -190,7 +190,7 @@ class KernelSolver(FoldSolver):
         gammas = problem.numbers(x)[1]
         parts: dict[int, FoldSolutions] = {}
         for s in sorted(range(len(x)), key=lambda s: gammas[s]):
-            found = solve_lower(problem, x[[s]], tol=_FINAL_TOL)
+            found = solve_lower(problem, x[[s]], tol=TOL.kernel)
             norm = torch.where(found.converged, found.gradient_norm, torch.nan)
             dual = problem.dual_coefficients(found.y)
             parts[s] = FoldSolutions(dual.cpu().numpy(), norm.cpu().numpy())

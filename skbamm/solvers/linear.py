@@ -21,6 +21,7 @@ from skbamm.solvers.cost import foreseen_seconds
 from skbamm.solvers.grams import place_of
 from skbamm.solvers.problems import LinearProblems
 from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.solvers.tolerances import TOL
 from skbamm.solvers.values import solve_values
 from skbamm.space import Axis
 from skbamm.starts.lars import begin_on_paths
@@ -35,7 +36,6 @@ _MANY_KINKS = 100  # features from which coordinate descent at some points is so
 _NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
 _APART = 3.0  # points of x between which one more is sooner solved than steps are made
 _FAR = 1.5  # first step from the top of a parabola through points that are far apart
-_REFIT_TOL = 1e-5  # decrement of the model that a refit begins at
 _PATH_VALUES = 10  # values that a search costs at least that follows paths of penalties with kinks
 
 
@@ -157,7 +157,7 @@ class LinearSolver(LinearProblems):
         y = torch.as_tensor(data.inside(coef), device=self.device)[None, None]
         metric = of_like_rows(self.metric, problem, x, y)
         # Where there are kinks, how near a step comes is not seen before the next.
-        tol = _REFIT_TOL if not problem.kinks else np.inf
+        tol = TOL.refit if not problem.kinks else np.inf
         result = solve_lower(problem, x, y, tol=tol, gradient_tol=gradient_tol, curvature=metric)
         return data.outside(result.y[0, 0].cpu().numpy())
 

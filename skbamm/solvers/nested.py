@@ -25,6 +25,7 @@ from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested_parameters import Line
 from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.solvers.tolerances import TOL
 from skbamm.space import Axis
 from skbamm.starts.line_search import Point, next_place, scan_places
 from skbamm.starts.subsample import Beginning
@@ -32,7 +33,6 @@ from skbamm.starts.subsample import Beginning
 _SCAN, _MORE = 5, 12  # points to begin with, and more at most
 _PLACES = 8  # that a search takes about
 _KEPT = 3  # values whose solvers are kept, and with them their features
-_TOL = 1e-6  # decrement of the models that slopes are taken of
 
 
 class NestedSolver(FoldSolver):
@@ -151,7 +151,7 @@ class NestedSolver(FoldSolver):
         joint = self.at(place)
         problem = joint.glm(axes, joint.rows(torch.float64), 1, criterion=criterion)
         at = torch.tensor([x], dtype=torch.float64, device=joint.device)
-        y = solve_lower(problem, at, tol=_TOL).y
+        y = solve_lower(problem, at, tol=TOL.slope).y
         v = multiplier(problem, at, y)
         upper = problem.directions(at, y, v, 0.0).upper
         slope = self.line.slope(joint, problem, y, v, upper)
@@ -243,7 +243,7 @@ class _Search:
         self.criterion = joint.criterion(self.quest.choice, self.quest.upper_loss)
         problem = joint.glm((), joint.rows(torch.float64), 1, criterion=self.criterion)
         x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
-        y = solve_lower(problem, x, tol=_TOL).y
+        y = solve_lower(problem, x, tol=TOL.slope).y
         upper = problem.directions(x, y, torch.zeros_like(y), 0.0).upper.sum()
         return Point(place, _finite(float(upper)))
 

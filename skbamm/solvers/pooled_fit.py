@@ -12,9 +12,9 @@ from skbamm.folds import pooled_moments
 from skbamm.glm import LeastSquaresProblem
 from skbamm.solvers.penalties import Penalties
 from skbamm.solvers.problems import LinearProblems
+from skbamm.solvers.tolerances import TOL
 
 _EXACT = 1e-11  # of the target's products with features, what a solution may leave of them
-_CLOSE = 1e-6  # decrement of a model that an estimator's own fit begins at
 
 
 def pooled_fit(solver: LinearProblems, estimator: Any) -> np.ndarray | None:
@@ -54,7 +54,7 @@ def pooled_start(
     x = torch.empty(1, 0, dtype=torch.float64, device=solver.device)
     y = torch.as_tensor(solver.data.inside(coef), device=solver.device)[None, None]
     y = problem.of_coefficients(y)
-    result = solve_lower(problem, x, y, tol=_CLOSE, gradient_tol=gradient_tol)
+    result = solve_lower(problem, x, y, tol=TOL.pooled, gradient_tol=gradient_tol)
     if not bool(result.converged.all()):
         return None
     return solver.data.outside(problem.coefficients(result.y)[0, 0].cpu().numpy())

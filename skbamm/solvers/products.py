@@ -17,10 +17,7 @@ from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import of_like_rows
 from skbamm.solvers.grams import place_of
 from skbamm.solvers.problems import LinearProblems
-
-# Decrements: of models to begin with, of single precision, of what is scored.
-_BEGIN_TOL, _ROUGH_TOL, PRODUCTS_TOL = 1e-2, 1e-4, 3e-8
-_ROUGH_ITER, _MIXED_ITER = 10, 20
+from skbamm.solvers.tolerances import TOL
 
 
 def solve_by_products(
@@ -45,11 +42,11 @@ def solve_by_products(
     if single:
         few = solver.some_rows() if y is None else None
         if few is not None:
-            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
-        rough, near = solver.problem(axes, len(x), torch.float32), max(tol, _ROUGH_TOL)
+            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=TOL.begin).y
+        rough, near = solver.problem(axes, len(x), torch.float32), max(tol, TOL.single_products)
         begin = rough.start(x) if y is None else y.float()
         first = solve_lower(
-            rough, x, begin, tol=near, max_iter=_ROUGH_ITER,
+            rough, x, begin, tol=near, max_iter=TOL.single_iter,
             gradient_tol=solver.gradient_tol if near <= tol else np.inf,
             curvature=grams.near(rough, place, x, begin),
         )  # fmt: skip
@@ -61,7 +58,7 @@ def solve_by_products(
         metric = of_like_rows(first.curvature, problem, x, y)
     y = problem.start(x) if y is None else y
     metric = metric or grams.near(problem, place, x, y)
-    most = _MIXED_ITER if single else 100
+    most = TOL.mixed_iter if single else TOL.final_iter
     limits: dict[str, Any] = {"tol": tol, "gradient_tol": solver.gradient_tol}
     result = solve_lower(problem, x, y, max_iter=most, curvature=metric, **limits)
     if len(x) == 1 and not single:

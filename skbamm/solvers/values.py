@@ -16,17 +16,14 @@ from skbamm.losses import Smoothed
 from skbamm.solvers.cost import COUNTS, levels_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
-from skbamm.solvers.products import PRODUCTS_TOL, solve_by_products
+from skbamm.solvers.products import solve_by_products
 from skbamm.solvers.solutions import FoldSolutions
+from skbamm.solvers.tolerances import TOL
 from skbamm.starts.path import path_order
 
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
 _COLUMNS, _NUMBERS = 4096, 1 << 18
-_FIRST_ITER, _MIXED_ITER, _FINAL_ITER = 10, 20, 100
-# Decrements: of models to begin with, of single precision, of what is scored.
-_BEGIN_TOL, _FIRST_TOL, _FINAL_TOL = 1e-2, 3e-3, 1e-8
 _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits of a model
-_NEARLY = 1e-5  # decrement of smooth models that rounding keeps from being nearer
 
 
 def solve_values(
@@ -45,7 +42,7 @@ def solve_values(
         A looser bound on the decrement, if one will do.
     """
     rows = solver.rows(torch.float64)
-    tol = max(tol, PRODUCTS_TOL if solver.by_products else _FINAL_TOL)
+    tol = max(tol, TOL.products if solver.by_products else TOL.final)
     penalty = solver.penalties.penalty(axes, rows)
     if penalty.has_kinks and y is None:
         return _solve_path(solver, axes, x, penalty.strongest(x), tol)
@@ -125,27 +122,27 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
         rough = solver.problem(axes, len(x), torch.float32)
         few = solver.some_rows()
         if few is not None:
-            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=_BEGIN_TOL).y
-        first = solve_lower(rough, x, y, tol=_FIRST_TOL, max_iter=_FIRST_ITER)
+            y = solve_lower(solver.glm(axes, few, len(x)), x, tol=TOL.begin).y
+        first = solve_lower(rough, x, y, tol=TOL.single, max_iter=TOL.single_iter)
         y = first.y.double()
     problem = solver.problem(axes, len(x), torch.float64)
     if metric is not None:
         metric = metric.at(x, problem.start(x) if y is None else y)
     # Of many features, what is not soon solved is sooner fitted by liblinear.
     brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
-    most = _MIXED_ITER if brief else _FINAL_ITER
+    most = TOL.mixed_iter if brief else TOL.final_iter
     finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
     if isinstance(solver.task.loss, Smoothed):
         # Which rows are near a kink, single precision cannot tell.
         finish, single = partial(solve_narrowing, max_iter=most), False
     elif hasattr(solver.task.loss, "least_scale"):
         finish = partial(
-            solve_narrowing, tol=_FINAL_TOL, gradient_tol=solver.gradient_tol, max_iter=most
+            solve_narrowing, tol=TOL.final, gradient_tol=solver.gradient_tol, max_iter=most
         )
     if single:
         # Directions from single precision do, unless the problem is very ill-conditioned.
         mixed = solver.problem(axes, len(x), torch.float64, metric_dtype=torch.float32)
-        result = finish(mixed, x, y, max_iter=_MIXED_ITER, curvature=metric)
+        result = finish(mixed, x, y, max_iter=TOL.mixed_iter, curvature=metric)
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
         result = finish(problem, x, y, curvature=metric)
@@ -180,4 +177,4 @@ def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
         return result.converged  # where there are kinks, a step tells not how near it is
     value = problem.lower(x, result.y)[0].cpu()
     scale = (problem.lower_floor + value.abs()).sqrt()
-    return result.converged | (result.decrement <= _NEARLY * scale)
+    return result.converged | (result.decrement <= TOL.nearly * scale)
