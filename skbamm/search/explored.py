@@ -17,14 +17,53 @@ import numpy as np
 from skbamm.space import Combination, named_values
 from skbamm.starts.line_search import parabola
 
-# Points from end to end of one interval. Of a score that counts rows, with a flat top, they are two
-# decades apart in x; of own fits, which no search goes with, closer. Of a score that is smooth they
-# are so many that with the top of a parabola they are a coarse list. Where a rule for the refit
-# chooses from own fits, there are more.
-_SPACING, _OWN_SPACING, _FEWEST, _MOST, _OWN = 4.7, 3.5, 4, 8, 15
-_FIRST, _OWN_FIRST, _OTHERS = 5, 4, 3  # of the first of several intervals, and of the others
-_ROUNDS, _OWN_ROUNDS = 1, 2  # of points between
-_APART = 0.1  # least distance of points in x, about 10 % of a value
+
+@dataclass(frozen=True)
+class Scan:
+    """How many points the scorer judges, chosen by benchmarks/scores/held_out.py.
+
+    Distances are in x: natural logarithms of a penalty.
+
+    Attributes
+    ----------
+    spacing : float
+        Distance of points where the score counts rows and has a flat top: two decades.
+    own_spacing : float
+        The same for own fits, which no search goes with.
+    fewest : int
+        Points of one interval at least.
+    most : int
+        Points of one interval at most, and for scores that are smooth.
+    own : int
+        Points of own fits from which a rule for the refit chooses.
+    first : int
+        Points of the first of several intervals.
+    own_first : int
+        The same for own fits.
+    others : int
+        Points of the others.
+    rounds : int
+        Rounds of points between.
+    own_rounds : int
+        The same for own fits from which a rule chooses.
+    apart : float
+        Least distance of points: 10 % of a value.
+    """
+
+    spacing: float = 4.7
+    own_spacing: float = 3.5
+    fewest: int = 4
+    most: int = 8
+    own: int = 15
+    first: int = 5
+    own_first: int = 4
+    others: int = 3
+    rounds: int = 1
+    own_rounds: int = 2
+    apart: float = 0.1
+
+
+SCAN = Scan()
 
 
 @dataclass(eq=False)
@@ -92,10 +131,10 @@ class Explored:
         ``flat`` tells whether the score counts rows.
         """
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(_SPACING if flat else 0.0), _FIRST)
+        points = _from_end_to_end(self.axes, self._count(SCAN.spacing if flat else 0.0), SCAN.first)
         self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
         self.vertex = len(self.axes) == 1 and not flat
-        self.rounds = _ROUNDS
+        self.rounds = SCAN.rounds
 
     def scan_own(self, many: bool, flat: bool) -> None:
         """Add points from end to end for the estimator's own fits.
@@ -104,11 +143,11 @@ class Explored:
         counts rows.
         """
         alone = len(self.axes) == 1
-        count = _OWN if many else self._count(_OWN_SPACING if flat else 0.0)
+        count = SCAN.own if many else self._count(SCAN.own_spacing if flat else 0.0)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, count, _FIRST if many else _OWN_FIRST), "scan")
+        self.add(_from_end_to_end(self.axes, count, SCAN.first if many else SCAN.own_first), "scan")
         self.vertex = alone and not flat
-        self.rounds = _OWN_ROUNDS + self.vertex if many else 1
+        self.rounds = SCAN.own_rounds + self.vertex if many else 1
 
     def take(self, points: list[list[float]]) -> None:
         """Let own fits be judged at these points only, of which the first was found to be best."""
@@ -120,8 +159,8 @@ class Explored:
         """Return how many points are so far apart, at most; without a spacing the most."""
         low, high = self.axes[0].bounds()
         if not spacing:
-            return _MOST
-        return min(max(math.ceil((high - low) / spacing) + 1, _FEWEST), _MOST)
+            return SCAN.most
+        return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.
@@ -148,7 +187,7 @@ class Explored:
                 beside = [*here[:i], other, *here[i + 1 :]]
                 known = self.points.index(beside) if beside in self.points else len(scores)
                 alike = known < len(scores) and abs(scores[known] - scores[best]) <= worth
-                if abs(other - here[i]) >= 2 * _APART and not alike:
+                if abs(other - here[i]) >= 2 * SCAN.apart and not alike:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
         self.add([x for x in found if not any(_close(x, other) for other in self.points)], "finer")
 
@@ -206,7 +245,7 @@ class Explored:
 
 def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
     """Return points of one interval, ``alone``, or of several, ``first`` of the first."""
-    counts = [alone] if len(axes) == 1 else [first, *[_OTHERS] * (len(axes) - 1)]
+    counts = [alone] if len(axes) == 1 else [first, *[SCAN.others] * (len(axes) - 1)]
     ends = [axis.bounds() for axis in axes]
     places = [
         np.linspace(low, high, count).tolist()
@@ -216,7 +255,7 @@ def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
 
 
 def _close(a: list[float], b: list[float]) -> bool:
-    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < _APART / 2
+    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < SCAN.apart / 2
 
 
 def _run(mask: np.ndarray, inside: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,59 @@ from skbamm.space import Axis
 from skbamm.starts.points import starting_points
 from skbamm.starts.subsample import Beginning
 
-_MOST_ROWS = 5000  # the kernel, its slope and what is made of them: 200 MB each
-_MOST_ENTRIES = 1 << 28  # of the factors of all folds: 2 GiB
-_STARTS = 5  # points of the first interval
-_FEW, _WORTH = 256, 2  # rows that starts are compared on, and times as many there must be
-_FEW_TOL = 1e-2  # of that search: its optimum is another one anyway
-_ROUNDING = 1e-12  # of a kernel's largest entry, what a given one may lack of its properties
-# Factors of a fold's kernel that a search of one interval, or several, takes, and times as many
-# where few rows leave all starting points; seconds of a factor, an entry and a step.
-_KERNELS, _KERNEL_STARTS, _FEW_KERNEL_ROWS = (10, 40), 2, 512
-_FACTOR, _ENTRY, _STEP = 2e-11, 2e-8, 4e-4
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bounds of memory, and what kernels take.
+
+    Seconds were measured by benchmarks/speed/kernel_ridge.py.
+
+    Attributes
+    ----------
+    most_rows : int
+        Rows of a kernel; it, its slope and what is made of them take 200 MB each.
+    most_entries : int
+        Numbers in the factors of all folds: 2 GiB.
+    starts : int
+        Starting points of the first interval.
+    few_tol : float
+        Tolerance of a search on some rows: its optimum is another one anyway.
+    few : int
+        Rows that starting points are compared on.
+    worth : int
+        Times as many rows there must be for that.
+    rounding : float
+        What a kernel that is given may lack of its properties, relative to its largest entry.
+    factors : tuple[int, int]
+        Factors of a fold's kernel that a search of one interval, or several, takes.
+    more_factors : int
+        Times as many where few rows leave all starting points.
+    few_rows : int
+        Rows below which they do.
+    factor : float
+        Seconds of a multiplication of a factor.
+    entry : float
+        Seconds of an entry of a kernel.
+    step : float
+        Seconds of an iteration beside that.
+    """
+
+    most_rows: int = 5000
+    most_entries: int = 1 << 28
+    starts: int = 5
+    few_tol: float = 1e-2
+    few: int = 256
+    worth: int = 2
+    rounding: float = 1e-12
+    factors: tuple[int, int] = (10, 40)
+    more_factors: int = 2
+    few_rows: int = 512
+    factor: float = 2e-11
+    entry: float = 2e-8
+    step: float = 4e-4
+
+
+SIZES = Sizes()
 
 
 class KernelSolver(FoldSolver):
@@ -98,7 +141,7 @@ class KernelSolver(FoldSolver):
         """Begin at several starting points, or where a search of some of many rows ends."""
         axes = quest.axes
         self._check_own_values(axes)
-        points = starting_points(axes, _STARTS) if quest.begin is None else [quest.begin]
+        points = starting_points(axes, SIZES.starts) if quest.begin is None else [quest.begin]
         x0, few = self._tensor(points), self._some_rows()
         rule: Any = ScalarStep() if len(axes) == 1 else TrustRegionStep()
         if few is None:
@@ -107,7 +150,7 @@ class KernelSolver(FoldSolver):
         found = solve(
             self._problem(axes, few, len(x0), quest.criterion), x0,
             schedule=adaptive(len(axes), x_step=rule),
-            max_iter=quest.max_iter, tol=_FEW_TOL, max_time=quest.max_time, finish=0,
+            max_iter=quest.max_iter, tol=SIZES.few_tol, max_time=quest.max_time, finish=0,
         )  # fmt: skip
         rule = found.x_step
         first = Beginning(found.x[None], None, None, x0[[found.start]], found, rule=rule)
@@ -141,13 +184,13 @@ class KernelSolver(FoldSolver):
 
     def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
         """Return how many factors of each fold's kernel a search takes about."""
-        few = min(block.shape[1] for block in self.blocks) < _FEW_KERNEL_ROWS
-        return _KERNELS[min(len(axes), 2) - 1] * (_KERNEL_STARTS if few else 1)
+        few = min(block.shape[1] for block in self.blocks) < SIZES.few_rows
+        return SIZES.factors[min(len(axes), 2) - 1] * (SIZES.more_factors if few else 1)
 
     def foreseen(self, values: int, listed: bool) -> float | None:
         """See ``FoldSolver.foreseen``."""
         n = max(len(train) for train, _ in self.data.splits)
-        return values * len(self.used) * (n**3 * _FACTOR + n**2 * _ENTRY + _STEP)
+        return values * len(self.used) * (n**3 * SIZES.factor + n**2 * SIZES.entry + SIZES.step)
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return value s in the k-th used fold as the bank keeps it."""
@@ -240,24 +283,24 @@ class KernelSolver(FoldSolver):
                 raise NotApplicable("the kernel is no dense matrix of the rows to themselves")
             square = torch.from_numpy(np.array(matrix[:n], dtype=np.float64))
             scale = float(square.abs().max()) or 1.0
-            if not torch.allclose(square, square.T, rtol=0, atol=_ROUNDING * scale):
+            if not torch.allclose(square, square.T, rtol=0, atol=SIZES.rounding * scale):
                 raise NotApplicable("the kernel is not symmetric")
-            square.diagonal().add_(_ROUNDING * n * scale)
+            square.diagonal().add_(SIZES.rounding * n * scale)
             if int(torch.linalg.cholesky_ex(square).info):
                 raise NotApplicable("the kernel is not positive semi-definite")
 
     def _some_rows(self) -> list[KernelBlock] | None:
         """Return blocks of some rows, or None where all are few or some would not do."""
-        if min(block.shape[1] for block in self.blocks) < _WORTH * _FEW:
+        if min(block.shape[1] for block in self.blocks) < SIZES.worth * SIZES.few:
             return None
-        some = [block.take(draw_rows(block.shape[1], _FEW)) for block in self.blocks]
+        some = [block.take(draw_rows(block.shape[1], SIZES.few)) for block in self.blocks]
         found = [block for block in some if block is not None]
         return found if len(found) == len(some) else None
 
     def _most_starts(self) -> int:
         """So many starts have factors that can be kept at once."""
         entries = sum(len(train) ** 2 for block in self.blocks for train in block.train)
-        return max(1, _MOST_ENTRIES // max(entries, 1))
+        return max(1, SIZES.most_entries // max(entries, 1))
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.as_tensor(np.asarray(values, dtype=np.float64), device=self.device)
@@ -266,8 +309,8 @@ class KernelSolver(FoldSolver):
 def _check_size(data: FoldedData) -> None:
     """Raise NotApplicable if kernels or factors would take too much memory."""
     n = len(data.task.target)
-    if n > _MOST_ROWS:
-        raise NotApplicable(f"the kernel of more than {_MOST_ROWS} rows is too large")
+    if n > SIZES.most_rows:
+        raise NotApplicable(f"the kernel of more than {SIZES.most_rows} rows is too large")
     sizes = [len(np.arange(n)[train]) for train, _ in data.splits]
-    if sum(size * size for size in sizes) > _MOST_ENTRIES:
+    if sum(size * size for size in sizes) > SIZES.most_entries:
         raise NotApplicable("the kernels of so many folds are too large")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,12 +32,41 @@ from skbamm.starts.path import follow_paths
 from skbamm.starts.points import KINKED_SPACING, paths, starting_points
 from skbamm.starts.subsample import Beginning, screen
 
-_MANY_KINKS = 100  # features from which coordinate descent at some points is sooner than a path
-# First steps from where a search on some rows, a path, and exact paths ended.
-_NEAR, _NEXT, _EXACT = 0.3, 0.1, 0.01
-_APART = 3.0  # points of x between which one more is sooner solved than steps are made
-_FAR = 1.5  # first step from the top of a parabola through points that are far apart
-_PATH_VALUES = 10  # values that a search costs at least that follows paths of penalties with kinks
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """Lengths of the first step of x, in its own units, and when there is another way to begin.
+
+    Chosen by benchmarks/speed/specialists.py and benchmarks/speed/growth.py.
+
+    Attributes
+    ----------
+    near : float
+        From where a search on some rows, or of like rows, ended.
+    path : float
+        From the best point of a path.
+    exact : float
+        From the best point of an exact path.
+    vertex : float
+        From the top of a parabola through points that are far apart.
+    apart : float
+        Distance of points from which one more is sooner solved than steps are made.
+    many_kinks : int
+        Coefficients from which coordinate descent at some points is sooner than an exact path.
+    path_values : int
+        Values that a search costs at least that follows paths of penalties with kinks.
+    """
+
+    near: float = 0.3
+    path: float = 0.1
+    exact: float = 0.01
+    vertex: float = 1.5
+    apart: float = 3.0
+    many_kinks: int = 100
+    path_values: int = 10
+
+
+FIRST = FirstSteps()
 
 
 class LinearSolver(LinearProblems):
@@ -54,7 +84,7 @@ class LinearSolver(LinearProblems):
     def begin(self, quest: Quest) -> Beginning:
         """Begin at a search of like rows, at some rows' search, or at the best of a path."""
         if quest.near is not None:
-            quest.near.step = _NEAR if quest.near.bend is None else _FAR
+            quest.near.step = FIRST.near if quest.near.bend is None else FIRST.vertex
             return quest.near
         limit = self._limit(quest)
         if limit is None or quest.begin is not None:
@@ -66,15 +96,15 @@ class LinearSolver(LinearProblems):
             problem = self._on_some(quest, few, 1)
         exact = None
         # Exact paths have as many kinks as models have coefficients, or more.
-        soon = isinstance(problem, LeastSquaresProblem) and problem.y_shape[-1] > _MANY_KINKS
+        soon = isinstance(problem, LeastSquaresProblem) and problem.y_shape[-1] > FIRST.many_kinks
         if len(quest.axes) == 1 and not soon:
             exact = begin_on_paths(problem, quest.axes[0], self.twin.inverse, quest.max_time)
         if exact is not None:
-            exact.step = _EXACT
+            exact.step = FIRST.exact
             return exact
         spacing = [KINKED_SPACING] * isinstance(self.task.loss, Smoothed)
         first = follow_paths(problem, paths(quest.axes, limit, *spacing), quest.max_time)
-        first.step = _NEXT
+        first.step = FIRST.path
         return first
 
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
@@ -194,7 +224,7 @@ class LinearSolver(LinearProblems):
         best = int(np.argmin(upper))
         order = sorted(range(len(points)), key=lambda i: points[i], reverse=not self.twin.inverse)
         at = order.index(best)
-        if at == 0 or abs(points[best][0] - points[order[at - 1]][0]) < _APART:
+        if at == 0 or abs(points[best][0] - points[order[at - 1]][0]) < FIRST.apart:
             return None
         return [(points[best][0] + points[order[at - 1]][0]) / 2], order[at - 1]
 
@@ -230,7 +260,7 @@ class LinearSolver(LinearProblems):
         absolute_only = len(axes) == 1 and self.penalties.values.get("l1_ratio", 1.0) == 1.0
         # Paths of squares are exact, or soon followed by second moments.
         soon = squares and (absolute_only or self.least_squares)
-        return values if soon else max(values, _PATH_VALUES)
+        return values if soon else max(values, FIRST.path_values)
 
     def foreseen(self, values: int, listed: bool) -> float | None:
         """See ``FoldSolver.foreseen``."""
@@ -254,7 +284,7 @@ class LinearSolver(LinearProblems):
         )  # fmt: skip
         first.ends = not strong
         if len(first.x) == 1:
-            first.step = _NEAR
+            first.step = FIRST.near
             if first.found is not None:
                 whole, metric = self._whole(quest, 1), first.found.curvature
                 first.curvature = of_like_rows(metric, whole, first.x, first.y)

@@ -82,7 +82,7 @@ def test_a_search_finds_what_second_moments_find(monkeypatch):
     y = MODELS["least squares"][1]
     grid, options = {"alpha": (1e-2, 1e4)}, {"cv": CV, "scoring": "neg_mean_squared_error"}
     wide = BAMMSearchCV(Ridge(), grid, **options).fit(X, y)
-    monkeypatch.setattr("skbamm.solvers.linear._WIDE", 1e9)
+    monkeypatch.setattr("skbamm.solvers.problems._WIDE", 1e9)
     moments = BAMMSearchCV(Ridge(), grid, **options).fit(X, y)
     assert wide.best_score_ == pytest.approx(moments.best_score_, rel=1e-5)
     assert wide.best_params_["alpha"] == pytest.approx(moments.best_params_["alpha"], rel=1e-2)

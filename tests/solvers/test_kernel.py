@@ -1,6 +1,7 @@
 """KernelRidge: alpha and gamma together, lists, and where scikit-learn's own fits serve."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,11 @@ from tests.truth import assert_served, assert_true, fold_scores, roles, search_o
 MSE = "neg_mean_squared_error"
 ALPHA, GAMMA = (1e-3, 1e1), (1e-4, 1e0)
 CV = KFold(3)
+
+
+def resize(monkeypatch, **sizes):
+    """Set bounds of the kernel solver."""
+    monkeypatch.setattr(kernel_solver, "SIZES", replace(kernel_solver.SIZES, **sizes))
 
 
 def rbf(**params):
@@ -101,7 +107,7 @@ def test_gamma_alone(regression):
 
 def test_some_rows_first(monkeypatch, regression):
     """Of more rows than a few, the search begins where that of a few ended."""
-    monkeypatch.setattr(kernel_solver, "_FEW", 60)
+    resize(monkeypatch, few=60)
     X, y = regression
     settings = {"cv": CV, "scoring": MSE}
     search = search_over(rbf(), {"alpha": ALPHA, "gamma": GAMMA}, X, y, **settings)
@@ -257,14 +263,16 @@ def plan_reason(search):
 
 
 def test_too_many_rows_are_left_to_own_fits(monkeypatch, regression, fits):
-    monkeypatch.setattr(kernel_solver, "_MOST_ROWS", 100)
+    resize(monkeypatch, most_rows=100)
     with pytest.warns(ConvergenceWarning, match="not searched jointly"):
         search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
     assert "more than 100 rows" in plan_reason(search) and len(fits) > 3
 
 
 def test_too_many_folds_are_left_to_own_fits(monkeypatch, regression):
-    monkeypatch.setattr(kernel_solver, "_MOST_ENTRIES", 3 * 100**2)
+    monkeypatch.setattr(
+        kernel_solver, "SIZES", replace(kernel_solver.SIZES, most_entries=3 * 100**2)
+    )
     with pytest.warns(ConvergenceWarning, match="not searched jointly"):
         search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
     assert "so many folds" in plan_reason(search)
@@ -272,7 +280,9 @@ def test_too_many_folds_are_left_to_own_fits(monkeypatch, regression):
 
 def test_fewer_starts_where_memory_is_short(monkeypatch, regression):
     n = 2 * len(regression[1]) / 3
-    monkeypatch.setattr(kernel_solver, "_MOST_ENTRIES", int(2.5 * 3 * n**2))
+    monkeypatch.setattr(
+        kernel_solver, "SIZES", replace(kernel_solver.SIZES, most_entries=int(2.5 * 3 * n**2))
+    )
     search = search_over(rbf(), {"alpha": ALPHA}, *regression, cv=CV)
     assert_served(search, "searched")
     assert search.converged_

@@ -9,6 +9,7 @@ is known at many more values than own fits could be scored at.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,49 @@ from skbamm.losses import HalfSquaredLoss
 from skbamm.starts.line_search import parabola
 
 _KINDS = (ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso)
-_SPACING, _FEWEST, _MOST = 0.45, 8, 24  # of a path's penalties, in x; how many there are
-_PART = 4  # penalties after which F may have risen
-# F beside the least of all paths beyond which a path of many rows is not followed, and those of
-# fewer absolute values are not looked at. F of few rows may fall again where it has risen.
-_WORSE, _AWAY, _FEW_ROWS = 1.02, 1.2, 2000
-_TIE = 1e-4  # of F, that two points differ by at least
-_RATIOS, _MORE = 3, 2  # paths from end to end of l1_ratio, and halvings around the best
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Which points of the paths are looked at, chosen by benchmarks/everyday/uses.py.
+
+    Attributes
+    ----------
+    spacing : float
+        Distance of a path's penalties, in x.
+    fewest : int
+        Penalties of a path at least.
+    most : int
+        Penalties of a path at most.
+    part : int
+        Penalties after which F may have risen.
+    worse : float
+        F beside the least of all paths from which a path of many rows is not followed further.
+    away : float
+        F beside the least from which paths of a smaller ``l1_ratio`` are not looked at.
+    few_rows : int
+        Rows up to which F may fall again where it has risen.
+    tie : float
+        Share of F by which two points differ at least.
+    ratios : int
+        Paths from end to end of ``l1_ratio``.
+    halvings : int
+        How often paths between them follow.
+    """
+
+    spacing: float = 0.45
+    fewest: int = 8
+    most: int = 24
+    part: int = 4
+    worse: float = 1.02
+    away: float = 1.2
+    few_rows: int = 2000
+    tie: float = 1e-4
+    ratios: int = 3
+    halvings: int = 2
+
+
+PATHS = Paths()
 
 
 def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePaths | None:
@@ -110,18 +147,18 @@ class CoordinatePaths:
         """Return the best point in x, and then the best of those that were looked at."""
         self._folds = _folds(self._joint)
         low, high = self._axes[self._alpha].bounds()
-        count = min(max(int((high - low) / _SPACING) + 1, _FEWEST), _MOST)
+        count = min(max(int((high - low) / PATHS.spacing) + 1, PATHS.fewest), PATHS.most)
         places: np.ndarray = np.linspace(high, low, count)
         if self._other is None:
             return self._around(places, self._follow(places, None), None)
         known: dict[float, np.ndarray] = {}
         least, most = self._axes[self._other].bounds()
-        for t in np.linspace(least, most, _RATIOS)[::-1].tolist():
+        for t in np.linspace(least, most, PATHS.ratios)[::-1].tolist():
             known[t] = self._follow(places, t)
             # Where fewer absolute values have led away from the minimum, still fewer lead further.
-            if clock.over or known[t].min() > _AWAY * self._least:
+            if clock.over or known[t].min() > PATHS.away * self._least:
                 break
-        for _ in range(_MORE):
+        for _ in range(PATHS.halvings):
             tried = sorted(known)
             at = tried.index(min(known, key=lambda t: known[t].min()))
             for near in (*tried[max(at - 1, 0) : at], *tried[at + 1 : at + 2]):
@@ -141,7 +178,7 @@ class CoordinatePaths:
     def _around(self, places: np.ndarray, upper: np.ndarray, other) -> list[list[float]]:
         """Return the top of a parabola around the best point of a path, if there is one, and it."""
         # Own fits of the stronger of two penalties come nearer to their minimum.
-        best = int((upper <= (1 + _TIE) * upper.min()).argmax())
+        best = int((upper <= (1 + PATHS.tie) * upper.min()).argmax())
         around = slice(max(best - 1, 0), best + 2)
         known = parabola(sorted(zip(places[around].tolist(), upper[around].tolist(), strict=True)))
         found = [float(places[best])] if known is None else [known[0], float(places[best])]
@@ -153,16 +190,16 @@ class CoordinatePaths:
         ratio = self._ratio if self._other is None else self._axes[self._other].number(other)
         upper = np.full(len(places), np.inf)
         begin: list[Any] = [None] * len(self._folds)
-        for a in range(0, len(places), _PART):
-            part = alphas[a : a + _PART]
+        for a in range(0, len(places), PATHS.part):
+            part = alphas[a : a + PATHS.part]
             average = np.empty((len(part), len(self._folds)))
             for k, fold in enumerate(self._folds):
                 average[:, k], begin[k] = self._of_fold(fold, part, ratio, begin[k])
             shares = self._criterion.shares(torch.as_tensor(average))
-            upper[a : a + _PART] = shares.sum(1).nan_to_num(torch.inf).numpy()
-            last = upper[a : a + _PART].min()
-            risen = last > _WORSE * min(self._least, upper.min()) and last > upper.min()
-            if risen and len(self._folds[0][0]) > _FEW_ROWS:
+            upper[a : a + PATHS.part] = shares.sum(1).nan_to_num(torch.inf).numpy()
+            last = upper[a : a + PATHS.part].min()
+            risen = last > PATHS.worse * min(self._least, upper.min()) and last > upper.min()
+            if risen and len(self._folds[0][0]) > PATHS.few_rows:
                 break
         self._least = min(self._least, float(upper.min()))
         return upper
