@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.columns import dot, dots
 from skbamm.bilevel.guards.accuracy import THRESHOLDS, Accuracy, Judgement
 from skbamm.bilevel.guards.continuation import Backtrack, Predictor
 from skbamm.bilevel.iteration import PATIENCE, Asked, Iteration, Point
@@ -30,8 +31,6 @@ class Limits:
     ----------
     slow : float
         Fall of the residuals an iteration above which a new metric may be worth its price.
-    finer : float
-        Share of ``tol`` that x goes on to, where it may.
     idle : int
         Iterations that leave a trusted x where it is, from which the arithmetic is at its end.
     moves : int
@@ -39,7 +38,6 @@ class Limits:
     """
 
     slow: float = 0.3
-    finer: float = 0.01
     idle: int = 5
     moves: int = 20
 
@@ -68,11 +66,12 @@ class AdaptiveIteration(Iteration):
 
     def step(self, k: int) -> Status | None:
         """See ``Iteration.step``."""
-        self._count()
-        mu = self.steps.mu(k)
-        asked = self._ask_all(mu)
-        y, v, now = self._follow(asked, mu)
-        if self.record.note(self.here, now, mu, self.steps.mu.is_small(self.record.tol)):
+        asked = self._ask_all(k)
+        y, v, now = self._follow(asked)
+        mu = asked.mu
+        # As long as the averaging weight falls, it must bias the solution by less than tol.
+        final = mu <= self.record.tol or not self.steps.mu.vanishes
+        if self.record.note(self.here, now, mu, final):
             return Status.CONVERGED
         status = self._move(k, y, v, now, asked)
         if k + 1 >= PATIENCE and not bool(now.finite.any()):
@@ -89,9 +88,10 @@ class AdaptiveIteration(Iteration):
         found = super().result(status, nit)
         return replace(found, screened=self.screened, unjudged=unjudged)
 
-    def _ask_all(self, mu: float) -> Asked:
+    def _ask_all(self, k: int) -> Asked:
         """Return what the equations ask for: at the solution, where a closed form gives it."""
         problem, here, solved = self.problem, self.here, None
+        mu = self.steps.mu(k)
         if problem.has_closed_form and here.curvature is not None:
             solved = problem.closed_form(here.at, here.y, here.curvature, mu)
             here.y, here.v = solved or (here.y, here.v)
@@ -103,29 +103,26 @@ class AdaptiveIteration(Iteration):
                 d = problem.directions(here.at, here.y, here.v, mu)
         return self._ask(d, mu, solved is not None)
 
-    def _follow(self, asked: Asked, mu: float) -> tuple[Tensor, Tensor, Judgement]:
+    def _follow(self, asked: Asked) -> tuple[Tensor, Tensor, Judgement]:
         """Return the next y and v, and the judgement of where they lead."""
-        problem, here, d = self.problem, self.here, asked.d
+        problem, here, d, mu = self.problem, self.here, asked.d, asked.mu
         y_step, v_step = self.steps.y_step, self.steps.v_step
-        slopes = y_step.slopes(d.grad_y, asked.p_y)
+        slopes, decrement_v = dots(d.grad_y, y_step.along(asked.p_y)), dot(d.residual_v, asked.p_v)
         y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
-        lag = self.accuracy.measure(d, asked.p_v, slopes[0])
+        lag = self.accuracy.measure(d, slopes[0], decrement_v)
         changed = here.moved
         if v_step.compares_slopes:
             # The equation of v, which y is in, stood still only where y followed.
             behind = ~(lag.error_y.amax(1) <= THRESHOLDS.follow)
             changed = here.moved.to(behind.device) | behind
-        v = self._step_v(asked, y, mu, changed)
-        y, v = self._settle(asked, y, v)
+        y, v = self._step_v(asked, y, changed)
         ahead: Tensor | None
         if self.form == "gauss-seidel":
             ahead = problem.directions(here.at, y, v, mu).grad_x
         else:
             ahead = problem.grad_x(here.at, y, v, mu, d.upper)
-        now = self.accuracy.judge(d, lag, ahead, here.moved)
-        grad = torch.zeros_like(now.grad) if self.steps.x_step.settled else now.grad
-        kkt = self.residuals.measure(problem, here.x, grad, now.sizes, now.nearness)
-        return y, v, now.with_kkt(kkt, LIMITS.finer * self.record.tol)
+        settled = self.steps.x_step.settled
+        return y, v, self.accuracy.judge(problem, here.x, here.moved, d, lag, ahead, settled)
 
     def _renew_metric(self, now: Judgement) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""
@@ -141,12 +138,6 @@ class AdaptiveIteration(Iteration):
 class Screening(AdaptiveIteration):
     """The stage of several starts: y and v follow each x until F ranks the starts."""
 
-    best: Refining | None = None
-
-    def successor(self) -> Iteration:
-        """See ``Iteration.successor``."""
-        return self if self.best is None else self.best
-
     def _move(self, k, y, v, now, asked):
         if bool(now.trusted.any()):  # the rule only remembers what it sees
             self.steps.x_step.step(self.here.x.double(), now.upper, now.slope, now.trusted)
@@ -154,7 +145,7 @@ class Screening(AdaptiveIteration):
         self._renew_metric(now)
         self.here.go_to(self.here.x, y, v)
         if self._ranked(k, now):
-            self.best = self._best(now, asked)
+            self.following = self._best(now, asked)
         return None
 
     def _ranked(self, k: int, now: Judgement) -> bool:
@@ -186,13 +177,12 @@ class Screening(AdaptiveIteration):
             if t != s and not trusted[t] and not float(now.upper[t]) > float(value[s])
         ]
         self.accuracy.select([s])
-        self.residuals.select([s])
         self.steps.select(s)
         best = Refining(
             self.problem.select([s]), here.select(s), self.steps, self.form, self.record,
             self.accuracy,
         )  # fmt: skip
-        best.residuals, best.screened, best.unjudged = self.residuals, self.screened, self.unjudged
+        best.screened, best.unjudged = self.screened, self.unjudged
         best.take_over(here, s, trusted)
         if self.screened:
             place = x_step.jump(rough.tolist())
@@ -244,7 +234,8 @@ class Refining(AdaptiveIteration):
         self._renew_metric(now)
         self.idle = self.idle + 1 if trusted and not bool(here.moved[0]) else 0
         here.go_to(x, y, v)
-        if self.steps.mu.observe(trusted, float(now.kkt[0, 2])):
+        average = self.steps.mu
+        if average.vanishes and average.observe(trusted, float(now.kkt[0, 2])):
             self._begin_anew()
         if self.idle >= LIMITS.idle:
             return Status.STALLED

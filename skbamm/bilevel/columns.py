@@ -11,6 +11,11 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).flatten(2).sum(-1, dtype=torch.float64)
 
 
+def dots(a: Tensor, several: list[Tensor]) -> list[Tensor]:
+    """Inner products with several tensors."""
+    return [dot(a, b) for b in several]
+
+
 def per_column(values: Tensor, like: Tensor) -> Tensor:
     """Reshape ``values`` of shape (S, K), of any device, so that it broadcasts against ``like``."""
     return values.to(like, non_blocking=True).reshape(*values.shape, *[1] * (like.ndim - 2))

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.kkt import Residuals
 from skbamm.bilevel.metrics import precondition
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.bilevel.record import Record
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Steps
-from skbamm.effort import spend, step_seconds
+from skbamm.effort import step_seconds
 
 PATIENCE = 15  # iterations after which no more is expected of starts that are not finite
 
@@ -88,12 +87,15 @@ class Asked:
     face : Face or None
     p_y, p_v : Tensor
         The residuals of y and v in the metric: their steps.
+    mu : float
+        Averaging weight.
     """
 
     d: Directions
     face: Face | None
     p_y: Tensor
     p_v: Tensor
+    mu: float
 
 
 class Iteration(ABC):
@@ -106,21 +108,25 @@ class Iteration(ABC):
     steps : Steps
     form : {"jacobi", "gauss-seidel"}
     record : Record
+
+    Attributes
+    ----------
+    seconds : float
+        Work of an iteration beside its passes.
+    following : Iteration or None
+        What takes the next step, where a stage has ended.
     """
+
+    following: Iteration | None = None
 
     def __init__(self, problem: Problem, here: Point, steps: Steps, form: str, record: Record):
         self.problem, self.here, self.steps = problem, here, steps
         self.record, self.form = record, form
-        self.residuals = Residuals(problem)
         self.seconds = step_seconds(problem.kinks)
 
     @abstractmethod
     def step(self, k: int) -> Status | None:
         """Take one step of y, v and x; return why to stop, or None."""
-
-    def successor(self) -> Iteration:
-        """Return what takes the next step: itself, until a stage ends."""
-        return self
 
     def result(self, status: Status, nit: int) -> BilevelResult:
         """Return the best point with a status."""
@@ -145,27 +151,21 @@ class Iteration(ABC):
             here.curvature = self.problem.curvature(here.at, here.y, mu)
             self.steps.y_step.reset()
             self.steps.v_step.reset()
-        return Asked(d, face, *precondition(here.curvature, face, here.y, d, solved))
+        p_y, p_v = precondition(here.curvature, face, here.y, d, solved)
+        return Asked(d, face, p_y, p_v, mu)
 
-    def _step_v(self, asked: Asked, y: Tensor, mu: float, changed: Tensor) -> Tensor:
-        """Return the next v, its residual taken where the form says; y is the next one already.
+    def _step_v(self, asked: Asked, y: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next y and v, given where y steps to, with what belongs at a kink put there.
 
         ``changed`` are the starts, or columns, whose equation of v is not that of the last step.
         """
         here, residual, p_v = self.here, asked.d.residual_v, asked.p_v
         if self.form == "gauss-seidel":
-            residual = self.problem.directions(here.at, y, here.v, mu).residual_v
+            residual = self.problem.directions(here.at, y, here.v, asked.mu).residual_v
             assert here.curvature is not None
             (p_v,) = here.curvature.solve(residual[None])
-        return self.steps.v_step.step(here.v, residual, p_v, changed)
-
-    def _settle(self, asked: Asked, y: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Return y and v with what belongs at a kink put there."""
+        v = self.steps.v_step.step(here.v, residual, p_v, changed)
         if asked.face is None:
             return y, v
-        y = asked.face.settle(self.here.y, y, asked.p_y, self.steps.y_step.going)
+        y = asked.face.settle(here.y, y, asked.p_y, self.steps.y_step.going)
         return y, asked.face.support(y, v)
-
-    def _count(self) -> None:
-        """Count the work of an iteration beside its passes."""
-        spend(self.seconds)

@@ -21,6 +21,7 @@ from skbamm.bilevel.published import PublishedIteration
 from skbamm.bilevel.record import LatestRecord, Record
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Schedule, adaptive
+from skbamm.effort import spend
 
 
 def solve(
@@ -86,8 +87,9 @@ def solve(
     try:
         for k in range(max_iter):
             nit = k + 1
+            spend(run.seconds)
             stop = run.step(k)
-            run = run.successor()
+            run = run.following or run
             if callback is not None:
                 x, upper = run.record.leading()
                 if callback(k, x.to(x0.device), upper) and stop is None:

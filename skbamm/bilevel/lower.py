@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.columns import mask_columns
+from skbamm.bilevel.columns import dots, mask_columns
 from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.steps.base import ColumnStep
@@ -119,7 +119,7 @@ def solve_lower(
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
         if face is None:
             direction = torch.where(direction == 0, gradient, direction)
-        slopes = control.slopes(gradient, direction)
+        slopes = dots(gradient, control.along(direction))
         norm = gradient.flatten(2).abs().amax(-1)
         value, norm, *slopes = on_host([value, norm, *slopes])
         norm = torch.where(norm <= nothing, 0.0, norm)

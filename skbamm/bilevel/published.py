@@ -16,6 +16,7 @@ from torch import Tensor
 
 from skbamm.bilevel.guards.accuracy import Judgement, norms, on_host, relative
 from skbamm.bilevel.iteration import PATIENCE, Iteration, Point
+from skbamm.bilevel.kkt import Residuals
 from skbamm.bilevel.problem import Directions, Problem
 from skbamm.bilevel.record import Record
 from skbamm.bilevel.result import Status
@@ -27,23 +28,22 @@ class PublishedIteration(Iteration):
 
     def __init__(self, problem: Problem, here: Point, steps: Steps, form: str, record: Record):
         super().__init__(problem, here, steps, form, record)
+        self.residuals = Residuals(problem)
         self._always = torch.ones_like(here.moved)  # x moves on: no two equations of v are one
 
     def step(self, k: int) -> Status | None:
         """See ``Iteration.step``."""
-        self._count()
         problem, steps, here = self.problem, self.steps, self.here
         mu = steps.mu(k)
         asked = self._ask(problem.directions(here.at, here.y, here.v, mu), mu)
         d = asked.d
         y = steps.y_step.step(here.y, d.grad_y, asked.p_y, here.moved)
-        v = self._step_v(asked, y, mu, self._always)
-        y, v = self._settle(asked, y, v)
+        y, v = self._step_v(asked, y, self._always)
         grad_x = d.grad_x
         if self.form == "gauss-seidel":
             grad_x = problem.directions(here.at, y, v, mu).grad_x
         now = self._judge(d, grad_x)
-        if self.record.note(here, now, mu, steps.mu.is_small(self.record.tol)):
+        if self.record.note(here, now, mu, final=True):
             return Status.CONVERGED
         x = steps.x_step.step(here.x.double(), now.upper, now.slope, now.finite)
         x = problem.project(x.to(here.x.dtype))
@@ -65,7 +65,5 @@ class PublishedIteration(Iteration):
         both = sizes[0], sizes[1]
         nearness = torch.stack([unknown, unknown])
         kkt = self.residuals.measure(self.problem, self.here.x, grad, both, nearness)
-        return Judgement(
-            upper, zero, slope, grad, noise, finite, finite, both, nearness, unknown,
-            kkt, torch.zeros_like(finite),
-        )  # fmt: skip
+        never = torch.zeros_like(finite)
+        return Judgement(upper, zero, slope, grad, noise, finite, finite, unknown, kkt, never)

@@ -141,6 +141,9 @@ class ShrunkProblem:
 
     def __init__(self, problem: Any, charge: Charge):
         self.problem, self.charge = problem, charge
+        # The charge is a term of F and x alone.
+        self.lower, self.face, self.curvature = problem.lower, problem.face, problem.curvature
+        self.closed_form, self.project = problem.closed_form, problem.project
         self._at_last: tuple[Tensor, Tensor, Tensor] | None = None
 
     def __getattr__(self, name):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.columns import dot
+from skbamm.bilevel.kkt import Residuals
 from skbamm.bilevel.problem import Directions, Problem
 from skbamm.bilevel.steps.base import UpperStep
 
@@ -48,6 +48,8 @@ class Thresholds:
     still : int
         Iterations without a move of x after which changes of the hypergradient show its error:
         as many as x takes to reach v, by way of y.
+    finer : float
+        Share of ``tol`` to which x may go on.
     """
 
     gradient: float = 0.2
@@ -62,6 +64,7 @@ class Thresholds:
     share: float = 0.1
     slowest: float = 0.98
     still: int = 2
+    finer: float = 0.01
 
 
 THRESHOLDS = Thresholds()
@@ -82,10 +85,6 @@ class Judgement:
     finite : Tensor of bool of shape (S,)
     trusted : Tensor of bool of shape (S,)
         Whether y and v follow x, and the hypergradient means something.
-    sizes : Tensor of shape (2, S, K)
-        Norms of the residuals of y and v.
-    nearness : Tensor of shape (2, S, K)
-        Their squared decrements, relative to the scales of f and F.
     decrement : Tensor of shape (S, K)
         The larger squared decrement.
     kkt : Tensor of shape (S, 3)
@@ -101,21 +100,9 @@ class Judgement:
     noise: Tensor
     finite: Tensor
     trusted: Tensor
-    sizes: tuple[Tensor, Tensor]
-    nearness: Tensor
     decrement: Tensor
-    kkt: Tensor = field(default_factory=lambda: torch.empty(0))
-    clear: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    def with_kkt(self, kkt: Tensor, least: float) -> Judgement:
-        """Return the same with the KKT residuals.
-
-        Where x's own equation holds to ``tol``, y and v may come to rest; but F may be so flat that
-        this says little about x, which goes on then, to ``least``, while its hypergradient stands
-        out of its error.
-        """
-        stands_out = self.noise <= THRESHOLDS.gradient * self.grad.abs().sum(1)
-        return replace(self, kkt=kkt, clear=stands_out & (kkt[:, 2] > least))
+    kkt: Tensor
+    clear: Tensor
 
 
 def norms(d: Directions) -> list[Tensor]:
@@ -180,6 +167,7 @@ class Accuracy:
         self.most_doubt = at.doubt_kinks if x_step.kinks else at.doubt
         self.fade = at.fade if problem.second_order else at.fade_slowly
         # Squared decrements of y have the units of f, those of v those of F squared over f's.
+        self.residuals = Residuals(problem)
         self.floor, self.null = problem.lower_floor.to(device), problem.upper_null.to(device)
         # The largest squared decrements of y and v, where what was seen long ago counts less; and
         # that of v, however long ago.
@@ -194,23 +182,14 @@ class Accuracy:
         self.top, self.most_v = self.top[:, starts], self.most_v[starts]
         self.change, self.still = self.change[starts], self.still[starts]
         self.shares = None if self.shares is None else self.shares[starts]
+        self.residuals.select(starts)
 
     def restart(self) -> None:
         """Forget the last hypergradient: it was of another problem."""
         self.shares = None
 
-    def measure(self, d: Directions, p_v: Tensor, decrement_y: Tensor) -> Lag:
-        """Return the lag of y and v.
-
-        Parameters
-        ----------
-        d : Directions
-        p_v : Tensor of the shape of v
-            Its residual in the metric.
-        decrement_y : Tensor of shape (S, K)
-            The squared decrement of y.
-        """
-        decrement_v = dot(d.residual_v, p_v)
+    def measure(self, d: Directions, decrement_y: Tensor, decrement_v: Tensor) -> Lag:
+        """Return the lag of y and v, given their squared decrements (S, K)."""
         both = torch.stack([decrement_y, decrement_v]).abs()
         # The largest counts less with every iteration, else a far start would excuse later lag.
         self.top = torch.fmax(self.fade * self.top, both)
@@ -225,17 +204,30 @@ class Accuracy:
         error = errors.amax(0).nan_to_num(torch.inf, torch.inf)
         return Lag(errors[0], error, both.amax(0), both / scales)
 
-    def judge(self, d: Directions, lag: Lag, ahead: Tensor | None, moved: Tensor) -> Judgement:
+    def judge(
+        self,
+        problem: Problem,
+        x: Tensor,
+        moved: Tensor,
+        d: Directions,
+        lag: Lag,
+        ahead: Tensor | None,
+        settled: bool,
+    ) -> Judgement:
         """Judge an iteration, after its one wait for the device.
 
         Parameters
         ----------
+        problem : Problem
+        x : Tensor of shape (S, h)
+        moved : Tensor of bool of shape (S,)
+            Starts whose x moved with the last step.
         d : Directions
         lag : Lag
         ahead : Tensor of shape (S, K, h), or None
             The hypergradient's shares where y and v go next, if that costs no pass.
-        moved : Tensor of bool of shape (S,)
-            Starts whose x moved with the last step.
+        settled : bool
+            Whether x is a solution although its hypergradient has not vanished.
         """
         figures = [d.upper, d.upper_lag, d.grad_x, *norms(d), *lag[1:]]
         figures = on_host(figures if ahead is None else [*figures, ahead])
@@ -256,9 +248,12 @@ class Accuracy:
         close = noise <= at.gradient * grad.abs().sum(1).clamp_min(self.tol)
         sure = doubt <= self.most_doubt * upper.abs().clamp_min(self.tol * self.upper_floor)
         trusted = finite & close & follows & sure
-        return Judgement(
-            upper, doubt, slope, grad, noise, finite, trusted, (size_y, size_v), nearness, decrement
-        )
+        asked = torch.zeros_like(grad) if settled else grad
+        kkt = self.residuals.measure(problem, x, asked, (size_y, size_v), nearness)
+        # Where x's own equation holds to tol, y and v may come to rest. But F may be so flat that
+        # this says little about x, which goes on then while its hypergradient exceeds its error.
+        clear = (noise <= at.gradient * grad.abs().sum(1)) & (kkt[:, 2] > at.finer * self.tol)
+        return Judgement(upper, doubt, slope, grad, noise, finite, trusted, decrement, kkt, clear)
 
     def _hypergradient(
         self, shares: Tensor, ahead: Tensor | None, moved: Tensor

@@ -22,7 +22,15 @@ _PROBES = 50  # Lanczos steps that look for a flat direction
 
 
 class Averaging(ABC):
-    """The weight mu of each iteration."""
+    """The weight mu of each iteration.
+
+    Attributes
+    ----------
+    vanishes : bool
+        Whether the weight falls as a run goes on, which ends with none before it is small.
+    """
+
+    vanishes: bool = False
 
     @abstractmethod
     def __call__(self, k: int) -> float:
@@ -31,10 +39,6 @@ class Averaging(ABC):
     def begin(self) -> Self:
         """Return a copy for one run."""
         return copy.copy(self)
-
-    def is_small(self, tol: float) -> bool:
-        """Whether the weight, as long as it falls, biases the solution by less than ``tol``."""
-        return True
 
     def observe(self, trusted: bool, residual: float) -> bool:
         """Take note of how the run goes; return whether the weight has changed.
@@ -79,16 +83,14 @@ class VanishingAverage(Averaging):
         Weight that is small enough: what it changes is below the tolerance.
     """
 
+    vanishes = True
+
     def __init__(self, first: float = 0.1, factor: float = 0.1, last: float = 1e-8):
         self.weight, self.factor, self.last = first, factor, last
 
     def __call__(self, k: int) -> float:
         """Return the present weight."""
         return self.weight
-
-    def is_small(self, tol: float) -> bool:
-        """See ``Averaging.is_small``."""
-        return self.weight <= tol
 
     def observe(self, trusted: bool, residual: float) -> bool:
         """Lower the weight if x is as near its solution as the weight lets it be."""

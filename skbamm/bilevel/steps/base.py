@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from skbamm.bilevel.columns import dot
 from skbamm.bilevel.problem import Problem
 
 EVEN = 1e-9  # share of F below which a difference of values is rounding of the models
@@ -31,9 +30,9 @@ class ColumnStep:
         """Columns that went on the last time instead of stepping back, (S, K); None: all."""
         return None
 
-    def slopes(self, gradient: Tensor, direction: Tensor) -> list[Tensor]:
-        """Return the slopes that ``step`` asks for, (S, K); that along the direction is first."""
-        return [dot(gradient, direction)]
+    def along(self, direction: Tensor) -> list[Tensor]:
+        """Return what ``step`` asks for the slopes along; the direction is first."""
+        return [direction]
 
     def step(
         self,
@@ -55,7 +54,7 @@ class ColumnStep:
         risen : Tensor of bool of shape (S, K), optional
             Columns where the function is known to have risen with the last step.
         slopes : list of Tensor, optional
-            What ``slopes`` returned.
+            Slopes along what ``along`` returned, each (S, K).
         """
         raise NotImplementedError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.columns import dot, mask_columns, per_column
+from skbamm.bilevel.columns import dots, mask_columns, per_column
 from skbamm.bilevel.steps.base import ColumnStep
 
 _OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
@@ -48,6 +48,7 @@ class SecantStep(ColumnStep):
         # Where the last step began, along what, the slope there, and the length.
         self._last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self._back: Tensor | None = None  # columns that stepped back the last time
+        self.reach: Tensor  # length of the last step, which broadcasts against y
 
     def select(self, starts: list[int]) -> None:
         """Keep only these starting points."""
@@ -65,20 +66,14 @@ class SecantStep(ColumnStep):
         assert self._back is not None
         return ~self._back
 
-    @property
-    def length(self) -> Tensor | None:
-        """Length of the last step of each column, (S, K)."""
-        return self._length
-
     def reset(self) -> None:
         """Forget the lengths: the metric is new."""
         if self._length is not None:
             self._length = torch.full_like(self._length, self.initial)
 
-    def slopes(self, gradient: Tensor, direction: Tensor) -> list[Tensor]:
-        """Return the slopes along a direction, and along the last one, if any, each (S, K)."""
-        directions = [direction] if self._last is None else [direction, self._last[1]]
-        return [dot(gradient, each) for each in directions]
+    def along(self, direction: Tensor) -> list[Tensor]:
+        """Return the direction and the last one, if there is one."""
+        return [direction] if self._last is None else [direction, self._last[1]]
 
     def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return the next point; see ``ColumnStep.step``.
@@ -87,13 +82,14 @@ class SecantStep(ColumnStep):
         are made where the slopes are: an iteration that does not look at them need not wait for a
         device.
         """
-        slope, *along_last = slopes or self.slopes(gradient, direction)
+        slope, *along_last = slopes or dots(gradient, self.along(direction))
         finite = slope.abs() < torch.inf
         good = finite if risen is None else finite & ~risen
         if self._last is None:
             self._length, self._top = torch.full_like(slope, self.initial), slope.clamp_min(0)
             self._last, self._back = (point, direction, slope, self._length), ~good
-            return point - per_column(self._length, point) * direction
+            self.reach = per_column(self._length, point)
+            return point - self.reach * direction
         last_point, last_direction, last_slope, taken = self._last
         assert self._length is not None and self._back is not None
         length, self._top = self._length, torch.fmax(self._top, slope)
@@ -126,7 +122,8 @@ class SecantStep(ColumnStep):
             back = mask_columns(self._back, point)
             point = torch.where(back, last_point, point)
             direction = torch.where(back, last_direction, direction)
-        return point - per_column(length, point) * direction
+        self.reach = per_column(length, point)
+        return point - self.reach * direction
 
 
 class FollowingStep(ColumnStep):
@@ -141,6 +138,4 @@ class FollowingStep(ColumnStep):
 
     def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return the next point; the leader has stepped already."""
-        length = self.leader.length
-        assert length is not None
-        return point - per_column(length, point) * direction
+        return point - self.leader.reach * direction
