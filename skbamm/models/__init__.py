@@ -16,6 +16,7 @@ from skbamm.models.base import (
     numeric_target,
     remember_features,
 )
+from skbamm.models.families import register_family, solver_of
 from skbamm.models.feature_maps import FeatureMap, find_feature_map
 from skbamm.models.registry import find_twin, register_model, supported
 from skbamm.models.steps import has_transformers, last_step, step_prefix
@@ -38,8 +39,10 @@ __all__ = [
     "has_transformers",
     "last_step",
     "numeric_target",
+    "register_family",
     "register_model",
     "remember_features",
+    "solver_of",
     "step_prefix",
     "supported",
 ]

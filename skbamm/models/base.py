@@ -165,7 +165,8 @@ class Twin(ABC):
     estimator_type : type
         The exact class it stands for; subclasses may do anything and are not matched.
     family : str
-        Which of the search's solvers it is for: "linear" or "kernel".
+        Which of the search's solvers it is for: "linear", "kernel", or what ``register_family``
+        added.
     hyperparameters : tuple of Hyperparameter
         What can be tuned.
     warm_starts : bool

@@ -7,9 +7,10 @@ from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
 
-from skbamm.models.base import Hyperparameter, KernelTwin, LinearTwin, Twin
+from skbamm.models.base import Hyperparameter, LinearTwin, Twin
 from skbamm.models.class_penalty import ClassPenaltyTwin
 from skbamm.models.elastic_net import ElasticNetTwin, LassoLarsTwin, LassoTwin
+from skbamm.models.families import families
 from skbamm.models.feature_maps import FEATURE_MAPS
 from skbamm.models.feature_penalty import FeaturePenaltyTwin
 from skbamm.models.huber import HuberTwin
@@ -116,10 +117,11 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
 
     Parameters
     ----------
-    twin : LinearTwin or KernelTwin
-        An instance of a subclass of :class:`skbamm.models.LinearTwin`, or of ``KernelTwin`` for
-        another kernel ridge regression. It stands for estimators whose
-        class is its ``estimator_type``; subclasses of that are not matched.
+    twin : Twin
+        An instance of a subclass of :class:`skbamm.models.LinearTwin`, of ``KernelTwin`` for
+        another kernel ridge regression, or of the twin of any other family that has a solver. It
+        stands for estimators whose class is its ``estimator_type``; subclasses of that are not
+        matched.
     replace : bool, default=False
         Whether it takes the place of a twin that was registered for the same class, if there is
         one. That of the package it replaces in any case: code that registers a twin goes on
@@ -170,12 +172,14 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
 
 def _check(twin: Any) -> None:
     """Raise what ``register_model`` says."""
-    if not isinstance(twin, LinearTwin | KernelTwin):
+    if not isinstance(twin, Twin):
         hint = "; give an instance of it" if _is_twin_class(twin) else ""
         raise TypeError(
-            "twin must be an instance of skbamm.models.LinearTwin or KernelTwin, "
-            f"got {twin!r}{hint}."
+            "twin must be an instance of a twin's class, such as skbamm.models.LinearTwin or "
+            f"KernelTwin, got {twin!r}{hint}."
         )
+    if twin.family not in families():
+        raise ValueError(f"twin.family must be one of {families()}, got {twin.family!r}.")
     kind = getattr(twin, "estimator_type", None)
     if not isinstance(kind, type) or not callable(getattr(kind, "fit", None)):
         raise TypeError(f"twin.estimator_type must be a class with a fit method, got {kind!r}.")

@@ -26,19 +26,13 @@ from skbamm.data.matrices import (
 from skbamm.data.shared_columns import share_columns
 from skbamm.data.transformer_fits import TransformerFits
 from skbamm.kernels import Precomputed
-from skbamm.models import NotApplicable, TransformedTarget, last_step
+from skbamm.models import NotApplicable, TransformedTarget, last_step, solver_of
 from skbamm.search.keys import candidate_key
 from skbamm.shrinkage.solver import VectorSolver
-from skbamm.solvers.kernel import KernelSolver
-from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested import NestedSolver
 from skbamm.solvers.nested_parameters import FeatureLine, LossLine
 from skbamm.space import Axis
 
-_SOLVERS: dict[str, type[LinearSolver | KernelSolver]] = {
-    "linear": LinearSolver,
-    "kernel": KernelSolver,
-}
 _FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
 
 
@@ -139,7 +133,7 @@ class SolverFactory:
             shared, folds = self._data(target, params, y, share)
         sample = shared.matrix if folds is None else folds[0].sample
         task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
-        kind = _SOLVERS[twin.family]
+        kind = solver_of(twin.family)
         data = FoldedData(
             task, shared, folds, self.splits,
             fit_weight=weight,

@@ -11,8 +11,17 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from skbamm import BAMMSearchCV, Interval, register_model
-from skbamm.models import Hyperparameter, LinearTwin, find_twin, registry, supported
+from skbamm.models import (
+    Hyperparameter,
+    LinearTwin,
+    families,
+    find_twin,
+    register_family,
+    registry,
+    supported,
+)  # fmt: skip
 from skbamm.models.ridge import RidgeTwin
+from skbamm.solvers import LinearSolver
 from tests.truth import roles
 
 X, Y = load_diabetes(return_X_y=True)
@@ -98,7 +107,8 @@ class NoFit:
         (
             Mine(),
             TypeError,
-            "twin must be an instance of skbamm.models.LinearTwin or KernelTwin, got Mine()",
+            "twin must be an instance of a twin's class, such as skbamm.models.LinearTwin or "
+            "KernelTwin, got Mine()",
         ),
         (None, TypeError, "or KernelTwin, got None."),
         (MineTwin, TypeError, "MineTwin'>; give an instance of it."),
@@ -189,3 +199,26 @@ def test_the_page_on_models_of_your_own(capsys):
         scoring="neg_mean_absolute_error",
     ).fit(names["X"], names["y"])  # fmt: skip
     assert search.best_score_ >= fine.best_score_ - 1e-3
+
+
+def test_a_family_has_a_solver_of_its_own(registered, monkeypatch):
+    monkeypatch.setattr(families, "_SOLVERS", dict(families._SOLVERS))
+    made = []
+
+    class Solver(LinearSolver):
+        def __init__(self, *args):
+            made.append(args)
+            super().__init__(*args)
+
+    class OtherTwin(MineTwin):
+        family = "other"
+
+    with pytest.raises(ValueError, match=r"one of \['linear', 'kernel'\], got 'other'"):
+        register_model(OtherTwin())
+    register_family("other", Solver)
+    register_model(OtherTwin())
+    search = BAMMSearchCV(Mine(), {"alpha": (1e-3, 1e3)}, cv=3).fit(X, Y)
+    assert made
+    assert roles(search) == {"alpha": "searched"}
+    with pytest.raises(ValueError, match="'linear' has a solver already: LinearSolver"):
+        register_family("linear", Solver)
