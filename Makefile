@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python >= 3.11 and nothing else: they build .venv themselves.
+# `make demo`, `make test` and `make test-fast` need Python >= 3.11 and nothing else: they build .venv themselves.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,15 +10,27 @@ DOCS   := $(VENV)/.ready-docs
 # One worker a core, one thread a worker: the tests are many and small.
 TEST_WORKERS ?= auto
 TEST_ARGS    ?=
+PYTEST        = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(TEST_WORKERS) --dist worksteal \
+                --maxprocesses=8
 
-.PHONY: demo test lint format bench docs clean
+# The quick tests: all but whole searches over every kind of model, data and setting.
+FAST := tests/bilevel tests/folds tests/glm tests/kernels tests/losses tests/space tests/starts \
+	tests/weights tests/models/test_base.py tests/models/test_register.py \
+	tests/contract/test_search_arguments.py tests/contract/test_search_results.py \
+	tests/search/test_bad_input.py tests/search/test_best_score.py tests/test_*.py skbamm
+
+.PHONY: demo test test-fast lint format bench docs clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
 	$(PY) examples/demo.py
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(TEST_WORKERS) --dist worksteal --maxprocesses=8 $(TEST_ARGS)
+	$(PYTEST) $(TEST_ARGS)
+
+# Under two minutes on two cores.
+test-fast: $(READY)
+	$(PYTEST) $(FAST) $(TEST_ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check .

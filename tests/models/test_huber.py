@@ -107,9 +107,16 @@ def test_targets_that_are_left_to_scikit_learn(y):
 # Solutions
 
 
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
-@pytest.mark.parametrize("epsilon", [1.05, 2.0])
+@pytest.mark.parametrize(
+    ("epsilon", "weight", "form"),  # every pair of two of these
+    [
+        (1.05, None, np.asarray),
+        (1.05, WEIGHT, sp.csr_array),
+        (2.0, WEIGHT, np.asarray),
+        (2.0, None, sp.csr_array),
+    ],
+    ids=["narrow, dense", "narrow, weights, csr", "wide, weights, dense", "wide, csr"],
+)
 def test_solutions_are_scikit_learns(epsilon, weight, form):
     rows = form(np.where(np.abs(X_REG) > 0.3, X_REG, 0.0))
     splits, values = list(FOLDS.split(rows)), [1e-3, 1.0, 100.0]

@@ -63,8 +63,9 @@ def solve(estimator, X, y, splits, values, weight=None):
     return result.y.numpy()
 
 
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("form", "weighted"), [(np.asarray, True), (sp.csr_array, False)], ids=["dense", "csr"]
+)
 @pytest.mark.parametrize("name", DATA)
 def test_the_objective_is_liblinears_or_less(name, weighted, form):
     estimator, X, y = DATA[name]

@@ -54,8 +54,11 @@ def model(request):
 GRID = {"estimator__alpha": [0.01, 0.3, 10.0]}
 
 
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weights"])
+@pytest.mark.parametrize(
+    ("form", "weighted"),
+    [(np.asarray, False), (np.asarray, True), (sp.csr_array, True)],
+    ids=["dense", "dense, weights", "csr, weights"],
+)
 def test_lists_have_grid_searchs_table(model, form, weighted):
     if isinstance(model.estimator, LassoLars) and (weighted or form is sp.csr_array):
         pytest.skip("LassoLars takes neither")

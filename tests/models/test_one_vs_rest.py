@@ -54,8 +54,11 @@ def model(request):
     return OneVsRestClassifier(estimator), f"estimator__{name}"
 
 
-@pytest.mark.parametrize("data", [TWO, THREE], ids=["two classes", "three"])
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [(TWO, sp.csr_array), (THREE, np.asarray)],
+    ids=["two classes, csr", "three, dense"],
+)
 def test_lists_have_grid_searchs_table(model, data, form):
     rows, y = data
     rows = form(np.where(np.abs(rows) > 0.4, rows, 0.0))
@@ -169,9 +172,16 @@ def test_calibration_is_enumerated_and_says_so():
     assert row["role"] == "enumerated" and "calibrators" in row["reason"]
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 4.0}], ids=["balanced", "dict"])
-@pytest.mark.parametrize("data", [TWO, THREE], ids=["two classes", "three"])
-@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
+@pytest.mark.parametrize(
+    ("class_weight", "data", "pipeline"),  # every pair of two of these
+    [
+        ("balanced", TWO, False),
+        ("balanced", THREE, True),
+        ({0: 1.0, 1: 4.0}, TWO, True),
+        ({0: 1.0, 1: 4.0}, THREE, False),
+    ],
+    ids=["balanced, two", "balanced, three, piped", "dict, two, piped", "dict, three"],
+)
 @pytest.mark.parametrize("name", ["logistic", "svm"])
 def test_class_weights_are_those_of_each_class_against_the_rest(name, data, class_weight, pipeline):
     inner, parameter = MODELS[name]

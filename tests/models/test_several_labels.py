@@ -50,8 +50,9 @@ def model(request):
     return MODELS[request.param]
 
 
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-@pytest.mark.parametrize("scoring", [None, "f1_micro", "roc_auc"])
+@pytest.mark.parametrize(
+    ("form", "scoring"), [(np.asarray, "f1_micro"), (sp.csr_array, None), (np.asarray, "roc_auc")]
+)
 def test_lists_have_grid_searchs_table(model, form, scoring):
     rows = form(np.where(X > 0.5, X, 0.0))
     grid = {model[1]: [0.01, 0.1, 1.0]}
@@ -117,10 +118,10 @@ def parts(fitted):
     return getattr(fitted, "estimators_", [fitted])
 
 
-@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
-def test_intervals_are_no_worse_than_a_grid(model, pipeline):
+def test_intervals_are_no_worse_than_a_grid(model):
+    """Those of balanced classes in a pipeline, where folds have rows of their own."""
     (estimator, name), prefix = model, ""
-    if pipeline:
+    if getattr(estimator, "estimator", estimator).class_weight:
         estimator, prefix = make_pipeline(StandardScaler(), estimator), type(estimator).__name__
         prefix = f"{prefix.lower()}__"
     search = search_over(estimator, {prefix + name: (1e-3, 1e3)}, X, Y, cv=CV)

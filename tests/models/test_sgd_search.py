@@ -66,9 +66,14 @@ def test_lists_are_scored_as_those_of_logistic_regression(penalty):
     )
 
 
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
-# Of hinges of classes that can be told apart, v is slow to follow: that takes 400 iterations.
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "hinge, 3 classes"])
+# With hinges of separable classes v follows slowly, which takes 400 iterations.
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        (name, (np.asarray, sp.csr_array)[i % 2])
+        for i, name in enumerate(name for name in MODELS if name != "hinge, 3 classes")
+    ],
+)
 def test_intervals_are_searched(name, form):
     estimator, X, y = MODELS[name]
     labels = isinstance(estimator, SGDClassifier)

@@ -40,9 +40,15 @@ def model(request):
     return clone(estimator), y
 
 
-@pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("fit_intercept", "form", "weighted"),  # every pair of two of these
+    [
+        (True, np.asarray, False),
+        (True, sp.csr_array, True),
+        (False, np.asarray, True),
+        (False, sp.csr_array, False),
+    ],
+)
 def test_lists_have_the_scores_of_grid_search(model, fit_intercept, form, weighted):
     estimator, y = model
     estimator.set_params(fit_intercept=fit_intercept)
