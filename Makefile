@@ -36,6 +36,7 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) docs/check_docstrings.py
 
 format: $(READY)
 	$(PY) -m ruff check --fix .

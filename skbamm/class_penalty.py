@@ -59,12 +59,14 @@ class ClassPenalty(OneVsRestClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
         y : array-like of shape (n_samples,)
             Labels; of two classes there is one model, and one factor.
 
         Returns
         -------
-        self
+        ClassPenalty
+            The fitted estimator itself.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 
 import torch
 
-# Seconds, measured on one core of a server (benchmarks/effort.py).
+# Seconds, measured on one core of a server (benchmarks/everyday/effort.py).
 _CALL = 4e-4  # a pass, whatever its size
 _PRODUCT = {torch.float32: 3.5e-11, torch.float64: 8e-11}  # a multiplication of a dense product
 _SPARSE_PRODUCT = 2.5e-10

@@ -99,13 +99,16 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like
+            Training rows.
+        y : array-like, optional
+            The target, as the model takes it.
         sample_weight : array-like of shape (n_samples,), optional
             For the model, or the last step of a pipeline.
 
         Returns
         -------
-        self
+        FeaturePenalty
+            The fitted estimator itself.
 
         Raises
         ------

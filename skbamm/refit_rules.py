@@ -85,8 +85,27 @@ def most_regularised(
 ) -> int:
     """Choose the most regularised of the best candidates, where several score the same.
 
-    scikit-learn takes the first of them. The parameters, and what is raised, are those of
-    :func:`one_standard_error`; scores are the same if they differ by less than a relative 1e-9.
+    scikit-learn takes the first of them. Scores are the same if they differ by less than a relative
+    1e-9.
+
+    Parameters
+    ----------
+    results : dict
+        ``cv_results_``.
+    metric : str, default="score"
+        Name of the metric where there are several.
+    stronger : dict of str -> bool, optional
+        See :func:`one_standard_error`.
+
+    Returns
+    -------
+    int
+        Index of the candidate.
+
+    Raises
+    ------
+    ValueError
+        If no parameter of the candidates is known to regularise.
 
     Examples
     --------

@@ -49,6 +49,7 @@ def solve(
     Parameters
     ----------
     problem : Problem
+        F, f and their derivatives, for all starts and folds.
     x0 : Tensor of shape (S, h)
         Starting points.
     y0, v0 : Tensor of shape (S, K, ...), optional
@@ -61,6 +62,7 @@ def solve(
         Whether all steps are taken from the same point, or v at the new y and x at both; that
         costs two more evaluations of the problem.
     max_iter : int
+        Most iterations.
     tol : float
         Bound on the relative KKT residuals.
     max_time : float, optional
@@ -76,6 +78,7 @@ def solve(
     Returns
     -------
     BilevelResult
+        The point that the best start ended at, and the path to it.
     """
     if schedule is None:
         schedule = adaptive(x0.shape[1], problem.second_order)

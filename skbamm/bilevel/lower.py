@@ -62,7 +62,9 @@ def solve_lower(
     Parameters
     ----------
     problem : Problem
+        The lower level and its derivatives, for all starts and folds.
     x : Tensor of shape (S, h)
+        The point whose models are solved.
     y : Tensor of shape (S, K, ...), optional
         Where to begin; ``problem.start(x)`` if not given.
     tol : float
@@ -70,6 +72,7 @@ def solve_lower(
     gradient_tol : float
         Bound on the largest entry of the gradient.
     max_iter : int
+        Most steps.
     curvature : Curvature, optional
         A metric to begin with, good near ``(x, y)``.
 

@@ -270,7 +270,7 @@ def _identity(fitted: list, state: State) -> State:
 
 
 def _stateless(fitted: list, state: State) -> State:
-    """A function of each row alone: one serves all folds."""
+    """Transform by a function of each row alone: one serves all folds."""
     if not state.plain:
         raise UnreadTransformer
     return State.of(fitted[0].transform(state.values), len(fitted))

@@ -179,7 +179,8 @@ class LabelIssuesDisplay:
 
         Returns
         -------
-        self
+        LabelIssuesDisplay
+            The display itself, with the axes it drew on.
 
         Raises
         ------

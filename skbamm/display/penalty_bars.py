@@ -142,7 +142,8 @@ class PenaltyBarDisplay:
 
         Returns
         -------
-        self
+        PenaltyBarDisplay
+            The display itself, with the axes it drew on.
 
         Raises
         ------

@@ -30,7 +30,7 @@ _DASHES = (0, (4, 2))
 
 
 class PenaltyPathDisplay:
-    """The penalties of features or groups, from one value for all to hardly any shrinkage.
+    r"""The penalties of features or groups, from one value for all to hardly any shrinkage.
 
     Above are the values of each entry at each point of the path that ``shrinkage_`` has. Below is
     what the loss gains over one value for all: on the splits of the cross-validation, which the
@@ -87,7 +87,7 @@ class PenaltyPathDisplay:
     >>> search = BAMMSearchCV(Ridge(), {"alpha": PerGroup(1e-4, 1e3, groups)}).fit(X, y)
     >>> display = PenaltyPathDisplay.from_estimator(search)
     >>> [ax.get_ylabel() for ax in display.axes_]
-    ['alpha', 'loss, beside one\\nvalue for all']
+    ['alpha', 'loss, beside one\nvalue for all']
     """
 
     figure_: Figure
@@ -169,7 +169,8 @@ class PenaltyPathDisplay:
 
         Returns
         -------
-        self
+        PenaltyPathDisplay
+            The display itself, with the axes it drew on.
 
         Raises
         ------

@@ -234,5 +234,5 @@ def _indices(rows, n_rows) -> np.ndarray:
 
 
 def _divisor(total, dtype):
-    """A fold may have no validation rows: the fit on all rows is such a fold."""
+    """Return a divisor that is never zero: the fit on all rows has no validation rows."""
     return torch.where(total > 0, total, 1.0).to(dtype)

@@ -256,14 +256,17 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, in any form that the estimator takes.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            The target.
         **params : dict of str -> object
             As for GridSearchCV: ``groups`` for the splitter (and for weights of groups),
             ``sample_weight`` and others for the estimator and the scorer.
 
         Returns
         -------
-        self : object
+        object
+            The fitted search itself.
         """
         self._validate_params()
         check_device(self.device)

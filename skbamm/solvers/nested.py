@@ -67,7 +67,7 @@ class NestedSolver(FoldSolver):
         return self._joints[place]
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
-        """Lists of the parameter are left to solvers of their own."""
+        """Leave lists of the parameter to solvers of their own."""
         raise NotApplicable("values of a list are solved one by one")
 
     def begin(self, quest: Quest) -> Beginning:

@@ -82,6 +82,7 @@ def minimize(
         One batch an evaluation, from the beginning again when it is exhausted. With batches
         "auto" is a published schedule, and no run claims success: a batch cannot tell.
     max_iter : int, default=1000
+        Most iterations.
     tol : float, default=1e-6
         Bound on the relative residuals of the equations of y, v and x, and on an averaging
         weight of "auto"; in float32 1e-4 is within reach.

@@ -32,6 +32,7 @@ class AutogradProblem(Problem):
         Cholesky factor of the Hessian itself, for a small p; or a function of x, y and a
         residual.
     cg_steps : int, default=30
+        Most steps of conjugate gradients, where the metric takes them.
     batches : iterable, optional
         What both functions take as a third argument, one an evaluation of ``directions``.
 

@@ -76,6 +76,22 @@ def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
     """Return the published schedule for a strongly convex lower level: no averaging.
 
     ``eta_k = eta (k+1)^(-tau/2)`` and ``alpha_k = alpha (k+1)^(-tau)``, arXiv 2302.03407.
+
+    Parameters
+    ----------
+    beta : float, default=0.2
+        Length of the y-steps.
+    eta : float, default=0.025
+        Length of the first v-step.
+    alpha : float, default=0.002
+        Length of the first x-step.
+    tau : float, default=1e-3
+        How fast the v- and x-steps shorten.
+
+    Returns
+    -------
+    Schedule
+        For :func:`skbamm.bilevel.minimize` or :func:`skbamm.bilevel.solve`.
     """
     return Schedule(
         mu=averaging(0.0),
@@ -92,6 +108,22 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
     ``mu_k = mu0 (k+1)^(-1/p)``, ``eta_k = beta (k+1)^(-tau/2)`` and
     ``alpha_k = beta (k+1)^(-3 tau/2) mu_k^3``, arXiv 2302.03407. Unlike in the authors' code,
     mu_k reaches the averaged objective and not only alpha.
+
+    Parameters
+    ----------
+    mu0 : float, default=0.9
+        Weight of F in the averaged objective at first.
+    p : float, default=10.0
+        How slowly that weight falls.
+    beta : float, default=0.1
+        Length of the y-steps, and of the first v-step.
+    tau : float, default=1/40
+        How fast the v- and x-steps shorten.
+
+    Returns
+    -------
+    Schedule
+        For :func:`skbamm.bilevel.minimize` or :func:`skbamm.bilevel.solve`.
     """
 
     def mu(k):
