@@ -1,4 +1,4 @@
-"""Who looks on while models are fitted: scikit-learn's callbacks on the estimator or its parts."""
+"""scikit-learn's callbacks on an estimator or its parts, which are to see its fits."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _all_finite(tensor: Tensor) -> bool:
 
     def look(begin: int, end: int) -> None:
         part = tensor[begin:end]
-        # Where the sum is finite all are; it may also have grown too large.
+        # A finite sum has finite terms; an infinite one may just have grown too large.
         if not bool(torch.isfinite(part.sum())) and not bool(torch.isfinite(part).all()):
             bad.append(begin)
 

@@ -19,7 +19,7 @@ from skbamm.models import NotApplicable
 class FoldMaps:
     """The folds of a pipeline whose last transformer is a feature map.
 
-    What comes before the map is fitted once a fold.
+    The steps before the map are fitted once a fold.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class FoldMaps:
     X : array-like
         The user's.
     y : list of array-like
-        What the transformers of each split see of the target.
+        The target that each split's transformers see.
     splits : list of (train, test)
     """
 

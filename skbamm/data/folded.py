@@ -84,11 +84,11 @@ class FoldedData:
     folds : list of FoldData, or None
         Less offsets that are far from zero; ``given_folds`` are those that were given.
     columns : SharedColumns or None
-        What the folds share, if each only scales and shifts its columns.
+        The shared columns, if each fold only scales and shifts them.
     matrix : ndarray, CSR array or None
         X, if all folds share it.
     weights : FoldWeights
-        Of the used splits.
+        The weights of the used splits.
 
     Raises
     ------

@@ -36,11 +36,11 @@ class FoldData:
     ----------
     matrix : ndarray or CSR array of shape (n_train + n_test, d)
     train, test : ndarray of int
-        Where the rows stand in the user's data.
+        Positions of the rows in the user's data.
     transformers : Pipeline or None
         Fitted on the training rows.
     features : dict
-        What the last step remembers of its features.
+        Attributes by which the last step remembers its features.
     """
 
     matrix: Any
@@ -78,7 +78,7 @@ class FoldData:
 
     @property
     def columns(self) -> Any:
-        """Which of the solvers' features are the fold's."""
+        """The fold's features among those of the solver."""
         return slice(self.matrix.shape[1])
 
 
@@ -88,7 +88,7 @@ def as_matrix(X: Any) -> Any:
 
 
 def place(X: Any, device: str) -> DeviceMatrix:
-    """Return X, as a matrix like that, for the device that the user named, maybe "auto"."""
+    """Return X as such a matrix on the requested device, which may be "auto"."""
     if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
         raise NotApplicable("array API dispatch is on")
     with warnings.catch_warnings():

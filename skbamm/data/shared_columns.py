@@ -51,7 +51,7 @@ class SharedColumns:
         Fold k's features are ``scale[k] * column + shift[k]``, and zero where it has none.
     owner : ndarray of int of shape (e,)
     factor : ndarray of shape (K, e)
-        Of the other columns: to which feature each is added, and how often.
+        The feature that each other column is added to, and its factor.
     """
 
     placed: DeviceMatrix
@@ -101,7 +101,7 @@ class SharedFold:
         some = np.arange(0, len(train), max(1, len(train) // _CHECKED))
         self._rows = train[some]
         self.transformers, inner = fits.fit(setting, transformers, train, _fitted)
-        # What was transformed on the way is kept where it is little: it may be asked for.
+        # Few transformed rows are kept: they may be asked for.
         self.exact = inner is not None
         few = inner is not None and np.prod(inner.shape) <= STACKED
         self._inner: Any = inner if few else None

@@ -1,4 +1,4 @@
-"""What the fitted transformers of all folds do to the features, read side by side.
+"""Reads the fitted transformers of all folds: what they do to the features, side by side.
 
 What a scaler does is the same column times one number and plus another; what a one-hot encoder
 does is the same in all folds but for categories that some have not seen. So what is done to the
@@ -46,7 +46,7 @@ _CONSTANT = 1e-12  # deviation beside the mean up to which a feature is constant
 
 
 class UnreadTransformer(Exception):
-    """What a transformer does is not known, or is more than a scale and a shift."""
+    """A transformer is unknown, or does more than scale and shift."""
 
 
 @dataclass(frozen=True)

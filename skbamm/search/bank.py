@@ -35,13 +35,13 @@ class Bank:
     row_weights : RowWeights or None
         Learned weights that every fit gets.
     holders : dict of str -> Holder
-        What puts the vectors of candidates into estimators, by the candidate.
+        For each candidate, the object that puts its vectors into an estimator.
     transformed : dict of str -> list of FoldData
         Rows of each split as a pipeline's transformers make them, by the candidate.
     test_rows : dict of int -> callable
         Make a fold's transformed test rows, by the identity of its transformers.
     shared : SharedSteps
-        What the transformers of other own fits return.
+        Transformed rows that own fits share.
     """
 
     y: Any = None
@@ -98,7 +98,7 @@ class Bank:
         Returns
         -------
         KnownRows or None
-            What its transformers are known to return, if they serve several candidates.
+            Known results of its transformers, if they serve several candidates.
         """
         key = candidate_key(stand_in.params)
         if self.refit is not None:

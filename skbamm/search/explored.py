@@ -1,4 +1,4 @@
-"""What is tried of intervals besides what the search finds, for the scorer to judge.
+"""The points of intervals that the scorer judges, besides the one that the search finds.
 
 Where the loss that is searched only stands for the score, or the models cannot be solved jointly,
 the scorer judges points from end to end of the intervals, and then points between the best one and
@@ -87,13 +87,13 @@ class Explored:
     vertex : bool
         Whether the last of these is where the parabola through the best three is highest.
     waiting : list of float or None
-        What the search found, if it is to be solved beside points between.
+        The point that the search found, if it is to be solved beside points between.
     folds : list of FoldData, or None
         Each split's rows as the transformers make them, whatever the values of the intervals.
     paths : CoordinatePaths or None
         That tell where own fits are to be judged, if these serve because they are sooner.
     models : list of Tensor of shape (K, m, p), or None
-        Of each candidate, as far as they are solved: where others may begin.
+        Models of the solved candidates, for others to begin at.
     """
 
     combination: Combination
@@ -171,7 +171,7 @@ class Explored:
         ----------
         best : int
         scores : ndarray of shape (n,)
-            Of the candidates that were scored.
+            Scores of the candidates so far.
         worth : float
             Difference of scores that says nothing.
         """
@@ -218,7 +218,7 @@ class Explored:
     def middle_of_top(self, scores: np.ndarray, worth: float) -> int:
         """Return the candidate to take: the middle one of those that score like the best.
 
-        Of one interval these are the ones beside each other around the best; the middle one is
+        For one interval these are the neighbours around the best; the middle one is
         the nearest to half way between the outermost.
 
         Parameters

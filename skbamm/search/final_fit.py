@@ -28,7 +28,7 @@ def final_fit(
 ) -> bool:  # fmt: skip
     """Fit an estimator in place; return whether it is sure to be the model that was scored.
 
-    Where second moments of the folds are all that its model depends on, their sum gives the
+    If its model depends only on second moments of the folds, their sum gives the
     model at once, as it gave the folds' models. Else the estimator's own fit begins at the mean
     of the folds' models, brought near its end by our solvers, if it can begin anywhere.
 
@@ -38,11 +38,11 @@ def final_fit(
     solutions : list of Solution
         The folds' models of its hyperparameters; empty if there are none.
     solver : FoldSolver or None
-        What found them.
+        The solver that found them.
     X, y, fit_params
         As its ``fit`` takes them.
     clock : Clock
-        Where Ctrl-C ends the own fit, the solution that it began at serves.
+        If Ctrl-C ends the own fit, its starting point serves.
     """
     last = last_step(estimator)
     if not solutions or len({one.parameters[0].shape for one in solutions}) > 1:
@@ -102,7 +102,7 @@ def shared_fit(
         Fitted in place.
     target : Target
     params : dict
-        Of the candidate.
+        Parameters of the candidate.
     solutions : list of Solution
         The folds' models of its hyperparameters.
     maker : SolverFactory
@@ -139,7 +139,7 @@ def mend(
         Fitted on all rows.
     target : Target
     params : dict
-        Of the candidate.
+        Parameters of the candidate.
     solutions : list of Solution
         The folds' models of its hyperparameters.
     maker : SolverFactory
@@ -147,7 +147,7 @@ def mend(
     Returns
     -------
     str
-        What was wrong; "" if nothing was.
+        The defect of the own fit; "" if there is none.
     """
     joint = _of_all_rows(estimator, target, params, maker)
     if joint is None:

@@ -1,4 +1,4 @@
-"""One ``fit`` of a BAMMSearchCV: what it needs besides the public parameters, until it is over."""
+"""One ``fit`` of a BAMMSearchCV: its state besides the public parameters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from skbamm.space import read_grid
 
 
 class Fitting:
-    """What a search holds while it fits, and lets go of when that is over.
+    """The state of one fit, which is dropped when it ends.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Combination, VectorAxis, named_values
 from skbamm.starts.points import profile
 
-# What only stands for the score need not be known better, least of all where it is best at an end.
+# A surrogate's optimum need not be known better, least of all at an end of the interval.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
 # Stages of the points that a scorer judges, and the decrement of their models where it counts rows.
 _JUDGED, _JUDGED_TOL = {"scan", "finer", "profile"}, 1e-4
@@ -59,7 +59,7 @@ class IntervalSearch:
 
     @cached_property
     def worth(self) -> float:
-        """What one row can do to the score, where it counts rows."""
+        """The effect of one row on a score that counts rows; else 0."""
         scorer = selecting_scorer(self.scorers, self.refit)
         if not counts_rows(
             scorer, is_classifier(self.solving.space.combinations[0].target.estimator)
@@ -84,7 +84,7 @@ class IntervalSearch:
         try:
             attempt = self.solving.attempt(partial(self._search, combination, explored))
         except KeyboardInterrupt:
-            # What is solved, and what was found, are soon scored; nothing else is begun.
+            # Solved points and the one that was found are soon scored; nothing else is begun.
             self.clock.interrupt()
             explored.keep(
                 [
@@ -110,7 +110,7 @@ class IntervalSearch:
         joint, points = explored.solver, explored.points[first:]
         if joint is None or not points:
             return None
-        # What only tells which points are the best need not be known better than to some rows.
+        # Models that only rank points need be right to a fraction of a row.
         judged = self.worth > 0 and {*explored.stages[first:]} <= _JUDGED
         tol = _JUDGED_TOL if judged else 0.0
         solutions = joint.polish(explored.axes, points, y, tol)
@@ -191,7 +191,7 @@ class IntervalSearch:
             explored.waiting = found
         known = explored.add([] if explored.waiting else [found], "refined")
         if combination.holder:
-            # Where the search began is solved beside what it found, from the same models.
+            # The starting point is solved beside the point that was found, from the same models.
             if self._is_to_be_judged(combination, joint, criterion, result) and start != found:
                 explored.add([start], "start")
             note_vector(

@@ -19,7 +19,7 @@ _nothing_like_it = itertools.count()
 def candidate_key(params: dict[str, Any]) -> str:
     """Return a key that is the same for equal settings, deep copies and clones included.
 
-    What cannot be told apart, such as a value that does not pickle, has a key like no other, and
+    A value that cannot be compared, such as one that does not pickle, has a unique key, and
     its own fit: as it would be without keys.
     """
     buffer = io.BytesIO()

@@ -53,7 +53,7 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
     middle, fits = group[len(group) // 2].target.estimator, len(group) * len(joint.used)
     meter = solving.meter(joint, middle, fits, len(group), group)
     while done < len(group) and not (done and solving.clock.half_over):
-        # Where time is limited, ever more at a time: what is solved by then is scored.
+        # With limited time, ever more at a time: those that are solved by then are scored.
         some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]
         values = [_tuned_values(combination) for combination in some]
         with metered(meter):

@@ -1,4 +1,4 @@
-"""What a search is to do, and what it found besides the candidates."""
+"""The settings of a search, and its results besides the candidates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skbamm.search.vectors_found import history_column
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user set, as far as the joint solver needs it."""
+    """The user's settings that the joint solver needs."""
 
     criterion: str
     max_iter: int
@@ -29,7 +29,7 @@ class Settings:
 
 @dataclass
 class Outcome:
-    """What a search found besides the candidates.
+    """Results of a search besides the candidates.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Outcome:
     converged : bool
     device : str
     shrinkage : dict of str -> dict
-        Of vectors, what ``shrinkage_`` publishes, by the candidate.
+        For each candidate with a vector, the content of ``shrinkage_``.
     notes : list of str
-        What the user is to be warned of once all is done.
+        Warnings for the user once all is done.
     left_to_own_fits : dict of str -> str
         Intervals that could not be searched jointly, with the reason.
     refit_adopted : str

@@ -1,4 +1,4 @@
-"""What a search publishes beside scikit-learn's attributes: how sure the best is, and its edges."""
+"""Published certainty of the best candidate, and warnings at ends of intervals."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class SearchRun:
     space : Space
     settings : Settings
     bank : Bank
-        Where solutions go.
+        Receives the solutions.
     X, y
         The user's.
     splits : list of (train, test)

@@ -106,7 +106,7 @@ class Scoring:
     def _parts(self, candidates, size: int) -> list[list[int]]:
         """Return the numbers of candidates to score at a time, in order.
 
-        Of those that are solved ever more: they take little time.
+        Solved ones come in ever larger parts: they take little time.
         """
         parts: list[list[int]] = []
         before: bool | None = None

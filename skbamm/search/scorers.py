@@ -1,4 +1,4 @@
-"""Which differentiable criterion stands for a scorer."""
+"""The differentiable criterion of each scorer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skbamm.solvers.criterion import check_criterion, criteria_of
 
 @dataclass(frozen=True)
 class Meaning:
-    """What is minimised where a scorer is asked for.
+    """The criterion that is minimised for a scorer.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ def _deviance(options: dict[str, Any], relative: bool = False) -> Meaning:
 
 Table = dict[Callable, "Meaning | Callable[[dict[str, Any]], Meaning]"]
 
-# Of class labels.
+# Scores of class labels.
 _LABELS: Table = {
     metrics.log_loss: Meaning(("log_loss",), harmless=("labels",)),
     metrics.d2_log_loss_score: Meaning(("log_loss",), harmless=("labels",), relative=True),
@@ -106,7 +106,7 @@ _LABELS: Table = {
     metrics.average_precision_score: _RANKS,
 }
 
-# Of numbers.
+# Scores of numbers.
 _NUMBERS: Table = {
     metrics.mean_squared_error: Meaning(("squared_error",)),
     metrics.root_mean_squared_error: Meaning(("root_mean_squared_error",)),
@@ -146,7 +146,7 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
     fit = [name for name in meaning.criteria if name in criteria_of(task)]
     choice = Choice(fit[0], meaning.options, meaning.relative) if fit else Choice(task.criterion)
     if criterion != "auto":
-        # Of which quantile, or power, the scorer may say.
+        # The scorer may name the quantile or the power.
         return Choice(criterion, choice.options if criterion == choice.name else {}), ""
     if meaning.exact and fit:
         return choice, ""
@@ -187,7 +187,7 @@ def _meaning(scorer: Any, task: Task) -> Meaning:
         # The estimator's own score: of deviances that, too, is relative to a constant's.
         return Meaning((task.criterion,), relative=task.criterion == "deviance")
     options = _options(scorer)
-    # What a regression score means on class labels is not what its loss means on their codes.
+    # On class labels a regression score does not mean what its loss means on their codes.
     entry = (_NUMBERS if task.classes is None else _LABELS).get(function, _OWN)
     meaning = entry if isinstance(entry, Meaning) else entry(options)
     unknown = not options.keys() <= {*meaning.takes, *meaning.harmless}

@@ -1,4 +1,4 @@
-"""What every joint solve of a search needs: solvers, a bank for solutions, and a way out."""
+"""The state of joint solves: solvers, a bank of solutions, and the way back to own fits."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Solving:
     space : Space
     settings : Settings
     bank : Bank
-        Where solutions go.
+        Receives the solutions.
     factory : SolverFactory
 
     Attributes
     ----------
     outcome : Outcome
     solvers : dict of str -> FoldSolver
-        What found a candidate's solutions, for the refit.
+        The solver of each candidate, for the refit.
     combinations : dict of str -> Combination
-        Which combination a candidate is of.
+        The combination of each candidate.
     adoptable : bool
         False: every model is fitted by its own fit, from its solution.
     watched : bool

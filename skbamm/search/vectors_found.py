@@ -1,4 +1,4 @@
-"""What a search with a vector checks before any work, and publishes once it is done."""
+"""Vectors: checks before any work, and attributes that are published at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_vectors(space: Space, X: Any) -> None:
         for axis in combination.axes:
             if not isinstance(axis, VectorAxis) or axis.kind in ("class", "target"):
                 continue
-            # Of other shapes the estimator's own fit says what is wrong.
+            # For other shapes the estimator's own fit raises the error.
             if combination.target.pipeline is None and len(np.shape(X)) == 2:
                 known_axis(axis, X, None, [])
 

@@ -1,4 +1,4 @@
-"""Which features of each fold belong to which entry of a vector."""
+"""Assigns the features of each fold to the entries of a vector."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def known_axis(
     X : array-like
         The user's.
     folds : list of FoldData, or None
-        What the transformers made of it; None if there are none.
+        The transformed rows; None without transformers.
     used : list of int
         The folds that are used.
     task : Task
-        Of entries that are classes.
+        Needed for entries that are classes.
 
     Raises
     ------

@@ -63,7 +63,7 @@ class Part:
         With the entries of these splits' features.
     criterion : Criterion
     found : BilevelResult
-        Of the search of one value for all.
+        The result of the search of one value for all.
     x : Tensor of shape (q,)
         That value.
     n_rows : int

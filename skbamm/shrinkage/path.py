@@ -120,7 +120,7 @@ class PathSearch:
         The user's.
     splits : list of (train, test)
     full : Part
-        Of all splits.
+        The part with all splits.
     choice : str or Choice
         The criterion's.
     criterion : Criterion

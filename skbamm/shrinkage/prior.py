@@ -1,4 +1,4 @@
-"""What draws the values of a vector together, so that it serves rows that nobody has seen.
+"""The prior that shrinks the values of a vector towards each other, so that they generalise.
 
 With one penalty a feature there are as many hyperparameters as coefficients, and the least
 cross-validated loss fits the validation rows as the models fit the training rows. So to F of the

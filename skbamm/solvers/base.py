@@ -1,4 +1,4 @@
-"""What a search asks of a solver, whatever the family of its model."""
+"""The interface of solvers, one for every family of models."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Quest:
     begin : list of float or None
         One point of x that takes the place of several starting points.
     near : Beginning or None
-        Where a search of like rows ended.
+        The end of a search of similar rows.
     rough : bool
         Whether a search on some of many rows will do.
     kept : dict
-        What a solver keeps from one stage to the next.
+        Whatever a solver keeps from one stage to the next.
     """
 
     axes: tuple[Any, ...]
@@ -114,7 +114,7 @@ class FoldSolver(ABC):
 
     @property
     def folds(self) -> list[FoldData] | None:
-        """What each split has of its own; None if all share X."""
+        """The data of each split; None if all share X."""
         return self.data.folds
 
     @property
@@ -124,7 +124,7 @@ class FoldSolver(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the solver works."""
+        """The device of the solver."""
         return self.data.device
 
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
@@ -222,7 +222,7 @@ class FoldSolver(ABC):
     def foreseen(self, values: int, listed: bool) -> float | None:
         """Return the CPU seconds that values take in all folds; None where own fits are no match.
 
-        Where they are not ``listed``, they stand for a search.
+        Unless they are ``listed``, they stand for a search.
         """
         return None
 

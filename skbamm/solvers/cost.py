@@ -1,4 +1,4 @@
-"""What joint solves of a linear model are foreseen to take, from the shape of its problem.
+"""The expected cost of joint solves of a linear model, from the shape of its problem.
 
 ``COUNTS`` has how many iterations and passes there are; effort.py has what one of them takes.
 """
@@ -111,7 +111,7 @@ COUNTS = Counts()
 def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -> float | None:
     """Return what values take about, in all folds; None where own fits are no match.
 
-    Where they are not ``listed``, they stand for a search.
+    Unless they are ``listed``, they stand for a search.
     """
     if _may_vanish(solver):
         return None  # own fits would end anywhere

@@ -40,7 +40,7 @@ def task_criterion(
     choice : str or Choice
     task : Task
     weights : FoldWeights
-        Of the splits that are used.
+        The weights of the used splits.
     splits : list of int
         Their numbers.
     upper_loss : UpperLoss, optional

@@ -198,7 +198,7 @@ class KernelSolver(FoldSolver):
         if self.folds is None:
             n = len(self.task.target)
             train = np.arange(n)[self.data.splits[k][0]]
-            # What a row that is there several times adds is shared by its copies.
+            # Copies of a row share its coefficient.
             dual = dual[:, train] / np.bincount(train, minlength=n)[train]
             if k not in self._rows:
                 self._rows[k] = self.data.matrix[train]

@@ -76,7 +76,7 @@ class LinearSolver(LinearProblems):
         """Solve these values in all folds, so well that the estimator would not go on."""
         x = torch.as_tensor(values, device=self.device)
         axes = [Axis(name, -np.inf, np.inf, "plain") for name in self.penalties.values]
-        # What is the same in all rows is no variable: a penalty without a part is a simpler one.
+        # A constant column is no variable: without it the penalty may be a simpler one.
         vary = [i for i in range(len(axes)) if len(np.unique(values[:, i])) > 1]
         self.penalties.values.update(zip(self.penalties.values, values[0].tolist(), strict=True))
         return solve_values(self, tuple(axes[i] for i in vary), x[:, vary], None)
@@ -113,7 +113,7 @@ class LinearSolver(LinearProblems):
         result = solve_basins(
             partial(self._whole, quest), first, partial(self._schedule, quest.axes), first.step,
             max_iter=quest.max_iter, tol=quest.tol, max_time=quest.left,
-            # Where it takes many rows or many passes, an iteration costs more than it can gain.
+            # With many rows or passes an iteration costs more than it can gain.
             finish=3 if few is None and not self.many_features else 0,
             ends=first.ends,
             judge=None if few is None else partial(self._on_some, quest, few),
@@ -186,7 +186,7 @@ class LinearSolver(LinearProblems):
         x = torch.empty(1, 0, dtype=torch.float64, device=self.device)
         y = torch.as_tensor(data.inside(coef), device=self.device)[None, None]
         metric = of_like_rows(self.metric, problem, x, y)
-        # Where there are kinks, how near a step comes is not seen before the next.
+        # With kinks a decrement says little about the distance to the solution.
         tol = TOL.refit if not problem.kinks else np.inf
         result = solve_lower(problem, x, y, tol=tol, gradient_tol=gradient_tol, curvature=metric)
         return data.outside(result.y[0, 0].cpu().numpy())

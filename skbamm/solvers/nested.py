@@ -185,7 +185,7 @@ class _Search:
 
     @property
     def status(self) -> Status:
-        """Of the best point's own search."""
+        """The status of the best point's own search."""
         found = self.best.found
         return Status.CONVERGED if found is None else found.status
 

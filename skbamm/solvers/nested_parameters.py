@@ -1,4 +1,4 @@
-"""What a model can depend on besides its penalty: a parameter of its features, or of its loss."""
+"""Parameters of a feature map or of a loss, which a model depends on besides its penalty."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Line(Protocol):
         joint : LinearSolver
             That of the value.
         problem : GLMProblem
-            Of one start, at the penalty.
+            The problem of one start, at the penalty.
         y, v : Tensor of shape (1, K, m, p)
             Solution and multiplier.
         upper : Tensor of shape (1, K)

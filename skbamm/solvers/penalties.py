@@ -1,4 +1,4 @@
-"""What hyperparameters mean to the solvers: the penalty as a function of x."""
+"""The penalty as a function of x, the searched hyperparameters."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Penalties:
     Attributes
     ----------
     values : dict
-        Of the hyperparameters that are not searched, in the order of the twin's.
+        Values of the hyperparameters that are not searched, in the twin's order.
     factor : ndarray of shape (d,) or None
-        What a ``FeaturePenalty`` multiplies the penalty of each feature by.
+        Factors of the features' penalties in a ``FeaturePenalty``.
     """
 
     def __init__(self, twin: LinearTwin, estimator: Any, task: Task, device: torch.device):

@@ -112,7 +112,7 @@ class LinearProblems(FoldSolver):
         Parameters
         ----------
         axes : tuple of Axis
-            What x stands for; the other hyperparameters are the estimator's.
+            The searched hyperparameters, in the order of x; the others are the estimator's.
         starts : int
         dtype : torch.dtype
         criterion : Criterion, optional

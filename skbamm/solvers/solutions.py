@@ -43,7 +43,7 @@ class Solution:
     twin : Twin
     task : Task
     parameters : tuple
-        What the twin's export takes: of linear models the coefficients (m, d) and intercepts (m,).
+        Arguments of the twin's export; for linear models coefficients (m, d) and intercepts (m,).
     features : dict
         ``n_features_in_`` and perhaps ``feature_names_in_`` of the last step.
     adopt : bool

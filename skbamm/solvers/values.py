@@ -128,12 +128,12 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
     problem = solver.problem(axes, len(x), torch.float64)
     if metric is not None:
         metric = metric.at(x, problem.start(x) if y is None else y)
-    # Of many features, what is not soon solved is sooner fitted by liblinear.
+    # With many features liblinear is faster if these iterations do not suffice.
     brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
     most = TOL.mixed_iter if brief else TOL.final_iter
     finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
     if isinstance(solver.task.loss, Smoothed):
-        # Which rows are near a kink, single precision cannot tell.
+        # Single precision cannot tell which rows are near a kink.
         finish, single = partial(solve_narrowing, max_iter=most), False
     elif hasattr(solver.task.loss, "least_scale"):
         finish = partial(
@@ -161,7 +161,7 @@ def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
 def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
     """Return where rounding of second moments leaves the penalty its say, (S, K).
 
-    Of fewer rows than features they are singular, and nothing but the penalty holds what the rows
+    With fewer rows than features they are singular, and only the penalty holds what the rows
     do not see.
     """
     d = problem.rows.n_features

@@ -1,1 +1,1 @@
-"""Where a search begins."""
+"""Starting points of a search."""

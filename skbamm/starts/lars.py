@@ -1,4 +1,4 @@
-"""Where to begin with one L1 penalty of least squares: all of its paths, exactly.
+"""Begins a search of one L1 penalty of least squares: follows all of its paths exactly.
 
 Each fold's coefficients are piecewise linear in the penalty, and least angle regression finds the
 points where they bend (Efron, Hastie, Johnstone & Tibshirani, "Least angle regression", 2004;
@@ -44,9 +44,9 @@ def begin_on_paths(
     Parameters
     ----------
     problem : LeastSquaresProblem or GLMProblem
-        Of one start, with absolute values in its penalty.
+        A problem of one start with absolute values in its penalty.
     axis : Axis
-        Of the only hyperparameter, which the penalty is proportional to.
+        The only hyperparameter, which the penalty is proportional to.
     inverse : bool
         Whether the penalty is proportional to its inverse instead.
     max_time : float or None

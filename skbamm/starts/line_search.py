@@ -20,9 +20,9 @@ class Point:
     place, value : float
         Infinite values are those of points that were no good.
     slope : float or None
-        Where it was asked for.
+        The slope, if it was asked for.
     found : object
-        What belongs to it.
+        The result of the search there.
     """
 
     place: float

@@ -1,6 +1,6 @@
 """Searches an interval, also where F has more than one minimum.
 
-Starting points are told apart by F there, and the best is refined. The minimum beside another one
+F ranks the starting points there, and the best is refined. The minimum beside another one
 may be lower: F falls from that point on, and rises again before the next. The values and slopes of
 both points tell so, and it costs one solve of the models to see whether they are right. So it
 does to see whether F is lower at an end, or at a start that was left behind unsolved.

@@ -45,7 +45,7 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     Parameters
     ----------
     problem : Problem
-        Of one start.
+        A problem of one start.
     paths : list of Tensor of shape (T, h)
         Points, from the strongest penalty to the weakest.
     max_time : float or None
@@ -83,7 +83,7 @@ def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: li
             share = torch.linspace(0, 1, count, dtype=points.dtype, device=points.device)
             after = path[min(least + 1, len(path) - 1)]
             around = torch.lerp(before.x, after.x, share[:, None])
-        # Where another coordinate has led away from the minimum, it would lead further.
+        # If another coordinate has led away from the minimum, it would lead further.
         away = points.shape[1] == 2 and path[least].upper > _WORSE * best.upper
         if away or time.perf_counter() > deadline:
             break
@@ -181,7 +181,7 @@ def path_order(x: Tensor, scale: list[bool], strength: Tensor) -> list[tuple[int
         Whether a column scales the penalty; those of each path share the other columns. If none
         does, all are one path.
     strength : Tensor of shape (N,)
-        Of the penalty, strongest first.
+        Strengths of the penalty, the strongest first.
     """
     others = [i for i, is_scale in enumerate(scale) if not is_scale] if any(scale) else []
     keys = sorted((x[s, others].tolist(), -float(strength[s]), s) for s in range(len(x)))

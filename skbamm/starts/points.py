@@ -1,4 +1,4 @@
-"""Where a search begins, and where there is nothing to be found."""
+"""Starting points, and the region of x where all models are empty."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def empty_slopes(problem, kinked: Penalty, shares: Tensor) -> Tensor:
     Parameters
     ----------
     problem : Problem
-        Of one start and no hyperparameters.
+        A problem of one start and no hyperparameters.
     kinked : Penalty
         The part of its penalty that has kinks.
     shares : Tensor of shape (p,)
@@ -106,7 +106,7 @@ class EmptyLimit:
     strength : callable
         Maps x to the strengths of the kinks, (S, 1, 1, p).
     per_fold : Tensor of shape (K, 1, 1)
-        What they are divided by in f.
+        Their divisors in f.
     slopes : Tensor of shape (K,)
         See ``empty_slopes``.
     """

@@ -42,7 +42,7 @@ def some_rows(rows: Any, outputs: int = 1) -> Any:
 
 @dataclass
 class Beginning:
-    """Where a search on all rows is to begin.
+    """The beginning of a search on all rows.
 
     Attributes
     ----------
@@ -50,9 +50,9 @@ class Beginning:
     y, v : Tensor of shape (S, K, m, p), or None
         Models and multipliers of some rows.
     start : Tensor of shape (S, h)
-        Where each of these grew from.
+        The starting point that each of these came from.
     found : BilevelResult or None
-        Of some rows.
+        The result of a search on some rows.
     curvature : Curvature or None
         A metric near x and y, if that of some rows will do for all.
     bend : float or None
@@ -95,7 +95,7 @@ def screen(
 ) -> Beginning:
     """Search some rows.
 
-    What lies beyond all starting points may be a plain where the models hardly differ, and some
+    Beyond all starting points there may be a plain where the models hardly differ, and some
     rows tell nothing of all: then all rows are searched from all starting points.
 
     Parameters
@@ -103,12 +103,12 @@ def screen(
     problem : callable
         Maps rows and a number of starts to a problem.
     few : Rows or None
-        What ``some_rows`` returned.
+        As ``some_rows`` returned them.
     starts : Tensor of shape (S, h)
     ends : Tensor of shape (S', h)
         These and others that are left out at first.
     begin : list of float, or None
-        Where to begin on some rows, in place of the starting points.
+        A point of x that replaces the starting points on some rows.
     max_iter, max_time
         As for ``solve``.
     rough : bool

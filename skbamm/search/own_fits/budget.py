@@ -30,7 +30,7 @@ class Limits:
     score : float
         Seconds that a model takes to be scored.
     share : float
-        Of what own fits take, that a joint solve may be foreseen to take.
+        The part of own fits' cost that a joint solve may be expected to take.
     share_of_score : float
         The same of a search for the score itself, which finds the best value more closely.
     share_of_products : float

@@ -31,7 +31,7 @@ from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space.grid import Target
 
-# What a fit's tolerance may leave: of what the model explains, and of the objective.
+# Shares that a fit's tolerance may leave of the explained part and of the objective.
 _OF_BOTH, _OF_BOTH_STRICTLY = (0.1, 0.01), (1e-3, 1e-4)
 _CLOSE = {"tol": 1e-8, "max_iter": 10_000}  # of an own fit that is compared strictly
 _TOL = 1e-6  # decrement of the minimum
@@ -74,7 +74,7 @@ def compare(joint: LinearSolver, last: Any, begin: np.ndarray | None = None) -> 
     Parameters
     ----------
     joint : LinearSolver
-        Of one split, on whose training rows the model was fitted.
+        The solver of the one split on whose training rows the model was fitted.
     last : estimator
         The fitted model; the last step of a pipeline.
     begin : ndarray of shape (m, p), optional
@@ -116,7 +116,7 @@ def check_twin(maker: SolverFactory, solver: Any, target: Target, params: dict[s
     solver : FoldSolver
     target : Target
     params : dict
-        Of the candidate.
+        Parameters of the candidate.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What own fits are judged at where elastic nets are soonest fitted by coordinate descent.
+"""Paths of elastic nets by coordinate descent, which choose the values for own fits.
 
 Each fold's models are followed from strong penalties to weak ones, each beginning at the last
 (Friedman, Hastie & Tibshirani, "Regularization paths for generalized linear models via coordinate
@@ -25,7 +25,7 @@ _KINDS = (ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso)
 
 @dataclass(frozen=True)
 class Paths:
-    """Which points of the paths are looked at, chosen by benchmarks/everyday/uses.py.
+    """The points of the paths, chosen by benchmarks/everyday/uses.py.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class CoordinatePaths:
         least, most = self._axes[self._other].bounds()
         for t in np.linspace(least, most, PATHS.ratios)[::-1].tolist():
             known[t] = self._follow(places, t)
-            # Where fewer absolute values have led away from the minimum, still fewer lead further.
+            # If fewer absolute values have led away from the minimum, still fewer lead further.
             if clock.over or known[t].min() > PATHS.away * self._least:
                 break
         for _ in range(PATHS.halvings):

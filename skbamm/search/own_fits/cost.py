@@ -1,4 +1,4 @@
-"""What an estimator's own fits would take, to hold a joint solve against.
+"""The expected cost of an estimator's own fits, to compare a joint solve with.
 
 Iterations of one own fit are counted, and each costs what its solver does with the data. The unit
 is that of effort.py: seconds of one core, the same on every machine.
@@ -24,7 +24,7 @@ from skbamm.models.base import PROXIMAL_NEWTON
 
 @dataclass(frozen=True)
 class Seconds:
-    """What an own fit takes in seconds of one core, measured by benchmarks/everyday/effort.py.
+    """The cost of an own fit in seconds of one core, measured by benchmarks/everyday/effort.py.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Seconds:
     predictor : float
         Loss and slope of a predictor.
     memory : float
-        What L-BFGS does with a coefficient.
+        Work of L-BFGS on a coefficient.
     row_by_row : float
         An entry that liblinear reads in an iteration.
     stochastic : float
@@ -130,7 +130,7 @@ def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> floa
     ----------
     model : estimator
     size : Size
-        Of the rows.
+        The size of the rows.
     outputs : int
         Predictors a row.
     n_iter : float
@@ -177,7 +177,7 @@ def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> floa
 
 
 class OwnCost:
-    """What own fits of some values would take, known better the more it matters.
+    """The cost of own fits of some values, estimated the better the more it matters.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ _SETS = 2  # of rows that are kept: those of the test, and of the training for i
 
 
 class KnownRows:
-    """What a fold's fitted transformers made of the rows that they were last given.
+    """The last results of a fold's fitted transformers.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class KnownRows:
     one_set : bool
         Whether there will be no other rows than those that are asked for first.
     before : KnownRows or None
-        Of the steps that stand before these.
+        The known rows of the steps before these.
     make : callable, optional
         Makes the rows of the one set otherwise.
     """

@@ -218,7 +218,7 @@ class _Task:
 
 
 class _Place:
-    """What one fold's transformers of one setting returned, while it is known."""
+    """Results of one fold's transformers of one setting, while they are kept."""
 
     def __init__(self, room: Room, uses: int):
         self._room, self._uses = room, uses
@@ -292,7 +292,7 @@ def sharing_part(estimator: Any, params: dict[str, Any]) -> tuple[Pipeline, dict
         return estimator, params
     if type(estimator) is not TransformedTargetRegressor or not can_share(estimator.regressor):
         return None
-    # What is not the regressor's changes the target that all of its steps see.
+    # Other parameters than the regressor's change the target that all of its steps see.
     inside = "regressor__"
     own = {n if n.startswith(inside) else f"{inside}__{n}": value for n, value in params.items()}
     return estimator.regressor, {n.removeprefix(inside): value for n, value in own.items()}

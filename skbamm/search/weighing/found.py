@@ -1,4 +1,4 @@
-"""What was learned of the rows: for the search that asked, and the means over its folds."""
+"""Learned weights and label quality, and their means over folds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from skbamm.weights.weightings import FLOOR
 
 @dataclass
 class WeightsFound:
-    """What was learned of the rows.
+    """Learned weights and label quality.
 
     Attributes
     ----------
     row_weights : RowWeights
     splits : list of (train, test)
-        What the search is to score on: trusted rows only, if there are any.
+        The splits that the search scores on: trusted rows only, if there are any.
     quality : ndarray of shape (n,)
         Probability that the given label is right.
     issues : ndarray of bool of shape (n,)

@@ -1,4 +1,4 @@
-"""What the learning of weights takes from the user: checked, and in one form."""
+"""Checks the user's input to the learning of weights."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
 def trusted_splits(cv: Any, splits: list, y: Any, trusted: np.ndarray) -> tuple[list, list]:
     """Return splits that test on trusted rows only, and the same with all rows held out.
 
-    Where the splitter is one that knows of no rows' places, trusted and other rows are split
+    If the splitter does not depend on the rows' positions, trusted and other rows are split
     apart, so that each fold has its share of both.
     """
     if type(cv) in (KFold, StratifiedKFold):

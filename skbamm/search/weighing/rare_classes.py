@@ -23,7 +23,7 @@ _HARDLY = 1e-6  # probability that a row of a rare class was meant to be of anot
 
 
 class RareRows:
-    """Which rows are of rare classes, and how to do without them.
+    """The rows of rare classes, and searches without them.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class RareRows:
         Parameters
         ----------
         found : WeightsFound
-            Of the other rows.
+            The result for the other rows.
         scored : list of (train, test)
-            What the search is to score on.
+            The splits that the search scores on.
         weight : ndarray of shape (n,) or None
             The user's sample weights.
         keep_trusted : bool

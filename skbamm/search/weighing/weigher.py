@@ -63,7 +63,7 @@ class Weigher:
     estimator : estimator
         The user's.
     space : Space
-        Of the proxy if there is one, else the search's own.
+        The space of the proxy if there is one, else the search's own.
     settings : Settings
         With the criterion of the weights.
     auto : bool
@@ -147,7 +147,7 @@ class Weigher:
         cv : splitter
             The user's.
         splits : list of (train, test)
-            What it gave.
+            The splits that it gave.
         X, y
         fit_params : dict
             As scikit-learn routed them.
@@ -231,7 +231,7 @@ class Weigher:
                         found[k] = self._weigh(
                             inner[k], x, only[:, k], begun[k].quality.right, kind, prior
                         )
-            # Else the judgement, which is close, serves to choose the penalty.
+            # With many rows the judgement is close enough to choose the penalty.
             factors = self._factors(found, only)
             if best is None:
                 best = torch.inf, kind, prior, found, factors
@@ -283,7 +283,7 @@ class Weigher:
         Returns a penalty to learn with, the one to expect, the judgements and the noise.
         """
         n, folds = only.shape
-        # Of the noise nothing is known yet, so there is no need to be exact, here and at the end:
+        # The noise is not known yet, so there is no need to be exact, here and at the end:
         # some of many rows tell where to go.
         middle = [sum(axis.bounds()) / 2 for axis in self.axes]
         x = self._penalty(splits, np.ones((n, folds)), None, begin=middle, rough=True)
@@ -295,7 +295,7 @@ class Weigher:
         factors, end = self._factors(begun, only), x
         with clock.kept():
             end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
-        # Where labels are still in doubt the penalty must be stronger than it will be: else the
+        # While labels are in doubt the penalty must be stronger than it will be: else the
         # models imitate the rows that they judge. Half the way, and not far, has done well.
         return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
 
