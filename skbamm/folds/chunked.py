@@ -14,7 +14,7 @@ import copy
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import is_
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -40,6 +40,24 @@ class Block(Protocol):
         ...
 
 
+class DenseBlock:
+    """Some dense rows in the working precision; ``right`` is an entrywise map of X in X'."""
+
+    def __init__(self, X: Tensor, fit_intercept: bool, right: Callable[[Tensor], Tensor] | None):
+        self.X, self.fit_intercept, self.right = X, fit_intercept, right
+
+    def predict(self, coefficients: Tensor) -> Tensor:
+        """See ``Block.predict``."""
+        if not self.fit_intercept:
+            return coefficients @ self.X.T
+        return torch.addmm(coefficients[:, -1:], coefficients[:, :-1], self.X.T)
+
+    def pull(self, flat: Tensor) -> Tensor:
+        """See ``Block.pull``."""
+        product = flat @ (self.X if self.right is None else self.right(self.X))
+        return torch.cat([product, flat.sum(1, keepdim=True)], 1) if self.fit_intercept else product
+
+
 class ChunkedRows:
     """The passes over one matrix that all folds share, chunk by chunk.
 
@@ -55,6 +73,7 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
     train_total: Tensor
+    _share = staticmethod(over_chunks)  # how threads share the chunks
 
     @property
     def target_mean(self) -> float:
@@ -84,10 +103,6 @@ class ChunkedRows:
         """Return the chunks for a pass with so many predictors a row."""
         return chunk_ranges(self.n_rows, self.n_features + WORK * columns, self.device)
 
-    def _over(self, ranges: list[Range], work: Callable[[list[Range]], Any]) -> list:
-        """Return what ``work`` makes of shares of the chunks."""
-        return over_chunks(ranges, self.device, work)
-
     def _block(self, start: int, stop: int) -> Block:
         """Return the matrix of one chunk."""
         raise NotImplementedError
@@ -112,7 +127,7 @@ class ChunkedRows:
             return total
 
         ranges = self._ranges(len(flat))
-        return _merge(self._over(ranges, work)).result(shape)
+        return _merge(self._share(ranges, self.device, work)).result(shape)
 
     def joint_gram(self, coefficients, function, entries, known, maps=None):
         """See ``Rows.joint_gram``; ``maps`` are those of ``AffineRows``."""
@@ -147,7 +162,7 @@ class ChunkedRows:
                         total[k, :end, begin - known : end - known] += part
             return total
 
-        total = sum(self._over(self._ranges(len(flat) + f), work))
+        total = sum(self._share(self._ranges(len(flat) + f), self.device, work))
         for _, begin, end in runs[m:]:
             above = total[:, known:begin, begin - known : end - known]
             total[:, begin:end, : begin - known] = above.mT
@@ -180,7 +195,7 @@ class ChunkedRows:
                 z = blocks(self._block(start, stop).predict(flat), shape)
                 function(z, self._chunk(start, stop, shape[1]))
 
-        self._over(self._ranges(len(flat)), work)
+        self._share(self._ranges(len(flat)), self.device, work)
 
     def totals(self, function):
         """See ``Rows.totals``."""
@@ -189,7 +204,7 @@ class ChunkedRows:
             parts = [function(self._chunk(start, stop, 1)) for start, stop in ranges]
             return sum(part.sum(0, dtype=torch.float64) for part in parts)
 
-        return sum(self._over(self._ranges(self.n_folds), work))
+        return sum(self._share(self._ranges(self.n_folds), self.device, work))
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import gram_seconds, spend
-from skbamm.folds.chunked import WORK, ChunkedRows, blocks, columns_of, join, weighted_gram
+from skbamm.folds.chunked import (
+    WORK,
+    ChunkedRows,
+    DenseBlock,
+    blocks,
+    columns_of,
+    join,
+    weighted_gram,
+)
 from skbamm.folds.chunks import chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.weights import FoldWeights
@@ -113,25 +121,7 @@ class DenseRows(ChunkedRows):
 
     def _block(self, start, stop):
         rows = slice(start, stop) if self._index is None else self._index[start:stop]
-        return _Block(self.X[rows].to(self.dtype), self.fit_intercept, self._right)
+        return DenseBlock(self.X[rows].to(self.dtype), self.fit_intercept, self._right)
 
     def _dense(self, start, stop):
         return self._block(start, stop).X
-
-
-class _Block:
-    """Some rows in the working precision."""
-
-    def __init__(self, X, fit_intercept, right):
-        self.X, self.fit_intercept, self.right = X, fit_intercept, right
-
-    def predict(self, coefficients):
-        """See ``rows.Block.predict``."""
-        if not self.fit_intercept:
-            return coefficients @ self.X.T
-        return torch.addmm(coefficients[:, -1:], coefficients[:, :-1], self.X.T)
-
-    def pull(self, flat):
-        """See ``rows.Block.pull``."""
-        product = flat @ (self.X if self.right is None else self.right(self.X))
-        return torch.cat([product, flat.sum(1, keepdim=True)], 1) if self.fit_intercept else product

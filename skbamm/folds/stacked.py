@@ -99,13 +99,13 @@ class _Block:
         self.X, self.fit_intercept = X, fit_intercept
 
     def predict(self, coefficients):
-        """See ``rows.Block.predict``."""
+        """See ``Block.predict``."""
         slopes = coefficients[:, :-1] if self.fit_intercept else coefficients
         z = (self._by_fold(slopes) @ self.X.mT).transpose(0, 1).reshape(len(slopes), -1)
         return z.add_(coefficients[:, -1:]) if self.fit_intercept else z
 
     def pull(self, flat):
-        """See ``rows.Block.pull``."""
+        """See ``Block.pull``."""
         product = (self._by_fold(flat) @ self.X).transpose(0, 1).reshape(len(flat), -1)
         return torch.cat([product, flat.sum(1, keepdim=True)], 1) if self.fit_intercept else product
 
