@@ -182,15 +182,15 @@ def verdict(passes: bool, bar: float) -> str:
     return f"{'meets' if passes else 'MISSES'} the bar of {bar:g}"
 
 
-def _commit() -> str | None:
-    """The commit checked out, marked where files differ from it; None outside a repository."""
+def commit(package: Path) -> str | None:
+    """The commit that a package is of, marked where files differ; None outside a repository."""
     try:
-        git = ["git", "-C", str(Path(__file__).parent)]
+        git = ["git", "-C", str(package)]
         head = subprocess.run(
             [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
         changes = subprocess.run(
-            [*git, "status", "--porcelain", "--", ":/skbamm"],
+            [*git, "status", "--porcelain", "--", "."],
             capture_output=True,
             text=True,
             check=True,
@@ -222,7 +222,7 @@ def provenance(threads: int, packages: Sequence[str] = ()) -> dict[str, Any]:
     packages = ["skbamm", "scikit-learn", "torch", "numpy", "scipy", "joblib", *packages]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+        "commit": commit(ROOT.parent / "skbamm"),
         "cpu": _cpu(),
         "cores": cores(),
         "threads": threads,

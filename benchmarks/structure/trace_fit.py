@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lib.harness import RESULTS, ROOT, write_part
+from benchmarks.lib.harness import RESULTS, ROOT, commit, write_part
 
 
 def trace(fit: Callable[[], Any], package: Path) -> dict[str, Any]:
@@ -104,7 +104,8 @@ def main() -> None:
         for (before, after), count in pairs.most_common(options.pairs):
             print(f"    {count:7,} {before} -> {after}")
     if not options.fits or options.output:
-        write_part("trace_fit", options.label, {"fits": found}, threads=1, output=options.output)
+        body = {"traced": commit(checkout / "skbamm"), "fits": found}
+        write_part("trace_fit", options.label, body, threads=1, output=options.output)
         beside(json.loads(((options.output or RESULTS) / "trace_fit.json").read_text()))
 
 
@@ -113,7 +114,9 @@ def beside(results: dict[str, Any]) -> None:
     parts = {label: part["fits"] for label, part in results["parts"].items()}
     here = parts.get("here", {})
     for label, fits_there in parts.items():
-        for name in here.keys() & fits_there.keys() if label != "here" else ():
+        for name in here if label != "here" else ():
+            if name not in fits_there:
+                continue
             ratio = here[name]["changes"] / fits_there[name]["changes"]
             print(f"{name:10} {ratio:.2f} times the changes of {label}")
 
