@@ -85,10 +85,9 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         share = False  # the few rows that count are others in every fold
     conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
-    strength = (1 - mu) * problem.penalty_at(x).curvature
-
     if p > _DENSE_LIMIT or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
         weights = problem.hessian_weights(x, y, mu)
+        strength = (1 - mu) * problem.penalty_at(x).curvature
         diagonal = rows.diagonal(y[None], weights) + strength
         diagonal = diagonal.clamp_min(1e-12 * diagonal.max()).to(y.dtype)
         frequent = rows.frequent_gram(y[None], weights)
@@ -205,10 +204,11 @@ class GramMetric:
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve with the factors."""
+        factors = self.factors
         spend(solve_seconds(residuals[..., 0].numel(), residuals.shape[-1]))
-        if len(self.factors) == 1:
-            return self.factors[0].solve(residuals)
-        parts = list(zip(self.factors, residuals.split(1, 3), strict=True))
+        if len(factors) == 1:
+            return factors[0].solve(residuals)
+        parts = list(zip(factors, residuals.split(1, 3), strict=True))
         solved = map_in_threads(lambda part: part[0].solve(part[1]), parts, residuals.device)
         return torch.cat(solved, 3)
 
@@ -263,8 +263,10 @@ class GramMetric:
 
     def at(self, x: Tensor, y: Tensor):
         """Return the metric for another x; the Gram matrices stay."""
+        if x is self.x or torch.equal(x, self.x):
+            return self
         strength = (1 - self.mu) * self.problem.penalty_at(x).curvature
-        if x is self.x or torch.equal(strength, self.strength):
+        if torch.equal(strength, self.strength):  # x is more than the penalty
             return self
         gram = self.gram
         if len(x) != len(gram):

@@ -76,8 +76,6 @@ class LeastSquaresProblem(PenalisedProblem):
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return everything from products with p x p matrices."""
-        penalty = self.penalty_at(x)
-        squares = (1 - mu) * penalty.curvature
         train, upper, scale = self.train, self.validation, self._scale
         both = torch.cat([y, v])
         fit, fit_v = _times(both, train.gram).split(len(y))
@@ -85,27 +83,19 @@ class LeastSquaresProblem(PenalisedProblem):
         if mu:
             check, check_v = check.split(len(y))
         grad_upper = scale * (check - upper.cross)
-        shares = self._shares(y, check)
-        slopes = self.criterion.slopes(shares)
+        average = self._average(y, check)
         lower = 0.5 * _quadratic(y, fit, train).sum((2, 3))
         grad_lower, hessian_v = fit - train.cross, fit_v
         if mu:
             grad_lower = (1 - mu) * grad_lower + mu * grad_upper
             hessian_v = (1 - mu) * hessian_v + mu * scale * check_v
-        grad_y = grad_lower + squares * y
-        slope = penalty.slope(y, grad_y, mu)  # v is zero where y stays at zero
-        return Directions(
-            upper=shares,
-            lower=lower + penalty.value(y),
-            grad_y=grad_y,
-            residual_v=hessian_v + squares * v + penalty.bend(y, v, mu) - grad_upper,
-            upper_lag=slopes * (v * slope).sum((2, 3)),
-            grad_x=self.grad_of_slopes(x, y, v, mu, slopes),
+        return self.with_penalty_of(
+            x, y, v, mu, average, lower, grad_lower, hessian_v, pull=grad_upper
         )
 
     def upper(self, y: Tensor) -> Tensor:
         """Return the folds' shares of F, (S, K)."""
-        return self._shares(y, _times(y, self.validation.gram))
+        return self.criterion.shares(self._average(y, _times(y, self.validation.gram)))
 
     @property
     def _scale(self) -> Tensor | float:
@@ -113,9 +103,9 @@ class LeastSquaresProblem(PenalisedProblem):
         scale = self.criterion.output_scale
         return 1.0 if scale is None else scale[None, :, :, None]
 
-    def _shares(self, y: Tensor, product: Tensor) -> Tensor:
-        average = 0.5 * (self._scale * _quadratic(y, product, self.validation)).sum((2, 3))
-        return self.criterion.shares(average)
+    def _average(self, y: Tensor, product: Tensor) -> Tensor:
+        """Return half the squared errors above, (S, K)."""
+        return 0.5 * (self._scale * _quadratic(y, product, self.validation)).sum((2, 3))
 
     def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
         """Return a point near the minimum over y: where that is soon found, else y itself."""

@@ -1,4 +1,4 @@
-"""What problems with a penalty have in common: the penalty at x, and the set that x lives in."""
+"""The penalty at x, and what problems with a penalty have in common."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.problem import Problem
+from skbamm.bilevel.problem import Directions, Problem
 from skbamm.folds import Rows
-from skbamm.glm.penalties import Penalty, PenaltyAt
+from skbamm.glm.penalties import Penalty
 
 MeanLoss = bool | Literal["rows"]
+
+# Entries of x up to which the derivatives of all strengths are kept; of more, what autograd
+# needs to go back through them.
+_FEW = 4
 
 
 def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
@@ -27,6 +31,119 @@ def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
     if mean_loss == "rows":
         return rows.train_total / rows.train_rows.clamp_min(1)
     return torch.ones_like(rows.train_total) if mean_loss else rows.train_total
+
+
+class PenaltyAt:
+    """A penalty at one x, as it stands in f beside the mean of the losses.
+
+    Its strengths, and how they move with x, are evaluated once, whoever asks.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    x : Tensor of shape (S, h)
+    divisor : Tensor of shape (K, 1, 1)
+        See ``penalty_divisor``.
+
+    Attributes
+    ----------
+    means : list of Tensor of shape (S, K, 1 or m, p)
+        The strengths of each part, divided, in float64.
+    curvature : Tensor of the same shape
+        The diagonal that smooth parts add to the Hessian; their value is half of its product with
+        the squares of y.
+    kinked : Penalty or None
+        The part with kinks.
+    kink : Tensor of the same shape
+        The strengths of that part, if there is one.
+    """
+
+    kink: Tensor
+
+    def __init__(self, penalty: Penalty, x: Tensor, divisor: Tensor):
+        self._parts, self.kinked, self._divisor = penalty.parts, penalty.kinked, divisor
+        folds = 1 if x.shape[1] <= _FEW else len(divisor)
+        with torch.enable_grad():
+            self._x = x.detach().double()[:, None].repeat(1, folds, 1).requires_grad_()
+            self._strengths = penalty.strengths(self._x)
+        self._derivatives: list[Tensor] | None = None
+        self._at_y: tuple[Tensor, int, list[Tensor]] | None = None
+        self.means = [strength.detach() / divisor for strength in self._strengths]
+        self.curvature = penalty.curvature(self.means)
+        if self.kinked is not None:
+            self.kink = self.means[self._parts.index(self.kinked)]
+
+    def value(self, y: Tensor) -> Tensor:
+        """Return the penalty of y, (S, K)."""
+        total = self._parts[0].value(self.means[0], y)
+        for part, mean in zip(self._parts[1:], self.means[1:], strict=True):
+            total = total + part.value(mean, y)
+        return total
+
+    def sides(self, y: Tensor) -> list[Tensor]:
+        """Return the slopes of each part at y beside its strengths; the last y's are kept."""
+        if self._at_y is None or self._at_y[0] is not y or self._at_y[1] != y._version:
+            self._at_y = y, y._version, [part.sides(y) for part in self._parts]
+        return self._at_y[2]
+
+    def slope(self, y: Tensor, gradient: Tensor, mu: float) -> Tensor:
+        """Return phi's gradient away from kinks, given that of what has none."""
+        side = self.sides(y)[self._parts.index(self.kinked)]
+        return gradient + (1 - mu) * self.kink * side
+
+    def bend(self, y: Tensor, v: Tensor, mu: float) -> Tensor | float:
+        """Return what the kinked part's Hessian adds to the product with v."""
+        assert self.kinked is not None
+        return self.kinked.bend((1 - mu) * self.kink, y, v)
+
+    def face(self, y: Tensor, gradient: Tensor, most: int, mu: float) -> Face:
+        """Return the coefficients that may move, and their signs; see ``Face.at``."""
+        assert self.kinked is not None
+        return Face.at(y, gradient, (1 - mu) * self.kink, most, self.kinked)
+
+    def grad(self, y: Tensor, v: Tensor, factor: Tensor) -> Tensor:
+        """Return the derivatives in x of ``factor v' s``, (S, K, h).
+
+        s is the slope of the penalty at y, and ``factor`` (S, K, 1, 1) is each column's.
+        """
+        factor = factor / self._divisor
+        weights = []
+        for side in self.sides(y):
+            weights.append(factor * side * v)
+        if self._x.shape[2] <= _FEW:
+            if self._derivatives is None:
+                self._derivatives = [_derivatives(one, self._x) for one in self._strengths]
+            found = (self._derivatives[0] * weights[0]).sum((-2, -1))  # (h, S, K)
+            for slope, weight in zip(self._derivatives[1:], weights[1:], strict=True):
+                found = found + (slope * weight).sum((-2, -1))
+            return found.movedim(0, -1)
+        with torch.enable_grad():
+            total = (self._strengths[0] * weights[0]).sum()
+            for strength, weight in zip(self._strengths[1:], weights[1:], strict=True):
+                total = total + (strength * weight).sum()
+        if not total.requires_grad:  # a penalty that is given does not depend on x
+            return torch.zeros_like(self._x)
+        (grad,) = torch.autograd.grad(total, self._x, retain_graph=True, materialize_grads=True)
+        return grad
+
+
+def _derivatives(strength: Tensor, x: Tensor) -> Tensor:
+    """Return the derivatives of strengths in each entry of x, (h, S, 1, 1 or m, p).
+
+    Going back through a sum of strengths is linear in their factors. Going back through that in
+    turn gives what each factor met, where going back once a strength would take a pass for each.
+    """
+    if not strength.requires_grad:  # a penalty that is given does not depend on x
+        return strength.new_zeros(x.shape[-1], *strength.shape)
+    with torch.enable_grad():
+        factors = torch.ones_like(strength, requires_grad=True)
+        # As a sum: at the first factors of outputs torch imports symbolic algebra, half a second.
+        (back,) = torch.autograd.grad((factors * strength).sum(), x, create_graph=True)
+        slopes = [
+            torch.autograd.grad(part.sum(), factors, retain_graph=True)[0]
+            for part in back.unbind(-1)
+        ]
+    return torch.stack(slopes)
 
 
 class PenalisedProblem(Problem):
@@ -44,6 +161,7 @@ class PenalisedProblem(Problem):
         A further projection of x.
     """
 
+    kinks: bool = False  # type: ignore[assignment]
     second_order = has_units = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
@@ -58,21 +176,17 @@ class PenalisedProblem(Problem):
     ):
         # Where there are kinks, so many coefficients may become free at a time.
         self._n_rows = rows.n_rows
-        self.penalty = penalty
+        self.penalty, self.kinks = penalty, penalty.has_kinks
         self.bounds = None if bounds is None else (bounds[0].cpu(), bounds[1].cpu())
         self.limit, self.mean_loss = limit, mean_loss
         self.divisor = penalty_divisor(rows, mean_loss)[:, None, None]  # (K, 1, 1)
         self._at_last: tuple[Tensor, int, Tensor, PenaltyAt] | None = None
+        self._slopes_at: tuple[Tensor, Tensor] | None = None  # the last shares of F, and theirs
 
     @property
     def upper_null(self) -> Tensor:
         """See ``Problem``."""
         return self.criterion.null_average
-
-    @property
-    def kinks(self) -> bool:
-        """See ``Problem``: they are the penalty's."""
-        return self.penalty.has_kinks
 
     def penalty_at(self, x: Tensor) -> PenaltyAt:
         """Return the penalty at x (S, h); that of the last x is kept."""
@@ -88,12 +202,12 @@ class PenalisedProblem(Problem):
     def with_penalty(self, penalty: Penalty) -> Any:
         """Return the problem with another penalty."""
         other = copy.copy(self)
-        other.penalty, other._at_last = penalty, None
+        other.penalty, other.kinks, other._at_last = penalty, penalty.has_kinks, None
         return other
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
         """Return the coefficients that may move, and their signs."""
-        if not self.penalty.has_kinks:
+        if not self.kinks:
             return None
         return self.penalty_at(x).face(y, gradient, self._n_rows, mu)
 
@@ -112,9 +226,56 @@ class PenalisedProblem(Problem):
         """Return the y of such coefficients."""
         return coef
 
+    def with_penalty_of(
+        self,
+        x: Tensor,
+        y: Tensor,
+        v: Tensor,
+        mu: float,
+        average: Tensor,
+        lower: Tensor,
+        gradient: Tensor,
+        product: Tensor,
+        pull: Tensor | None = None,
+    ) -> Directions:
+        """Return the directions of phi, given what the losses alone have in float64.
+
+        Parameters
+        ----------
+        x, y, v, mu
+            The point.
+        average, lower : Tensor of shape (S, K)
+            Averages of the losses above and below.
+        gradient, product : Tensor of shape (S, K, m, p)
+            Of phi's losses: the gradient, and the Hessian times v.
+        pull : Tensor, optional
+            The gradient above, where ``product`` is not without it.
+        """
+        dtype, y, v = y.dtype, y.double(), v.double()
+        shares = self.criterion.shares(average)
+        slopes = self.criterion.slopes(shares)
+        self._slopes_at = shares, slopes
+        penalty = self.penalty_at(x)
+        squares = (1 - mu) * penalty.curvature
+        gradient, product = gradient + squares * y, product + squares * v
+        lower, slope = lower + penalty.value(y), gradient
+        if self.kinks:
+            product = product + penalty.bend(y, v, mu)
+            slope = penalty.slope(y, gradient, mu)  # v is zero where y stays at zero
+        return Directions(
+            upper=shares,
+            lower=lower,
+            grad_y=gradient.to(dtype),
+            residual_v=(product if pull is None else product - pull).to(dtype),
+            upper_lag=slopes * (v * slope).sum((2, 3)),
+            grad_x=self.grad_of_slopes(x, y, v, mu, slopes),
+        )
+
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares at shares ``upper`` of F."""
-        return self.grad_of_slopes(x, y, v, mu, self.criterion.slopes(upper))
+        known, slopes = self._slopes_at or (None, upper)
+        slopes = slopes if known is upper else self.criterion.slopes(upper)
+        return self.grad_of_slopes(x, y, v, mu, slopes)
 
     def grad_of_slopes(self, x: Tensor, y: Tensor, v: Tensor, mu: float, slopes: Tensor) -> Tensor:
         """Return the same, given the criterion's slopes (S, K).

@@ -90,7 +90,7 @@ class GLMProblem(PenalisedProblem):
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
         same = self.criterion.loss is self.loss
-        judge = self.criterion.evaluator(self.rows, y)
+        judge: Any = None if same else self.criterion.evaluator(self.rows, y)
 
         def function(z, chunk):
             loss, W, V = self.row_loss(chunk), chunk.train[:, None], chunk.validation[:, None]
@@ -114,21 +114,7 @@ class GLMProblem(PenalisedProblem):
 
         room = None if mu else self._room(y)
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)
-        y64, v64 = y.double(), v.double()
-        shares = self.criterion.shares(average)
-        slopes, penalty = self.criterion.slopes(shares), self.penalty_at(x)
-        squares = (1 - mu) * penalty.curvature  # (S, K, 1 or m, p)
-        grad_y, residual_v = products[0] + squares * y64, products[1] + squares * v64
-        residual_v = residual_v + penalty.bend(y64, v64, mu)
-        slope = penalty.slope(y64, grad_y, mu)  # v is zero where y stays at zero
-        return Directions(
-            upper=shares,
-            lower=lower + penalty.value(y64),
-            grad_y=grad_y.to(y.dtype),
-            residual_v=residual_v.to(y.dtype),
-            upper_lag=slopes * (v64 * slope).sum((2, 3)),
-            grad_x=self.grad_of_slopes(x, y64, v64, mu, slopes),
-        )
+        return self.with_penalty_of(x, y, v, mu, average, lower, *products)
 
     def upper(self, y: Tensor) -> Tensor:
         """Return the folds' shares of F, (S, K), from half a pass."""

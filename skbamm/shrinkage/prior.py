@@ -144,7 +144,9 @@ class ShrunkProblem:
         # The charge is a term of F and x alone.
         self.lower, self.face, self.curvature = problem.lower, problem.face, problem.curvature
         self.closed_form, self.project = problem.closed_form, problem.project
+        self.kinks, self.hessian_jumps = problem.kinks, problem.hessian_jumps
         self._at_last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._upper: tuple[Tensor, Tensor] | None = None  # the last shares, with the charge first
 
     def __getattr__(self, name):
         return getattr(self.problem, name)
@@ -161,12 +163,16 @@ class ShrunkProblem:
         """See ``Problem.directions``."""
         value, slope = self._charge(x)
         d = self.problem.directions(x, y, v, mu)
-        return replace(d, upper=d.upper + value, grad_x=d.grad_x + slope)
+        charged = d.upper + value
+        self._upper = charged, d.upper
+        return replace(d, upper=charged, grad_x=d.grad_x + slope)
 
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor):
         """See ``Problem.grad_x``."""
         value, slope = self._charge(x)
-        found = self.problem.grad_x(x, y, v, mu, upper - value)
+        charged, plain = self._upper or (None, upper)
+        plain = plain if charged is upper else upper - value
+        found = self.problem.grad_x(x, y, v, mu, plain)
         return None if found is None else found + slope
 
     def select(self, starts: list[int]) -> ShrunkProblem:

@@ -1,7 +1,6 @@
 """Penalties as objects: all that problems, metrics and solvers ask of them, one file each."""
 
 from skbamm.glm.penalties.absolute_values import AbsoluteValues
-from skbamm.glm.penalties.at import PenaltyAt
 from skbamm.glm.penalties.base import Penalty, Strength
 from skbamm.glm.penalties.group_norms import GroupNorms
 from skbamm.glm.penalties.intercept import intercept_shares
@@ -14,7 +13,6 @@ __all__ = [
     "GroupNorms",
     "NonNegative",
     "Penalty",
-    "PenaltyAt",
     "Squares",
     "Strength",
     "Total",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -66,7 +66,7 @@ class Penalty(Kinks):
 
     def strengths(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the strengths of each part."""
-        return tuple(part.strength(x) for part in self.parts)
+        return tuple([part.strength(x) for part in self.parts])
 
     def strongest(self, x: Tensor) -> Tensor:
         """Return the largest strength at each x (N, h), to order them by, (N,)."""
@@ -87,7 +87,7 @@ class Penalty(Kinks):
         """Return the penalty of y (S, K, m, p), one number a column."""
         return (strength * self.sizes(y)).sum((2, 3))
 
-    def curvature(self, strengths: tuple[Tensor, ...]) -> Tensor:
+    def curvature(self, strengths: Sequence[Tensor]) -> Tensor:
         """Return the diagonal that smooth parts add to the Hessian, given each part's strengths."""
         return torch.zeros_like(strengths[0])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ class Squares(Penalty):
         """See ``Penalty.value``."""
         return 0.5 * (strength * y * y).sum((2, 3))
 
-    def curvature(self, strengths: tuple[Tensor, ...]) -> Tensor:
+    def curvature(self, strengths: Sequence[Tensor]) -> Tensor:
         """Return the strengths."""
         return strengths[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -45,7 +45,7 @@ class Total(Penalty):
         found = [part.strongest(x) for part in order]
         return next((one for one in found if bool(one.any())), found[0])
 
-    def curvature(self, strengths: tuple[Tensor, ...]) -> Tensor:
+    def curvature(self, strengths: Sequence[Tensor]) -> Tensor:
         """See ``Penalty.curvature``."""
         pairs = zip(self._parts, strengths, strict=True)
         smooth = [part.curvature((one,)) for part, one in pairs if not part.has_kinks]

@@ -6,11 +6,11 @@ from torch.autograd import grad
 
 from skbamm.bilevel.faces import Face
 from skbamm.folds import FoldWeights
+from skbamm.glm.penalised import PenaltyAt
 from skbamm.glm.penalties import (
     AbsoluteValues,
     GroupNorms,
     NonNegative,
-    PenaltyAt,
     Squares,
     Total,
     intercept_shares,
@@ -124,7 +124,7 @@ def test_a_total_is_the_sum_of_its_parts(name, h):
     expected = torch.zeros(S, K, h, dtype=torch.float64)
     expected[..., 0] = (factor * t * sides * v).sum((2, 3))  # t is its own derivative
     torch.testing.assert_close(at.grad(y, v, factor), expected)
-    first = at.slope(y, at.curvature * y)
+    first = at.slope(y, at.curvature * y, 0.0)
     torch.testing.assert_close(first, t * sides)
 
 

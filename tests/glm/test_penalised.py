@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from skbamm.glm import GLMProblem
-from skbamm.glm.penalties import AbsoluteValues, Squares, Total, at
+from skbamm.glm import GLMProblem, penalised
+from skbamm.glm.penalties import AbsoluteValues, Squares, Total
 from tests.glm.test_problem import D, Explicit, K, S
 
 P = D + 1
@@ -53,7 +53,7 @@ def test_kept_derivatives_are_those_that_are_taken_anew(name, h, monkeypatch):
     kept = problem.grad_x(x, y, v, 0.1, upper)
     again = problem.grad_x(x, 2 * y, v, 0.1, upper)  # the derivatives stay, the factors do not
     other = problem.grad_x(x + 1, y, v, 0.1, upper)
-    monkeypatch.setattr(at, "_FEW", 0)
+    monkeypatch.setattr(penalised, "_FEW", 0)
     anew = problem_of(name)
     torch.testing.assert_close(kept, anew.grad_x(x, y, v, 0.1, upper))
     torch.testing.assert_close(again, anew.grad_x(x, 2 * y, v, 0.1, upper))
