@@ -1,8 +1,8 @@
 """Work that is counted, so that a joint solve ends where the estimator's own fits are sooner.
 
-Passes over rows, Gram matrices and factors are told to a meter in the seconds that they take about
-on one core. Counted, and not measured: the same input leads to the same decisions on a busy
-machine, too. The clock ends what takes three times as long as was counted.
+A meter counts passes over rows, Gram matrices and factors in the seconds that they take on one
+core. They are counted, not measured: the same input leads to the same decisions on a busy machine,
+too. The clock ends only what takes three times as long as was counted.
 """
 
 from __future__ import annotations
@@ -11,26 +11,65 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import torch
 
-# Seconds, measured on one core of a server (benchmarks/everyday/effort.py).
-_CALL = 4e-4  # a pass, whatever its size
-_PRODUCT = {torch.float32: 3.5e-11, torch.float64: 8e-11}  # a multiplication of a dense product
-_SPARSE_PRODUCT = 2.5e-10
-_PREDICTOR = {torch.float32: 6e-9, torch.float64: 1e-8}  # loss and slope of one predictor
-_COEFFICIENT = 1.2e-8  # what is done with each coefficient around a pass
-_STEP, _FACE_STEP = (
-    2e-4,
-    2e-3,
-)  # an iteration beside its passes; where coefficients are held at zero
-_GRAM, _FACTOR, _SOLVE = 5e-11, 6e-11, 1e-9  # a multiplication
-_WEIGHED = 2.5e-9  # an entry of what a Gram matrix is made of
-_SCALED = 4e-9  # an entry of what is factored
-# Of Gram matrices from pairs of non-zeros: a call, a pair, and a sparse product beside.
-GRAM_PRODUCT, GRAM_CALL, PAIR, SPARSE_PRODUCT = _GRAM, 2e-4, 1.2e-9, 3e-10
-_DESCENT = 1e-9  # a multiplication of coordinate descent
-_CLOCK = 3.0  # times the counted limit
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds on one core of a server.
+
+    ``benchmarks/everyday/effort.py`` measures them, and holds whole searches to their sums.
+
+    Attributes
+    ----------
+    call : float
+        A pass, whatever its size.
+    product, wide_product : float
+        A multiplication of a dense product, in single and in double precision.
+    sparse_product : float
+        A multiplication of a sparse product.
+    predictor, wide_predictor : float
+        Loss and slope of one predictor, in single and in double precision.
+    coefficient : float
+        The work with each coefficient around a pass.
+    step, face_step : float
+        An iteration beside its passes, without kinks and with them.
+    gram, factor, solve : float
+        A multiplication of a Gram matrix, a Cholesky factor, and a solve with it.
+    weighed, scaled : float
+        An entry that a Gram matrix is made of, and one of a matrix that is factored.
+    pair_call, pair, pair_product : float
+        Gram matrices from pairs of non-zeros: a call, a pair, and a sparse product beside.
+    descent : float
+        A multiplication of coordinate descent.
+    late : float
+        Times the counted limit after which the clock ends the work.
+    """
+
+    call: float = 4e-4
+    product: float = 3.5e-11
+    wide_product: float = 8e-11
+    sparse_product: float = 2.5e-10
+    predictor: float = 6e-9
+    wide_predictor: float = 1e-8
+    coefficient: float = 1.2e-8
+    step: float = 2e-4
+    face_step: float = 2e-3
+    gram: float = 5e-11
+    factor: float = 6e-11
+    solve: float = 1e-9
+    weighed: float = 2.5e-9
+    scaled: float = 4e-9
+    pair_call: float = 2e-4
+    pair: float = 1.2e-9
+    pair_product: float = 3e-10
+    descent: float = 1e-9
+    late: float = 3.0
+
+
+COSTS = Costs()
 
 
 class OverBudget(Exception):
@@ -44,7 +83,7 @@ class Meter:
     ----------
     limit : float
     closer : callable, optional
-        Returns a limit that is better known, which is asked for once the first is reached.
+        Returns a more accurate limit; called once, when the first limit is reached.
     """
 
     def __init__(self, limit: float, closer: Callable[[], float] | None = None):
@@ -60,7 +99,7 @@ class Meter:
         if self.spent > self.limit:
             raise OverBudget("own fits are sooner")
         # On a busy machine the clock runs on, with many threads the processor's time does.
-        late, (began, used) = _CLOCK * self.limit + 1.0, self._began
+        late, (began, used) = COSTS.late * self.limit + 1.0, self._began
         if time.perf_counter() - began > late and time.process_time() - used > late:
             raise OverBudget("own fits are sooner, by the clock")
 
@@ -70,7 +109,7 @@ _METER: ContextVar[Meter | None] = ContextVar("skbamm_meter", default=None)
 
 @contextmanager
 def metered(meter: Meter | None) -> Iterator[None]:
-    """Count what is done inside; None counts nothing."""
+    """Count the work done inside; None counts nothing."""
     token = _METER.set(meter)
     try:
         yield
@@ -79,7 +118,7 @@ def metered(meter: Meter | None) -> Iterator[None]:
 
 
 def spend(seconds: float) -> None:
-    """Count some work, if anybody does."""
+    """Count some work, if there is a meter."""
     meter = _METER.get()
     if meter is not None:
         meter.spend(seconds)
@@ -88,14 +127,14 @@ def spend(seconds: float) -> None:
 def pass_seconds(
     shape: tuple[int, int], entries: float, columns: int, dtype: torch.dtype, products: int = 2
 ) -> float:
-    """Return what a pass takes: products of a matrix with columns, and their loss.
+    """Return the cost of a pass: products of a matrix with columns, and their loss.
 
     Parameters
     ----------
     shape : tuple of int
         Of the matrix.
     entries : float
-        Of it that are stored.
+        Stored entries of the matrix.
     columns : int
         Predictors a row.
     dtype : torch.dtype
@@ -103,33 +142,37 @@ def pass_seconds(
         With the matrix and its transpose.
     """
     rows, features = shape
-    sparse = entries < rows * features
-    each = _SPARSE_PRODUCT if sparse else _PRODUCT.get(dtype, _PRODUCT[torch.float64])
-    of_loss = _PREDICTOR.get(dtype, _PREDICTOR[torch.float64])
-    around = features * _COEFFICIENT
-    return _CALL + columns * (products * entries * each + rows * of_loss + around)
+    single, at = dtype is torch.float32, COSTS
+    each = at.product if single else at.wide_product
+    if entries < rows * features:
+        each = at.sparse_product
+    of_loss = at.predictor if single else at.wide_predictor
+    around = features * at.coefficient
+    return at.call + columns * (products * entries * each + rows * of_loss + around)
 
 
 def step_seconds(kinks: bool) -> float:
-    """Return what an iteration takes beside its passes, with kinks in the penalty or without."""
-    return _FACE_STEP if kinks else _STEP
+    """Return the cost of an iteration beside its passes, with kinks in the penalty or without."""
+    return COSTS.face_step if kinks else COSTS.step
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:
-    """Return what weighted Gram matrices take."""
-    return _CALL + matrices * rows * features * (features * _GRAM + _WEIGHED)
+    """Return the cost of weighted Gram matrices."""
+    each = features * COSTS.gram + COSTS.weighed
+    return COSTS.call + matrices * rows * features * each
 
 
 def factor_seconds(matrices: int, features: int) -> float:
-    """Return what Cholesky factors take."""
-    return _CALL + matrices * features**2 * (features / 3 * _FACTOR + _SCALED)
+    """Return the cost of Cholesky factors."""
+    each = features / 3 * COSTS.factor + COSTS.scaled
+    return COSTS.call + matrices * features**2 * each
 
 
 def solve_seconds(sides: int, features: int) -> float:
-    """Return what solves with factors take."""
-    return _CALL / 3 + sides * features**2 * _SOLVE
+    """Return the cost of solves with factors."""
+    return COSTS.call / 3 + sides * features**2 * COSTS.solve
 
 
 def descent_seconds(columns: int, features: int, sweeps: int) -> float:
-    """Return what coordinate descent on second moments takes."""
-    return columns * sweeps * features**2 * _DESCENT
+    """Return the cost of coordinate descent on second moments."""
+    return columns * sweeps * features**2 * COSTS.descent

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from skbamm.bilevel.columns import per_column
 
-# Share of the largest slope at a kink: entries that leave zero in one step. Where there are more
-# entries than f can tell apart, those that leave together soon stand in each other's way.
+# Entries leave zero together if their slopes are at least this share of the largest one. Where
+# there are more entries than rows, those that leave together soon get in each other's way.
 _ENTER, _ENTER_MANY = 0.5, 0.9
 
 
@@ -103,8 +103,8 @@ class Face:
     ) -> Face:
         """Return the face at y, given the gradient of what has no kinks.
 
-        Of the groups at zero those of the largest slopes begin to move, half as many as there is
-        room for: of more than ``most`` entries an f made of as many rows sees no more.
+        The groups at zero with the largest slopes begin to move, half as many as there is room
+        for: an f made of ``most`` rows cannot tell more entries apart.
         """
         kink = kink.to(y.dtype)
         size, side, jump = kinks.sizes(y), kinks.sides(y), kinks.jump(kink)

@@ -15,10 +15,31 @@ from skbamm.bilevel.steps.kink_search import KinkSearch
 from skbamm.bilevel.steps.secant import SecantStep
 from skbamm.effort import spend, step_seconds
 
-_SLOW = 0.2  # fall of the decrement an iteration above which a new metric is worth its price
-_FORESEEN = 0.1  # fall of the decrement from which the next one can be foreseen
-_PATIENCE = 5  # iterations without a better decrement in any unfinished column
-_STAGE, _AHEAD = 20, 0.5  # iterations in which the decrement of one must fall to this share
+
+@dataclass(frozen=True)
+class Limits:
+    """When a metric is renewed and when a solve gives up. Solutions do not depend on them.
+
+    Attributes
+    ----------
+    slow : float
+        Fall of the decrement an iteration above which a new metric is worth its price.
+    foreseen : float
+        Fall from which the next decrement can be foreseen: a last look costs as much as a step.
+    patience : int
+        Iterations without a better decrement in any unfinished column: rounding is reached.
+    stage, ahead : int and float
+        Iterations in which the decrement of some column must fall to this share.
+    """
+
+    slow: float = 0.2
+    foreseen: float = 0.1
+    patience: int = 5
+    stage: int = 20
+    ahead: float = 0.5
+
+
+LIMITS = Limits()
 
 
 @dataclass
@@ -29,10 +50,10 @@ class LowerResult:
     ----------
     y : Tensor of shape (S, K, ...)
     decrement : Tensor of shape (S, K)
-        Newton decrement in the metric used; half its square estimates f - min f. Of a last step
-        that needs no look it is what was foreseen. It and what follows are on the CPU.
+        Newton decrement in the metric used; half its square estimates f - min f. After a last step
+        that was not looked at it is an estimate. It and the next two are on the CPU.
     gradient_norm : Tensor of shape (S, K)
-        Largest absolute entry of the gradient of f, where it was last looked at.
+        Largest absolute entry of the gradient of f, where it was last evaluated.
     converged : Tensor of bool of shape (S, K)
     nit : int
     curvature : Curvature or None
@@ -85,12 +106,12 @@ def solve_lower(
     y = problem.descend(x, y, tol)
     columns = problem.shape
     best = y.clone()
-    # What decides is on the CPU.
+    # Decisions are made on the CPU.
     best_decrement = torch.full(columns, torch.inf, dtype=torch.float64)
     best_norm, lowest = best_decrement.clone(), best_decrement.clone()
     rounding, floor = torch.finfo(y.dtype).eps ** 0.5, problem.lower_floor
-    there = floor.to(y.device)
-    nothing = problem.gradient_rounding
+    floor_there = floor.to(y.device)
+    rounding_of_gradient = problem.gradient_rounding
     converged = torch.zeros(columns, dtype=torch.bool)
     alive = list(range(columns[0]))  # starts that still have an unfinished column
     jumps = problem.hessian_jumps
@@ -115,9 +136,9 @@ def solve_lower(
             direction = curvature.solve(gradient[None])[0]
         else:
             gradient = face.slope
-            least = 1e4 * rounding**2  # of a gap that can be told from nothing
-            near = face.gap(y) <= max(tol**2, least) * (there + value.abs())
-            # So close the decrement, whose direction may cost more than all else, need not be.
+            least = 1e4 * rounding**2  # gap that stands out of rounding
+            near = face.gap(y) <= max(tol**2, least) * (floor_there + value.abs())
+            # So close no decrement is needed, whose direction may cost more than all else.
             solved = tol**2 >= least and bool((near & (face.violation() <= tol)).all())
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
         if face is None:
@@ -125,7 +146,7 @@ def solve_lower(
         slopes = dots(gradient, control.along(direction))
         norm = gradient.flatten(2).abs().amax(-1)
         value, norm, *slopes = on_host([value, norm, *slopes])
-        norm = torch.where(norm <= nothing, 0.0, norm)
+        norm = torch.where(norm <= rounding_of_gradient, 0.0, norm)
         square = slopes[0]
         # Far beyond the minimum a curvature may vanish: a small decrement there means nothing.
         change = (value - lowest[alive]) / (floor + lowest[alive].abs())
@@ -149,18 +170,18 @@ def solve_lower(
         ratio = _fall(decrement, previous, done)
         # Below its own rounding errors the decrement no longer falls.
         idle = 0 if bool(((better | risen) & ~done).any()) else idle + 1
-        if idle >= _PATIENCE:
+        if idle >= LIMITS.patience:
             break
-        if nit % _STAGE == 0:
+        if nit % LIMITS.stage == 0:
             fell = (before[0] - lowest) > rounding * (floor + lowest.abs())
-            ahead = fell | (best_decrement < _AHEAD * before[1])
+            ahead = fell | (best_decrement < LIMITS.ahead * before[1])
             if not bool((ahead & ~converged).any()):
                 break
             before = lowest.clone(), best_decrement.clone()
         moved = torch.zeros(len(alive), dtype=torch.bool)
         after = control.step(y, gradient, direction, moved, risen, slopes)
-        if face is None and 0 < ratio <= _FORESEEN and not jumps:
-            # Where the next point is sure to be near enough, a look at it costs as much as a step.
+        if face is None and 0 < ratio <= LIMITS.foreseen and not jumps:
+            # The next point is sure to be near enough; looking at it would cost as much as a step.
             left = ratio * decrement
             near = (left <= enough) & (norm <= gradient_tol) & ~risen
             if bool((near | done).all()):
@@ -176,7 +197,7 @@ def solve_lower(
             x, y, previous = x[keep], y[keep], previous[keep]
             problem, curvature = problem.select(keep), curvature.select(keep)
             control.select(keep)
-        curvature = None if curvature.outworn(ratio > _SLOW) else curvature.at(x, y)
+        curvature = None if curvature.outworn(ratio > LIMITS.slow) else curvature.at(x, y)
     return LowerResult(best, best_decrement, best_norm, converged, nit, curvature)
 
 

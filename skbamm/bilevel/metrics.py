@@ -12,16 +12,16 @@ from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Curvature, Directions
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
-_SOLVED = 1e-6  # slope beside the kinks from which they are not in the way of a step
-_LEAVE = 0.8  # share of the starts that is left where it is worth to leave the others out
+_SOLVED = 1e-6  # slope beside the kinks below which they cannot stop a step
+_LEAVE = 0.8  # share of unsolved starts below which leaving the others out pays for the copies
 
 
 def precondition(
     metric: Curvature, face: Face | None, y: Tensor, d: Directions, solved: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the residuals of y and v in a metric: the steps that they ask for.
+    """Return the steps that the residuals of y and v ask for in a metric.
 
-    Where there are kinks that of y passes them, unless y is ``solved``: then none is in the way.
+    With kinks, the step of y takes them into account, unless y is ``solved``.
     """
     if face is None and isinstance(metric, Identity):
         return d.grad_y, d.residual_v

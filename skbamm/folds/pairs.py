@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from skbamm.effort import GRAM_CALL, GRAM_PRODUCT, PAIR, SPARSE_PRODUCT
+from skbamm.effort import COSTS
 
 _OFTEN = 0.25  # share of the rows from which a feature is kept dense
 _MOST_PAIRS = 1 << 22  # twelve bytes each
@@ -48,10 +48,10 @@ class PairCosts:
         rest = np.diff(np.concatenate([[0], np.cumsum(~often[X.indices])])[X.indptr])
         pairs, p = float((rest * (rest + 1.0)).sum()) / 2, d + int(fit_intercept)
         dense = int(often.sum()) + int(fit_intercept)
-        whole = n * p**2 * GRAM_PRODUCT
+        whole = n * p**2 * COSTS.gram
         ours = (
-            GRAM_CALL + pairs * PAIR + float(rest.sum()) * dense * SPARSE_PRODUCT
-            + n * dense**2 * GRAM_PRODUCT
+            COSTS.pair_call + pairs * COSTS.pair + float(rest.sum()) * dense * COSTS.pair_product
+            + n * dense**2 * COSTS.gram
         )  # fmt: skip
         pays = pairs <= _MOST_PAIRS and 2 * ours < whole
         return cls(often, pays, ours if pays else whole)

@@ -70,7 +70,7 @@ def test_a_last_step_that_is_sure_is_taken_without_a_look(monkeypatch):
     monkeypatch.setattr(type(problem), "lower", look)
     found = solve_lower(problem, x, tol=1e-7)
     taken = len(looks)
-    monkeypatch.setattr(lower, "_FORESEEN", 0.0)
+    monkeypatch.setattr(lower, "LIMITS", lower.Limits(foreseen=0.0))
     looked = solve_lower(problem, x, tol=1e-7)
     assert bool(found.converged.all()) and bool(looked.converged.all())
     assert taken < len(looks) - taken

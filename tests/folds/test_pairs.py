@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from skbamm.effort import Meter, metered
+from skbamm.effort import Costs, Meter, metered
 from skbamm.folds import FoldWeights, pairs
 from skbamm.folds.pairs import PairCosts, PairProducts
 from tests.folds import naive
@@ -65,14 +65,14 @@ def test_pairs_serve_where_rows_are_sparse_and_only_there():
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_folds_share_rows_whose_pairs_serve(splits, options, fit_intercept, monkeypatch):
-    monkeypatch.setattr(pairs, "GRAM_CALL", 0.0)
+    monkeypatch.setattr(pairs, "COSTS", Costs(pair_call=0.0))
     X = mixed()
     assert PairCosts.of(X, fit_intercept).pays
     check(X, RNG.normal(size=N), splits, options, fit_intercept=fit_intercept)
 
 
 def test_pairs_are_counted_as_what_they_take(monkeypatch):
-    monkeypatch.setattr(pairs, "GRAM_CALL", 0.0)
+    monkeypatch.setattr(pairs, "COSTS", Costs(pair_call=0.0))
     X, meter = mixed(), Meter(1e9)
     rows = rows_of(X, RNG.normal(size=N), FoldWeights(N, SPLITS["kfold"]))
     with metered(meter):

@@ -11,7 +11,7 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Masked
 from skbamm.bilevel.problem import Directions, Problem
 
-_CG_TOL, _CG_LOOSEST = 0.01, 0.3
+_CG_TOL, _CG_LOOSEST = 0.01, 0.3  # see ``ConjugateGradient``
 
 
 class AutogradProblem(Problem):

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from skbamm.bilevel.columns import dot
 
-_RATIO = 1e8  # ratio of curvatures above which the lower level is flat
-_PROBES = 50  # Lanczos steps that look for a flat direction
+# Ratio of curvatures, in float64, above which the lower level is flat: the root of its rounding.
+_RATIO = 1e8
+_PROBES = 50  # Lanczos steps that look for a flat direction: exact for as many entries of y
 
 
 class Averaging(ABC):

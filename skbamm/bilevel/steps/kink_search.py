@@ -1,6 +1,6 @@
 """Line searches for a lower level whose Hessian jumps.
 
-Across a kink of the gradient the Hessian at one end of a step tells nothing of the other end:
+Across a kink of the gradient the Hessian at one end of a step says nothing about the other end:
 Newton's full steps may go around in circles. With searches along those that went too far the
 method is finite (Mangasarian, "A finite Newton method for classification", 2002; Keerthi &
 DeCoste, "A modified finite Newton method for fast solution of large scale linear SVMs", 2005).
@@ -8,16 +8,39 @@ DeCoste, "A modified finite Newton method for fast solution of large scale linea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.problem import Problem
 from skbamm.bilevel.steps.base import ColumnStep
 
-_FAR = 0.1  # slope against the step, relative to that at its beginning, that is too far
-_ROUNDS = 8  # of trials, at most
-_NEAR = 0.3  # slopes at both ends of a bracket, relative to the first, that end the trials
-_TRIALS, _RATIO = 6, 0.2  # lengths that are tried at a time, and what each is to the one before
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """What a search along a step is content with; any choice leads to the same minimum.
+
+    Attributes
+    ----------
+    far : float
+        Slope against the step, relative to that at its beginning, that is too far.
+    near : float
+        Slopes at both ends of a bracket, relative to the first, that end the trials.
+    rounds : int
+        Of trials, at most.
+    trials, ratio : int and float
+        Lengths that are tried at a time, and what each of the first is to the one before.
+    """
+
+    far: float = 0.1
+    near: float = 0.3
+    rounds: int = 8
+    trials: int = 6
+    ratio: float = 0.2
+
+
+_LIMITS = SearchLimits()
 
 
 class KinkSearch(ColumnStep):
@@ -71,7 +94,7 @@ class KinkSearch(ColumnStep):
         first = _fall(before, y - point)
         self._top = torch.fmax(self._top, first)
         # Slopes that are mostly rounding errors say nothing.
-        far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_FAR * first)
+        far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_LIMITS.far * first)
         if moved is not None:
             far[moved] = False
         starts = torch.nonzero(far.flatten(1).any(1)).flatten().tolist()
@@ -91,30 +114,30 @@ def _least(problem, x, starts, begin, step, first, now) -> Tensor:
     Several are tried in one pass, as more starts: first over all scales, then between the two
     that the minimum lies between. There the slope is nearly linear.
     """
-    many = problem.select([s for s in starts for _ in range(_TRIALS)])
-    x = x[starts].repeat_interleave(_TRIALS, 0)
+    many = problem.select([s for s in starts for _ in range(_LIMITS.trials)])
+    x = x[starts].repeat_interleave(_LIMITS.trials, 0)
 
     def fall(lengths):  # (trials, S, K, ...)
         y = begin + lengths.to(begin.dtype)[..., None] * step
         y = y.transpose(0, 1).flatten(0, 1)
         _, gradient = many.lower(x, y)
-        slope = _behind(many, x, begin.repeat_interleave(_TRIALS, 0), y, gradient)
-        return _fall(slope.unflatten(0, (-1, _TRIALS)).transpose(0, 1), step)
+        slope = _behind(many, x, begin.repeat_interleave(_LIMITS.trials, 0), y, gradient)
+        return _fall(slope.unflatten(0, (-1, _LIMITS.trials)).transpose(0, 1), step)
 
-    order = torch.arange(1, _TRIALS + 1, dtype=torch.float64, device=begin.device)
+    order = torch.arange(1, _LIMITS.trials + 1, dtype=torch.float64, device=begin.device)
     order = order.reshape(-1, *[1] * first.ndim)
     low, high, at_low, at_high = torch.zeros_like(first), torch.ones_like(first), first, now
-    shares = _RATIO ** order.flip(0)
-    for _ in range(_ROUNDS):
+    shares = _LIMITS.ratio ** order.flip(0)
+    for _ in range(_LIMITS.rounds):
         lengths = low + shares * (high - low)
         lengths = torch.cat([low[None], lengths, high[None]])
         falls = torch.cat([at_low[None], fall(lengths[1:-1]), at_high[None]])
-        left = ((falls > 0).sum(0, keepdim=True) - 1).clamp(0, _TRIALS)
+        left = ((falls > 0).sum(0, keepdim=True) - 1).clamp(0, _LIMITS.trials)
         low, high = (lengths.gather(0, i)[0] for i in (left, left + 1))
         at_low, at_high = (falls.gather(0, i)[0] for i in (left, left + 1))
-        if bool((torch.maximum(at_low, -at_high) <= _NEAR * first).all()):
+        if bool((torch.maximum(at_low, -at_high) <= _LIMITS.near * first).all()):
             break
-        shares = order / (_TRIALS + 1)
+        shares = order / (_LIMITS.trials + 1)
     # Between slopes that are mostly rounding errors any place will do.
     share = torch.where(at_low > at_high, at_low / (at_low - at_high), 0.5).clamp(0, 1)
     return low + share * (high - low)

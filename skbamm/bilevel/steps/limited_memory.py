@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skbamm.bilevel.steps.base import EVEN, PathStep
 
-_CURVED = 1e-8  # least cosine of a step and the change of the slope along it
+_CURVED = 1e-8  # least cosine of a step and the change of the slope along it: rounding's root
 
 
 @dataclass

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import dots, mask_columns, per_column
 from skbamm.bilevel.steps.base import ColumnStep
 
-_OVERSHOT = -0.5  # slope at the new point, relative to the old one, from which we step back
-_SHRINK, _GROW = 0.1, 2.0
+
+@dataclass(frozen=True)
+class SecantLimits:
+    """Safeguards of the secant; a step in the metric of the Hessian meets none of them.
+
+    Attributes
+    ----------
+    overshot : float
+        Slope at the new point, relative to the old one, from which a column steps back: the
+        minimiser along the direction is then no further than two thirds of the way.
+    shrink, grow : float
+        Least and largest ratio of successive lengths.
+    """
+
+    overshot: float = -0.5
+    shrink: float = 0.1
+    grow: float = 2.0
+
+
+_LIMITS = SecantLimits()
 
 
 class ConstantStep(ColumnStep):
@@ -103,10 +123,11 @@ class SecantStep(ColumnStep):
                 length = torch.where(there, self.initial, length)
         (now,) = along_last
         fall = last_slope - now
-        secant = torch.where(fall > 0, last_slope / fall, _GROW).clamp(_SHRINK, _GROW)
+        shrink, grow = _LIMITS.shrink, _LIMITS.grow
+        secant = torch.where(fall > 0, last_slope / fall, grow).clamp(shrink, grow)
         length = torch.where(comparable, (length * secant).clamp_max(self.longest), length)
-        back = comparable & (now < _OVERSHOT * last_slope)
-        length = torch.where(good | back, length, _SHRINK * taken)
+        back = comparable & (now < _LIMITS.overshot * last_slope)
+        length = torch.where(good | back, length, shrink * taken)
         self._back, self._length = back | ~good, length
         self._last = point, direction, slope, length
         # Asking whether any column steps back would wait for a device.

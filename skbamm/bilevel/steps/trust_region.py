@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skbamm.bilevel.steps.base import EVEN, PathStep
 
+# The usual values: Nocedal & Wright, algorithms 4.1 and procedure 18.2.
 _GOOD, _POOR = 0.75, 0.25  # share of the predicted fall that widens or narrows the region
 _DAMP = 0.2  # least share of the model's curvature along a step that an update keeps
 
@@ -55,7 +56,8 @@ class TrustRegionStep(PathStep):
         robust gradient sampling algorithm for nonsmooth, nonconvex optimization", 2005).
     """
 
-    close, narrow, memory = 3e-3, 1e-5, 10
+    close, memory = 3e-3, 10
+    narrow = 1e-5  # radius below which the model cannot be right
     level = 2e-5  # share of F below which an average of slopes is nothing
 
     def __init__(
