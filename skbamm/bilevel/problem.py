@@ -108,6 +108,8 @@ class Problem(ABC):
         Whether ``curvature`` is near the Hessian, so that steps of length 1 are apt.
     hessian_jumps : bool
         Whether the Hessian of f jumps; see ``KinkSearch`` for what f must be then.
+    kinks : bool
+        Whether phi has kinks, so that ``face`` returns one.
     has_closed_form : bool
         Whether ``closed_form`` may give the solution.
     has_units : bool
@@ -119,14 +121,10 @@ class Problem(ABC):
     shape: tuple[int, int]
     second_order: bool = False
     hessian_jumps: bool = False
+    kinks: bool = False
     has_closed_form: bool = False
     has_units: bool = False
     upper_floor: float = 1.0
-
-    @property
-    def kinks(self) -> bool:
-        """Whether phi has kinks, so that ``face`` returns one."""
-        return False
 
     @property
     def lower_floor(self) -> Tensor:

@@ -161,7 +161,6 @@ class PenalisedProblem(Problem):
         A further projection of x.
     """
 
-    kinks: bool = False  # type: ignore[assignment]
     second_order = has_units = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only

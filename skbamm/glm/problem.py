@@ -231,7 +231,8 @@ class GLMProblem(PenalisedProblem):
 
     def row_loss(self, chunk: Chunk) -> PointwiseLoss:
         """Return the loss of some rows, in the folds whose columns these are."""
-        return self.loss.of_folds(chunk.folds)
+        loss = self.loss
+        return loss.of_folds(chunk.folds) if loss.differs_by_fold else loss
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
         """Return a metric near the Hessian; see ``hessian_metric``."""

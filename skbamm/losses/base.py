@@ -51,12 +51,15 @@ class PointwiseLoss(UpperLoss):
         Whether the loss approximates one with kinks; see ``Smoothed``.
     has_scale : bool
         Whether it is a ``ScaledLoss``.
+    differs_by_fold : bool
+        Whether ``of_folds`` returns another loss for some of the folds.
     """
 
     couples_outputs: bool = False
     hessian_jumps: bool = False
     smoothed: bool = False
     has_scale: bool = False
+    differs_by_fold: bool = False
 
     def start(self, mean: float) -> float:
         """Return the predictor that a model of constants begins at, for a target of this mean."""

@@ -40,6 +40,7 @@ class OneVsRest(PointwiseLoss):
         """Return the same loss with other factors."""
         other = copy.copy(self)
         other.sides = sides
+        other.differs_by_fold = sides is not None and sides.shape[-1] > 1
         return other
 
     def unweighted(self) -> Self:
@@ -48,7 +49,7 @@ class OneVsRest(PointwiseLoss):
 
     def of_folds(self, folds: slice | None) -> Self:
         """See ``PointwiseLoss.of_folds``; each fold may have factors of its own."""
-        if folds is None or self.sides is None or self.sides.shape[-1] == 1:
+        if folds is None or self.sides is None or not self.differs_by_fold:
             return self
         return self.weighted(self.sides[..., folds])
 
