@@ -20,7 +20,7 @@ SEARCHES = {
     "two": (ElasticNet(), {"alpha": (1e-3, 1.0), "l1_ratio": (0.1, 0.9)}, {}),
     "line": (HuberRegressor(), {"alpha": (1e-3, 1e2), "epsilon": (1.1, 3.0)}, {}),
     "vector": (Ridge(), {"alpha": PerFeature(1e-3, 1e3)}, {}),
-    "classes": (LogisticRegression(), {"C": PerFeature(1e-3, 1e3)}, {"max_iter": 20}),
+    "classes": (LogisticRegression(), {"C": PerFeature(1e-3, 1e3, shrinkage=False)}, {}),
     "weights": (LogisticRegression(), {"C": (1e-3, 1e2)}, {"sample_weights": SampleWeights()}),
     "outliers": (Ridge(), {"alpha": (1e-3, 1e2)}, {"sample_weights": SampleWeights("score")}),
     "list": (LogisticRegression(), {"C": np.logspace(-3, 3, 9)}, {}),

@@ -234,7 +234,7 @@ def uneven():
 
 
 def grid_best(estimator, name, X, y, **settings):
-    return -least_loss(estimator, name, np.geomspace(1e-4, 1e4, 33), X, y, **settings)
+    return -least_loss(estimator, name, np.geomspace(1e-4, 1e4, 17), X, y, **settings)
 
 
 @pytest.mark.parametrize(

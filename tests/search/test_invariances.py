@@ -141,35 +141,26 @@ def test_two_fits_are_equal_to_the_bit(form, values, binary, regression):
             np.testing.assert_array_equal(one.history_[key], two.history_[key])
 
 
-def test_the_first_sparse_search_of_a_process_is_silent():
-    """Libraries below may warn once a process, which tests that come later would not see."""
+def test_the_first_searches_of_a_process_are_silent_and_import_nothing_slow():
+    """What tests that come later would not see.
+
+    Libraries below may warn once a process, for instance at the first sparse search. Some ways of
+    taking a derivative import torch's symbolic algebra, for half a second.
+    """
     code = """if True:
-        import numpy as np, scipy.sparse as sp
-        from sklearn.linear_model import LogisticRegression
+        import sys
         import warnings
-        from skbamm import BAMMSearchCV
+        import numpy as np, scipy.sparse as sp
+        from sklearn.kernel_ridge import KernelRidge
+        from sklearn.linear_model import ElasticNet, LogisticRegression
+        from skbamm import BAMMSearchCV, PerFeature
         from skbamm.search import solving
         solving.budget = lambda *args: None  # own fits of so few rows are sooner
         warnings.simplefilter("error")
         X, y = sp.random_array((60, 8), density=0.5, rng=0, format="csr"), np.arange(60) % 2
         search = BAMMSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}).fit(X, y)
         assert search.search_plan_[0]["role"] == "joint grid"
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-
-
-def test_the_first_search_does_not_wait_for_modules():
-    """Some ways of taking a derivative import torch's symbolic algebra, for half a second."""
-    code = """if True:
-        import sys
-        import numpy as np
-        from sklearn.kernel_ridge import KernelRidge
-        from sklearn.linear_model import ElasticNet, LogisticRegression
-        from skbamm import BAMMSearchCV, PerFeature
+        warnings.simplefilter("ignore")
         X, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 2
         y = y + X[:, 0]
         for model, space in (
@@ -183,6 +174,8 @@ def test_the_first_search_does_not_wait_for_modules():
             assert search.search_plan_[0]["role"] == "searched", search.search_plan_
             assert "sympy" not in sys.modules, model
     """
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
