@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,8 +10,30 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 
-_STEPS, _SAME = 60, 6  # at most; and so many in a row in which no group leaves or reaches zero
-_POWER, _MARGIN = 12, 1.1  # steps of power iterations, and what they may miss
+
+@dataclass(frozen=True)
+class ProximalSettings:
+    """How far proximal gradients go before a matrix of a face is made.
+
+    Attributes
+    ----------
+    steps : int
+        Most steps.
+    same : int
+        Steps in a row in which no group leaves or reaches zero, which end them.
+    power_steps : int
+        Steps of the power iteration for the largest eigenvalue.
+    margin : float
+        What that may miss of it.
+    """
+
+    steps: int = 60
+    same: int = 6
+    power_steps: int = 12
+    margin: float = 1.1
+
+
+PROXIMAL = ProximalSettings()
 
 
 class Approach:
@@ -35,11 +58,11 @@ class Approach:
         step = 1 / diagonal.clamp_min(1e-12 * diagonal.amax(-1, keepdim=True))
         # In the metric of the diagonal: features of different scales do no harm.
         vector, largest = torch.ones_like(step)[..., None, :], step.new_ones(())
-        for _ in range(_POWER):
+        for _ in range(PROXIMAL.power_steps):
             vector = step[..., None, :] * self._times(vector)
             largest = vector.norm(dim=-1, keepdim=True)
             vector = vector / largest
-        self._step = step[..., None, :] / (_MARGIN * largest)
+        self._step = step[..., None, :] / (PROXIMAL.margin * largest)
 
     def __call__(self, face: Face, y: Tensor) -> Tensor:
         """Return a point nearer to the minimum of the model of a face at y."""
@@ -49,7 +72,7 @@ class Approach:
         at = ahead = begin
         t = begin.new_ones(*begin.shape[:2], 1, 1)
         known, same = kinks.sizes(at) > 0, 0
-        for _ in range(_STEPS):
+        for _ in range(PROXIMAL.steps):
             new = ahead - step * (gradient + self._times(ahead - begin))
             new = kinks.prox(kink, new, step)
             uphill = ((ahead - new) * (new - at)).sum((2, 3), keepdim=True) > 0
@@ -59,7 +82,7 @@ class Approach:
             free = kinks.sizes(at) > 0
             same = same + 1 if torch.equal(free, known) else 0
             known = free
-            if same >= _SAME:
+            if same >= PROXIMAL.same:
                 break
         change = at - begin
         curved = gradient + 0.5 * self._times(change)

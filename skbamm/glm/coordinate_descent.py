@@ -8,6 +8,7 @@ time of a factor or two; what is left of the way the metrics of faces go in a st
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,11 +19,41 @@ from skbamm.bilevel.faces import Face
 from skbamm.effort import descent_seconds, spend
 from skbamm.folds import Moments, map_in_threads
 
-_MOST = 1000  # passes over the coefficients
-_SWEEPS, _MODEL_SWEEPS = 30, 10  # passes that descents take about
-_MODEL_PASSES, _MODEL_TOL = 200, 1e-3  # of a model; relative change of coefficients that ends them
-_SHARE = 0.03  # of the gap that is asked for: the models' errors are to be seen as none
-_CLOSEST = 1e-6  # decrement that is left to a step of Newton's
+
+@dataclass(frozen=True)
+class DescentSettings:
+    """How far coordinate descent goes before the metrics of faces take over.
+
+    benchmarks/speed/lasso_path.py measures their effect.
+
+    Attributes
+    ----------
+    passes : int
+        Most passes over the coefficients.
+    usual_passes : int
+        What they take on average, for what is counted.
+    share : float
+        Share of the duality gap asked for, so that what is left is no error of the models.
+    closest : float
+        Decrement that is left to a Newton step.
+    model_passes : int
+        Most passes where the loss is replaced by its quadratic model.
+    usual_model_passes : int
+        What these take on average.
+    model_tol : float
+        Relative change of the coefficients that ends them.
+    """
+
+    passes: int = 1000
+    usual_passes: int = 30
+    share: float = 0.03
+    closest: float = 1e-6
+    model_passes: int = 200
+    usual_model_passes: int = 10
+    model_tol: float = 1e-3
+
+
+DESCENT = DescentSettings()
 
 
 class CoordinateDescent:
@@ -56,15 +87,15 @@ class CoordinateDescent:
         found = slopes.double().contiguous().numpy().copy()
         lam, kappa = squares.tolist(), absolutes.tolist()
         rng = np.random.RandomState(0)  # not asked: coefficients take their turns in order
-        spend(descent_seconds(found[..., 0].size, found.shape[-1], _SWEEPS))
-        enough = _SHARE * max(tol, _CLOSEST) ** 2
+        spend(descent_seconds(found[..., 0].size, found.shape[-1], DESCENT.usual_passes))
+        enough = DESCENT.share * max(tol, DESCENT.closest) ** 2
 
         def descend(job: tuple[int, ...]) -> None:
             s, k, m = job
             size = self.square[k, m]
             cd_fast.enet_coordinate_descent_gram(
                 found[s, k, m], kappa[s][k], lam[s][k], self.gram[k], self.cross[k, m],
-                np.array([size**0.5]), _MOST, enough, rng,
+                np.array([size**0.5]), DESCENT.passes, enough, rng,
                 False, self.positive, True,
             )  # fmt: skip
 
@@ -116,13 +147,14 @@ class ModelDescent:
         matrices = matrix.expand(*lead, *matrix.shape[-2:]).numpy()
         rights, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
         strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
-        spend(descent_seconds(found[..., 0].size, found.shape[-1], _MODEL_SWEEPS))
+        spend(descent_seconds(found[..., 0].size, found.shape[-1], DESCENT.usual_model_passes))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a gap that is not asked for
             for s, k, m in np.ndindex(*lead):
                 cd_fast.enet_coordinate_descent_gram(
                     found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],
-                    np.zeros(1), _MODEL_PASSES, _MODEL_TOL, rng, False, self.positive, False,
+                    np.zeros(1), DESCENT.model_passes, DESCENT.model_tol, rng,
+                    False, self.positive, False,
                 )  # fmt: skip
         at = torch.from_numpy(found)
         if free:

@@ -10,6 +10,7 @@ that jump, what those of the folds have of their own. Many features: of few rows
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,16 +29,75 @@ from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
 from skbamm.glm.support import JointSupport, SupportMetric
 
-_DENSE_LIMIT = 1500  # features up to which a p x p factor is affordable
-# Counted seconds up to which every fold has a matrix of its own, of many and of few rows.
-_OWN, _OWN_OF_FEW = 0.025, 0.1
-_FEW_ROWS, _OWN_ENTRIES = 50, 1 << 25  # rows a feature, and entries of factors, likewise
-_CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD = 100, 0.05, 0.3, 1e-4
-_CG_LEAST, _CG_PRICE = 20, 2  # rows a feature, and passes, that their preconditioner is worth
-_BLOCK_PRICE = 4.0  # passes that a matrix of frequent features costs
-_SPARSE, _SAVED = 4, 20  # entries a zero or not, and passes that matrices of all features save
-_LARGE = 256  # coefficients from which outputs are worth a thread each
-_NEAR = 0.1  # relative distance of coefficients at which starts share a Gram matrix
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """When a metric is made of which matrices, and how far its iterations go.
+
+    Seconds are counted ones, see ``skbamm.effort``. benchmarks/speed/specialists.py and
+    benchmarks/speed/growth.py measure their effect.
+
+    Attributes
+    ----------
+    most_features : int
+        Features up to which a factor of all is affordable.
+    own_seconds : float
+        What matrices may take for every fold to have its own.
+    own_seconds_of_few : float
+        The same where rows are few.
+    few_rows : int
+        Rows a feature below which the folds' matrices differ.
+    own_entries : int
+        Numbers in the factors of all columns, where few rows count and the Hessian jumps.
+    shared_rows : int
+        Rows a feature that a matrix is made of at least which folds share.
+    shared_passes : int
+        Passes that such a matrix may take.
+    cg_rows : int
+        Rows a feature, where conjugate gradients put right what few rows leave out.
+    cg_passes : int
+        Passes that their matrix may take.
+    cg_steps : int
+        Most steps of conjugate gradients.
+    cg_tol : float
+        Residual that ends them, relative to the first.
+    cg_loosest : float
+        The same while y is far from the minimum.
+    cg_ahead : float
+        Residual to which they go on where the last step may end the iterations.
+    block_passes : float
+        Passes that a matrix of frequent features takes.
+    sparse : int
+        Entries for each that is stored, above which features are sparse.
+    saved_passes : int
+        Passes that matrices of all features save conjugate gradients.
+    threads_from : int
+        Coefficients from which outputs are factored in threads.
+    near : float
+        Relative distance of starts that share a Gram matrix where folds do.
+    """
+
+    most_features: int = 1500
+    own_seconds: float = 0.025
+    own_seconds_of_few: float = 0.1
+    few_rows: int = 50
+    own_entries: int = 1 << 25
+    shared_rows: int = 100
+    shared_passes: int = 4
+    cg_rows: int = 20
+    cg_passes: int = 2
+    cg_steps: int = 100
+    cg_tol: float = 0.05
+    cg_loosest: float = 0.3
+    cg_ahead: float = 1e-4
+    block_passes: float = 4.0
+    sparse: int = 4
+    saved_passes: int = 20
+    threads_from: int = 256
+    near: float = 0.1
+
+
+METRIC = MetricSettings()
 
 
 def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
@@ -45,7 +105,7 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     if problem.kinks:
         if problem.loss.couples_outputs:
             return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
-        if problem.y_shape[-1] > _DENSE_LIMIT:
+        if problem.y_shape[-1] > METRIC.most_features:
             return SupportMetric(
                 problem, x, y, mu, problem.hessian_weights(x, y, mu), _dense_metric
             )
@@ -81,11 +141,17 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     S, K, m, p = problem.y_shape
     n = problem.rows.n_rows
     share = shares_gram(problem.rows, S * K * m)
-    if problem.hessian_jumps and n < _FEW_ROWS * p and S * K * m * p * p <= _OWN_ENTRIES:
+    if (
+        problem.hessian_jumps
+        and n < METRIC.few_rows * p
+        and S * K * m * p * p <= METRIC.own_entries
+    ):
         share = False  # the few rows that count are others in every fold
-    conjugate = loss.couples_outputs or p > _DENSE_LIMIT or (share and problem.hessian_jumps)
+    conjugate = (
+        loss.couples_outputs or p > METRIC.most_features or (share and problem.hessian_jumps)
+    )
     rows = problem.metric_rows if conjugate else problem.rows
-    if p > _DENSE_LIMIT or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
+    if p > METRIC.most_features or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
         weights = problem.hessian_weights(x, y, mu)
         strength = (1 - mu) * problem.penalty_at(x).curvature
         diagonal = rows.diagonal(y[None], weights) + strength
@@ -96,7 +162,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         index, block = frequent
         block.diagonal(dim1=-2, dim2=-1).add_(_gathered(strength, index, block.shape[1]))
         inner = DiagonalAndBlock(diagonal, index, block)
-        return _conjugate(problem, x, y, mu, inner, _BLOCK_PRICE)
+        return _conjugate(problem, x, y, mu, inner, METRIC.block_passes)
     limit = gram_rows(rows.n_rows, p, K, conjugate) if share else rows.n_rows
     chosen, of_start = _representatives(y, share)
     weights = problem.hessian_weights(x, y[chosen], mu)
@@ -115,12 +181,12 @@ def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
     That may be of sparse features, where a diagonal and the frequent ones' matrix serve as well.
     """
     p, one = rows.n_coefficients, getattr(rows, "folds", [rows])[0]
-    if one.entries * _SPARSE > one.n_rows * one.n_features:
+    if one.entries * METRIC.sparse > one.n_rows * one.n_features:
         return False
     seconds = rows.gram_seconds(starts * outputs, rows.n_rows)
     seconds += factor_seconds(starts * outputs, p)
     shape, columns = (one.n_rows, one.n_features), starts * outputs * rows.n_folds
-    return seconds > _SAVED * pass_seconds(shape, one.entries, columns, rows.dtype)
+    return seconds > METRIC.saved_passes * pass_seconds(shape, one.entries, columns, rows.dtype)
 
 
 def shares_gram(rows: Any, columns: int) -> bool:
@@ -129,8 +195,8 @@ def shares_gram(rows: Any, columns: int) -> bool:
     Where rows are few the folds' matrices differ, and own ones take fewer iterations.
     """
     seconds = rows.gram_seconds(columns, rows.n_rows)
-    few = rows.n_rows < _FEW_ROWS * rows.n_coefficients
-    return seconds > (_OWN_OF_FEW if few else _OWN)
+    few = rows.n_rows < METRIC.few_rows * rows.n_coefficients
+    return seconds > (METRIC.own_seconds_of_few if few else METRIC.own_seconds)
 
 
 def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
@@ -139,7 +205,9 @@ def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
     As many as make a factor cost about what some passes do, but enough for its accuracy: few will
     do where conjugate gradients put right what they leave out.
     """
-    least, passes = (_CG_LEAST, _CG_PRICE) if conjugate else (100, 4)
+    least, passes = METRIC.shared_rows, METRIC.shared_passes
+    if conjugate:
+        least, passes = METRIC.cg_rows, METRIC.cg_passes
     return max(least * p, int(rows * 2 * folds * passes / p))
 
 
@@ -159,7 +227,7 @@ def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
         return [0], [0]
     flat = y.flatten(1)
     apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
-    size = (_NEAR if share else 0.0) * torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+    size = (METRIC.near if share else 0.0) * torch.linalg.vector_norm(flat, dim=1, keepdim=True)
     close = (apart <= size).tolist()
     chosen: list[int] = []
     of_start: list[int] = []
@@ -197,7 +265,7 @@ class GramMetric:
         """Factors of all coefficients, of several outputs one each where they are large."""
         if self._factors is None:
             full = self._with_strength()
-            width = 1 if full.shape[-1] >= _LARGE else full.shape[2]
+            width = 1 if full.shape[-1] >= METRIC.threads_from else full.shape[2]
             spend(factor_seconds(full[..., 0, 0].numel(), full.shape[-1]))
             self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
         return self._factors
@@ -358,7 +426,9 @@ def _conjugate(problem, x, y, mu, inner, price):
     if problem.loss.couples_outputs and not (kinks and not problem.rows.fit_intercept):
         inner = Gauge(inner, slopes=not kinks)
     product = HessianProduct(problem, x, y, mu)
-    return ConjugateGradient(product, inner, _CG_STEPS, _CG_TOL, _CG_LOOSEST, _CG_AHEAD, price)
+    return ConjugateGradient(
+        product, inner, METRIC.cg_steps, METRIC.cg_tol, METRIC.cg_loosest, METRIC.cg_ahead, price
+    )
 
 
 class HessianProduct:

@@ -11,6 +11,7 @@ eliminated beforehand.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,29 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky
 from skbamm.folds import DenseRows, StackedRows
 
-_WIDE = 4  # features a row from which it pays by far
-_LEAST = 1e-10  # of the largest curvature: penalties that are smaller would leave no digits
-_ENTRIES = 1 << 25  # numbers in the matrices of all columns up to which they are affordable
+
+@dataclass(frozen=True)
+class DualSettings:
+    """When matrices of rows take the place of those of features.
+
+    benchmarks/speed/growth.py measures their effect.
+
+    Attributes
+    ----------
+    wide : int
+        Features a row from which they are far cheaper.
+    least : float
+        Least penalty, relative to the largest curvature: a smaller one would leave no digits.
+    entries : int
+        Numbers in the matrices of all columns that are affordable.
+    """
+
+    wide: int = 4
+    least: float = 1e-10
+    entries: int = 1 << 25
+
+
+DUAL = DualSettings()
 
 
 def dual_pays(problem: Any, mu: float) -> bool:
@@ -29,8 +50,8 @@ def dual_pays(problem: Any, mu: float) -> bool:
     rows, (S, K, m, _) = problem.rows, problem.y_shape
     if mu or problem.kinks or type(rows) not in (DenseRows, StackedRows):
         return False
-    wide = rows.n_features >= _WIDE * rows.n_rows
-    return wide and S * K * m * rows.n_rows**2 <= _ENTRIES
+    wide = rows.n_features >= DUAL.wide * rows.n_rows
+    return wide and S * K * m * rows.n_rows**2 <= DUAL.entries
 
 
 class DualMetric:
@@ -52,7 +73,7 @@ class DualMetric:
         self._X = X if X.ndim == 3 else X[None]  # (1 or K, n, d)
         strength = problem.penalty_at(x).curvature
         largest = (curvature @ self._X**2).amax(-1, keepdim=True)
-        self._slopes = strength[..., :d].clamp_min(_LEAST * largest)
+        self._slopes = strength[..., :d].clamp_min(DUAL.least * largest)
         self._root = curvature.sqrt()
         among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
         matrix = self._root[..., None] * among * self._root[..., None, :]

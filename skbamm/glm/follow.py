@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,13 +12,39 @@ from skbamm.bilevel.columns import dot
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
 
-_FACES = 30  # steps at most
-_LITTLE, _NOTHING = 1e-4, 1e-14  # what ends them: the share of the largest gain, or of y's slope
-# Where sizes are curved a metric is of one point, and a step on the same face soon the last: what
-# is left after it is for the next step of y.
-_CURVED = 1e-9
-_TOGETHER = 64  # coefficients up to which starts go together: the calls cost more than the numbers
-_FAR = 0.03  # slopes beside the kinks from which other steps go first
+
+@dataclass(frozen=True)
+class FollowSettings:
+    """When steps from face to face end, and what goes before them.
+
+    benchmarks/speed/lasso_path.py and benchmarks/speed/specialists.py measure their effect.
+
+    Attributes
+    ----------
+    faces : int
+        Most steps.
+    little : float
+        Gain, relative to the largest, that ends them.
+    nothing : float
+        The same relative to y's slope.
+    nothing_curved : float
+        The same where sizes are curved: a metric is of one point then, and what is left after a
+        step on the same face is for the next step of y.
+    together : int
+        Coefficients up to which starts go together: calls cost more than the numbers.
+    far : float
+        Violation, see ``Face.violation``, above which a descent goes first.
+    """
+
+    faces: int = 30
+    little: float = 1e-4
+    nothing: float = 1e-14
+    nothing_curved: float = 1e-9
+    together: int = 64
+    far: float = 0.03
+
+
+FOLLOW = FollowSettings()
 
 
 class Faces:
@@ -48,7 +75,7 @@ class Faces:
     def of(cls, metric: Any, face: Face) -> Faces | None:
         """Return the metric on a face; None where one of the starts has none."""
         starts = list(range(len(face.free)))
-        parts = [starts] if face.free.shape[-1] <= _TOGETHER else [[s] for s in starts]
+        parts = [starts] if face.free.shape[-1] <= FOLLOW.together else [[s] for s in starts]
         metrics = [metric.select(part) for part in parts]
         first = []
         for part, one in zip(parts, metrics, strict=True):
@@ -78,21 +105,21 @@ class Faces:
         at, face = y, begin
         most: Tensor | None = None
         metric: FaceMetric | None = self.first[i]
-        if float(face.violation().max()) > _FAR:
+        if float(face.violation().max()) > FOLLOW.far:
             at = self.metrics[i].approach(face, y)
             most = dot(face.slope, y - at) if face.kinks.curved else None
             face = begin.moved(at, self.metrics[i].product(at - y))
             metric = self.metrics[i].one(face)
-        for _ in range(_FACES):
+        for _ in range(FOLLOW.faces):
             if metric is None:
                 break
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)
-            least = _CURVED if face.kinks.curved else _NOTHING
+            least = FOLLOW.nothing_curved if face.kinks.curved else FOLLOW.nothing
             nothing = least * dot(face.gradient.abs(), at.abs())
             at = at - direction
-            if bool((gain <= torch.maximum(_LITTLE * most, nothing)).all()):
+            if bool((gain <= torch.maximum(FOLLOW.little * most, nothing)).all()):
                 break
             face = begin.moved(at, self.metrics[i].product(at - y))
             metric = self.metrics[i].one(face)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,36 @@ from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.lower import LowerResult
 from skbamm.bilevel.problem import Curvature
 
-_RATIO = 0.1  # of a width to the one before, unless a little less is enough
-_SETTLED, _FEW = 0.01, 2  # the same after so few iterations that rows stay where they are
-_STAGES = 10  # at most
-_SLOPE = 1e-5  # of absolute errors, relative, where a scale vanishes
-_LOST = 1e-8  # duality gap relative to the objective
+
+@dataclass(frozen=True)
+class NarrowingSettings:
+    """How kinks of a loss are narrowed, and when nothing is lost by what is left.
+
+    Attributes
+    ----------
+    ratio : float
+        A width relative to the one before.
+    settled_ratio : float
+        The same after few iterations, when rows stay on their side of the kinks.
+    few : int
+        Iterations that are few.
+    stages : int
+        Most widths.
+    slope : float
+        Gradient of absolute errors, relative, that is left where a scale vanishes.
+    lost : float
+        Duality gap, relative to the objective, that is left.
+    """
+
+    ratio: float = 0.1
+    settled_ratio: float = 0.01
+    few: int = 2
+    stages: int = 10
+    slope: float = 1e-5
+    lost: float = 1e-8
+
+
+NARROWING = NarrowingSettings()
 
 
 def solve_narrowing(
@@ -59,11 +84,11 @@ def solve_narrowing(
     kinks, found = problem.kinks, result.y
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
-    for _ in range(_STAGES):
+    for _ in range(NARROWING.stages):
         gap = problem.lost if hasattr(problem, "lost") else partial(_lost, problem)
         lost, value = on_host(gap(x, result.y))
         # With kinks in the penalty, too, what is lost counts what the last step has left.
-        ended = (lost <= _LOST * value) & (result.converged | kinks)
+        ended = (lost <= NARROWING.lost * value) & (result.converged | kinks)
         found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
         solved = solved | ended
         left = (lost / value)[~solved]
@@ -71,18 +96,18 @@ def solve_narrowing(
             break  # a smaller width would not help
         problem, last = copy.copy(problem), result.y
         # The gap falls with the width: no narrower than it has to be, for the sake of rounding.
-        needed = 0.5 * _LOST / float(left.max())
-        least = _SETTLED if result.nit <= _FEW else _RATIO
+        needed = 0.5 * NARROWING.lost / float(left.max())
+        least = NARROWING.settled_ratio if result.nit <= NARROWING.few else NARROWING.ratio
         ratio = min(needed if needed > 0.3 * least else least, 0.5)
         width, wider = problem.loss.width, width
         problem.loss = problem.loss.narrowed(ratio * width)
         if kinks:  # of what decrements are relative to
             share = float((value / (floor + value)).min())
-            tol = max(tol, (0.3 * _LOST * share) ** 0.5)
+            tol = max(tol, (0.3 * NARROWING.lost * share) ** 0.5)
         if hasattr(problem, "lost"):
             # Between rows that are so near their kinks a decrement tells little of the slope.
             share = (problem.loss.width / floor.max()).clamp_max(1.0)
-            limits["tol"] = min(tol, _SLOPE * float(share) ** 0.5)
+            limits["tol"] = min(tol, NARROWING.slope * float(share) ** 0.5)
         begin = last
         if before is not None:
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)

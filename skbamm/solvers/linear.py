@@ -29,7 +29,7 @@ from skbamm.starts.lars import begin_on_paths
 from skbamm.starts.line_search import parabola
 from skbamm.starts.multistart import solve_basins
 from skbamm.starts.path import follow_paths
-from skbamm.starts.points import KINKED_SPACING, paths, starting_points
+from skbamm.starts.points import paths, starting_points
 from skbamm.starts.subsample import Beginning, screen
 
 
@@ -102,8 +102,8 @@ class LinearSolver(LinearProblems):
         if exact is not None:
             exact.step = FIRST.exact
             return exact
-        spacing = [KINKED_SPACING] * isinstance(self.task.loss, Smoothed)
-        first = follow_paths(problem, paths(quest.axes, limit, *spacing), quest.max_time)
+        points = paths(quest.axes, limit, isinstance(self.task.loss, Smoothed))
+        first = follow_paths(problem, points, quest.max_time)
         first.step = FIRST.path
         return first
 

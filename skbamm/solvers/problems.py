@@ -13,6 +13,7 @@ from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import choose_dtype
 from skbamm.folds import DenseRows, Rows, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
+from skbamm.glm.curvature import METRIC
 from skbamm.losses import HalfSquaredLoss, Smoothed
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
@@ -20,7 +21,7 @@ from skbamm.solvers.grams import KnownGrams
 from skbamm.solvers.penalties import Penalties
 from skbamm.starts.subsample import some_rows
 
-MANY_FEATURES = 1500  # above which matrices of all features are not made
+MANY_FEATURES = METRIC.most_features  # above which matrices of all features are not made
 _WIDE = 4  # features a row from which second moments are larger than the rows by far
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,52 @@ from skbamm.models import NotApplicable
 from skbamm.space import Axis
 from skbamm.starts.subsample import Beginning
 
-_MOST = 1000  # rows or features, whichever are fewer, up to which paths are short enough
-_FEW_ROWS = 2000  # where the second moments are not at hand
-_POINTS = 128  # of the paths, that F is evaluated at
-_STAGE, _WORSE = 0.2, 1.02  # of the penalties that a path goes on to; F that has risen
-# Least penalty beside the largest, and least second moment of a feature beside the largest, at
-# which the algorithm's own tolerances, which are absolute, see something.
-_LEAST, _LEAST_MOMENT = 1e-6, 1e-8
-_NONE = 1e-14  # of the largest possible product of target and features: none
-_AROUND, _CLOSER = 17, 2  # points between the neighbours of the best, and how often
+
+@dataclass(frozen=True)
+class LarsSettings:
+    """When exact paths are followed, how far, and where F is evaluated on them.
+
+    benchmarks/speed/lasso_path.py measures their effect.
+
+    Attributes
+    ----------
+    most : int
+        Rows or features, whichever are fewer, up to which paths are short enough.
+    few_rows : int
+        Rows up to which paths are followed to their end: F may fall again where it has risen. And
+        up to which they are made from rows, where second moments are not at hand.
+    points : int
+        Most points of the paths that F is evaluated at.
+    stage : float
+        Share of the penalties that a path of many rows goes on to at a time.
+    worse : float
+        F relative to its least that has risen.
+    least : float
+        Least penalty relative to the largest at which the algorithm's own tolerances, which are
+        absolute, see something.
+    least_moment : float
+        Least second moment of a feature relative to the largest, likewise.
+    none : float
+        Largest product of target and features, relative to the largest possible, that is none.
+    around : int
+        Points between the neighbours of the best.
+    closer : int
+        How often such points are tried.
+    """
+
+    most: int = 1000
+    few_rows: int = 2000
+    points: int = 128
+    stage: float = 0.2
+    worse: float = 1.02
+    least: float = 1e-6
+    least_moment: float = 1e-8
+    none: float = 1e-14
+    around: int = 17
+    closer: int = 2
+
+
+LARS = LarsSettings()
 
 
 def begin_on_paths(
@@ -63,9 +101,9 @@ def begin_on_paths(
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     paths = _Paths(problem, axis, inverse, folds, units / high)
     reached = top = max(min(high, paths.top), low)
-    low = max(low, _LEAST * top)
+    low = max(low, LARS.least * top)
     # F of few rows may fall again where it has risen, and their paths are short.
-    stage = _STAGE if problem.rows.n_rows > _FEW_ROWS else 0.0
+    stage = LARS.stage if problem.rows.n_rows > LARS.few_rows else 0.0
     while True:
         reached = max(low, stage * reached)
         paths.extend(reached)
@@ -73,13 +111,13 @@ def begin_on_paths(
         if not len(scale):  # a fold's path ended above the interval
             raise NotApplicable("features are too much alike for a path to be followed")
         upper = paths.upper(scale)
-        risen = upper[0] > _WORSE * upper.min()
+        risen = upper[0] > LARS.worse * upper.min()
         if reached <= low or risen or time.perf_counter() > deadline:
             break
-    for _ in range(_CLOSER):
+    for _ in range(LARS.closer):
         best = int(upper.argmin())
         around = scale[max(best - 1, 0)], scale[min(best + 1, len(scale) - 1)]
-        scale = np.geomspace(*around, _AROUND)
+        scale = np.geomspace(*around, LARS.around)
         upper = paths.upper(scale)
     least = scale[[int(upper.argmin())]]
     x = paths.x(least)
@@ -122,7 +160,7 @@ class _Paths:
         low = max(low, *(factors[0] for factors, _ in self._knots))  # as far as all are known
         bends = np.unique(np.concatenate([[low, top], *(factors for factors, _ in self._knots)]))
         bends = bends[(bends >= low) & (bends <= top)]
-        chosen = np.linspace(0, len(bends) - 1, min(len(bends), _POINTS)).round().astype(int)
+        chosen = np.linspace(0, len(bends) - 1, min(len(bends), LARS.points)).round().astype(int)
         return bends[chosen]
 
     def models(self, factors: np.ndarray) -> Tensor:
@@ -153,7 +191,7 @@ class _Paths:
 def _folds(problem: Any) -> list | None:
     """Return the folds' least squares problems; None if they are too large, or are others."""
     rows = problem.rows
-    if min(rows.n_rows, rows.n_features) > _MOST:
+    if min(rows.n_rows, rows.n_features) > LARS.most:
         return None
     if isinstance(problem, LeastSquaresProblem):
         moments, d = problem.train, rows.n_features
@@ -165,7 +203,7 @@ def _folds(problem: Any) -> list | None:
         ]
     each = getattr(rows, "folds", None) or [rows] * rows.n_folds
     dense = all(isinstance(one, DenseRows) for one in each)
-    if not (dense and isinstance(problem.loss, HalfSquaredLoss) and rows.n_rows <= _FEW_ROWS):
+    if not (dense and isinstance(problem.loss, HalfSquaredLoss) and rows.n_rows <= LARS.few_rows):
         return None
     return [_OfRows(one, k if one.n_folds > 1 else 0) for k, one in enumerate(each)]
 
@@ -186,13 +224,13 @@ class _OfMoments:
     def largest(self) -> float:
         """The penalty from which on the model is empty; zero where there is no signal."""
         largest = float(np.abs(self._cross).max(initial=0.0))
-        return largest if largest > _NONE * (self._moments.max() * self._square) ** 0.5 else 0.0
+        return largest if largest > LARS.none * (self._moments.max() * self._square) ** 0.5 else 0.0
 
     def alike(self, least: float) -> bool:
         """Whether the features are of like scale that may be in a model of this penalty."""
         # No residual is larger than the target: others never have a slope that is large enough.
         seen = self._moments[self._moments * self._square >= least**2]
-        return not len(seen) or bool(seen.min() >= _LEAST_MOMENT * seen.max())
+        return not len(seen) or bool(seen.min() >= LARS.least_moment * seen.max())
 
     def path(self, least: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the penalties where the path bends, ascending from ``least``, and the models."""

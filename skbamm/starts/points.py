@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -12,13 +13,58 @@ from skbamm.bilevel import solve_lower
 from skbamm.glm.penalties import Penalty, Total
 from skbamm.space import Axis
 
-_SECOND = 3  # points of every interval but the first
-_SPACING, KINKED_SPACING = 0.6, 1.2  # of the points of a path; where losses have kinks
-_FEWEST, _MOST = 6, 24  # points of a path
-# Distances of a profile's points from the best: about 10 % of the value at first, then further.
-_AWAY = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2, 1.6, 2.1, 2.8, 3.7, 5.0, 7.0, 10.0)
-_HUGE = 1e30
-_BELOW = 0.999  # of the penalty at which the last coefficient vanishes
+_HUGE = 1e30  # a strength at which any model is empty
+
+
+@dataclass(frozen=True)
+class PointSettings:
+    """Where starting points and the points of paths lie, in x.
+
+    benchmarks/scores/accuracy.py and benchmarks/speed/lasso_path.py measure their effect.
+
+    Attributes
+    ----------
+    others : int
+        Points of every interval but the first.
+    spacing : float
+        Distance of the points of a path.
+    kinked_spacing : float
+        The same where the loss has kinks.
+    fewest : int
+        Fewest points of a path.
+    most : int
+        Most points of a path.
+    away : tuple[float, ...]
+        Distances of a profile's points from the best: about a tenth of the value at first.
+    below : float
+        Share of the strength at which the last coefficient vanishes, where paths begin.
+    """
+
+    others: int = 3
+    spacing: float = 0.6
+    kinked_spacing: float = 1.2
+    fewest: int = 6
+    most: int = 24
+    away: tuple[float, ...] = (
+        0.1,
+        0.2,
+        0.3,
+        0.45,
+        0.65,
+        0.9,
+        1.2,
+        1.6,
+        2.1,
+        2.8,
+        3.7,
+        5.0,
+        7.0,
+        10.0,
+    )
+    below: float = 0.999
+
+
+POINTS = PointSettings()
 
 
 def starting_points(
@@ -33,22 +79,24 @@ def starting_points(
     if leave is not None:
         first = first[:-1] if leave else first[1:]
     # The middles of as many equal parts.
-    rest = [np.linspace(*axis.bounds(), 2 * _SECOND + 1)[1::2] for axis in axes[1:]]
+    rest = [np.linspace(*axis.bounds(), 2 * POINTS.others + 1)[1::2] for axis in axes[1:]]
     return [[float(x), *map(float, others)] for others in product(*rest) for x in first]
 
 
-def paths(axes: tuple[Axis, ...], limit: EmptyLimit, spacing: float = _SPACING) -> list[Tensor]:
+def paths(axes: tuple[Axis, ...], limit: EmptyLimit, kinked: bool = False) -> list[Tensor]:
     """Return points (T, h) from the strongest penalty to the weakest, a few of such paths.
 
     They begin where the last coefficient vanishes, or at the end of the interval; the first of
-    the paths is that of the upper ends of the other intervals.
+    the paths is that of the upper ends of the other intervals. Points of a ``kinked`` loss, which
+    take longer to solve, are further apart.
     """
-    rest = [np.linspace(*axis.bounds(), _SECOND + 1)[:0:-1] for axis in axes[1:]]
+    spacing = POINTS.kinked_spacing if kinked else POINTS.spacing
+    rest = [np.linspace(*axis.bounds(), POINTS.others + 1)[:0:-1] for axis in axes[1:]]
     found = []
     for others in product(*rest):
         ends = torch.tensor([[end, *others] for end in axes[0].bounds()], dtype=torch.float64)
         low, high = limit(ends.to(limit.slopes.device))[:, 0].tolist()
-        count = min(max(int((high - low) / spacing) + 2, _FEWEST), _MOST)
+        count = min(max(int((high - low) / spacing) + 2, POINTS.fewest), POINTS.most)
         first = np.linspace(low, high, count)
         points = [[x, *others] for x in (first if limit.inverse else first[::-1])]
         found.append(torch.tensor(points, dtype=torch.float64, device=limit.slopes.device))
@@ -63,9 +111,9 @@ def profile(axes: tuple[Axis, ...], best: list[float]) -> list[list[float]]:
     points = []
     for i, axis in enumerate(axes):
         low, high = axis.bounds()
-        places = {low, high, *(best[i] + d for away in _AWAY for d in (-away, away))}
+        places = {low, high, *(best[i] + d for away in POINTS.away for d in (-away, away))}
         for place in sorted(places):
-            if low <= place <= high and abs(place - best[i]) >= _AWAY[0] / 2:
+            if low <= place <= high and abs(place - best[i]) >= POINTS.away[0] / 2:
                 points.append([*best[:i], place, *best[i + 1 :]])
     return points
 
@@ -120,7 +168,9 @@ class EmptyLimit:
         home, x = x.device, x.to(self.slopes.device)
         with torch.no_grad():
             factor = (self.strength(x.double()[:, None]) / self.per_fold)[..., 0, 0]  # of a slope
-        room = (_BELOW * self.slopes / factor).amax(1)  # what the penalty may be multiplied by
+        room = (POINTS.below * self.slopes / factor).amax(
+            1
+        )  # what the penalty may be multiplied by
         too_far = (room < 1) & (room > 0)
         value = self.axis.value(x[:, 0].double())
         value = value / room if self.inverse else value * room

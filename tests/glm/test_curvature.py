@@ -1,5 +1,7 @@
 """Metrics: whichever is taken, solutions are the same; and none fails on awkward data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -26,9 +28,10 @@ def metric(request, monkeypatch):
         "conjugate gradients": (0, 1e30),
     }
     dense_limit, own_factors = limits[request.param]
-    monkeypatch.setattr(curvature, "_DENSE_LIMIT", dense_limit)
-    monkeypatch.setattr(curvature, "_OWN", own_factors)
-    monkeypatch.setattr(curvature, "_FEW_ROWS", 0)
+    settings = replace(
+        curvature.METRIC, most_features=dense_limit, own_seconds=own_factors, few_rows=0
+    )
+    monkeypatch.setattr(curvature, "METRIC", settings)
     return request.param
 
 
@@ -307,7 +310,7 @@ def test_large_outputs_are_factored_apart(monkeypatch):
     at = 0.1 * random_like(problem.start(x))
     right = torch.stack([random_like(at, 1), random_like(at, 2)])
     whole = problem.curvature(x, at, 0.0)
-    monkeypatch.setattr(curvature, "_LARGE", 1)
+    monkeypatch.setattr(curvature, "METRIC", replace(curvature.METRIC, threads_from=1))
     apart = problem.curvature(x, at, 0.0)
     torch.testing.assert_close(apart.solve(right), whole.solve(right))
     torch.testing.assert_close(

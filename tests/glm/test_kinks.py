@@ -1,5 +1,7 @@
 """Penalties of absolute values: solutions, hypergradients and metrics where f has kinks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -113,7 +115,7 @@ def test_features_that_are_free_are_enough(name, sparse, monkeypatch):
     expected = solved(
         model_problem(estimator, X, y, splits, starts=len(values)), log_values(*values)
     )
-    monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
+    monkeypatch.setattr(curvature, "METRIC", replace(curvature.METRIC, most_features=5))
     X = sp.csr_array(X) if sparse else X
     problem = model_problem(estimator, X, y, splits, starts=len(values))
     x = log_values(*values)
@@ -127,7 +129,7 @@ def test_where_too_many_are_free_conjugate_gradients_serve(name, monkeypatch):
     estimator, X, y, splits, _ = parts(name)
     x = log_values(0.1, 1.0)
     expected = solved(model_problem(estimator, X, y, splits, starts=2), x)
-    monkeypatch.setattr(curvature, "_DENSE_LIMIT", 5)
+    monkeypatch.setattr(curvature, "METRIC", replace(curvature.METRIC, most_features=5))
     monkeypatch.setattr("skbamm.glm.support._MOST", 2)
     got = solved(model_problem(estimator, X, y, splits, starts=2), x, tol=1e-8)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))

@@ -1,6 +1,7 @@
 """HuberRegressor: scikit-learn's solutions, the scale included, jointly and by intervals."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,8 +219,14 @@ def test_many_features_and_many_rows_take_conjugate_gradients(n, monkeypatch):
     y = with_outliers(rows @ rng.normal(size=20) + rng.normal(size=n), size=50.0)
     splits = list(FOLDS.split(rows))
     _, expected = solve(huber(), rows, y, splits, [0.1, 10.0])
-    for name, value in (("_OWN", 0), ("_OWN_OF_FEW", 0), ("_OWN_ENTRIES", 0), ("_DENSE_LIMIT", 10)):
-        monkeypatch.setattr(curvature, name, value)
+    limits = (
+        ("own_seconds", 0),
+        ("own_seconds_of_few", 0),
+        ("own_entries", 0),
+        ("most_features", 10),
+    )
+    for name, value in limits:
+        monkeypatch.setattr(curvature, "METRIC", replace(curvature.METRIC, **{name: value}))
         _, found = solve(huber(), rows, y, splits, [0.1, 10.0])
         torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
 

@@ -1,5 +1,7 @@
 """Exact paths of one L1 penalty: models anywhere on them are scikit-learn's own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_regression
@@ -75,7 +77,7 @@ def test_other_penalties_are_followed_point_by_point(model, grid, data, begun, m
 
 
 def test_many_rows_end_the_paths_where_f_has_risen(begun, monkeypatch):
-    monkeypatch.setattr(lars, "_FEW_ROWS", 10)
+    monkeypatch.setattr(lars, "LARS", replace(lars.LARS, few_rows=10))
     reached = []
     extend = lars._Paths.extend
     monkeypatch.setattr(
@@ -87,7 +89,7 @@ def test_many_rows_end_the_paths_where_f_has_risen(begun, monkeypatch):
 
 
 def test_time_that_is_up_ends_them_too(monkeypatch):
-    monkeypatch.setattr(lars, "_FEW_ROWS", 10)
+    monkeypatch.setattr(lars, "LARS", replace(lars.LARS, few_rows=10))
     steps = iter(np.arange(0.0, 1e6, 100.0))
     monkeypatch.setattr(lars.time, "perf_counter", lambda: float(next(steps)))
     search = search_over(

@@ -1,5 +1,7 @@
 """Coefficients that may not be negative: solutions, faces and hypergradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -87,7 +89,7 @@ def test_sparse(name):
 
 @pytest.mark.parametrize("name", ["elastic net", "wide", "ridge", "ridge, wide"])
 def test_features_that_are_free_are_enough(name, monkeypatch):
-    monkeypatch.setattr(curvature, "_DENSE_LIMIT", 3)
+    monkeypatch.setattr(curvature, "METRIC", replace(curvature.METRIC, most_features=3))
     agree(name, form=sp.csr_array)
 
 
