@@ -130,3 +130,14 @@ def fit_both(estimator, grid, X, y, fit_params=None, **params):
     ours = BAMMSearchCV(estimator, grid, **params).fit(X, y, **fit_params)
     theirs = GridSearchCV(estimator, grid, **params).fit(X, y, **fit_params)
     return ours, theirs
+
+
+def searched(estimator, name, values, X, y, fit_params=None, *, atol=1e-6, **params):
+    """Return a search; a list of values has GridSearchCV's table as well."""
+    if not isinstance(values, list):
+        return BAMMSearchCV(estimator, {name: values}, **params).fit(X, y, **(fit_params or {}))
+    ours, theirs = fit_both(estimator, {name: values}, X, y, fit_params, **params)
+    assert_same_table(ours, theirs, atol=atol)
+    assert ours.n_splits_ == theirs.n_splits_
+    assert roles(ours) == {name: "joint grid"}
+    return ours

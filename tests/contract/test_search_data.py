@@ -11,7 +11,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV
 from tests.contract.comparison import (
-    GRID,
     LOSS,
     WEIGHT,
     X_CLASS,
@@ -24,6 +23,7 @@ from tests.contract.comparison import (
     logistic,
     ridge,
     roles,
+    searched,
 )
 
 
@@ -55,18 +55,15 @@ def read_only(array):
 )  # fmt: skip
 def test_forms_of_rows(convert, values):
     X = convert(X_CLASS)
-    ours, theirs = fit_both(logistic(), GRID, X, Y_BINARY, **LOSS)
-    assert_same_table(ours, theirs)
-    search = BAMMSearchCV(logistic(), {"C": values}, **LOSS).fit(X, Y_BINARY)
+    search = searched(logistic(), "C", values, X, Y_BINARY, **LOSS)
     np.testing.assert_array_equal(search.predict(X), search.best_estimator_.predict(X))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_of_either_precision(dtype, values):
     X = X_REG.astype(dtype)
-    ours, theirs = fit_both(ridge(), {"alpha": [0.1, 1.0, 10.0]}, X, Y_REG, cv=3)
-    assert_same_table(ours, theirs, atol=1e-6 if dtype == np.float64 else 1e-4)
-    search = BAMMSearchCV(ridge(), {"alpha": values}, cv=3).fit(X, Y_REG)
+    atol = 1e-6 if dtype == np.float64 else 1e-4
+    search = searched(ridge(), "alpha", values, X, Y_REG, atol=atol, cv=3)
     assert search.predict(X).dtype == clone(search.best_estimator_).fit(X, Y_REG).predict(X).dtype
 
 
@@ -84,11 +81,10 @@ def test_rows_of_either_precision(dtype, values):
     ids=["list", "series", "str", "object", "bool", "signs", "float"],
 )
 def test_forms_of_classes(y, values):
-    ours, theirs = fit_both(logistic(), GRID, X_CLASS, y, **LOSS)
-    assert_same_table(ours, theirs)
-    search = BAMMSearchCV(logistic(), {"C": values}, **LOSS).fit(X_CLASS, y)
+    search = searched(logistic(), "C", values, X_CLASS, y, **LOSS)
     np.testing.assert_array_equal(search.classes_, np.unique(np.asarray(y)))
-    assert search.predict(X_CLASS).dtype == theirs.predict(X_CLASS).dtype
+    own = clone(search.best_estimator_).fit(X_CLASS, y)
+    assert search.predict(X_CLASS).dtype == own.predict(X_CLASS).dtype
 
 
 @pytest.mark.parametrize(
@@ -103,9 +99,7 @@ def test_forms_of_classes(y, values):
     ids=["list", "series", "int", "two", "frame"],
 )
 def test_forms_of_targets(y, values):
-    ours, theirs = fit_both(ridge(), {"alpha": [0.1, 1.0]}, X_REG, y, cv=3)
-    assert_same_table(ours, theirs)
-    search = BAMMSearchCV(ridge(), {"alpha": values}, cv=3).fit(X_REG, y)
+    search = searched(ridge(), "alpha", values, X_REG, y, cv=3)
     assert search.predict(X_REG).shape == np.shape(y)
 
 

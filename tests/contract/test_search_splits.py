@@ -30,7 +30,7 @@ from tests.contract.comparison import (
     fit_both,
     logistic,
     ridge,
-    roles,
+    searched,
 )
 
 
@@ -74,12 +74,7 @@ def test_splitters(cv, values):
     shuffled = np.random.default_rng(0).permutation(len(X_CLASS))
     X, y = X_CLASS[shuffled], Y_BINARY[shuffled]
     groups = {"groups": GROUPS} if isinstance(cv, GroupKFold) else {}
-    ours, theirs = fit_both(logistic(), GRID, X, y, groups, scoring="neg_log_loss", cv=cv)
-    assert_same_table(ours, theirs)
-    assert ours.n_splits_ == theirs.n_splits_
-    assert roles(ours) == {"C": "joint grid"}
-    search = BAMMSearchCV(logistic(), {"C": values}, scoring="neg_log_loss", cv=cv)
-    search.fit(X, y, **groups)
+    search = searched(logistic(), "C", values, X, y, groups, scoring="neg_log_loss", cv=cv)
     expected = cross_val_score(
         clone(search.best_estimator_), X, y, scoring="neg_log_loss", cv=cv, **split_params(groups)
     )
