@@ -71,13 +71,11 @@ def centre_folds(folds: list) -> tuple[list, list[np.ndarray | None]]:
     return moved, centres
 
 
-def shifted(coef: np.ndarray, centre: np.ndarray | None, sign: float) -> np.ndarray:
+def shifted(coef: np.ndarray, centre: np.ndarray, sign: float) -> np.ndarray:
     """Return coefficients (m, p), the intercept last, for features less or plus a centre.
 
     With a sign of -1 those of features less the centre become those of the features.
     """
-    if centre is None:
-        return coef
     moved = coef.astype(np.float64)
     moved[:, -1] += sign * (moved[:, : len(centre)] @ centre.astype(np.float64))
     return moved

@@ -227,11 +227,13 @@ class FoldedData:
 
     def inside(self, coef: np.ndarray) -> np.ndarray:
         """Return coefficients (m, p) of X as those of the centred X that is solved."""
-        return shifted(coef, self._centres[0], 1.0)
+        centre = self._centres[0]
+        return coef if centre is None else shifted(coef, centre, 1.0)
 
     def outside(self, coef: np.ndarray, fold: int = 0) -> np.ndarray:
         """Return coefficients (m, p) of a split's centred features as those of its features."""
-        return shifted(coef, self._centres[fold], -1.0)
+        centre = self._centres[fold]
+        return coef if centre is None else shifted(coef, centre, -1.0)
 
     def _centre(self, shared: DeviceMatrix | None) -> DeviceMatrix | None:
         """Take far offsets off the features; the intercept makes up for them."""
@@ -338,8 +340,9 @@ def _usable_folds(
 ) -> list[int]:
     """Return the folds with training weight, and with some of it in every class."""
     used = [k for k in range(len(splits)) if weights.train_total[k] > 0]
+    trains = [as_indices(train) for train, _ in splits]
     if task.both_sides:
-        each = [task.target[as_indices(splits[k][0])] for k in used]
+        each = [task.target[trains[k]] for k in used]
         return [k for k, rows in zip(used, each, strict=True) if (rows.min(0) < rows.max(0)).all()]
     if task.classes is None or task.indicator is not None:
         return used
@@ -351,9 +354,8 @@ def _usable_folds(
         heavy = None if weight is None else weight[train]
         return bool((np.bincount(row_class[train], heavy, minlength=count) > 0).all())
 
-    def found(train: Any) -> bool:
+    def found(train: np.ndarray) -> bool:
         # A few of many rows tend to have them all; where they do not, all are looked at.
-        train = as_indices(train)
         return every_class(train[:: len(train) // _LOOK_FOR_CLASSES + 1]) or every_class(train)
 
-    return [k for k in used if found(splits[k][0])]
+    return [k for k in used if found(trains[k])]

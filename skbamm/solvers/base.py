@@ -14,7 +14,6 @@ from torch import Tensor
 from skbamm.bilevel import BilevelResult
 from skbamm.criteria import Choice, Criterion
 from skbamm.data.folded import FoldedData
-from skbamm.data.matrices import FoldData
 from skbamm.losses import UpperLoss
 from skbamm.models import Twin
 from skbamm.solvers.criterion import task_criterion
@@ -89,6 +88,13 @@ class FoldSolver(ABC):
 
     Attributes
     ----------
+    used : list of int
+        The splits that have what the model needs.
+    folds : list of FoldData, or None
+        The data of each split; None if all share X.
+    given_folds : list of FoldData, or None
+        The same as the transformers made them, if own fits may take them.
+    device : torch.device
     pairwise : bool
         Whether models of the family are made of n x n matrices.
     begins_anywhere : bool
@@ -106,26 +112,8 @@ class FoldSolver(ABC):
 
     def __init__(self, twin: Twin, data: FoldedData):
         self.twin, self.data, self.task = twin, data, data.task
-
-    @property
-    def used(self) -> list[int]:
-        """The splits that have what the model needs."""
-        return self.data.used
-
-    @property
-    def folds(self) -> list[FoldData] | None:
-        """The data of each split; None if all share X."""
-        return self.data.folds
-
-    @property
-    def given_folds(self) -> list[FoldData] | None:
-        """The same as the transformers made them, if own fits may take them."""
-        return self.data.given_folds
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the solver."""
-        return self.data.device
+        self.used, self.folds, self.device = data.used, data.folds, data.device
+        self.given_folds = data.given_folds
 
     def criterion(self, choice: str | Choice, upper_loss: UpperLoss | None = None) -> Criterion:
         """Return the criterion of this combination's folds."""

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
-from skbamm.data.matrices import FoldData
 from skbamm.glm import multiplier
 from skbamm.models import NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
@@ -52,11 +51,8 @@ class NestedSolver(FoldSolver):
         self.first = first = self.at(self._scan[0])
         super().__init__(first.twin, first.data)
         self.dtype = first.dtype
-
-    @property
-    def given_folds(self) -> list[FoldData] | None:
-        """None where they depend on the parameter, or all folds share their rows."""
-        return super().given_folds if self.line.same_features else None
+        if not line.same_features:
+            self.given_folds = None  # they depend on the parameter
 
     def at(self, place: float) -> LinearSolver:
         """Return the solver for a place on the axis."""

@@ -46,6 +46,7 @@ class LinearProblems(FoldSolver):
         super().__init__(twin, data)
         # Largest entry of the gradient at which the estimator's own fit would stop.
         self.gradient_tol = twin.model(estimator).tol if twin.warm_starts else np.inf
+        self.rows = data.rows  # maps a working precision to the rows of all used folds
         self.penalties = Penalties(twin, estimator, data.task, data.device)
         sample, n = data.sample, len(data.task.target)
         columns = len(data.used) * data.task.loss.n_outputs
@@ -88,10 +89,6 @@ class LinearProblems(FoldSolver):
             return False
         # With many more dense features than rows, matrices of rows take their place.
         return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)
-
-    def rows(self, dtype: torch.dtype) -> Rows:
-        """Return the rows of all used folds in a working precision."""
-        return self.data.rows(dtype)
 
     def some_rows(self) -> Rows | None:
         """Return rows to begin with, or None where all are as cheap."""

@@ -2,8 +2,8 @@
 
 from skbamm.space.grid import Combination, Space, Target, read_grid
 from skbamm.space.holding import Holder
-from skbamm.space.interval import Axis, Interval
-from skbamm.space.vector_axis import VectorAxis, group_columns, named_values
+from skbamm.space.interval import Axis, Interval, named_values
+from skbamm.space.vector_axis import VectorAxis, group_columns
 from skbamm.space.vectors import PerClass, PerFeature, PerGroup, PerTarget, UnfitVector
 
 __all__ = [

@@ -101,6 +101,10 @@ class Axis:
             return value
         return (value - self.low) * (_LINEAR_WIDTH / (self.high - self.low))
 
+    def named(self, x: list[float]) -> float:
+        """Return the value of its part of x."""
+        return self.number(*x)
+
     def number(self, x: float) -> float:
         """Map one x to a value inside the interval, also after rounding."""
         start, end = self.bounds()
@@ -108,6 +112,16 @@ class Axis:
             return float(self.low if x <= start else self.high)
         value = float(self.value(torch.tensor(x, dtype=torch.float64)))
         return min(max(value, float(self.low)), float(self.high))
+
+
+def named_values(axes: tuple[Any, ...], x: list[float]) -> dict[str, Any]:
+    """Return what x means by the names of axes: numbers, and arrays or dicts of vectors."""
+    found: dict[str, Any] = {}
+    begin = 0
+    for axis in axes:
+        found[axis.name] = axis.named(x[begin : begin + axis.size])
+        begin += axis.size
+    return found
 
 
 def as_interval(name: str, value: Any) -> Interval | None:

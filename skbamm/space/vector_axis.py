@@ -87,6 +87,10 @@ class VectorAxis:
         """Map x to the parameter's values."""
         return torch.exp(x)
 
+    def named(self, x: list[float]) -> Any:
+        """Return what its part of x means: an array, or a dict by group."""
+        return self.values(x)
+
     def values(self, x: list[float]) -> Any:
         """Map x to what the estimator's parameter is set to."""
         numbers = self.numbers(x)
@@ -116,20 +120,6 @@ class VectorAxis:
         """Return the axis with its entries."""
         labels = np.asarray(names) if self.kind == "class" else None
         return replace(self, names=tuple(map(str, names)), columns=columns, labels=labels)
-
-
-def named_values(axes: tuple[Axis | VectorAxis, ...], x: list[float]) -> dict[str, Any]:
-    """Return the values that x means, by name: numbers, and arrays or dicts of vectors."""
-    found: dict[str, Any] = {}
-    begin = 0
-    for axis in axes:
-        part = x[begin : begin + axis.size]
-        begin += axis.size
-        if isinstance(axis, VectorAxis):
-            found[axis.name] = axis.values(part)
-        else:
-            found[axis.name] = axis.number(*part)
-    return found
 
 
 def make_vector_axis(name: str, vector: Vector, hyperparameter: Hyperparameter) -> VectorAxis:
