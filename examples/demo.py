@@ -1,8 +1,8 @@
 """GridSearchCV and BAMMSearchCV side by side on three data sets: ``make demo``.
 
 Each data set gets the same three searches: scikit-learn's over a list of 20 values, ours over the
-interval that those values span, ours over the very same list. A quarter of the rows is held out
-from all of them. The table goes to the terminal, a picture to ``demo_output/search.png``.
+interval that those values span, ours over the same list. A quarter of the rows is held out from all
+of them. The script prints a table and writes a picture to ``demo_output/search.png``.
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ One model on the same folds (cv=5), tuned three ways: by GridSearchCV over {N_VA
 by BAMMSearchCV over the interval they span, by BAMMSearchCV over the same values.
 
 Higher scores are better. The test score is on rows that no search has seen. The
-seconds include the refit. Every search first ran on 150 rows, so that none pays for
-loading libraries. On data as small as this one thread is the fastest for all of them,
-so each process has one; GridSearchCV has the n_jobs (None or -1) that suits it. One run
-each: the ratios vary, benchmarks/ measures them properly."""
+seconds include the refit. Every search first runs on 150 rows, so that loading
+libraries does not count. On such small data one thread is the fastest for all of them;
+GridSearchCV has the better n_jobs (None or -1). These are single runs, and the ratios
+vary; benchmarks/ measures them properly."""
 
 
 @dataclass

@@ -2,11 +2,11 @@
 One penalty for each group of features
 ======================================
 
-Features come in groups: body measures and blood values, words and meta data, squares and products
-of other features. Some groups carry much and others next to nothing, yet one penalty treats all
-alike: weak enough for the first, it lets the noise of the others in. ``PerGroup`` and
-``PerFeature`` learn a penalty for each group, or each feature, and draw them together by as much as
-rows left out ask for.
+Features come in groups: body measures and blood values, words and metadata, squares and products
+of other features. Some groups are informative and others are not, yet one penalty treats all alike:
+weak enough for the former, it lets in the noise of the latter. ``PerGroup`` and ``PerFeature`` learn
+a penalty for each group, or each feature, and shrink them towards each other; the amount is chosen
+on held-out rows.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ from skbamm import BAMMSearchCV, PenaltyBarDisplay, PenaltyPathDisplay, PerFeatu
 # -----------
 # The ten features of the diabetes data are of three kinds: the patient (age and sex), the body
 # (body mass index and blood pressure) and six blood values. Their squares and products make 65
-# columns, most of which are of no use. Each pair of kinds is a group.
+# columns, most of which are uninformative. Each pair of kinds is a group.
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 model = make_pipeline(
@@ -39,12 +39,12 @@ for group in dict.fromkeys(groups):
     print(f"{group:20}{groups.count(group):3} columns")
 
 # %%
-# What it buys on fresh rows
-# --------------------------
-# Each of five times, 300 patients are for the search with its own cross-validation, and 142 are for
-# the test: a nested cross-validation. ``best_score_`` is the score of the search's own, at the
-# values that were fitted to it. The more values there are, the more it promises; what of that is
-# kept only the test rows tell.
+# The gain on fresh rows
+# ----------------------
+# In each of five splits the search, with its own cross-validation, gets 300 patients, and 142 are
+# the test set: a nested cross-validation. ``best_score_`` is the score of the inner one, at values
+# that were fitted to it. It is the more optimistic, the more values there are; the test set shows
+# the real gain.
 
 interval = 1.0, 3e3
 searched = {
@@ -82,10 +82,10 @@ ax.spines[["top", "right", "left"]].set_visible(False)
 # %%
 # What was learned
 # ----------------
-# By the first of these searches. The body is penalised less than with one penalty for all, and
-# nearly all products much more. ``dropped_`` has the groups whose penalty is at the strong end of
-# the interval. Ridge regression has no coefficients that are zero: there a column keeps about a
-# tenth of what it would have without a penalty, as 300 / (300 + 3000) says.
+# The first of these searches penalises the body measures less than one penalty for all does, and
+# almost all products much more. ``dropped_`` has the groups whose penalty is at the strong end of
+# the interval. Ridge regression does not set coefficients to zero: at that end a column keeps about
+# a tenth of its coefficient, 300 / (300 + 3000).
 
 search = nested["one a group"]["estimator"][0]
 display = PenaltyBarDisplay.from_estimator(search)
@@ -95,11 +95,10 @@ print("dropped:", search.dropped_)
 # %%
 # How it was found
 # ----------------
-# From left to right the values are drawn together less and less (``spread``); then a price on what
-# they let through (``freedom``) makes the ones that are not needed grow. On the splits that the
-# values are fitted to (CV) the loss falls at once; how far to go is told by rows that had no part
-# in that. The point that was taken is the first that is as good there as the best, up to half a
-# standard error.
+# From left to right the values are shrunk towards each other less and less (``spread``); then a price
+# on degrees of freedom (``freedom``) raises the penalties that are not needed. On the splits that the
+# values are fitted to (CV) the loss falls steadily; held-out rows decide how far to go. The first
+# point whose held-out loss equals the best one's, up to half a standard error, is selected.
 
 display = PenaltyPathDisplay.from_estimator(search)
 display.figure_.set_label("group_penalties_path")
@@ -107,10 +106,10 @@ display.figure_.set_label("group_penalties_path")
 # %%
 # One for each feature
 # --------------------
-# No groups need be known. Here the loss of the splits (CV) falls to a point at which rows left out
-# gain least. With a price 27 of the 65 columns are dropped, and what stands out is what other
-# methods find in these data as well: body mass index, blood pressure, the blood values s3 and s5,
-# sex, and sex with age.
+# No groups are needed. Here the loss of the splits (CV) falls to a point where held-out rows gain
+# least. With a price, 27 of the 65 columns are dropped. Those that stand out are those that other
+# methods find in these data too: body mass index, blood pressure, the blood values s3 and s5, sex,
+# and sex with age.
 
 each = BAMMSearchCV(model.set_output(transform="pandas"), {"ridge__alpha": PerFeature(*interval)})
 each.fit(X, y)
@@ -120,7 +119,7 @@ display = PenaltyBarDisplay.from_estimator(each, max_shown=16)
 display.figure_.set_label("group_penalties_feature_bars")
 
 # %%
-# Run as a script, the pictures go to ``demo_output/``.
+# A script writes the pictures to ``demo_output/``.
 
 for name in plt.get_figlabels():  # in the documentation's gallery none is left
     path = Path("demo_output") / f"{name}.png"

@@ -2,10 +2,10 @@
 Which labels are wrong?
 =======================
 
-Two in five labels of a thousand handwritten digits are wrong, and nobody says which.
+Two in five labels of a thousand handwritten digits are wrong, and it is unknown which.
 ``BAMMSearchCV`` with ``sample_weights=SampleWeights()`` learns a weight for each training row
-together with the penalty of the model: rows whose labels contradict what the others teach lose
-theirs. Afterwards ``label_quality_`` says how likely it is that a label is right.
+together with the penalty of the model: rows whose labels contradict the others get small weights.
+``label_quality_`` is the probability that a label is right.
 """
 
 from pathlib import Path
@@ -19,8 +19,8 @@ from sklearn.model_selection import train_test_split
 from skbamm import BAMMSearchCV, LabelIssuesDisplay, SampleWeights
 
 # %%
-# Labels go wrong
-# ---------------
+# Wrong labels
+# ------------
 # A wrong label is any of the nine others, at random. The test rows keep the right ones.
 
 X, y = load_digits(return_X_y=True)
@@ -36,8 +36,8 @@ wrong = y_train != y_clean
 # %%
 # Three searches
 # --------------
-# The first believes every label. The second has learned weights. The third is an oracle: it knows
-# which rows to leave out, which nobody does, and shows what could be had.
+# The first trusts every label. The second learns weights. The third is an oracle: it leaves out the
+# rows with wrong labels, and shows the best possible result.
 
 model, grid = LogisticRegression(max_iter=1000), {"C": (1e-3, 1e2)}
 plain = BAMMSearchCV(model, grid).fit(X_train, y_train)
@@ -51,10 +51,10 @@ for name, search in rows.items():
     print(f"{name:22}{search.best_params_['C']:>9.3g}{accuracy:>15.3f}")
 
 # %%
-# What it says of the labels
-# --------------------------
-# ``label_issues_`` is the decision, ``label_quality_`` the probability behind it. The colours are
-# what only we know here.
+# Labels, right and wrong
+# -----------------------
+# ``label_issues_`` is the decision, ``label_quality_`` the probability behind it. The colours show the
+# truth, which the search does not know.
 
 issues, quality = weighted.label_issues_, weighted.label_quality_
 print(f"{issues.sum()} labels are called wrong, {(issues & wrong).sum()} of them rightly;")
@@ -85,16 +85,16 @@ ax.legend(loc="upper center", frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The labels it doubts most
-# -------------------------
-# Over each picture are the label given and, after the arrow, the one that the final model predicts.
+# The least likely labels
+# -----------------------
+# Above each picture are the given label and, after the arrow, the prediction of the final model.
 
 display = LabelIssuesDisplay.from_estimator(weighted, X_train, y_train, images=(8, 8))
 display.figure_.set_label("wrong_labels_rows")
 print(f"{wrong[display.rows].sum()} of these {len(display.rows)} labels are wrong.")
 
 # %%
-# Run as a script, the pictures go to ``demo_output/``.
+# A script writes the pictures to ``demo_output/``.
 
 for name in plt.get_figlabels():  # in the documentation's gallery none is left
     path = Path("demo_output") / f"{name}.png"
