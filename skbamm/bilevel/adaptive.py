@@ -46,7 +46,7 @@ LIMITS = Limits()
 
 
 class AdaptiveIteration(Iteration):
-    """What both stages have in common: the steps of y and v, and the judgement of an iteration."""
+    """The common part of both stages: the steps of y and v, and the judgement of an iteration."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class AdaptiveIteration(Iteration):
         return replace(found, screened=self.screened, unjudged=unjudged)
 
     def _ask_all(self, k: int) -> Asked:
-        """Return what the equations ask for: at the solution, where a closed form gives it."""
+        """Return the steps asked for: at the solution, where a closed form gives it."""
         problem, here, solved = self.problem, self.here, None
         mu = self.steps.mu(k)
         if problem.has_closed_form and here.curvature is not None:
@@ -160,7 +160,7 @@ class Screening(AdaptiveIteration):
         return k + 1 >= PATIENCE // 3 and bool(now.trusted[first])
 
     def _best(self, now: Judgement, asked: Asked) -> Refining:
-        """Return the stage that refines the best start, with what the others saw."""
+        """Return the stage that refines the best start, which knows what the others saw."""
         here, x_step, trusted = self.here, self.steps.x_step, now.trusted
         rough = torch.cat([here.x, now.upper[:, None], now.slope], 1)
         rough = rough[torch.isfinite(now.upper) & ~trusted]
@@ -242,7 +242,7 @@ class Refining(AdaptiveIteration):
         return Status.PLATEAU if self.record.since_best > LIMITS.moves else None
 
     def _begin_anew(self) -> None:
-        """Forget what is of the problem with the last averaging weight."""
+        """Forget what belongs to the problem with the last averaging weight."""
         self.here.curvature, self._decrement, self.idle = None, None, 0
         self.here.moved = torch.ones_like(self.here.moved)
         self.accuracy.restart()

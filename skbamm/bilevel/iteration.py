@@ -16,7 +16,7 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Steps
 from skbamm.effort import step_seconds
 
-PATIENCE = 15  # iterations after which no more is expected of starts that are not finite
+PATIENCE = 15  # iterations after which starts that y and v do not follow are given up
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Point:
 
 @dataclass
 class Asked:
-    """What the equations of y and v ask for at a point.
+    """The steps that the equations of y and v ask for at a point.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Iteration(ABC):
         )  # fmt: skip
 
     def _ask(self, d: Directions, mu: float, solved: bool = False) -> Asked:
-        """Return what the equations of y and v ask for; ``solved`` says that y is a solution."""
+        """Return the steps that the equations ask for; ``solved`` says that y is a solution."""
         here = self.here
         face = self.problem.face(here.at, here.y, d.grad_y, mu)
         if face is not None:

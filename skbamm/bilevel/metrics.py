@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face
-from skbamm.bilevel.problem import Curvature, Directions
+from skbamm.bilevel.problem import Curvature, Directions, FaceMetric
 
 _NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _SOLVED = 1e-6  # slope beside the kinks below which they cannot stop a step
@@ -62,23 +62,31 @@ class Masked:
         return y - torch.where(self.face.side * after < 0, 0.0, after)
 
 
-class Identity:
+class Metric(Curvature):
+    """Base class of metrics: one that is kept for other points until residuals fall slowly."""
+
+    def within(self, face: Face) -> FaceMetric:
+        """See ``Curvature.within``: the metric between two projections on the face."""
+        return Masked(self, face)
+
+    def at(self, x: Tensor, y: Tensor) -> Curvature:
+        """See ``Curvature.at``."""
+        return self
+
+    def outworn(self, slow: bool) -> bool:
+        """See ``Curvature.outworn``."""
+        return slow
+
+
+class Identity(Metric):
     """The plain gradient steps of the publication."""
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Return the residuals."""
         return residuals
 
-    def within(self, face):
-        """Return the metric of these entries."""
-        return Masked(self, face)
-
     def select(self, starts):
         """Return itself: nothing is kept a start."""
-        return self
-
-    def at(self, x, y):
-        """Return itself."""
         return self
 
     def outworn(self, slow):
@@ -86,7 +94,7 @@ class Identity:
         return False
 
 
-class Diagonal:
+class Diagonal(Metric):
     """Division by a diagonal of the shape (S, K, ...) of y."""
 
     def __init__(self, diagonal: Tensor):
@@ -95,10 +103,6 @@ class Diagonal:
     def solve(self, residuals: Tensor) -> Tensor:
         """Divide by the diagonal."""
         return residuals / self.diagonal
-
-    def within(self, face):
-        """Return the metric of these entries."""
-        return Masked(self, face)
 
     def select(self, starts):
         """Return the metric of these starts."""
@@ -110,12 +114,8 @@ class Diagonal:
             return self
         return Diagonal(self.diagonal.expand(len(x), *self.diagonal.shape[1:]))
 
-    def outworn(self, slow):
-        """Return ``slow``."""
-        return slow
 
-
-class DiagonalAndBlock:
+class DiagonalAndBlock(Metric):
     """Division by a diagonal, and the inverse of a matrix of some of the entries.
 
     Parameters
@@ -137,9 +137,9 @@ class DiagonalAndBlock:
         return self.diagonal.solve(residuals).scatter_(-1, index, some)
 
     def for_folds(self, starts: int, count: int) -> DiagonalAndBlock | None:
-        """Return the metric for so many other folds, or None.
+        """Return the metric for ``count`` other folds.
 
-        That is where these do not share the matrix, or there are not as many starts.
+        It is None if these folds do not share the matrix, or the number of starts differs.
         """
         diagonal = self.diagonal.diagonal
         if self.block.factor.shape[1] > 1 or len(diagonal) != starts:
@@ -148,10 +148,6 @@ class DiagonalAndBlock:
         other = copy.copy(self)
         other.diagonal = Diagonal(mean.expand(len(mean), count, *mean.shape[2:]))
         return other
-
-    def within(self, face):
-        """Return the metric of these entries."""
-        return Masked(self, face)
 
     def select(self, starts):
         """Return the metric of these starts."""
@@ -164,12 +160,8 @@ class DiagonalAndBlock:
         here = len(self.diagonal.diagonal)
         return self if len(x) == here else self.select([0] * len(x))
 
-    def outworn(self, slow):
-        """Return ``slow``."""
-        return slow
 
-
-class Cholesky:
+class Cholesky(Metric):
     """A dense positive definite matrix for the last axis of y, shared by axes of length one.
 
     Parameters
@@ -184,7 +176,7 @@ class Cholesky:
         matrices = matrices.double()
         diagonal = torch.diagonal(matrices, dim1=-2, dim2=-1)
         tiny = torch.finfo(torch.float64).tiny
-        usable = diagonal > tiny  # a feature that is nowhere seen, nor penalised, stays put
+        usable = diagonal > tiny  # a feature of zeros that is not penalised stays where it is
         self.scale = torch.where(usable, diagonal.clamp_min(tiny).rsqrt(), 0.0)
         scaled = matrices * self.scale[..., :, None] * self.scale[..., None, :]
         scaled.diagonal(dim1=-2, dim2=-1)[~usable] = 1.0
@@ -204,23 +196,11 @@ class Cholesky:
             solved = torch.cholesky_solve(right, factor).movedim(-1, 0)
         return (solved * scale).to(residuals.dtype)
 
-    def within(self, face):
-        """Return the metric between projections: the matrices are not kept."""
-        return Masked(self, face)
-
     def select(self, starts):
         """Return the metric of these starts."""
         chosen = object.__new__(Cholesky)
         chosen.scale, chosen.factor = self.scale[starts], self.factor[starts]
         return chosen
-
-    def at(self, x, y):
-        """Return itself."""
-        return self
-
-    def outworn(self, slow):
-        """Return ``slow``."""
-        return slow
 
 
 def cholesky_factor(matrices: Tensor) -> Tensor:
@@ -235,10 +215,10 @@ def cholesky_factor(matrices: Tensor) -> Tensor:
     return factor
 
 
-class ConjugateGradient:
+class ConjugateGradient(Metric):
     """Preconditioned conjugate gradients, few steps, on all right-hand sides at once.
 
-    Starts whose right-hand sides are solved leave, so that the others' steps get cheaper.
+    Starts whose right-hand sides are solved are left out of further steps, which get cheaper.
 
     Parameters
     ----------
@@ -251,13 +231,13 @@ class ConjugateGradient:
         At most so many.
     tol, loosest : float
         Fall of the residual, in the inner metric, that is enough: that size itself, between
-        these bounds. So far from the solution, where the Hessian will change anyway, a rough
-        direction will do (Dembo, Eisenstat & Steihaug, "Inexact Newton methods", 1982).
+        these bounds. Far from the solution, where the Hessian will change anyway, a rough
+        direction suffices (Dembo, Eisenstat & Steihaug, "Inexact Newton methods", 1982).
     ahead : float, default=0
         A column whose residual is by this factor smaller than the largest gets one step only:
         the others will need more iterations anyway.
     price : float, default=inf
-        Steps that a new preconditioner costs about as much as.
+        What a new preconditioner costs, in steps.
     """
 
     def __init__(
@@ -326,7 +306,7 @@ class ConjugateGradient:
     def outworn(self, slow):
         """Whether ageing has cost more steps than a new preconditioner would.
 
-        The product is that of the point: where residuals fall slowly that is no fault of this.
+        The products are exact at the point: slowly falling residuals are not the metric's fault.
         """
         return self.wear.lost > self.wear.price
 

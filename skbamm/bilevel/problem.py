@@ -30,14 +30,14 @@ class Directions:
     grad_y : Tensor of the shape of y
         Gradient in y of ``phi = mu F + (1 - mu) f``.
     residual_v : Tensor of the shape of y
-        ``H_phi v - grad_y F``, the residual of the multiplier's linear system; of it and v each
-        column may have its own multiple, which ``grad_x`` and ``upper_lag`` undo.
+        ``H_phi v - grad_y F``, the residual of the multiplier's linear system. A column may
+        multiply it and v by a factor of its own, which ``grad_x`` and ``upper_lag`` undo.
     upper_lag : Tensor of shape (S, K)
         ``v' grad_y phi``: what F owes, to first order, to y not being the solution.
     grad_x : Tensor of shape (S, K, h)
-        Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. It is kept
-        apart by folds since the size of the shares, beside that of their sum, tells how
-        accurate y and v must be for the sum to mean anything.
+        Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. The
+        folds' shares are kept apart: their sizes, beside that of their sum, show how accurate y
+        and v must be for the sum to mean anything.
     """
 
     upper: Tensor
@@ -128,20 +128,20 @@ class Problem(ABC):
 
     @property
     def lower_floor(self) -> Tensor:
-        """What is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
+        """Return what is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
         return _ONE
 
     @property
     def upper_null(self) -> Tensor:
-        """About what F is at a constant y, before v's multiple, (K,) or (), on the CPU.
+        """Return about what F is at a constant y, (K,) or (), on the CPU.
 
-        See ``Directions.residual_v`` for the multiple.
+        That is before the factor of ``Directions.residual_v``.
         """
         return _ONE
 
     @property
     def gradient_rounding(self) -> Tensor:
-        """Size of an entry of f's gradient that may be rounding alone, (K,) or (), on the CPU."""
+        """Return the size of gradient entries that may be rounding, (K,) or (), on the CPU."""
         return _ZERO
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What a run has seen: its history, and the best point, which is never lost."""
+"""The history of a run, and the best point, which is never lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of sl-BAMM gives back, and why it stopped."""
+"""The result of a run of sl-BAMM, and why it stopped."""
 
 from __future__ import annotations
 

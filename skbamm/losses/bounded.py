@@ -1,7 +1,7 @@
-"""Losses for the upper level that bear wrong labels: one label can cost only so much.
+"""Losses for the upper level that tolerate wrong labels, since one label can cost only so much.
 
-Most level off; the loss of outliers only flattens. They are not convex, so they are for
-validation rows only, where no Hessian is asked for.
+Most level off; the loss of outliers only flattens. They are not convex, so they suit validation
+rows only, whose Hessian is not needed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from skbamm.losses.multinomial import one_hot, softmax
 class ExpectedErrorLoss(UpperLoss):
     """``1 - p(t)``: the error rate of a classifier that draws its answer from its probabilities.
 
-    With labels that are flipped evenly its mean is, up to a factor and a constant, what it would
-    be with the true ones (Ghosh, Kumar & Sastry, "Robust loss functions under label noise for
-    deep neural networks", 2017), which no unbounded loss can say of itself.
+    If labels are flipped evenly its mean is that with the true labels, up to a factor and a
+    constant (Ghosh, Kumar & Sastry, "Robust loss functions under label noise for deep neural
+    networks", 2017). No unbounded loss has this property.
 
     Parameters
     ----------
@@ -85,10 +85,10 @@ class BoundedSquaredLoss(UpperLoss):
 
 
 class NoisyLabelLoss(UpperLoss):
-    """``-log sum_k T_kt p_k``: log loss of labels that were written down with errors.
+    """``-log sum_k T_kt p_k``: log loss of labels that were recorded with errors.
 
-    It is what the log loss with the true labels is to right ones, and no more than
-    ``-log min T``: the forward correction of Patrini et al., "Making deep neural networks robust
+    Its minimiser is that of the log loss with the true labels, and it is at most ``-log min T``:
+    the forward correction of Patrini et al., "Making deep neural networks robust
     to label noise: a loss correction approach", 2017.
 
     Parameters
@@ -96,7 +96,7 @@ class NoisyLabelLoss(UpperLoss):
     n_outputs : int
         1 for the log-odds of two classes, else the number of classes.
     noise : Tensor of shape (n_classes, n_classes)
-        T, the probability that class k is written down as j; rows sum to one.
+        T, the probability that class k is recorded as j; rows sum to one.
     """
 
     def __init__(self, n_outputs: int, noise: torch.Tensor):
@@ -121,7 +121,7 @@ class NoisyLabelLoss(UpperLoss):
 class OutlierLoss(UpperLoss):
     """``-log((1 - e) exp(-r^2 / 2 s^2) + e (s / S) exp(-r^2 / 2 S^2))`` for ``r = z - t``.
 
-    The log loss of a normal target of which a share e are outliers, up to a constant.
+    The log loss, up to a constant, of a normal target with a share e of outliers.
 
     Parameters
     ----------

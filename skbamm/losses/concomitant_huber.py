@@ -11,9 +11,9 @@ from torch import Tensor
 from skbamm.losses.base import ScaledLoss
 from skbamm.losses.tolerance import ToleranceLoss
 
-_LEAST = 10 * torch.finfo(torch.float64).eps  # scale; scikit-learn's bound
-_STEPS = 200  # at most; each leaves at least one more row out
-_MANY, _SOME = 8192, 1024  # rows from which some of them tell where to begin, and how many
+_LEAST = 10 * torch.finfo(torch.float64).eps  # least scale; scikit-learn's bound
+_STEPS = 200  # of Newton's method, at most; each leaves at least one more row out
+_MANY, _SOME = 8192, 1024  # rows above which the first guess comes from some, and how many
 
 
 class ConcomitantHuberLoss(ToleranceLoss, ScaledLoss):
@@ -26,7 +26,7 @@ class ConcomitantHuberLoss(ToleranceLoss, ScaledLoss):
 
     Where more than a share of ``1 - epsilon^-2`` of the rows can be fitted exactly the least scale
     is zero: absolute errors are left, and kinks. While the scale is kept at ``width`` at least, the
-    loss has none, and its least value is too large by half of that at most.
+    loss has none, and its least value is too large by at most half the width.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ class ConcomitantHuberLoss(ToleranceLoss, ScaledLoss):
 
         It is the root of ``sum_i w_i min(u r_i^2, epsilon^2) = sum_i w_i`` in ``u = s^-2``. The
         left side is concave and piecewise linear in u, so Newton's method never goes beyond the
-        root, rises from there and ends after finitely many steps. Of many rows, some tell where
-        to begin.
+        root, rises from there and ends after finitely many steps. With many rows, some of them
+        give the first guess.
 
         Parameters
         ----------

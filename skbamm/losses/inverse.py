@@ -17,9 +17,9 @@ class InverseLoss(UpperLoss):
     """Another loss at ``g(z)``, and of the target ``g(t)``.
 
     g is smoothed: G is its mean over ``(z - width, z + width)``, by Simpson's rule. The slope of G
-    is a difference of two values, so that any function of NumPy's will do for g, one of many
-    pieces included, and of a smooth g with a small width it is its slope to the second order.
-    Where g is not finite, as that of a power transform may be, G goes on as a straight line.
+    is a difference of two values, so that g may be any NumPy function, also one of many pieces;
+    for a smooth g and a small width it is the slope of g to second order. Where g is not finite,
+    as may happen with a power transform, G continues as a straight line.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class InverseLoss(UpperLoss):
 
 @dataclass(frozen=True)
 class Inverse:
-    """A map to the user's units, and what ``InverseLoss`` is to know of it."""
+    """A map to the user's units, with the parameters that ``InverseLoss`` takes."""
 
     function: Callable[[np.ndarray], np.ndarray]
     width: float

@@ -8,8 +8,8 @@ from skbamm.losses.one_vs_rest import OneVsRest
 class ModifiedHuberLoss(OneVsRest):
     """``max(0, 1 - t z)^2`` where ``t z >= -1``, else ``-4 t z``; see ``OneVsRest``.
 
-    The second derivative jumps at both ends of ``-1 < t z < 1``, in which it is 2: what stands for
-    it there is a generalised one. T. Zhang, "Solving large scale linear prediction problems using
+    The second derivative jumps at both ends of ``-1 < t z < 1``, in which it is 2; a generalised
+    one takes its place there. T. Zhang, "Solving large scale linear prediction problems using
     stochastic gradient descent algorithms", 2004.
     """
 

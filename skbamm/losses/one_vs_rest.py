@@ -13,7 +13,7 @@ from skbamm.losses.multinomial import one_hot
 
 
 class OneVsRest(PointwiseLoss):
-    """What is common to losses of ``t z`` for t in {-1, 1}, summed over the outputs.
+    """Base class of losses of ``t z`` for t in {-1, 1}, summed over the outputs.
 
     The target is a class number. With one output, t is 1 for class 1 of 0 and 1; with more, one
     a class, t is 1 for the output of the row's class.

@@ -12,10 +12,9 @@ _GROUPS = 512  # rows, or groups of rows, of each class that are compared
 def pairwise_logistic(z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean over all pairs of ``log(1 + exp(z_j - z_i))``, and its gradient in z.
 
-    i runs over the positive rows and j over the others; a pair weighs what its rows' product
-    does. Of a class with more than 512 rows, rows with scores next to each other are put in 512
-    groups, and a group stands where its mean is: what that changes is of second order in the
-    width of the groups.
+    i runs over the positive rows and j over the others; the weight of a pair is the product of
+    its rows' weights. A class with more than 512 rows is cut into 512 groups of rows with
+    neighbouring scores, each at its mean: the error is of second order in the width of a group.
 
     Parameters
     ----------

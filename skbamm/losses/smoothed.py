@@ -1,4 +1,4 @@
-"""What losses with kinks have in common that are smoothed there.
+"""Base class of losses with kinks that are smoothed there.
 
 Such a loss is the Moreau envelope of the one it stands for, ``min over s of l(s) + (z - s)^2 /
 (2 width)``: convex, no larger, and beyond the width of a kink the same up to a constant
@@ -6,8 +6,8 @@ Such a loss is the Moreau envelope of the one it stands for, ``min over s of l(s
 
 At the minimum of a smoothed objective the slopes c of the losses solve the dual problem's
 constraints. So the exact objective there is above its own minimum by no more than the duality
-gap, the sum over the rows of ``l(z) + l*(c) - c z``, which only rows within the width have: that
-tells when the width is small enough.
+gap, the sum over the rows of ``l(z) + l*(c) - c z``, which only rows within the width have: it
+shows when the width is small enough.
 """
 
 from __future__ import annotations

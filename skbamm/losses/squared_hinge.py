@@ -8,8 +8,8 @@ from skbamm.losses.one_vs_rest import OneVsRest
 class SquaredHingeLoss(OneVsRest):
     """``max(0, 1 - t z)^2`` for t in {-1, 1}, summed over the outputs; see ``OneVsRest``.
 
-    The second derivative jumps from 2 to 0 at the margin, ``t z = 1``: what stands for it there is
-    a generalised one.
+    The second derivative jumps from 2 to 0 at the margin, ``t z = 1``, where a generalised
+    one takes its place.
     """
 
     hessian_jumps = True

@@ -1,4 +1,4 @@
-"""What losses of errors have in common whose second derivative jumps at a tolerance."""
+"""Base class of losses of errors whose second derivative jumps at a tolerance."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skbamm.losses.base import ParametricLoss
 class ToleranceLoss(ParametricLoss):
     """A loss of ``z - t`` with a second derivative that jumps where the error is epsilon.
 
-    What stands for it there is a generalised one. A subclass has ``evaluate`` and ``_curvature``,
-    which maps errors to second derivatives.
+    A generalised one takes its place there. A subclass has ``evaluate`` and ``_curvature``, which
+    maps errors to second derivatives.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ToleranceLoss(ParametricLoss):
     def parameter_slopes(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the derivative in epsilon of the gradient.
 
-        Where the gradient is a function of what is beyond epsilon, on either side.
+        This holds where the gradient is a function of the error beyond epsilon, on either side.
         """
         error = z - target
         return -error.sign() * self._curvature(error), None

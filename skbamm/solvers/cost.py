@@ -20,7 +20,7 @@ from skbamm.effort import (
 )
 from skbamm.folds import FoldwiseRows
 from skbamm.glm.curvature import gram_rows, shares_gram
-from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.losses import HalfSquaredLoss
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 
 
@@ -130,8 +130,8 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
         return _of_products(solver, values, listed)
     together, rounds = (1, values) if kinks else (values, 1)
     columns = folds * outputs * together
-    jumps = isinstance(loss, Smoothed) or getattr(loss, "hessian_jumps", False)
-    if isinstance(loss, Smoothed):
+    jumps = loss.smoothed or loss.hessian_jumps
+    if loss.smoothed:
         iterations, metrics, more = COUNTS.kinks
     elif jumps:
         iterations, metrics, more = COUNTS.jumps
@@ -143,7 +143,7 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     else:
         metric, solve = metric_seconds(solver, together), solve_seconds(columns, p)
     if kinks:
-        iterations = metrics = COUNTS.kinked_path if isinstance(loss, Smoothed) else COUNTS.path
+        iterations = metrics = COUNTS.kinked_path if loss.smoothed else COUNTS.path
     elif levels_pay(solver, values):
         iterations, metrics = COUNTS.levels
     dtype = torch.float64
@@ -163,7 +163,7 @@ def _may_vanish(solver: LinearProblems) -> bool:
     There is a kink then, which its solver, made for smooth functions, does not get along with.
     """
     loss: Any = solver.task.loss
-    if not hasattr(loss, "least_scale"):
+    if not loss.has_scale:
         return False
     rows = float(solver.data.weights.train_rows.min())
     return solver.data.n_features + 1 > (1 - loss.epsilon**-2) * rows
@@ -206,10 +206,10 @@ def levels_pay(solver: LinearProblems, values: int) -> bool:
     all at once take fewer calls.
     """
     loss = solver.task.loss
-    kinks = isinstance(loss, Smoothed) or hasattr(loss, "least_scale")
+    kinks = loss.smoothed or loss.has_scale
     if solver.least_squares or kinks:
         return False
-    if values < COUNTS.least_values or getattr(loss, "hessian_jumps", False):
+    if values < COUNTS.least_values or loss.hessian_jumps:
         return False
     return solver.by_products or metric_seconds(solver, values) > COUNTS.work
 
@@ -223,7 +223,7 @@ def metric_seconds(solver: LinearProblems, values: int) -> float:
     shared = False
     if isinstance(rows, FoldwiseRows):
         rows = rows.folds[0]
-    elif not getattr(loss, "hessian_jumps", False):
+    elif not loss.hessian_jumps:
         shared = shares_gram(rows, columns)
     matrices = columns // K if shared else columns
     seen = min(n, gram_rows(n, p, K)) if shared else n

@@ -71,7 +71,7 @@ class FeatureLine:
     def at(self, value: float) -> LinearSolver:
         """See ``Line.at``."""
         joint = self._make(self.maps.at(value))
-        if hasattr(joint.task.loss, "least_scale"):
+        if joint.task.loss.has_scale:
             raise NotApplicable("the scale of a HuberRegressor depends on the feature map, too")
         return joint
 

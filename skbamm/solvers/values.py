@@ -135,7 +135,7 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
     if isinstance(solver.task.loss, Smoothed):
         # Single precision cannot tell which rows are near a kink.
         finish, single = partial(solve_narrowing, max_iter=most), False
-    elif hasattr(solver.task.loss, "least_scale"):
+    elif solver.task.loss.has_scale:
         finish = partial(
             solve_narrowing, tol=TOL.final, gradient_tol=solver.gradient_tol, max_iter=most
         )

@@ -80,7 +80,7 @@ def minimize(
         found, for two more evaluations an iteration.
     batches : iterable, optional
         One batch an evaluation, from the beginning again when it is exhausted. With batches
-        "auto" is a published schedule, and no run claims success: a batch cannot tell.
+        "auto" is a published schedule, and no run reports success, which a batch cannot show.
     max_iter : int, default=1000
         Most iterations.
     tol : float, default=1e-6

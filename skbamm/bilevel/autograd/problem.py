@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Masked
+from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Metric
 from skbamm.bilevel.problem import Directions, Problem
 
 _CG_TOL, _CG_LOOSEST = 0.01, 0.3  # see ``ConjugateGradient``
@@ -158,7 +158,8 @@ class AutogradProblem(Problem):
         return phi
 
     def _scalar(self, name: str, x: Tensor, y: Tensor) -> Tensor:
-        value = getattr(self, f"_{name}")(x, y, *self._batch)
+        function = self._upper if name == "upper" else self._lower
+        value = function(x, y, *self._batch)
         if not isinstance(value, Tensor) or value.numel() != 1:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"{name}(x, y) must return a scalar tensor, got {got}.")
@@ -189,7 +190,7 @@ class _HessianProduct:
         return _HessianProduct(self.problem, x, y, self.mu)
 
 
-class _Given:
+class _Given(Metric):
     """The user's own metric."""
 
     def __init__(self, function, x: Tensor, y: Tensor):
@@ -207,10 +208,6 @@ class _Given:
     def at(self, x, y):
         """Return the metric at another point."""
         return _Given(self.function, x, y)
-
-    def within(self, face):
-        """Return the metric of these entries."""
-        return Masked(self, face)
 
     def outworn(self, slow):
         """Return False: a new one would be the same."""

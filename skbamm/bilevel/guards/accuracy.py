@@ -114,9 +114,9 @@ def norms(d: Directions) -> list[Tensor]:
 
 
 def on_host(figures: Sequence[Tensor]) -> list[Tensor]:
-    """Return small tensors in float64 on the CPU, where what they decide is decided.
+    """Return small tensors in float64 on the CPU, where decisions are made.
 
-    A device is waited for once, and does not get a hundred operations with a few numbers each.
+    This waits for a device once, and spares it a hundred operations with a few numbers each.
     """
     if figures[0].device.type == "cpu":
         return [figure.double() for figure in figures]
@@ -154,7 +154,7 @@ class Accuracy:
     ----------
     problem : Problem
     x_step : UpperStep
-        Of it, how precise a hypergradient it needs, and whether slopes of F jump.
+        It says how precise a hypergradient must be, and whether slopes of F jump.
     tol : float
     device : torch.device
         Where y and v are.

@@ -102,7 +102,7 @@ class VanishingAverage(Averaging):
 
 
 def curvatures(product, like: Tensor) -> tuple[float, float]:
-    """Return the least and the largest curvature, as far as a few Lanczos steps tell.
+    """Return the least and the largest curvature, estimated by a few Lanczos steps.
 
     Parameters
     ----------

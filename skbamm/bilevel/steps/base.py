@@ -1,4 +1,4 @@
-"""What a rule for the steps of y and v, or of x, may offer: base classes with defaults."""
+"""Base classes of rules for the steps of y, v and x, with a default for all that is optional."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ColumnStep:
         return None
 
     def along(self, direction: Tensor) -> list[Tensor]:
-        """Return what ``step`` asks for the slopes along; the direction is first."""
+        """Return the directions whose slopes ``step`` takes; this one is first."""
         return [direction]
 
     def step(
@@ -116,7 +116,7 @@ class UpperStep:
         """Continue with this starting point only."""
 
     def jump(self, rough: Sequence[Sequence[float]]) -> float | None:
-        """Return the next point after ``lead`` if what other starts saw tells it, else None.
+        """Return the next point after ``lead`` if what other starts saw suggests one, else None.
 
         ``rough`` are (x, F, slope) of starts that y and v do not follow yet.
         """

@@ -19,7 +19,7 @@ from skbamm.bilevel.steps.base import ColumnStep
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """What a search along a step is content with; any choice leads to the same minimum.
+    """When a search along a step ends; any choice leads to the same minimum.
 
     Attributes
     ----------
