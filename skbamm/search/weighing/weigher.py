@@ -80,6 +80,7 @@ class Weigher:
         self.X: Any = None
         self.y: Any = None
         self.rows: UserRows | None = None
+        self._solvers: dict[int, tuple[list, Any]] = {}  # of splits without learned weights
         self.weight: np.ndarray | None = None
         self.trusted: Any = None
         self.group: np.ndarray | None = None
@@ -175,7 +176,7 @@ class Weigher:
             found = self._learn_on(cv, *map(rare.without, (scored, held_out)))
             keep_trusted = self.given.refit_on_trusted
             found = rare.put_back(found, scored, weight, keep_trusted)
-            self.y, self.weight, self.rows = y, weight, None
+            self.y, self.weight, self.rows, self._solvers = y, weight, None, {}
             self._check_classes(found.row_weights.rows)
             return found
         except NotApplicable as error:
@@ -195,7 +196,7 @@ class Weigher:
         self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
         kept = rare.kept
         self.X, self.y = safe_indexing(self.X, kept), safe_indexing(self.y, kept)
-        self.rows = None
+        self.rows, self._solvers = None, {}
         self.trusted = self.trusted[kept]
         self.weight = None if self.weight is None else self.weight[kept]
         if self.group is not None:
@@ -381,6 +382,9 @@ class Weigher:
 
     def _solver(self, splits, row_weights):
         """Return the solver of these splits; all of them share X and the transformers' fits."""
+        known = self._solvers.get(id(splits))
+        if row_weights is None and known is not None and known[0] is splits:
+            return known[1]
         target = self.combination.target
         fit_params = {} if self.weight is None else {fit_name(target.estimator): self.weight}
         if self.rows is None:
@@ -388,7 +392,10 @@ class Weigher:
         factory = SolverFactory(
             self.settings, self.X, self.y, splits, fit_params, {}, row_weights, self.rows
         )
-        return factory.make(target, self.combination.params)
+        solver = factory.make(target, self.combination.params)
+        if row_weights is None and solver.folds is None:  # it has no rows of its own
+            self._solvers[id(splits)] = splits, solver
+        return solver
 
     def _model(self, joint, only, drawn=slice(None)) -> FoldModel:
         """Return the model of the rows ``only``, or of those drawn of them."""
