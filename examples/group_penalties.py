@@ -4,9 +4,9 @@ One penalty for each group of features
 
 Features come in groups: body measures and blood values, words and metadata, squares and products
 of other features. Some groups are informative and others are not, yet one penalty treats all alike:
-weak enough for the former, it lets in the noise of the latter. ``PerGroup`` and ``PerFeature`` learn
-a penalty for each group, or each feature, and shrink them towards each other; the amount is chosen
-on held-out rows.
+weak enough for the former, it lets in the noise of the latter. ``PerGroup`` and ``PerFeature``
+learn a penalty for each group, or each feature, and shrink them towards each other; the amount is
+chosen on held-out rows.
 """
 
 from pathlib import Path
@@ -95,10 +95,11 @@ print("dropped:", search.dropped_)
 # %%
 # How it was found
 # ----------------
-# From left to right the values are shrunk towards each other less and less (``spread``); then a price
-# on degrees of freedom (``freedom``) raises the penalties that are not needed. On the splits that the
-# values are fitted to (CV) the loss falls steadily; held-out rows decide how far to go. The first
-# point whose held-out loss equals the best one's, up to half a standard error, is selected.
+# From left to right the values are shrunk towards each other less and less (``spread``); then a
+# price on degrees of freedom (``freedom``) raises the penalties that are not needed. On the
+# splits that the values are fitted to (CV) the loss falls steadily; held-out rows decide how far
+# to go. The first point whose held-out loss equals the best one's, up to half a standard error,
+# is selected.
 
 display = PenaltyPathDisplay.from_estimator(search)
 display.figure_.set_label("group_penalties_path")

@@ -53,8 +53,8 @@ for name, search in rows.items():
 # %%
 # Labels, right and wrong
 # -----------------------
-# ``label_issues_`` is the decision, ``label_quality_`` the probability behind it. The colours show the
-# truth, which the search does not know.
+# ``label_issues_`` is the decision, ``label_quality_`` the probability behind it. The colours show
+# the truth, which the search does not know.
 
 issues, quality = weighted.label_issues_, weighted.label_quality_
 print(f"{issues.sum()} labels are called wrong, {(issues & wrong).sum()} of them rightly;")

@@ -1,9 +1,9 @@
 """Eight problems, the searches made for them, and the bars that ours must meet.
 
-Every rival that is not a search of the same values scores its own way: RidgeCV by leaving one row
-out, HalvingGridSearchCV on some of the rows, path solvers by models that are not quite solved. So
-what counts of these are the hyperparameters they find, and the score of these is what the model
-itself reaches with them in the same 5 folds of all rows, which is not part of their time.
+Rivals that do not search the same values score in their own way: RidgeCV leaves one row out,
+HalvingGridSearchCV uses a subset of the rows, path solvers use models that are not quite solved.
+Their hyperparameters are therefore scored again, by the model itself in the same 5 folds of all
+rows; that does not count as their time.
 """
 
 import os

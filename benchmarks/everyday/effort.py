@@ -1,8 +1,8 @@
-"""What a joint solve is foreseen to take, what was counted and what it took, beside own fits.
+"""Compare the cost model's forecast, its count and the measured time of joint solves and own fits.
 
-The cost model (skbamm/effort.py and skbamm/search/own_fits/) is judged on
-the uses in cases/uses.py: the joint solve goes on without a limit, and own fits are timed as well.
-Seconds of one core. ``--only PART ...`` runs the uses whose names contain one of the parts.
+The cost model (skbamm/effort.py and skbamm/search/own_fits/) is checked on the uses in
+cases/uses.py: the joint solve runs without a limit, and own fits are timed as well. Seconds of one
+core. ``--only PART ...`` runs the uses whose names contain one of the parts.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""Labels gone wrong: how they are flipped, who finds them, and how finding them is judged.
+"""Wrong labels: how they are flipped, the methods that find them, and how these are scored.
 
-The protocol is the same for every method: one split and one set of flips a seed, the C of every
-rival chosen by cross-validation on what a user would have, nothing chosen on the test rows.
+The protocol is the same for every method: one split and one set of flips for each seed. Every rival
+chooses C by cross-validation on the data that a user would have; nothing is chosen on test rows.
 """
 
 import time

@@ -1,9 +1,9 @@
-"""Labels that people got wrong: one person's word for a text, judged by what many say of it.
+"""Labels by single human raters, compared with the mean of many raters.
 
-Each of the movie review snippets of VADER was rated from -4 to 4 by 15 to 29 people. The label
-given is the sign of one rater's rating, drawn at random; the right one is the sign of the mean over
-all of them. Snippets whose mean is nearer to 0 than 0.5 are left out: nobody knows their sign. No
-flip is made up here, and the wrong labels are not spread evenly: they are where people differ.
+Between 15 and 29 people rated each movie review snippet of VADER from -4 to 4. The given label is
+the sign of one rating, drawn at random; the true label is the sign of the mean rating. Snippets
+whose mean is within 0.5 of zero are left out, since their sign is unclear. No flip is artificial,
+and the wrong labels are not spread evenly: they are where people disagree.
 """
 
 from collections.abc import Sequence

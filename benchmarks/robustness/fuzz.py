@@ -1,6 +1,6 @@
-"""Thousands of small random searches, each held against scikit-learn's own fits.
+"""Thousands of small random searches, each compared with scikit-learn's own fits.
 
-A case (cases/random_searches.py) is drawn from the seed and its number. What it may be flagged for:
+A case (cases/random_searches.py) is drawn from the seed and its number. It is flagged as
 
 - untrue: ``best_score_`` is not what GridSearchCV gives for ``best_params_`` on the same folds;
 - below: an interval's ``best_score_`` is below the best of nine own fits over it;
@@ -11,13 +11,13 @@ A case (cases/random_searches.py) is drawn from the seed and its number. What it
 - hang: 20 CPU seconds, or 5 times the grid's and 1 more;
 - slow: 1.5 times the grid's (of 15 values, or the same list), where that takes 0.2 s or more;
 - changed: X, y, parameters of fit or the estimator are not what they were;
-- refit: ``best_estimator_`` does not do on its training rows what ``best_score_`` promises.
+- refit: ``best_estimator_`` does not reach on its training rows what ``best_score_`` promises.
 
-Own fits that warn (no convergence, ill-conditioned systems) are no yardstick, nor are those that
-a solver which goes to the minimum disagrees with: what would be flagged beside them is counted
-apart, as "loose". Lists of SGD, whose own fits only come near, are looked at for the other flags.
+Own fits that warn (no convergence, ill-conditioned systems) are no reference, nor are those that
+disagree with a solver that reaches the minimum: such cases are counted separately, as "loose".
+Lists of SGD, whose own fits are approximate, are checked for the other flags only.
 
-A case that is flagged is told with its number: ``--only`` that number runs it again, alone.
+A flagged case is printed with its number; ``--only`` with that number runs it alone.
 """
 
 import argparse

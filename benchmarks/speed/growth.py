@@ -1,17 +1,16 @@
 """How our time grows: in rows, in folds, in starting points; and an iteration beside its products.
 
-The model is that of the first case of specialists.py. ``rows``: the exponent of the time in n, the
-slope of log seconds on log n from 50,000 to 800,000 rows, the first rows of the largest data set.
-``folds``: ten beside five, on 200,000 rows. ``iteration``: one iteration on all rows beside the
-matrix products in it. Of many rows the starting points are told apart on some of them, so on all
-rows one point is followed, and an iteration is one pass: the models y and the multipliers v of 5
-folds, ten columns, are multiplied by X, and what is made of the predictors, as many columns, by
-its transpose. (Now and then a new metric is made: a median does not see it.) The products are
-those alone, without the loss between them: of whole matrices in single precision, in which the
-pass works, and in double precision, in which X is; and chunk by chunk, as the pass goes through X,
-whose conversion to single precision is its own.
-``starts``: eight starting points beside one, for whole searches, and for the iterations in which
-all of them are followed, on all rows and on those that a search tells them apart on.
+The model is that of the first case of specialists.py. ``rows``: the exponent of the time in n,
+the slope of log seconds on log n from 50,000 to 800,000 rows, the first rows of the largest data
+set. ``folds``: ten beside five, on 200,000 rows. ``iteration``: one iteration on all rows beside
+the matrix products in it. With many rows, a subset ranks the starting points, and one point is
+followed on all rows. An iteration is then one pass: X times the models y and the multipliers v of
+5 folds, ten columns, and its transpose times as many columns. (A new metric is rare, and does not
+change the median.) The products are timed alone, without the loss in between: with whole matrices
+in single precision, in which the pass works, and in double precision, the type of X; and chunk by
+chunk, with the conversion to single precision, as the pass does. ``starts``: eight starting
+points beside one, for whole searches, and for the iterations that follow all of them, on all rows
+and on the subset that ranks them.
 
 ``python -m benchmarks.speed growth rows folds`` measures some, and leaves the others in
 results/growth.json as they are.

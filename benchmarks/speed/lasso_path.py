@@ -1,11 +1,11 @@
 """One L1 penalty, beside the solvers of whole paths: LassoCV, and celer's path in every fold.
 
 The path solvers try 100 values, ours an interval from a thousandth of the largest useful penalty
-to that; the folds are the same, and all end with a fit on all rows. Of few rows the models that
-tol=1e-4 stops at can score otherwise than those they stand for, so CV errors are judged beside
-those of LassoCV at tol=1e-8, which is not timed. A single L1 penalty is a path
-solver's home: the bar is their best CV error within half a per cent, from any start in the
-interval, and three times celer's time where there are more features than rows.
+to that; the folds are the same, and all end with a fit on all rows. With few rows, models at
+tol=1e-4 can score differently from solved ones, so CV errors are compared with those of LassoCV at
+tol=1e-8, which is not timed. Path solvers are at their best with a single L1 penalty: the bar is
+their best CV error within half a per cent, and three times celer's time if there are more features
+than rows.
 ``python -m benchmarks.speed lasso_path golub`` runs one.
 """
 

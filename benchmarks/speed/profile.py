@@ -1,9 +1,9 @@
 """Where the time of our searches goes, in the cases of specialists.py.
 
-Seconds of a whole fit by what it does, each without the seconds of what it calls that is in the
-list, too: medians of some fits. Of passes over X also how many there are, what the products in
-them multiply and add up, and at what rate. ``python -m benchmarks.speed profile sparse`` profiles
-one case and leaves the others in results/speed_profile.json as they are.
+Median seconds of a whole fit by activity, each without the activities that it calls. For passes
+over X also their number, their additions and multiplications, and the rate.
+``python -m benchmarks.speed profile sparse`` profiles one case and leaves the others in
+results/speed_profile.json as they are.
 """
 
 import threading
