@@ -1,4 +1,4 @@
-"""Hyperparameter search by bi-level optimisation, behind scikit-learn's fit and predict."""
+"""Hyperparameter search by bilevel optimisation, with scikit-learn's interface."""
 
 from skbamm.class_penalty import ClassPenalty
 from skbamm.display import LabelIssuesDisplay, PenaltyBarDisplay, PenaltyPathDisplay

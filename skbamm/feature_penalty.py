@@ -44,7 +44,7 @@ def _delegates(name):
 class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
     """Fit a linear model with its penalty multiplied by a factor of its own for each feature.
 
-    Features are scaled, the model is fitted, and its coefficients are given back in the units of
+    Features are scaled, the model is fitted, and its coefficients are returned in the units of
     X: with factors f, a penalty ``sum w_j^2`` becomes ``sum f_j w_j^2`` (features over
     ``sqrt(f)``), and ``sum |w_j|`` becomes ``sum f_j |w_j|`` (features over ``f``; the squares
     of an elastic net get ``f_j^2`` by the same scaling).
@@ -60,12 +60,12 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         may also be the name of a transformer of a ``ColumnTransformer`` or ``FeatureUnion`` before
         it, if later steps keep the columns as they are. None stands for ones.
     norm : {"auto", "l1", "l2"}, default="auto"
-        What the factors multiply. "auto" knows scikit-learn's models.
+        What the factors multiply; "auto" is known for scikit-learn's models.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted model, in the units of X: it needs no scaling of what it predicts from.
+        The fitted model, in the units of X: it predicts from unscaled rows.
     penalty_factor_ : ndarray of shape (n_features,)
     coef_, intercept_ : ndarray
         Those of the fitted model.

@@ -14,29 +14,27 @@ KINDS = ("free", "groups", "score")
 
 
 class SampleWeights(BaseEstimator):
-    """Learn the weights of the training rows, and so which labels are wrong.
+    """Learn the weights of the training rows, which shows wrong labels.
 
-    Given to :class:`BAMMSearchCV` as ``sample_weights``. Rows are judged by models that did not
-    see them; the weights are upper-level variables of the search, beside the penalty.
+    Pass it to :class:`BAMMSearchCV` as ``sample_weights``. Models judge rows that they did not
+    see; the weights are upper-level variables of the search, together with the penalty.
 
     Parameters
     ----------
     kind : {"free", "groups", "score"} or list of these, default="free"
-        One weight a row; one weight a group of rows, with ``groups`` given to fit (annotators,
-        sources, domains); or a sigmoid, of two parameters, of the out-of-fold margin, which is
-        the steadiest where rows are few. Of a list the one is taken whose weights serve held-out
-        rows best that they were learned without.
+        One weight for each row; one weight for each group of rows, with ``groups`` given to fit
+        (annotators, sources, domains); or a sigmoid, with two parameters, of the out-of-fold
+        margin, the most stable with few rows. From a list, held-out rows select one.
     prior : float or list of float, default=0.15
-        How many expected errors on held-out rows leaving out one row must save; the larger,
+        How many expected errors on held-out rows the removal of one row must save; the larger,
         the more rows are kept. For regression, in units of the bounded squared error.
     trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
-        Rows whose labels are sure; those that a PredefinedSplit validates on. They keep weight
-        one, and scores are taken of them alone. With a ``criterion`` of the user's the weights
-        are validated on them alone as well; the bounded one of "auto" uses all held-out rows.
+        Rows whose labels are certain; with a PredefinedSplit, those that it validates on. They
+        keep weight one, and only they are scored. With a ``criterion`` other than "auto" only they
+        validate the weights as well; the bounded one of "auto" uses all held-out rows.
     proxy : estimator, default=None
-        Model that the weights are learned with: LogisticRegression or Ridge, alone or the last
-        step of a pipeline. By default the estimator itself; any other estimator, such as trees,
-        needs one.
+        Model to learn the weights with: LogisticRegression or Ridge, alone or as the last step of
+        a pipeline. By default the estimator itself; other estimators, such as trees, need one.
     proxy_grid : dict, default=None
         Interval of the proxy's penalty, such as ``{"C": (1e-3, 1e2)}``; by default its own value.
     refit_on_trusted : bool, default=True

@@ -21,12 +21,12 @@ from skbamm.search.vectors_found import publish_vector
 class BAMMSearchCV(GridSearchCV):
     """Search over hyperparameters by bi-level optimisation, with cross-validation.
 
-    It takes the place of :class:`sklearn.model_selection.GridSearchCV`. Regularisation
+    A drop-in replacement for :class:`sklearn.model_selection.GridSearchCV`. Regularisation
     parameters of the supported models are upper-level variables, the coefficients of all folds
-    lower-level variables, and both are optimised in one loop by sl-BAMM [1]_. Lists of their
-    values are solved jointly: the table of results is GridSearchCV's. All else is enumerated, as
-    GridSearchCV does, with a pipeline's transformers fitted once a fold for all values that share
-    them.
+    are lower-level variables, and sl-BAMM [1]_ optimises both in one loop. Lists of their values
+    are solved jointly, with GridSearchCV's table of results. Everything else is enumerated as in
+    GridSearchCV, except that a pipeline's transformers are fitted once in each fold for all
+    values that share them.
 
     Parameters
     ----------
@@ -42,51 +42,51 @@ class BAMMSearchCV(GridSearchCV):
         TransformedTargetRegressor, or as the last step of a Pipeline, there also ``gamma`` of
         Nystroem and RBFSampler right before a linear model. Any other estimator works with lists.
     param_grid : dict or list of dict
-        Parameter names, with ``step__`` before those of a step, and what to try for each:
+        Parameter names, with the prefix ``step__`` for those of a step, and their values:
 
         - a list or array: these values;
         - a tuple of two numbers, the lower first, or an :class:`skbamm.Interval`: the interval
-          between them, an error on a parameter that cannot be searched;
+          between them; an error if the parameter cannot be searched;
         - a frozen continuous scipy distribution of finite support: its support;
-        - of what scales the penalty of a linear model (``alpha``, ``C``),
+        - for the parameter that scales the penalty of a linear model (``alpha``, ``C``),
           :class:`skbamm.PerFeature`, :class:`skbamm.PerGroup` or :class:`skbamm.PerClass`: a value
-          for each feature, group of features or class; the last also of ``class_weight``.
+          for each feature, group of features or class; the last also for ``class_weight``.
 
-        Lists beside an interval: the interval is searched for each combination of the lists.
+        With lists and an interval, the interval is searched for each combination of the lists.
     sample_weights : SampleWeights, default=None
         Learn the weights of the training rows, and which labels are wrong.
     scoring : str, callable, list, tuple or dict, default=None
-        As for GridSearchCV. The true scorer selects; what is minimised is ``criterion``.
+        As for GridSearchCV. The search minimises ``criterion``; the scorer selects the result.
     criterion : str, default="auto"
-        Differentiable loss of the validation rows. "auto" takes the scorer's where it has one,
-        else a surrogate: for scores of labels and ranks a log loss that does not mind how sure
-        the model is, else the estimator's own; ``verbose=1`` tells which. With
-        ``sample_weights`` it takes a bounded one. The names are
+        Differentiable loss on the validation rows. "auto" is the scorer's own loss if it has one,
+        and a surrogate otherwise: for scores of labels and ranks a log loss that does not depend
+        on how confident the model is, else the estimator's own; ``verbose=1`` names it. With
+        ``sample_weights`` it is a bounded one. The names are
 
         - of class labels: "log_loss", "brier", and "balanced_log_loss" and "balanced_brier", in
-          which all classes count alike; of two classes "pairwise_logistic", the log loss of
-          pairs of rows, for the ROC AUC (no sum over rows: a second pass over X);
-        - of margins, whose scale is free in each fold: "scaled_log_loss",
-          "balanced_scaled_log_loss", and of two classes "scaled_pairwise_logistic";
-        - of RidgeClassifier: "squared_error", "balanced_squared_error";
-        - of numbers: "squared_error", "r2", "root_mean_squared_error", and "absolute_error",
+          which all classes have equal weight; for two classes "pairwise_logistic", the log loss
+          of pairs of rows, for the ROC AUC (not a sum over rows: a second pass over X);
+        - of margins with a free scale in each fold: "scaled_log_loss",
+          "balanced_scaled_log_loss", and for two classes "scaled_pairwise_logistic";
+        - for RidgeClassifier: "squared_error", "balanced_squared_error";
+        - for regression: "squared_error", "r2", "root_mean_squared_error", and "absolute_error",
           "absolute_percentage_error" and "pinball", all three smoothed below 0.003 of the
           target's spread. The quantile of "pinball" is the scorer's, else the median;
-        - of positive numbers: these and "deviance", of the scorer's power, else of the model's;
-        - "squared_hinge", and "own_loss" of models whose loss has no other name;
-        - such as a wrong label can do little to: "expected_error", "balanced_expected_error",
-          and "bounded_squared_error" (Ridge).
+        - for positive targets: these and "deviance", with the scorer's power, else the model's;
+        - "squared_hinge", and "own_loss" for models whose loss has no other name;
+        - bounded losses, which wrong labels hardly affect: "expected_error",
+          "balanced_expected_error", and "bounded_squared_error" (Ridge).
     n_jobs : int, default=None
-        Processes for fits that scikit-learn does. Joint solves use torch's threads, and models
-        that are solved already are scored in this process.
+        Processes for scikit-learn's own fits. Joint solves use torch's threads, and solved models
+        are scored in this process.
     refit : bool, str or callable, default=True
-        As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started where it can
-        be. Ready-made callables: :func:`skbamm.one_standard_error`,
-        :func:`skbamm.most_regularised`; with them there is a ``best_score_``, too.
+        As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started if possible.
+        Predefined callables are :func:`skbamm.one_standard_error` and
+        :func:`skbamm.most_regularised`; they set ``best_score_`` too.
     cv : int, cross-validation generator or iterable, default=None
         As for GridSearchCV. Splits are drawn once.
     verbose : int, default=0
-        As for GridSearchCV; from 1 on each phase of the search is told in a line.
+        As for GridSearchCV; from 1 on, each phase of the search prints a line.
     pre_dispatch : int or str, default="2*n_jobs"
         As for GridSearchCV.
     error_score : "raise" or float, default=np.nan
@@ -98,72 +98,69 @@ class BAMMSearchCV(GridSearchCV):
     tol : float, default=1e-4
         Bound on the relative KKT residuals at which such a search has converged.
     max_time : float, default=None
-        Seconds after which every stage of the search ends with the best that it has found, and a
-        ConvergenceWarning says which. What is found is still scored, and refitted; fits of
-        scikit-learn's own are not cut short.
+        Seconds after which every stage of the search stops with the best result so far; a
+        ConvergenceWarning names the stages. The result is still scored and refitted;
+        scikit-learn's own fits are not interrupted.
     device : str, default="auto"
         "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one and X is large.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of the search. Models that are scored are always solved in float64.
     random_state : int, RandomState instance or None, default=None
-        Kept for strategies that draw random numbers; none does yet.
+        Reserved for strategies that draw random numbers; none does yet.
 
     Attributes
     ----------
     cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, \
 refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As for GridSearchCV; the time of transformers that several candidates share is in
-        ``mean_fit_time`` of the first. An interval gives a row for each combination of the lists,
-        the "refined" point, and others that the column "stage" tells apart: where the scorer is
-        more than the loss that was searched, a "scan" from end to end and "finer" points around the
-        best; of a vector the "start" that it grew from; with ``refit=one_standard_error`` more
-        around the refined point, the "profile". Of values whose scores differ by less than one
-        row, in scores that count rows, ``best_index_`` is the middle one.
+        As for GridSearchCV; ``mean_fit_time`` of the first candidate counts transformers that
+        several candidates share. An interval has a row for each combination of the lists, the
+        "refined" point, and other rows, which the column "stage" names: if the criterion is a
+        surrogate, a "scan" over the interval and "finer" points around the best; for a vector, its
+        "start"; with ``refit=one_standard_error``, a "profile" around the refined point. If a score
+        counts rows, ``best_index_`` is the middle one of the values whose scores differ by less
+        than one row.
     refit_adopted_ : bool
         Whether ``best_estimator_`` has the minimum that was scored, because its own fit ended far
-        from it. A ConvergenceWarning tells that, too.
+        from it. A ConvergenceWarning reports that too.
     best_score_standard_error_ : float
-        Standard error of ``best_score_`` over the splits: how well the score is known.
+        Standard error of ``best_score_`` over the splits.
     best_params_range_ : dict of str -> (float, float)
-        Smallest and largest value whose score is within one standard error of the highest, of
-        those tried with the other parameters as found with it: how well the
-        parameter is known. Of parameters that the twin tunes, in lists, and in intervals with
-        ``refit=one_standard_error``.
+        Smallest and largest value whose score is within one standard error of the highest, among
+        candidates that differ from it in this parameter only. For hyperparameters of supported
+        models in lists, and in intervals with ``refit=one_standard_error``.
     search_plan_ : list of dict
-        One row a parameter: "parameter", "role" ("searched", "joint grid" or "enumerated"),
-        "low", "high", "scale" and "reason" (why own fits serve, if they do).
+        One row for each parameter: "parameter", "role" ("searched", "joint grid" or
+        "enumerated"), "low", "high", "scale" and "reason" (why own fits were used, if they were).
     shrinkage_ : dict
-        Of a vector: "parameter", "names" of its entries and, for each amount of shrinkage that was
-        tried, from one value for all to hardly any, "spread" and "freedom" (the factors of the
-        two terms that are added, see :doc:`/many_penalties`), "values", "criterion" of the splits,
-        "score": the criterion on rows that had no part in finding the values, one an outer split,
-        and "chosen", the number of the point that was taken; and "left", the share of its
-        coefficients' freedom that the penalty found lets each entry keep.
+        For a vector: "parameter", "names" of its entries and, for each amount of shrinkage from one
+        value for all to hardly any, "spread" and "freedom" (the factors of the two added terms,
+        see :doc:`/many_penalties`), "values", "criterion" on the splits, "score": the criterion on
+        held-out rows, one for each outer split, and "chosen", the number of the selected point;
+        and "left", the share of its degrees of freedom that each entry keeps.
     dropped_ : list of str
         Names of the entries of a vector that keep less than a hundredth, or whose penalty is at
-        the strong end of its interval: features or groups that the model does without.
+        the strong end of its interval: features or groups that the model does not use.
     history_ : dict of ndarray
-        One entry an iteration: "seconds", "criterion", "kkt_residual" and each searched
+        One entry for each iteration: "seconds", "criterion", "kkt_residual" and each searched
         parameter in its own units. Empty for lists.
     n_iter_ : int
-        Iterations of the longest search; 1 where nothing was searched.
+        Iterations of the longest search; 1 if nothing was searched.
     converged_ : bool
-        Whether every search over an interval met ``tol``, or 1e-2 where what was minimised only
-        stands for the score, and every value of the lists that were solved jointly is solved.
-        False where own fits served an interval.
+        Whether every search over an interval met ``tol``, or 1e-2 with a surrogate, and every
+        value of jointly solved lists is solved. False if own fits were used for an interval.
     device_ : str
-        Where the models were solved.
+        The device that the models were solved on.
     sample_weight_ : ndarray of shape (n_samples,)
-        With ``sample_weights``, as are the following: what the final fit received. Its mean is
-        one, or that of the ``sample_weight`` given to fit, which it is multiplied by.
+        Only with ``sample_weights``, like the attributes below: the weights of the final fit. Their
+        mean is one, or that of the ``sample_weight`` given to fit, which multiplies them.
     label_quality_ : ndarray of shape (n_samples,)
-        Probability, in [0, 1], that the given label is right, by models that did not see it; one
-        for trusted rows. Of a regression target: that it is no outlier.
+        Probability, in [0, 1], that the given label is right, from models that did not see it; one
+        for trusted rows. For a regression target, the probability that it is not an outlier.
     label_issues_ : ndarray of bool of shape (n_samples,)
-        Where that is below one half.
+        Whether that probability is below one half.
     fold_sample_weight_ : ndarray of shape (n_samples, n_splits)
-        What the model of each split received for its training rows, learned without its test
-        rows: so the scores in ``cv_results_`` are of models whose weights saw no test label.
+        The weights of each split's training rows, learned without its test rows: the scores in
+        ``cv_results_`` belong to models whose weights saw no test label.
     weights_params_ : dict
         The kind and the prior of the weights.
     weights_score_ : float

@@ -33,18 +33,18 @@ class Vector:
 class PerFeature(Vector):
     """A penalty of its own for each feature that the model sees.
 
-    All are searched together by their cross-validated loss. So many values would fit the
-    validation rows, too; therefore their logarithms are drawn to a common value, by as much as
-    proves best on rows that had no part in finding them. Where features differ by nothing that
-    the data show, what remains is one value for all.
+    All are searched together by their cross-validated loss. So many values would overfit the
+    validation rows; their logarithms are therefore shrunk towards a common value, by an amount
+    that is chosen on held-out rows. If the data show no difference between features, one value
+    for all remains.
 
     Parameters
     ----------
     low, high : float
         Ends of the interval for each value, in the units of the estimator's parameter; positive.
     shrinkage : bool, default=True
-        Whether the values are drawn together. Without it the least cross-validated loss is what
-        counts, and ``best_score_`` says little about other rows.
+        Whether the values are shrunk towards each other. If not, the search minimises the
+        cross-validated loss, and ``best_score_`` says little about other rows.
 
     Raises
     ------
@@ -54,8 +54,8 @@ class PerFeature(Vector):
 
     See Also
     --------
-    PerGroup : one value a group of features.
-    FeaturePenalty : what ``best_estimator_`` is, or ends in.
+    PerGroup : One value for each group of features.
+    FeaturePenalty : The type of ``best_estimator_``, or of its last step.
 
     Examples
     --------
@@ -85,14 +85,14 @@ class PerGroup(Vector):
         The order of values is that of the labels where they first stand, of the mapping, or of
         the transformers.
     shrinkage : bool, default=True
-        Whether the values are drawn together, as :class:`PerFeature` tells.
+        Whether the values are shrunk towards each other, see :class:`PerFeature`.
 
     Raises
     ------
     ValueError
         By the search's ``fit``, if the ends are not positive, finite and in order; if ``groups``
-        has not one label a feature, leaves out a column or has one twice; or if a group has no
-        columns, in a fold.
+        does not have one label for each feature, leaves out a column or repeats one; or if a group
+        has no columns in a fold.
 
     Examples
     --------
@@ -116,29 +116,28 @@ class PerGroup(Vector):
 class PerClass(Vector):
     """A value for each class: penalties of one-vs-rest models, or ``class_weight``.
 
-    Of ``class_weight`` it is the weight of the rows of each class in training that is searched:
-    which weights make the validation rows come out best, by a scorer in which classes may count
-    otherwise than they are frequent.
+    For ``class_weight`` the search looks for the weights of the classes in training that give the
+    best score on the validation rows, by a scorer that may weigh classes differently.
 
     Parameters
     ----------
     low, high : float
         Ends of the interval for each value, in the units of the estimator's parameter; positive.
-        The order of values is that of ``classes_``; of ``class_weight`` they are a dict.
+        The order of values is that of ``classes_``; for ``class_weight`` they are a dict.
     shrinkage : bool, default=True
-        Whether the values are drawn together, as :class:`PerFeature` tells.
+        Whether the values are shrunk towards each other, see :class:`PerFeature`.
 
     Raises
     ------
     ValueError
-        By the search's ``fit``, if the ends are not positive, finite and in order; or, of
-        penalties, if there are fewer than three classes or the model is no RidgeClassifier,
-        LinearSVC, SGDClassifier or OneVsRestClassifier. A multinomial model has no penalties of
-        its own for the classes.
+        By the search's ``fit``, if the ends are not positive, finite and in order; or, for
+        penalties, if there are fewer than three classes or the model is not a RidgeClassifier,
+        LinearSVC, SGDClassifier or OneVsRestClassifier. A multinomial model has no separate
+        penalties for the classes.
 
     See Also
     --------
-    ClassPenalty : what takes the place of all these but RidgeClassifier, which knows a vector.
+    ClassPenalty : Wraps all these except RidgeClassifier, which accepts a vector.
 
     Examples
     --------
@@ -162,14 +161,14 @@ class PerTarget(Vector):
     low, high : float
         Ends of the interval for each value; positive.
     shrinkage : bool, default=False
-        Whether the values are drawn together, as :class:`PerFeature` tells. Each target has all
-        rows to find its value by, so there is little need of it.
+        Whether the values are shrunk towards each other, see :class:`PerFeature`. All rows
+        determine the value of each target, so there is little need for it.
 
     Raises
     ------
     ValueError
         By the search's ``fit``, if the ends are not positive, finite and in order, if there is
-        one target, or if the model is no Ridge.
+        one target, or if the model is not a Ridge.
 
     Examples
     --------
