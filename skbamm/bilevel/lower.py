@@ -131,7 +131,7 @@ def solve_lower(
         if curvature is None:
             curvature = problem.curvature(x, y, 0.0)
             control.reset()
-        face = problem.face(x, y, gradient)
+        face = problem.face(x, y, gradient) if problem.kinks else None
         if face is None:
             direction = curvature.solve(gradient[None])[0]
         else:

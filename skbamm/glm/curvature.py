@@ -135,12 +135,12 @@ def _columns(problem, mu: float):
 def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric of all coefficients."""
     loss = problem.loss
-    if dual_pays(problem, mu):
+    n, p = problem.rows.n_rows, problem.y_shape[-1]
+    if p > n and dual_pays(problem, mu):
         dual = DualMetric.at_point(problem, x, y)
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
-    S, K, m, p = problem.y_shape
-    n = problem.rows.n_rows
-    share = shares_gram(problem.rows, S * K * m)
+    S, K, m, _ = problem.y_shape
+    share = problem.folds_share
     if (
         problem.hessian_jumps
         and n < METRIC.few_rows * p

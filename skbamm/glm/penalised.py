@@ -80,10 +80,22 @@ class PenaltyAt:
             total = total + part.value(mean, y)
         return total
 
+    def value_and_sides(self, y: Tensor) -> Tensor:
+        """Return the penalty of y, and keep what ``sides`` returns."""
+        values, sides = [], []
+        for part, mean in zip(self._parts, self.means, strict=True):
+            values.append(part.value(mean, y))
+            sides.append(part.sides(y))
+        self._at_y = y, y._version, sides
+        return sum(values[1:], values[0])
+
     def sides(self, y: Tensor) -> list[Tensor]:
         """Return the slopes of each part at y beside its strengths; the last y's are kept."""
         if self._at_y is None or self._at_y[0] is not y or self._at_y[1] != y._version:
-            self._at_y = y, y._version, [part.sides(y) for part in self._parts]
+            sides = []
+            for part in self._parts:
+                sides.append(part.sides(y))
+            self._at_y = y, y._version, sides
         return self._at_y[2]
 
     def slope(self, y: Tensor, gradient: Tensor, mu: float) -> Tensor:
@@ -213,7 +225,7 @@ class PenalisedProblem(Problem):
     def project(self, x: Tensor) -> Tensor:
         """Clip x to its bounds, and put it where its limit lets it be."""
         if self.bounds is not None:
-            low, high = (b.to(x.dtype) for b in self.bounds)
+            low, high = self.bounds[0].to(x.dtype), self.bounds[1].to(x.dtype)
             x = torch.minimum(torch.maximum(x, low), high)
         return x if self.limit is None else self.limit(x)
 
@@ -257,7 +269,7 @@ class PenalisedProblem(Problem):
         penalty = self.penalty_at(x)
         squares = (1 - mu) * penalty.curvature
         gradient, product = gradient + squares * y, product + squares * v
-        lower, slope = lower + penalty.value(y), gradient
+        lower, slope = lower + penalty.value_and_sides(y), gradient
         if self.kinks:
             product = product + penalty.bend(y, v, mu)
             slope = penalty.slope(y, gradient, mu)  # v is zero where y stays at zero

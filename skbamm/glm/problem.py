@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor
 from skbamm.bilevel.problem import Directions
 from skbamm.criteria import Criterion
 from skbamm.folds import Chunk, Kept, Rows
-from skbamm.glm.curvature import hessian_metric
+from skbamm.glm.curvature import hessian_metric, shares_gram
 from skbamm.glm.null_loss import null_loss
 from skbamm.glm.penalised import MeanLoss, PenalisedProblem
 from skbamm.glm.penalties import Penalty
@@ -73,6 +74,12 @@ class GLMProblem(PenalisedProblem):
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)
         self._seen = _Seen()
 
+    @cached_property
+    def folds_share(self) -> bool:
+        """Whether the folds of a start share Gram matrices: see ``shares_gram``."""
+        starts, folds, outputs, _ = self.y_shape
+        return shares_gram(self.rows, starts * folds * outputs)
+
     @property
     def lower_floor(self) -> Tensor:
         """The loss of the best constant, (K,): see ``Problem``."""
@@ -89,7 +96,7 @@ class GLMProblem(PenalisedProblem):
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
         """Return gradient, multiplier residual and hypergradient from one pass over the rows."""
-        same = self.criterion.loss is self.loss
+        same, room = self.criterion.loss is self.loss, None if mu else self._room(y)
         judge: Any = None if same else self.criterion.evaluator(self.rows, y)
 
         def function(z, chunk):
@@ -112,7 +119,6 @@ class GLMProblem(PenalisedProblem):
             second.sub_(pull)
             return [first, second], [chunk.train * value, chunk.validation * up]
 
-        room = None if mu else self._room(y)
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)
         return self.with_penalty_of(x, y, v, mu, average, lower, *products)
 

@@ -52,9 +52,13 @@ class Penalties:
 
     def bounds(self, axes):
         """Return the ends of x, each of shape (h,), on the CPU."""
-        ends = zip(*(axis.bounds() for axis in axes for _ in range(axis.size)), strict=True)
-        low_high = [torch.tensor(e, dtype=torch.float64) for e in ends]
-        return tuple(low_high) or None
+        if not axes:
+            return None
+        ends: tuple[list[float], list[float]] = [], []
+        for axis in axes:
+            for many, end in zip(ends, axis.bounds(), strict=True):
+                many += [end] * axis.size
+        return tuple([torch.tensor(many, dtype=torch.float64) for many in ends])
 
     @property
     def has_kinks(self) -> bool:
@@ -152,9 +156,9 @@ class Penalties:
         return torch.nn.functional.pad(values, (0, 1), value=1.0)
 
     def _place(self, axes):
-        """Return some x in terms of the hyperparameters."""
-        zeros = torch.zeros(1, sum(axis.size for axis in axes), dtype=torch.float64)
-        return {name: value[:, 0, 0] for name, value in self._values(axes, zeros)[0].items()}
+        """Return some values of the hyperparameters that are searched."""
+        one = torch.ones(1, dtype=torch.float64)
+        return {axis.parameter: one for axis in axes}
 
     def limit(self, axes, rows, problem):
         """Return the projection that keeps x where not all models are empty; None if none are.
