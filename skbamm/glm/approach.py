@@ -1,4 +1,4 @@
-"""Proximal gradients: which groups of a model are at zero, at the price of products."""
+"""Proximal gradients find the groups that are zero, for the price of matrix products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ProximalSettings:
     power_steps : int
         Steps of the power iteration for the largest eigenvalue.
     margin : float
-        What that may miss of it.
+        Safety factor of that eigenvalue.
     """
 
     steps: int = 60
@@ -39,24 +39,24 @@ PROXIMAL = ProximalSettings()
 class Approach:
     """Accelerated proximal gradients of a quadratic model with groups' norms.
 
-    A face takes factors of its matrices, and from a point far away it takes many faces to the
-    minimum's. Steps of these cost a product each; so they go first, until the groups at zero
-    remain the same. They restart where the momentum points uphill (O'Donoghue & Candès,
-    "Adaptive restart for accelerated gradient schemes", 2015).
+    Each face needs a factor of its matrix, and from a distant point the minimum is many faces
+    away. A step here costs one product, so these steps go first, until the groups at zero remain
+    the same. They restart where the momentum points uphill (O'Donoghue & Candès, "Adaptive restart
+    for accelerated gradient schemes", 2015).
 
     Parameters
     ----------
     gram : Tensor of shape (S, K or 1, p, p)
-        Of each output.
+        Gram matrices; the outputs share them.
     strength : Tensor of shape (S, K or 1, p)
-        Of the squares.
+        Strengths of the squares.
     """
 
     def __init__(self, gram: Tensor, strength: Tensor):
         self._gram, self._strength = gram, strength[..., None, :]
         diagonal = torch.diagonal(gram, dim1=-2, dim2=-1) + strength
         step = 1 / diagonal.clamp_min(1e-12 * diagonal.amax(-1, keepdim=True))
-        # In the metric of the diagonal: features of different scales do no harm.
+        # The diagonal is the metric, so the features may have different scales.
         vector, largest = torch.ones_like(step)[..., None, :], step.new_ones(())
         for _ in range(PROXIMAL.power_steps):
             vector = step[..., None, :] * self._times(vector)

@@ -2,7 +2,7 @@
 
 scikit-learn's compiled loop over the coefficients (Friedman, Hastie & Tibshirani, "Regularization
 paths for generalized linear models via coordinate descent", 2010) comes close to a solution in the
-time of a factor or two; what is left of the way the metrics of faces go in a step.
+time of a factorisation or two. A step in the metric of the face does the rest.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class DescentSettings:
     passes : int
         Most passes over the coefficients.
     usual_passes : int
-        What they take on average, for what is counted.
+        Typical number of passes, for the cost model.
     share : float
-        Share of the duality gap asked for, so that what is left is no error of the models.
+        Share of the requested duality gap at which they stop, so that the models are accurate.
     closest : float
         Decrement that is left to a Newton step.
     model_passes : int
         Most passes where the loss is replaced by its quadratic model.
     usual_model_passes : int
-        What these take on average.
+        Typical number of such passes.
     model_tol : float
         Relative change of the coefficients that ends them.
     """
@@ -62,7 +62,7 @@ class CoordinateDescent:
     Parameters
     ----------
     moments : Moments
-        Of the rows trained on, on the CPU.
+        Second moments of the training rows, on the CPU.
     fit_intercept : bool
         Whether the last coefficient is free of penalties.
     positive : bool, default=False
@@ -100,7 +100,7 @@ class CoordinateDescent:
             )  # fmt: skip
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # who goes on from here sees whether it is solved
+            warnings.simplefilter("ignore")  # the next step checks whether it is solved
             map_in_threads(descend, list(np.ndindex(*found.shape[:3])), torch.device("cpu"))
         near = torch.from_numpy(found)
         if not self.fit_intercept:
@@ -122,15 +122,15 @@ class ModelDescent:
 
     def __init__(self, matrix: Tensor, positive: bool = False):
         self.matrix, self.positive = matrix, positive
-        # At the best last coefficient of any others, if that has no kink.
+        # With the last coefficient eliminated, if it has no kink.
         self._sums, self._mass = matrix[..., :-1, -1], matrix[..., -1, -1, None]
         slopes = self._sums[..., None] * (self._sums / self._mass)[..., None, :]
         self._without_last = matrix[..., :-1, :-1] - slopes
 
     def __call__(self, face: Face, y: Tensor) -> Tensor:
-        """Return a point nearer to the minimum of the model of a face at y, or y itself.
+        """Return a point nearer to the minimum of a face's model at y, or y itself.
 
-        Kinks must be alike, but that the last coefficient may have none.
+        All kinks must be equal, except that the last coefficient may have none.
         """
         shape, begin = y.shape, y.double()
         kink, jump = (part.double().expand(shape) for part in (face.kink, face.jump))

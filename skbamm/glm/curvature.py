@@ -42,7 +42,7 @@ class MetricSettings:
     most_features : int
         Features up to which a factor of all is affordable.
     own_seconds : float
-        What matrices may take for every fold to have its own.
+        Cost of matrices up to which every fold has its own.
     own_seconds_of_few : float
         The same where rows are few.
     few_rows : int
@@ -200,10 +200,10 @@ def shares_gram(rows: Any, columns: int) -> bool:
 
 
 def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
-    """Return how many rows tell of a Gram matrix that folds share.
+    """Return how many rows a Gram matrix that folds share is made of.
 
-    As many as make a factor cost about what some passes do, but enough for its accuracy: few will
-    do where conjugate gradients put right what they leave out.
+    The matrix costs about as much as a few passes, but has enough rows to be accurate. Fewer rows
+    suffice where conjugate gradients correct its errors.
     """
     least, passes = METRIC.shared_rows, METRIC.shared_passes
     if conjugate:
@@ -386,8 +386,8 @@ class Gauge:
     ----------
     inner : Curvature
     slopes : bool, default=True
-        Whether slopes are kept, too: of absolute values it is the median that is zero, and the
-        penalty sees to that.
+        Whether slopes are centred, too. Absolute values make their median zero instead, without
+        help.
     """
 
     def __init__(self, inner, slopes=True):

@@ -5,8 +5,8 @@ With rows X, their curvatures D and penalties L, ``(X' D X + L)^-1`` is, by Wood
 
     L^-1 - L^-1 X' R M^-1 R X L^-1,    R = D^(1/2),    M = 1 + R X L^-1 X' R
 
-so that what is factored has as many rows as X, whatever the number of features. The intercept is
-eliminated beforehand.
+so the matrix that is factored has as many rows as X, whatever the number of features. The
+intercept is eliminated beforehand.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class DualMetric:
     Parameters
     ----------
     problem : GLMProblem
-        Of dense rows that are all in one block.
+        Its rows are dense and in one block.
     curvature : Tensor of shape (S, K, m, n)
-        Of the rows' losses, with their weights; a weight of zero leaves a row out.
+        Weighted curvatures of the rows' losses; a weight of zero leaves a row out.
     x : Tensor of shape (S, h)
     """
 

@@ -50,9 +50,8 @@ FOLLOW = FollowSettings()
 class Faces:
     """A metric that steps from face to face, on the one where the step begins.
 
-    So the coefficients that should leave zero, or go there, do so in one step of y. Starts go
-    their own ways, unless they are small: faces of weak penalties are large, and their number
-    differs.
+    So the coefficients that should leave zero, or reach it, do so in one step of y. Large starts
+    go one by one: weak penalties have large faces, and starts pass different numbers of them.
 
     Parameters
     ----------
@@ -63,9 +62,9 @@ class Faces:
         ``product`` a direction to the Hessian, penalty included, times the direction, and
         ``approach`` a face and y to a lower point of the model.
     first : list of FaceMetric
-        Of the faces where the steps begin.
+        Metrics of the faces where the steps begin.
     face : Face
-        Of all starts.
+        The face of all starts.
     """
 
     def __init__(self, parts: list[list[int]], metrics: list[Any], first: list[Any], face: Face):

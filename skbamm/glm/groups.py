@@ -58,9 +58,9 @@ class GroupMatrix:
     gram : Tensor of shape (S, K or 1, m or 1, p, p)
         The same for all outputs.
     strength : Tensor of shape (S, K or 1, m or 1, p)
-        Of the squares, likewise.
+        Strengths of the squares, likewise.
     face : Face
-        Of tensors (S, K, m, p), grouped.
+        The face of tensors (S, K, m, p), with groups.
     """
 
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
@@ -154,7 +154,7 @@ class _Turned(Submatrix):
     turn : callable
         Turns the groups.
     face : Face
-        Of turned tensors (S, K, m, p).
+        The face of turned tensors (S, K, m, p).
     """
 
     def __init__(self, matrix: NormedMatrix, turn: Callable[[Tensor], Tensor], face: Face):

@@ -15,8 +15,8 @@ from skbamm.glm.curvature import GramMetric
 from skbamm.glm.penalised import MeanLoss, PenalisedProblem
 from skbamm.glm.penalties import Penalty
 
-# Of the target's square, what rounding leaves where a constant fits a target exactly; and of its
-# products with features, what it leaves of gradients.
+# Rounding error relative to the square of a target that a constant fits exactly, and of gradients
+# relative to the target's products with features.
 _ROUNDING = 16 * torch.finfo(torch.float64).eps
 _ON_FACE = 1e-4  # decrement of a model from which a step on its face leads to the minimum
 

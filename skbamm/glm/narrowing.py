@@ -87,7 +87,7 @@ def solve_narrowing(
     for _ in range(NARROWING.stages):
         gap = problem.lost if hasattr(problem, "lost") else partial(_lost, problem)
         lost, value = on_host(gap(x, result.y))
-        # With kinks in the penalty, too, what is lost counts what the last step has left.
+        # Where the penalty has kinks, too, the gap includes what the last step has left.
         ended = (lost <= NARROWING.lost * value) & (result.converged | kinks)
         found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
         solved = solved | ended
@@ -105,7 +105,7 @@ def solve_narrowing(
             share = float((value / (floor + value)).min())
             tol = max(tol, (0.3 * NARROWING.lost * share) ** 0.5)
         if hasattr(problem, "lost"):
-            # Between rows that are so near their kinks a decrement tells little of the slope.
+            # So near the kinks of rows, a small decrement does not mean a small slope.
             share = (problem.loss.width / floor.max()).clamp_max(1.0)
             limits["tol"] = min(tol, NARROWING.slope * float(share) ** 0.5)
         begin = last

@@ -10,7 +10,7 @@ from torch import Tensor
 from skbamm.losses import HalfSquaredLoss
 
 _F64 = torch.finfo(torch.float64)
-# Of the loss at zero: what rounding leaves where a constant fits a target far from zero exactly.
+# Rounding error relative to the loss at zero, where a constant fits a target far from zero exactly.
 _ROUNDING = 4 * _F64.eps
 
 

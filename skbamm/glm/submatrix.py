@@ -25,17 +25,17 @@ class Submatrix:
     ----------
     gram : Tensor of shape (S, K or 1, m or 1, p, p)
     strength : Tensor of shape (S, K or 1, m or 1, p)
-        Of the squares, for the diagonal.
+        Strengths of the squares, for the diagonal.
     face : Face
-        Of tensors (S, K, m, p).
+        The face of tensors (S, K, m, p).
     """
 
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
         self.face = face
         self.index, self.used = packing(face.free)
         self.matrix = packed(gram, strength, self.index, self.used)
-        # More free coefficients than the rows can tell apart: along what they do not see, a step
-        # goes as far as the kinks let it.
+        # There may be more free coefficients than the rows determine. A step goes as far as the
+        # kinks let it in directions that the rows do not see.
         seen = self.matrix.clone()
         seen.diagonal(dim1=-2, dim2=-1).add_(UNSEEN * self._diagonal())
         self.factor: Any = Cholesky(seen)

@@ -26,7 +26,7 @@ class SupportMetric:
         The point.
     mu : float
     weights : callable
-        What the Gram matrices are weighted by, as ``Rows.gram`` takes it.
+        The weights of the Gram matrices, as ``Rows.gram`` takes them.
     dense : callable
         Maps ``(problem, x, y, mu)`` to the metric where more than some features are free.
     """
@@ -172,7 +172,7 @@ class Entries:
     Parameters
     ----------
     index : Tensor of int
-        Of the last axis; or, if ``joint``, of the last two as one.
+        Places on the last axis or, if ``joint``, on the last two taken as one.
     joint : bool
     """
 

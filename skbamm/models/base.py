@@ -1,7 +1,7 @@
-"""What a differentiable twin of a scikit-learn estimator tells the search.
+"""Twins: differentiable stand-ins for scikit-learn estimators.
 
-A twin says which estimators it stands for, what of the data it needs, what its hyperparameters
-mean to the solvers, and how a solution becomes a fitted estimator.
+A twin states which estimators it stands for, which losses and penalties they minimise, and how a
+solution becomes a fitted estimator.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from skbamm.glm.penalties import AbsoluteValues, Penalty
 from skbamm.kernels.kernel import Kernel
 from skbamm.losses import PointwiseLoss
 
-_WIDTH = 0.1  # of the target's mean absolute deviation, at kinks while a penalty is searched
-_SPAN = 1 << 16  # between the least class and the largest, up to which a table tells them
+# Width of kinks while a penalty is searched, relative to the target's mean absolute deviation.
+_WIDTH = 0.1
+_SPAN = 1 << 16  # range of whole numbers up to which classes are looked up in a table
 
 
 class NotApplicable(Exception):
-    """The data do not meet a twin's preconditions: scikit-learn's own fits, and errors, serve."""
+    """The data do not meet a twin's preconditions; scikit-learn's own fits, or errors, follow."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a twin made of an estimator and its target.
+    """A twin's reading of an estimator and its target: the loss to minimise, on which numbers.
 
     Attributes
     ----------
@@ -55,8 +56,8 @@ class Task:
     both_sides : bool
         Whether a fold must have rows for each of these labels, and against it.
     intercept_penalty : float
-        What the factor of ``b^2 / 2`` is to that of ``||w||^2 / 2``; 0 leaves the intercept free.
-        Its root is what that of ``|b|`` is to that of the sum of ``|w|``.
+        Factor of ``b^2 / 2`` relative to that of ``||w||^2 / 2``; 0 leaves the intercept free. Its
+        root is the factor of ``|b|`` relative to that of the sum of ``|w|``.
     solver : str
         The solver that the estimator's own fit would name.
     criterion : str
@@ -137,11 +138,10 @@ class Hyperparameter:
 
 
 class Factors(NamedTuple):
-    """What stands beside the losses: factors of ``||w||^2 / 2`` and of the twin's ``kinks``.
+    """The strengths of a penalty: factors of ``||w||^2 / 2`` and of the twin's ``kinks``.
 
-    The latter are the sum of ``|w|`` unless the twin says otherwise.
-
-    The second factor is None where it is zero whatever the hyperparameters.
+    The kinks are the sum of ``|w|`` unless the twin states another penalty. Their factor is None
+    where it is zero for all hyperparameters.
     """
 
     squares: Any
@@ -165,7 +165,7 @@ class Twin(ABC):
     estimator_type : type
         The exact class it stands for; subclasses may do anything and are not matched.
     family : str
-        Which of the search's solvers it is for: "linear", "kernel", or what ``register_family``
+        The search's solver for it: "linear", "kernel", or what ``register_family``
         added.
     hyperparameters : tuple of Hyperparameter
         What can be tuned.
@@ -173,24 +173,25 @@ class Twin(ABC):
         Whether the estimator's own fit can begin at a solution, by ``warm_start``, and ends at
         once where no entry of the gradient is larger than ``tol``.
     finds_minima : bool
-        Whether the estimator's own fit ends at the minimum, to rounding, so that where second
-        moments tell it there is no need for one.
+        Whether the estimator's own fit ends at the minimum, to rounding. A minimum that follows
+        from second moments then replaces that fit.
     path_parameters : tuple of str
         Parameters on which the estimator's own fit depends and its minimum does not. Where a list
         compares their values, scores are those of own fits.
     judges_labels : bool
-        Whether its predictors tell how likely a label is: log-odds, or a target with even noise.
+        Whether its predictors give the likelihood of a label: log-odds, or a target with even
+        noise.
     inside : str
-        What names of its parameters begin with in the estimator: "" unless that is a
-        meta-estimator around the model.
+        Prefix of its parameters' names in the estimator: "" unless that is a meta-estimator around
+        the model.
     own_lists_below, own_scores_below : int
-        Of a loss with kinks, rows below which the estimator's own fits of a list's values, and of
-        what an interval's search has found, are over sooner than exact joint ones.
+        Rows below which a loss with kinks is solved sooner by the estimator's own fits than by
+        exact joint ones: a list's values, and what an interval's search has found.
     transforms_target : bool
         Whether the model's target is not the user's; then ``transformed`` returns it.
     loss_parameter : Hyperparameter or None
-        What else an interval can be searched for, which the loss depends on and the penalty does
-        not; the task's loss is a ``ParametricLoss`` then. Lists of its values are enumerated.
+        A parameter of the loss that an interval can be searched for; the task's loss is a
+        ``ParametricLoss`` then. Lists of its values are enumerated.
     """
 
     estimator_type: type
@@ -211,18 +212,18 @@ class Twin(ABC):
         """Return why this twin does not stand for an estimator of its type; "" if it does."""
 
     def for_estimator(self, estimator: Any) -> Twin:
-        """Return the twin of an estimator as it is set, which ``mismatch`` found nothing against.
+        """Return the twin of an estimator with its parameters, for which ``mismatch`` is empty.
 
-        That is this twin itself, unless parameters that are not tuned shape the penalty.
+        It is this twin itself, unless parameters that are not tuned shape the penalty.
         """
         return self
 
     def model(self, estimator: Any) -> Any:
-        """Return what has the parameters that are tuned: the estimator, or the model inside."""
+        """Return the owner of the tuned parameters: the estimator, or the model inside."""
         return estimator
 
     def fitted(self, estimator: Any) -> Any:
-        """Return what its export gave a solution to: the estimator, or the model inside."""
+        """Return the owner of the fitted coefficients: the estimator, or the model inside."""
         return estimator
 
     def wrapped(self, estimator: Any) -> Any:
@@ -230,55 +231,55 @@ class Twin(ABC):
         return None
 
     def transformed(self, estimator: Any, y: Any, splits: list) -> Any:
-        """Return the TransformedTarget of each split, which ``task`` gets in the place of y."""
+        """Return the TransformedTarget of each split, which ``task`` gets in place of y."""
         raise NotImplementedError
 
     @abstractmethod
     def task(self, estimator: Any, y: Any, weight: np.ndarray | None, sparse: bool) -> Task:
-        """Return what to solve, or raise NotApplicable.
+        """Return the loss to minimise, or raise NotApplicable.
 
-        ``weight`` are the sample weights, ``sparse`` tells of X.
+        ``weight`` holds the sample weights; ``sparse`` says whether X is sparse.
         """
 
     def tunes(self, estimator: Any) -> tuple[Hyperparameter, ...]:
-        """Return what can be tuned of an estimator as it is set."""
+        """Return the parameters of an estimator that can be tuned with its other settings."""
         return self.hyperparameters
 
     def enables(self, name: str) -> str:
-        """Return what lets a parameter be tuned that ``tunes`` leaves out, for the user."""
+        """Return the setting that allows tuning a parameter that ``tunes`` leaves out."""
         return ""
 
     @abstractmethod
     def export(self, estimator: Any, task: Task, *solution: Any) -> None:
         """Give ``estimator`` the attributes that its own fit would have given it.
 
-        What a solution is depends on the family.
+        The family defines what a solution is.
         """
 
     def remember(self, estimator: Any, features: dict[str, Any], transformers: Any) -> None:
-        """Give an exported estimator what a fit remembers of its features.
+        """Give an exported estimator the attributes in which a fit remembers its features.
 
-        ``transformers`` are the fitted ones before the model, as a pipeline; None if there are
-        none. A pipeline around the estimator has them already.
+        ``transformers`` is a pipeline of the fitted ones before the model, or None. A pipeline
+        around the estimator has them already.
         """
         vars(estimator).update(features)
 
 
 class LinearTwin(Twin):
-    """A linear model with a penalty of squares, and perhaps of absolute values.
+    """A linear model with a penalty of squares, and perhaps one with kinks.
 
-    The first of its hyperparameters scales all of the penalty.
+    The first of its hyperparameters scales the whole penalty.
 
     Attributes
     ----------
     inverse : bool
         Whether a larger value of the first means a weaker penalty.
     mean_loss : bool or "rows"
-        Whether the penalty stands beside the weighted mean of the losses, and not beside their
-        sum. "rows": beside their weighted sum over the number of rows, whatever they weigh.
+        Whether the penalty is added to the weighted mean of the losses instead of their sum; with
+        "rows", to their weighted sum divided by the number of rows, whatever the weights.
     kinks : type
-        The penalty that the second of the factors is of: ``GroupNorms`` for norms of all outputs'
-        coefficients of a feature, ``NonNegative`` where no coefficient may be negative.
+        The penalty that the second of the factors multiplies: ``GroupNorms`` for norms of all
+        outputs' coefficients of a feature, ``NonNegative`` where no coefficient may be negative.
     """
 
     family = "linear"
@@ -388,7 +389,7 @@ def class_indices(y: Any) -> tuple[np.ndarray, np.ndarray]:
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]  # the estimator's own fit, at the latest the refit, warns of it
-    # Of whole numbers the few different ones tell as much as all rows.
+    # The distinct values of whole numbers suffice.
     whole = y.ndim == 1 and y.dtype.kind in "iub"
     classes, index = _whole_classes(y) if whole else (None, None)
     try:

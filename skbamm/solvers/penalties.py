@@ -134,8 +134,8 @@ class Penalties:
     def _values(self, axes, x):
         """Return what x (..., h) stands for, (..., 1 or m, 1), and each feature's share of it.
 
-        Of one value a feature or group the model itself has the geometric mean, and the features
-        have what theirs are beside it: (..., d), or None if there are no such values.
+        With one value for each feature or group, the model itself has their geometric mean, and
+        the features have shares of it, (..., d). Without such values the shares are None.
         """
         searched, ratio, begin = {}, None, 0
         for axis in axes:

@@ -128,8 +128,8 @@ def empty_slopes(problem, kinked: Penalty, shares: Tensor) -> Tensor:
     kinked : Penalty
         The part of its penalty that has kinks.
     shares : Tensor of shape (p,)
-        What the strengths of the coefficients are to that of a slope: 0 for an intercept that is
-        free, and so no part of what is empty.
+        Strengths of the coefficients relative to that of a slope: 0 for a free intercept, which
+        empty models have, too.
     """
     x = torch.empty(1, 0, dtype=torch.float64, device=problem.rows.device)
     smooth = [part for part in problem.penalty.parts if not part.has_kinks]

@@ -1,4 +1,4 @@
-"""What a penalty is to the problems, metrics and solvers of generalised linear models."""
+"""The base class of penalties of generalised linear models."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Penalty(Kinks):
 
     @property
     def parts(self) -> tuple[Penalty, ...]:
-        """What the penalty is a sum of; each part has strengths of its own."""
+        """The terms of the penalty; each has strengths of its own."""
         return (self,)
 
     @property

@@ -1,4 +1,4 @@
-"""What the penalty of the intercept is to that of the slopes."""
+"""The strength of the intercept's penalty relative to that of the slopes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from torch import Tensor
 
 
 def intercept_shares(rows: Any, scale: float, device: torch.device | None = None) -> Tensor:
-    """Return what the strengths (p,) of the coefficients are to those of the slopes.
+    """Return the strengths (p,) of the coefficients relative to those of the slopes.
 
-    liblinear takes the intercept for the coefficient of a feature that is the same in all rows,
-    so that squares, or absolute values, of it have a strength that is a power of that feature's
-    scale. Elsewhere the intercept is free.
+    liblinear treats the intercept as the coefficient of a constant feature, so the strength of its
+    square, or absolute value, is a power of that feature's scale. Elsewhere the intercept is free.
 
     Parameters
     ----------

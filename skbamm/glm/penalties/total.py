@@ -12,7 +12,7 @@ from skbamm.glm.penalties.base import Penalty
 class Total(Penalty):
     """The sum of several penalties, of which one may have kinks.
 
-    What a single penalty is asked of its strength and kinks, is asked of the parts.
+    The parts have the strengths and the kinks.
 
     Parameters
     ----------
