@@ -104,22 +104,23 @@ class Meter:
             raise OverBudget("own fits are sooner, by the clock")
 
 
-_METER: ContextVar[Meter | None] = ContextVar("skbamm_meter", default=None)
+# That of the work under way. Without one, inner loops need not say what they take.
+METER: ContextVar[Meter | None] = ContextVar("skbamm_meter", default=None)
 
 
 @contextmanager
 def metered(meter: Meter | None) -> Iterator[None]:
     """Count the work done inside; None counts nothing."""
-    token = _METER.set(meter)
+    token = METER.set(meter)
     try:
         yield
     finally:
-        _METER.reset(token)
+        METER.reset(token)
 
 
 def spend(seconds: float) -> None:
     """Count some work, if there is a meter."""
-    meter = _METER.get()
+    meter = METER.get()
     if meter is not None:
         meter.spend(seconds)
 

@@ -144,7 +144,9 @@ class Iteration(ABC):
     def _ask(self, d: Directions, mu: float, solved: bool = False) -> Asked:
         """Return the steps that the equations ask for; ``solved`` says that y is a solution."""
         here = self.here
-        face = self.problem.face(here.at, here.y, d.grad_y, mu) if self.problem.kinks else None
+        face = None
+        if self.problem.kinks:
+            face = self.problem.face(here.at, here.y, d.grad_y, mu)
         if face is not None:
             d = replace(d, grad_y=face.slope, residual_v=d.residual_v * face.free)
         if here.curvature is None:

@@ -21,7 +21,7 @@ from skbamm.bilevel.published import PublishedIteration
 from skbamm.bilevel.record import LatestRecord, Record
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Schedule, adaptive
-from skbamm.effort import spend
+from skbamm.effort import METER, spend
 
 
 def solve(
@@ -90,7 +90,8 @@ def solve(
     try:
         for k in range(max_iter):
             nit = k + 1
-            spend(run.seconds)
+            if METER.get() is not None:
+                spend(run.seconds)
             stop = run.step(k)
             run = run.following or run
             if callback is not None:

@@ -14,13 +14,13 @@ import copy
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import is_
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from skbamm.effort import gram_seconds, pass_seconds, spend
-from skbamm.folds.chunks import Range, chunk_ranges, over_chunks
+from skbamm.effort import METER, gram_seconds, pass_seconds, spend
+from skbamm.folds.chunks import ALONE, Range, chunk_ranges, over_chunks
 from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
 
@@ -73,7 +73,6 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
     train_total: Tensor
-    _share = staticmethod(over_chunks)  # how threads share the chunks
 
     @property
     def target_mean(self) -> float:
@@ -88,7 +87,8 @@ class ChunkedRows:
     def _spend(self, columns: int, products: int = 2) -> None:
         """Count a pass with so many predictors a row."""
         shape = self.n_rows, self.n_features
-        spend(pass_seconds(shape, self.entries, columns, self.dtype, products))
+        if METER.get() is not None:
+            spend(pass_seconds(shape, self.entries, columns, self.dtype, products))
 
     @property
     def entries(self) -> int:
@@ -102,6 +102,12 @@ class ChunkedRows:
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
         return chunk_ranges(self.n_rows, self.n_features + WORK * columns, self.device)
+
+    def _over(self, columns: int, work: Callable[[list[Range]], Any]) -> list:
+        """Return what ``work`` makes of shares of the chunks, for so many predictors a row."""
+        if self.n_rows * (self.n_features + WORK * columns) <= ALONE:
+            return [work([(0, self.n_rows)])]
+        return over_chunks(self._ranges(columns), self.device, work)
 
     def _block(self, start: int, stop: int) -> Block:
         """Return the matrix of one chunk."""
@@ -126,8 +132,7 @@ class ChunkedRows:
                 total.add(block.pull(join(back, z, predictors)) if back else flat[:0], sums)
             return total
 
-        ranges = self._ranges(len(flat))
-        return _merge(self._share(ranges, self.device, work)).result(shape)
+        return _merge(self._over(len(flat), work)).result(shape)
 
     def joint_gram(self, coefficients, function, entries, known, maps=None):
         """See ``Rows.joint_gram``; ``maps`` are those of ``AffineRows``."""
@@ -136,7 +141,8 @@ class ChunkedRows:
         if maps is not None:
             p = maps.n_features + int(self.fit_intercept)
         f, feature = len(entries), entries % p
-        spend(gram_seconds(S * K, self.n_rows, f))
+        if METER.get() is not None:
+            spend(gram_seconds(S * K, self.n_rows, f))
         old, new = ((entries[part] // p).tolist() for part in (slice(known), slice(known, f)))
         runs = [*_runs(old, m, 0), *_runs(new, m, known)]  # entries of the same output
 
@@ -162,7 +168,7 @@ class ChunkedRows:
                         total[k, :end, begin - known : end - known] += part
             return total
 
-        total = sum(self._share(self._ranges(len(flat) + f), self.device, work))
+        total = sum(self._over(len(flat) + f, work))
         for _, begin, end in runs[m:]:
             above = total[:, known:begin, begin - known : end - known]
             total[:, begin:end, : begin - known] = above.mT
@@ -195,7 +201,7 @@ class ChunkedRows:
                 z = blocks(self._block(start, stop).predict(flat), shape)
                 function(z, self._chunk(start, stop, shape[1]))
 
-        self._share(self._ranges(len(flat)), self.device, work)
+        self._over(len(flat), work)
 
     def totals(self, function):
         """See ``Rows.totals``."""
@@ -204,7 +210,7 @@ class ChunkedRows:
             parts = [function(self._chunk(start, stop, 1)) for start, stop in ranges]
             return sum(part.sum(0, dtype=torch.float64) for part in parts)
 
-        return sum(self._share(self._ranges(self.n_folds), self.device, work))
+        return sum(self._over(self.n_folds, work))
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""

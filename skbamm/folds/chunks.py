@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 # Numbers that a pass makes of some rows: what is not worth two threads; what a CPU's caches still
 # hold. Threads wait for each other between any two steps, so that few large chunks are sooner done
 # than many small ones.
-_ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
+ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
 _ON_DEVICE = 1 << 29  # and that leave room in the memory of a GPU
 
 
@@ -72,7 +72,7 @@ def chunk_ranges(
     width, least = max(width, 1), max(256, least)
     if device.type != "cpu":
         size = max(least, _ON_DEVICE // width)
-    elif n_rows * width <= _ALONE:
+    elif n_rows * width <= ALONE:
         size = max(n_rows, 1)
     else:
         count = -(-n_rows // min(_MOST_ROWS, max(least, _CACHED // width)))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from skbamm.effort import gram_seconds, spend
+from skbamm.effort import METER, gram_seconds, spend
 from skbamm.folds.chunked import (
     WORK,
     ChunkedRows,
@@ -18,7 +18,7 @@ from skbamm.folds.chunked import (
     join,
     weighted_gram,
 )
-from skbamm.folds.chunks import chunk_ranges, over_chunks
+from skbamm.folds.chunks import ALONE, chunk_ranges, over_chunks
 from skbamm.folds.draw import draw_rows
 from skbamm.folds.weights import FoldWeights
 
@@ -76,7 +76,8 @@ class DenseRows(ChunkedRows):
         flat = columns_of(coefficients, self.dtype)
         d, p = self.n_features, self.n_coefficients
         width = 1 if share else K
-        spend(gram_seconds(m * S * width, self.n_rows, p))
+        if METER.get() is not None:
+            spend(gram_seconds(m * S * width, self.n_rows, p))
 
         def work(ranges):
             total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
@@ -94,8 +95,11 @@ class DenseRows(ChunkedRows):
             return total
 
         numbers = d + max(WORK * len(flat), d)
-        ranges = chunk_ranges(self.n_rows, numbers, self.device, least=2 * d)
-        total = sum(over_chunks(ranges, self.device, work))
+        if self.n_rows * numbers <= ALONE:
+            total = work([(0, self.n_rows)])
+        else:
+            ranges = chunk_ranges(self.n_rows, numbers, self.device, least=2 * d)
+            total = sum(over_chunks(ranges, self.device, work))
         if self.fit_intercept:
             total[:, d, :d] = total[:, :d, d]
         return total.view(m, S, width, p, p).permute(1, 2, 0, 3, 4)

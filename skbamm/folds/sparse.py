@@ -198,11 +198,10 @@ class SparseRows(ChunkedRows):
         starts = range(0, self.n_rows, _CHUNK_ROWS)
         return [(start, min(start + _CHUNK_ROWS, self.n_rows)) for start in starts]
 
-    @staticmethod
-    def _share(ranges, device, work):
+    def _over(self, columns, work):
         """One after the other: torch's own threads are faster for sparse matrices."""
         with threads_for_products():
-            return [work(ranges)]
+            return [work(self._ranges(columns))]
 
     def _block(self, start, stop):
         block = self._plain(start, stop)

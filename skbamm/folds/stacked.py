@@ -85,8 +85,8 @@ class StackedRows(ChunkedRows):
         some.train_total = self.train_total
         return some
 
-    def _ranges(self, columns):
-        return [(0, self.n_rows)]
+    def _over(self, columns, work):
+        return [work([(0, self.n_rows)])]
 
     def _block(self, start, stop):
         return _Block(self.X, self.fit_intercept)

@@ -23,7 +23,7 @@ from skbamm.bilevel.metrics import (
     DiagonalAndBlock,
     Masked,
 )
-from skbamm.effort import factor_seconds, pass_seconds, solve_seconds, spend
+from skbamm.effort import METER, factor_seconds, pass_seconds, solve_seconds, spend
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
@@ -266,14 +266,19 @@ class GramMetric:
         if self._factors is None:
             full = self._with_strength()
             width = 1 if full.shape[-1] >= METRIC.threads_from else full.shape[2]
-            spend(factor_seconds(full[..., 0, 0].numel(), full.shape[-1]))
-            self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
+            if METER.get() is not None:
+                spend(factor_seconds(full[..., 0, 0].numel(), full.shape[-1]))
+            if width == full.shape[2]:
+                self._factors = [Cholesky(full)]
+            else:
+                self._factors = map_in_threads(Cholesky, full.split(width, 2), full.device)
         return self._factors
 
     def solve(self, residuals: Tensor) -> Tensor:
         """Solve with the factors."""
         factors = self.factors
-        spend(solve_seconds(residuals[..., 0].numel(), residuals.shape[-1]))
+        if METER.get() is not None:
+            spend(solve_seconds(residuals[..., 0].numel(), residuals.shape[-1]))
         if len(factors) == 1:
             return factors[0].solve(residuals)
         parts = list(zip(factors, residuals.split(1, 3), strict=True))
