@@ -91,13 +91,18 @@ def exact(problem, x):
     return y, v
 
 
-@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weights"])
+# With several outputs, scikit-learn averages the roots; the criterion is one root.
+TARGETS = [*((name, Y) for name in METRICS), ("squared_error", Y_TWO), ("r2", Y_TWO)]
+
+
 @pytest.mark.parametrize(
-    ("criterion", "y"),
-    # Of several outputs, scikit-learn's is the mean of their roots, the criterion's one root.
-    [*((name, Y) for name in METRICS), ("squared_error", Y_TWO), ("r2", Y_TWO)],
+    ("name", "criterion", "y", "weight"),
+    [
+        (name, criterion, y, WEIGHT if (i + j) % 2 else None)  # both with every kernel and target
+        for i, name in enumerate(KERNELS)
+        for j, (criterion, y) in enumerate(TARGETS)
+    ],
 )
-@pytest.mark.parametrize("name", KERNELS)
 def test_hypergradients(name, criterion, y, weight):
     estimator, values = KERNELS[name], (ALPHA, GAMMA)
     problem = model_problem(estimator, y, weight=weight, criterion=criterion)

@@ -37,19 +37,24 @@ def learned(X, y, model=LOGISTIC, grid=GRID, how=None, cv=None, **params):
     return BAMMSearchCV(model, grid, cv=cv, sample_weights=how).fit(X, y, **params)
 
 
+ONE, TWO, CLASSES = {"yse": [0]}, {"yse": [0, 9]}, {"yse": [0], "n": [3]}
+PIPED = {"logisticregression__C": (0.01, 10.0)}
+
+
 @pytest.mark.parametrize(
-    "typos", [{"yse": [0]}, {"yse": [0, 9]}, {"yse": [0], "n": [3]}], ids=["one", "two", "classes"]
-)
-@pytest.mark.parametrize(
-    "model, grid, how, cv",
+    "typos, model, grid, how, cv",
     [
-        (LOGISTIC, GRID, None, None),
-        (LOGISTIC, GRID, SampleWeights("score"), FOLDS),
-        (PIPELINE, {"logisticregression__C": (0.01, 10.0)}, None, 3),
-        (DecisionTreeClassifier(random_state=0), {"max_depth": [2, 3]}, PROXY, None),
+        (ONE, LOGISTIC, GRID, None, None),
+        (CLASSES, LOGISTIC, GRID, None, None),
+        (TWO, LOGISTIC, GRID, SampleWeights("score"), FOLDS),
+        (CLASSES, LOGISTIC, GRID, SampleWeights("score"), FOLDS),
+        (ONE, PIPELINE, PIPED, None, 3),
+        (TWO, PIPELINE, PIPED, None, 3),
+        (TWO, DecisionTreeClassifier(random_state=0), {"max_depth": [2, 3]}, PROXY, None),
     ],
-    ids=["interval", "score", "pipeline", "proxy"],
-)
+    ids=["interval, one", "interval, classes", "score, two", "score, classes", "pipeline, one",
+         "pipeline, two", "proxy, two"],
+)  # fmt: skip
 def test_they_are_doubted_and_others_judged(typos, model, grid, how, cv):
     X, y, wrong = labelled(**typos)
     rare = np.concatenate(list(typos.values()))
