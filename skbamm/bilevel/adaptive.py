@@ -16,7 +16,8 @@ from torch import Tensor
 from skbamm.bilevel.columns import dot, dots
 from skbamm.bilevel.guards.accuracy import THRESHOLDS, Accuracy, Judgement
 from skbamm.bilevel.guards.continuation import Backtrack, Predictor
-from skbamm.bilevel.iteration import PATIENCE, Asked, Iteration, Point
+from skbamm.bilevel.iteration import PATIENCE, Asked, Iteration
+from skbamm.bilevel.point import Point
 from skbamm.bilevel.problem import Problem
 from skbamm.bilevel.record import Record
 from skbamm.bilevel.result import BilevelResult, Status

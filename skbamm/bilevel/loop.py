@@ -15,7 +15,8 @@ from torch import Tensor
 
 from skbamm.bilevel.adaptive import Refining, Screening
 from skbamm.bilevel.guards.accuracy import Accuracy
-from skbamm.bilevel.iteration import Iteration, Point
+from skbamm.bilevel.iteration import Iteration
+from skbamm.bilevel.point import Point
 from skbamm.bilevel.problem import Curvature, Problem
 from skbamm.bilevel.published import PublishedIteration
 from skbamm.bilevel.record import LatestRecord, Record

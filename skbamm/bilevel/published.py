@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.guards.accuracy import Judgement, norms, on_host, relative
-from skbamm.bilevel.iteration import PATIENCE, Iteration, Point
+from skbamm.bilevel.iteration import PATIENCE, Iteration
 from skbamm.bilevel.kkt import Residuals
+from skbamm.bilevel.point import Point
 from skbamm.bilevel.problem import Directions, Problem
 from skbamm.bilevel.record import Record
 from skbamm.bilevel.result import Status

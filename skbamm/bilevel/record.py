@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.guards.accuracy import Judgement
-
-if TYPE_CHECKING:
-    from skbamm.bilevel.iteration import Point
+from skbamm.bilevel.point import Point
 
 _NEARER = 0.5  # fall of the residuals that counts as an improvement
 _GAIN = 0.01  # share of tol by which F must fall to count as an improvement
