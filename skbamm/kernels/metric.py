@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Masked, cholesky_factor
 from skbamm.folds import map_in_threads
+from skbamm.kernels.block import KernelBlock
 
-if TYPE_CHECKING:
-    from skbamm.kernels.problem import KernelRidgeProblem
+Numbers = Callable[[Tensor], tuple[list[float], list[float]]]
 
 
 class KernelMetric:
@@ -21,13 +21,15 @@ class KernelMetric:
 
     Parameters
     ----------
-    problem : KernelRidgeProblem
-        For the kernels; its number of starts does not matter.
+    blocks : list of KernelBlock
+        The kernels of all folds.
+    numbers : callable
+        Maps x to alpha and gamma of each start.
     x : Tensor of shape (S, h)
     """
 
-    def __init__(self, problem: KernelRidgeProblem, x: Tensor):
-        self.problem, self.x = problem, x.clone()
+    def __init__(self, blocks: list[KernelBlock], numbers: Numbers, x: Tensor):
+        self.blocks, self.numbers, self.x = blocks, numbers, x.clone()
         self._factors: list[list[Tensor] | None] = [None] * len(x)
 
     def solve(self, residuals: Tensor) -> Tensor:
@@ -51,7 +53,7 @@ class KernelMetric:
 
     def select(self, starts: list[int]) -> KernelMetric:
         """Return the metric of these starts."""
-        chosen = KernelMetric(self.problem, self.x[starts])
+        chosen = KernelMetric(self.blocks, self.numbers, self.x[starts])
         chosen._factors = [self._factors[s] for s in starts]
         return chosen
 
@@ -59,7 +61,7 @@ class KernelMetric:
         """Return the metric for another x, exact again."""
         if torch.equal(x, self.x):
             return self
-        other = KernelMetric(self.problem, x)
+        other = KernelMetric(self.blocks, self.numbers, x)
         for s, point in enumerate(x):
             same = [t for t in range(len(self.x)) if torch.equal(point, self.x[t])]
             other._factors[s] = self._factors[same[0]] if same else None
@@ -71,17 +73,16 @@ class KernelMetric:
 
     def _folds(self) -> list[tuple[int, Tensor]]:
         """Each fold's number and training rows."""
-        blocks = self.problem.blocks
-        return list(enumerate(rows for block in blocks for rows in block.train))
+        return list(enumerate(rows for block in self.blocks for rows in block.train))
 
     def _make(self) -> None:
         """Factor what is not yet."""
         missing = [s for s, factors in enumerate(self._factors) if factors is None]
         if not missing:
             return
-        alphas, gammas = self.problem.numbers(self.x)
+        alphas, gammas = self.numbers(self.x)
         made: dict[int, list[Tensor]] = {s: [] for s in missing}
-        for block in self.problem.blocks:
+        for block in self.blocks:
             matrices = block.matrices(gammas)
             jobs = [(s, k) for s in missing for k in range(len(block.train))]
 

@@ -136,7 +136,7 @@ class KernelRidgeProblem(Problem):
 
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> KernelMetric:
         """Return the Hessian itself, factored."""
-        return KernelMetric(self, x)
+        return KernelMetric(self.blocks, self.numbers, x)
 
     def project(self, x: Tensor) -> Tensor:
         """Clip x to its bounds."""
