@@ -108,7 +108,7 @@ class AdaptiveIteration(Iteration):
         """Return the next y and v, and the judgement of where they lead."""
         problem, here, d, mu = self.problem, self.here, asked.d, asked.mu
         y_step, v_step = self.steps.y_step, self.steps.v_step
-        slopes, decrement_v = dots(d.grad_y, y_step.along(asked.p_y)), dot(d.residual_v, asked.p_v)
+        slopes, decrement_v = dots(d.grad_y, asked.p_y, y_step.last), dot(d.residual_v, asked.p_v)
         y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
         lag = self.accuracy.measure(d, slopes[0], decrement_v)
         changed = here.moved

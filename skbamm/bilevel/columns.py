@@ -11,9 +11,9 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).flatten(2).sum(-1, dtype=torch.float64)
 
 
-def dots(a: Tensor, several: list[Tensor]) -> list[Tensor]:
-    """Inner products with several tensors."""
-    return [dot(a, b) for b in several]
+def dots(a: Tensor, *others: Tensor | None) -> list[Tensor]:
+    """Inner products with each of the others that is not None."""
+    return [dot(a, b) for b in others if b is not None]
 
 
 def per_column(values: Tensor, like: Tensor) -> Tensor:

@@ -10,9 +10,8 @@ from torch import Tensor
 from skbamm.bilevel.columns import dots, mask_columns
 from skbamm.bilevel.guards.accuracy import on_host
 from skbamm.bilevel.problem import Curvature, Problem
-from skbamm.bilevel.steps.base import ColumnStep
 from skbamm.bilevel.steps.kink_search import KinkSearch
-from skbamm.bilevel.steps.secant import SecantStep
+from skbamm.bilevel.steps.secant import ColumnStep, SecantStep
 from skbamm.effort import METER, spend, step_seconds
 
 
@@ -144,7 +143,7 @@ def solve_lower(
             direction = torch.zeros_like(y) if solved else curvature.within(face).step(y)
         if face is None:
             direction = torch.where(direction == 0, gradient, direction)
-        slopes = dots(gradient, control.along(direction))
+        slopes = dots(gradient, direction, control.last)
         norm = gradient.flatten(2).abs().amax(-1)
         value, norm, *slopes = on_host([value, norm, *slopes])
         norm = torch.where(norm <= rounding_of_gradient, 0.0, norm)

@@ -8,7 +8,7 @@ from enum import Enum
 from torch import Tensor
 
 from skbamm.bilevel.problem import Curvature
-from skbamm.bilevel.steps.base import UpperStep
+from skbamm.bilevel.steps.x_steps import UpperStep
 
 
 class Status(Enum):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
-from skbamm.bilevel.steps.base import UpperStep
 from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.bilevel.steps.x_steps import UpperStep
 from skbamm.shrinkage.prior import Charge, ShrunkProblem
 from skbamm.solvers.linear import LinearSolver
 from skbamm.space import VectorAxis

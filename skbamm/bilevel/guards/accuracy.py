@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skbamm.bilevel.kkt import Residuals
 from skbamm.bilevel.problem import Directions, Problem
-from skbamm.bilevel.steps.base import UpperStep
+from skbamm.bilevel.steps.x_steps import UpperStep
 
 _TINY = torch.finfo(torch.float64).tiny
 

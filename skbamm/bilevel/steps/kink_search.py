@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.problem import Problem
-from skbamm.bilevel.steps.base import ColumnStep
+from skbamm.bilevel.steps.secant import ColumnStep
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.steps.base import EVEN, PathStep
+from skbamm.bilevel.steps.x_steps import EVEN, PathStep
 
 _CURVED = 1e-8  # least cosine of a step and the change of the slope along it: rounding's root
 

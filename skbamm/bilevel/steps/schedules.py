@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skbamm.bilevel.steps.averaging import Averaging, averaging
-from skbamm.bilevel.steps.base import ColumnStep, UpperStep
 from skbamm.bilevel.steps.kink_search import KinkSearch
-from skbamm.bilevel.steps.secant import ConstantStep, FollowingStep, SecantStep
+from skbamm.bilevel.steps.secant import ColumnStep, ConstantStep, FollowingStep, SecantStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
-from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep
+from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep, UpperStep
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Step lengths of y and v, one a column, that need no extra evaluation."""
+"""Rules for the steps of y and v: one length a column, without extra evaluations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,65 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.columns import dots, mask_columns, per_column
-from skbamm.bilevel.steps.base import ColumnStep
+from skbamm.bilevel.columns import dots, mask_columns
+from skbamm.bilevel.problem import Problem
+
+
+class ColumnStep:
+    """How far y, or v, steps in each column.
+
+    Attributes
+    ----------
+    compares_slopes : bool
+        Whether slopes at successive points are compared. They must be of one function then, so a
+        rule of this kind has to know where the function has changed.
+    last : Tensor of the shape of y, or None
+        The last direction, if the slope along it, too, decides about the next step.
+    """
+
+    compares_slopes: bool = False
+    last: Tensor | None = None
+
+    @property
+    def going(self) -> Tensor | None:
+        """Columns that went on the last time instead of stepping back, (S, K); None: all."""
+        return None
+
+    def step(
+        self,
+        point: Tensor,
+        gradient: Tensor,
+        direction: Tensor,
+        moved: Tensor,
+        risen: Tensor | None = None,
+        slopes: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Return the next point.
+
+        Parameters
+        ----------
+        point, gradient, direction : Tensor of shape (S, K, ...)
+            Where we are, the gradient there, and the metric applied to it.
+        moved : Tensor of bool of shape (S,)
+            Starts whose problem changed since the last call, so that slopes do not compare.
+        risen : Tensor of bool of shape (S, K), optional
+            Columns where the function is known to have risen with the last step.
+        slopes : list of Tensor, optional
+            Those along the direction and, if there is one, along ``last``, each (S, K).
+        """
+        raise NotImplementedError
+
+    def nearer(
+        self, problem: Problem, x: Tensor, y: Tensor, gradient: Tensor, moved: Tensor | None = None
+    ) -> Tensor | None:
+        """Return points to continue from if the last step went too far, else None."""
+        return None
+
+    def reset(self) -> None:
+        """Forget the lengths: the metric is new."""
+
+    def select(self, starts: list[int]) -> None:
+        """Keep only these starting points."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +134,7 @@ class SecantStep(ColumnStep):
         if self._last is not None:
             point, direction, slope, taken = self._last
             self._last = point[starts], direction[starts], slope[starts], taken[starts]
+            self.last = self._last[1]
             assert self._back is not None
             self._back = self._back[starts]
 
@@ -91,10 +149,6 @@ class SecantStep(ColumnStep):
         if self._length is not None:
             self._length = torch.full_like(self._length, self.initial)
 
-    def along(self, direction: Tensor) -> list[Tensor]:
-        """Return the direction and the last one, if there is one."""
-        return [direction] if self._last is None else [direction, self._last[1]]
-
     def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return the next point; see ``ColumnStep.step``.
 
@@ -102,14 +156,13 @@ class SecantStep(ColumnStep):
         are made where the slopes are: an iteration that does not look at them need not wait for a
         device.
         """
-        slope, *along_last = slopes or dots(gradient, self.along(direction))
+        slope, *along_last = slopes or dots(gradient, direction, self.last)
         finite = slope.abs() < torch.inf
         good = finite if risen is None else finite & ~risen
         if self._last is None:
             self._length, self._top = torch.full_like(slope, self.initial), slope.clamp_min(0)
             self._last, self._back = (point, direction, slope, self._length), ~good
-            self.reach = per_column(self._length, point)
-            return point - self.reach * direction
+            return self._go(point, direction)
         last_point, last_direction, last_slope, taken = self._last
         assert self._length is not None and self._back is not None
         length, self._top = self._length, torch.fmax(self._top, slope)
@@ -143,7 +196,12 @@ class SecantStep(ColumnStep):
             back = mask_columns(self._back, point)
             point = torch.where(back, last_point, point)
             direction = torch.where(back, last_direction, direction)
-        self.reach = per_column(length, point)
+        return self._go(point, direction)
+
+    def _go(self, point: Tensor, direction: Tensor) -> Tensor:
+        assert self._length is not None and self._last is not None
+        self.last = self._last[1]
+        self.reach = self._length.to(point).reshape(*self._length.shape, *[1] * (point.ndim - 2))
         return point - self.reach * direction
 
 

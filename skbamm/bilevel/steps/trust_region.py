@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.steps.base import EVEN, PathStep
+from skbamm.bilevel.steps.x_steps import EVEN, PathStep
 
 # The usual values: Nocedal & Wright, algorithms 4.1 and procedure 18.2.
 _GOOD, _POOR = 0.75, 0.25  # share of the predicted fall that widens or narrows the region

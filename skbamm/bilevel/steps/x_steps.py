@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.steps.base import PathStep, UpperStep
+EVEN = 1e-9  # share of F below which a difference of values is rounding of the models
+
+
+class UpperStep:
+    """Proposes the next x.
+
+    A rule knows, for each start, whether y and v follow x closely enough for the hypergradient to
+    be trusted, and moves x only then. Without that test half-fitted models, which generalise as
+    if stopped early, lead x astray.
+
+    Attributes
+    ----------
+    kinks : bool
+        Whether the slope of F may jump.
+    steady : bool
+        Whether steps are so short that y and v can be extrapolated linearly.
+    precise : float
+        Change of the hypergradient in one step of y and v, relative to its size, with which it is
+        used although y and v do not follow yet.
+    settled : bool
+        Whether the point is the solution although the slope there has not vanished.
+    """
+
+    kinks: bool = False
+    steady: bool = False
+    precise: float = 1e-4
+    settled: bool = False
+
+    def begin(self, kinks: bool) -> Self:
+        """Return a copy for one run, which changes it and leaves the original as it is.
+
+        What the original has seen goes with it. ``kinks`` is whether the problem gives F any.
+        """
+        other = copy.copy(self)
+        other.kinks = self.kinks or kinks
+        return other
+
+    def step(self, x: Tensor, upper: Tensor, grad: Tensor, trusted: Tensor) -> Tensor:
+        """Return the next x, of shape (S, h), before projection.
+
+        ``upper`` (S,) is F and ``grad`` (S, h) its hypergradient, of use where ``trusted`` (S,).
+        """
+        raise NotImplementedError
+
+    def lead(self, start: int) -> None:
+        """Continue with this starting point only."""
+
+    def jump(self, rough: Sequence[Sequence[float]]) -> float | None:
+        """Return the next point after ``lead`` if what other starts saw suggests one, else None.
+
+        ``rough`` are (x, F, slope) of starts that y and v do not follow yet.
+        """
+        return None
+
+    def reset(self) -> None:
+        """Forget values and slopes: the problem is another one now."""
+
+
+class PathStep(UpperStep):
+    """A rule that remembers where each start has been."""
+
+    _paths: dict[int, Any]
+
+    def begin(self, kinks: bool) -> Self:
+        """See ``UpperStep.begin``."""
+        other = super().begin(kinks)
+        other._paths = copy.deepcopy(self._paths)
+        return other
 
 
 class ScheduledStep(UpperStep):
