@@ -41,6 +41,7 @@ SEARCHES = {
     ),
     "wide": (Ridge(), {"alpha": (1e-2, 1e3)}, (X[:5].T @ X[:5, :2] @ X[:40, :2].T, Y[:6]), "r2"),
     "two": (ElasticNet(), {"alpha": (1e-2, 1), "l1_ratio": (0.1, 0.9)}, (X, Y), "r2"),
+    "positive": (Ridge(positive=True), {"alpha": (1e-2, 1e3)}, (X, Y), "r2"),
     "kinks": (LinearSVC(loss="hinge"), {"C": (1e-2, 1e1)}, TWO, "accuracy"),
     "kernel": (KernelRidge(kernel="rbf"), {"alpha": (1e-2, 1), "gamma": (0.01, 1)}, (X, Y), "r2"),
     "groups": (Ridge(), {"alpha": PerGroup(1, 1e3, [0, 0, 0, 1, 1, 1])}, (X, Y), "r2"),

@@ -59,3 +59,24 @@ def test_kept_derivatives_are_those_that_are_taken_anew(name, h, monkeypatch):
     torch.testing.assert_close(again, anew.grad_x(x, 2 * y, v, 0.1, upper))
     torch.testing.assert_close(other, anew.grad_x(x + 1, y, v, 0.1, upper))
     assert kept.shape == (S, K, h)
+
+
+@pytest.mark.parametrize("h", [2, 5])
+def test_strengths_are_evaluated_once_at_each_x(h):
+    asked = []
+
+    def strength(x):
+        asked.append(x)
+        return by_feature(x)
+
+    known = Explicit("logistic", True)
+    problem = GLMProblem(known.rows, known.loss, Squares(strength), S, criterion=known.criterion)
+    torch.manual_seed(0)
+    y, v = torch.randn(2, S, K, 1, P, dtype=torch.float64)
+    for count in (1, 2):
+        x = torch.randn(S, h, dtype=torch.float64)
+        d = problem.directions(x, y, v, 0.0)
+        problem.lower(x, y)
+        problem.curvature(x.clone(), y, 0.0).at(x, y)
+        problem.grad_x(x, y, 2 * v, 0.0, d.upper)
+        assert len(asked) == count

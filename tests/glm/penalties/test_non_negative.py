@@ -12,7 +12,8 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from skbamm.bilevel import solve_lower
-from skbamm.glm import curvature, multiplier
+from skbamm.glm import LeastSquaresProblem, curvature, multiplier
+from skbamm.glm.penalties import NonNegative
 from tests.glm.conftest import three_folds
 from tests.problems import X_REG, Y_REG, Y_TWO, log_values, model_problem, own_solutions
 
@@ -85,6 +86,14 @@ def test_with_sample_weights(name, moments):
 @pytest.mark.parametrize("name", ["lasso", "ridge, wide"])
 def test_sparse(name):
     agree(name, form=sp.csr_array)
+
+
+@pytest.mark.parametrize("name", ["opposite, scales", "ridge, wide"])
+def test_steps_from_face_to_face_are_enough(name, monkeypatch):
+    """Coordinate descent is for the CPU; without it all steps begin at zero."""
+    monkeypatch.setattr(NonNegative, "descent", lambda *_: None)
+    monkeypatch.setattr(LeastSquaresProblem, "descend", lambda self, x, y, tol: y)
+    agree(name, moments=True)
 
 
 @pytest.mark.parametrize("name", ["elastic net", "wide", "ridge", "ridge, wide"])
