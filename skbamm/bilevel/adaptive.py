@@ -68,11 +68,31 @@ class AdaptiveIteration(Iteration):
     def step(self, k: int) -> Status | None:
         """See ``Iteration.step``."""
         asked = self._ask_all(k)
-        y, v, now = self._follow(asked)
-        mu = asked.mu
+        problem, here, d, mu = self.problem, self.here, asked.d, asked.mu
+        y_step, v_step, x_step = self.steps.y_step, self.steps.v_step, self.steps.x_step
+        slopes, decrement_v = dots(d.grad_y, asked.p_y, y_step.last), dot(d.residual_v, asked.p_v)
+        lag = self.accuracy.measure(d, slopes[0], decrement_v)
+        changed = here.moved
+        if v_step.compares_slopes:
+            # The equation of v, which y is in, stood still only where y followed.
+            behind = ~(lag.error_y.amax(1) <= THRESHOLDS.follow)
+            changed = here.moved.to(behind.device) | behind
+        y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
+        residual, p_v = d.residual_v, asked.p_v
+        if self.one_by_one:
+            residual, p_v = self._residual_at(y, mu)
+        v = v_step.step(here.v, residual, p_v, changed)
+        if asked.face is not None:
+            y, v = self._settle(asked.face, asked.p_y, y, v)
+        ahead: Tensor | None
+        if self.one_by_one:
+            ahead = problem.directions(here.at, y, v, mu).grad_x
+        else:
+            ahead = problem.grad_x(here.at, y, v, mu, d.upper)
+        now = self.accuracy.judge(problem, here.x, here.moved, d, lag, ahead, x_step.settled)
         # As long as the averaging weight falls, it must bias the solution by less than tol.
         final = mu <= self.record.tol or not self.steps.mu.vanishes
-        if self.record.note(self.here, now, mu, final):
+        if self.record.note(here, now, mu, final):
             return Status.CONVERGED
         status = self._move(k, y, v, now, asked)
         if k + 1 >= PATIENCE and not bool(now.finite.any()):
@@ -103,27 +123,6 @@ class AdaptiveIteration(Iteration):
                 here.y = nearer
                 d = problem.directions(here.at, here.y, here.v, mu)
         return self._ask(d, mu, solved is not None)
-
-    def _follow(self, asked: Asked) -> tuple[Tensor, Tensor, Judgement]:
-        """Return the next y and v, and the judgement of where they lead."""
-        problem, here, d, mu = self.problem, self.here, asked.d, asked.mu
-        y_step, v_step = self.steps.y_step, self.steps.v_step
-        slopes, decrement_v = dots(d.grad_y, asked.p_y, y_step.last), dot(d.residual_v, asked.p_v)
-        y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
-        lag = self.accuracy.measure(d, slopes[0], decrement_v)
-        changed = here.moved
-        if v_step.compares_slopes:
-            # The equation of v, which y is in, stood still only where y followed.
-            behind = ~(lag.error_y.amax(1) <= THRESHOLDS.follow)
-            changed = here.moved.to(behind.device) | behind
-        y, v = self._step_v(asked, y, changed)
-        ahead: Tensor | None
-        if self.form == "gauss-seidel":
-            ahead = problem.directions(here.at, y, v, mu).grad_x
-        else:
-            ahead = problem.grad_x(here.at, y, v, mu, d.upper)
-        settled = self.steps.x_step.settled
-        return y, v, self.accuracy.judge(problem, here.x, here.moved, d, lag, ahead, settled)
 
     def _renew_metric(self, now: Judgement) -> None:
         """Drop the metric where it no longer makes the residuals fall fast enough."""

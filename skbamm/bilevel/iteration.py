@@ -51,6 +51,7 @@ class Iteration(ABC):
     here : Point
     steps : Steps
     form : {"jacobi", "gauss-seidel"}
+        Whether all steps are taken from one point, or one by one, each at what is new.
     record : Record
 
     Attributes
@@ -65,7 +66,7 @@ class Iteration(ABC):
 
     def __init__(self, problem: Problem, here: Point, steps: Steps, form: str, record: Record):
         self.problem, self.here, self.steps = problem, here, steps
-        self.record, self.form = record, form
+        self.record, self.form, self.one_by_one = record, form, form == "gauss-seidel"
         self.seconds = step_seconds(problem.kinks)
 
     @abstractmethod
@@ -100,18 +101,14 @@ class Iteration(ABC):
         p_y, p_v = precondition(here.curvature, face, here.y, d, solved)
         return Asked(d, face, p_y, p_v, mu)
 
-    def _step_v(self, asked: Asked, y: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next y and v, given where y steps to, with what belongs at a kink put there.
+    def _residual_at(self, y: Tensor, mu: float) -> tuple[Tensor, Tensor]:
+        """Return the residual of v at another y, and its step in the metric."""
+        here = self.here
+        residual = self.problem.directions(here.at, y, here.v, mu).residual_v
+        assert here.curvature is not None
+        return residual, here.curvature.solve(residual[None])[0]
 
-        ``changed`` are the starts, or columns, whose equation of v is not that of the last step.
-        """
-        here, residual, p_v = self.here, asked.d.residual_v, asked.p_v
-        if self.form == "gauss-seidel":
-            residual = self.problem.directions(here.at, y, here.v, asked.mu).residual_v
-            assert here.curvature is not None
-            (p_v,) = here.curvature.solve(residual[None])
-        v = self.steps.v_step.step(here.v, residual, p_v, changed)
-        if asked.face is None:
-            return y, v
-        y = asked.face.settle(here.y, y, asked.p_y, self.steps.y_step.going)
-        return y, asked.face.support(y, v)
+    def _settle(self, face: Face, p_y: Tensor, y: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next y and v with what belongs at a kink put there."""
+        y = face.settle(self.here.y, y, p_y, self.steps.y_step.going)
+        return y, face.support(y, v)

@@ -39,9 +39,14 @@ class PublishedIteration(Iteration):
         asked = self._ask(problem.directions(here.at, here.y, here.v, mu), mu)
         d = asked.d
         y = steps.y_step.step(here.y, d.grad_y, asked.p_y, here.moved)
-        y, v = self._step_v(asked, y, self._always)
+        residual, p_v = d.residual_v, asked.p_v
+        if self.one_by_one:
+            residual, p_v = self._residual_at(y, mu)
+        v = steps.v_step.step(here.v, residual, p_v, self._always)
+        if asked.face is not None:
+            y, v = self._settle(asked.face, asked.p_y, y, v)
         grad_x = d.grad_x
-        if self.form == "gauss-seidel":
+        if self.one_by_one:
             grad_x = problem.directions(here.at, y, v, mu).grad_x
         now = self._judge(d, grad_x)
         if self.record.note(here, now, mu, final=True):
