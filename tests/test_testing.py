@@ -89,6 +89,7 @@ def registered(monkeypatch):
     [
         (Mine(), ALPHA, None),
         (ElasticNet(), {"alpha": (1e-3, 0.1), "l1_ratio": (0.1, 0.9)}, None),
+        (ElasticNet(positive=True), {"alpha": (1e-3, 0.1)}, None),
         (LogisticRegression(), {"C": (0.01, 10.0)}, np.arange(60) % 3),
         (PoissonRegressor(), ALPHA, np.random.default_rng(0).poisson(3.0, 60)),
         (QuantileRegressor(), {"alpha": (0.01, 0.1)}, None),
