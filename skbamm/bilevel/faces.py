@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import per_column
-
-# Entries leave zero together if their slopes are at least this share of the largest one. Where
-# there are more entries than rows, those that leave together soon get in each other's way.
-_ENTER, _ENTER_MANY = 0.5, 0.9
 
 
 class Kinks:
@@ -85,7 +82,13 @@ class Face:
     kinks : Kinks
     across : Tensor that broadcasts to the shape of y, or None
         Of groups, the curvature of their norm across ``side``; infinite where they leave zero.
+    enter, enter_many : float
+        Entries leave zero together if their slopes are at least this share of the largest one;
+        the second where there are more entries than rows, which soon get in each other's way.
     """
+
+    enter: ClassVar[float] = 0.5
+    enter_many: ClassVar[float] = 0.9
 
     free: Tensor
     side: Tensor
@@ -111,7 +114,7 @@ class Face:
         zero, kinked = size == 0, (jump > 0).expand_as(size)
         slope = torch.where(zero, kinks.at_zero(gradient, kink), gradient + kink * side)
         leaving = torch.where(kinked & zero, kinks.sizes(slope), 0.0)
-        share = _ENTER if y.shape[-1] <= most else _ENTER_MANY
+        share = cls.enter if y.shape[-1] <= most else cls.enter_many
         enters = (leaving > 0) & (leaving >= share * leaving.flatten(2).amax(-1)[..., None, None])
         count = torch.count_nonzero(size, -1)[..., None]
         room = torch.maximum((most - count) // 2, count // 8).clamp_min(1)

@@ -11,9 +11,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Curvature, Directions, FaceMetric
 
-_NONE = 4.0  # curvature, in units of rounding, that is none beside the largest
 _SOLVED = 1e-6  # slope beside the kinks below which they cannot stop a step
-_LEAVE = 0.8  # share of unsolved starts below which leaving the others out pays for the copies
 
 
 def precondition(
@@ -238,7 +236,16 @@ class ConjugateGradient(Metric):
         the others will need more iterations anyway.
     price : float, default=inf
         What a new preconditioner costs, in steps.
+
+    Attributes
+    ----------
+    none : float
+        Curvature, in units of rounding, that is none beside the largest seen.
+    leave : float
+        Share of starts that are not solved below which leaving out the others pays for the copies.
     """
+
+    none, leave = 4.0, 0.8
 
     def __init__(
         self, product, inner: Curvature, steps: int, tol=0.0, loosest=None, ahead: float = 0.0,
@@ -260,7 +267,7 @@ class ConjugateGradient(Metric):
         enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
         first, taken = rho, 1
         size, top = rho, torch.zeros_like(rho)  # of p in the inner metric; largest curvature yet
-        eps = _NONE * torch.finfo(r.dtype).eps
+        eps = self.none * torch.finfo(r.dtype).eps
         for step in range(self.steps):
             q = product(p)
             curvature = _dots(p, q)
@@ -279,7 +286,7 @@ class ConjugateGradient(Metric):
             keep = torch.nonzero(~solved).flatten().tolist()
             if not keep:
                 break
-            if len(keep) <= _LEAVE * len(alive):
+            if len(keep) <= self.leave * len(alive):
                 out[:, alive] = solution
                 alive = [alive[i] for i in keep]
                 product, inner = product.select(keep), inner.select(keep)

@@ -11,9 +11,6 @@ from torch import Tensor
 from skbamm.bilevel.guards.accuracy import Judgement
 from skbamm.bilevel.point import Point
 
-_NEARER = 0.5  # fall of the residuals that counts as an improvement
-_GAIN = 0.01  # share of tol by which F must fall to count as an improvement
-
 
 @dataclass
 class Best:
@@ -51,7 +48,16 @@ class Record:
         Iterations that may follow once ``tol`` is met.
     keep_path : bool
         Whether the history has every x.
+
+    Attributes
+    ----------
+    nearer : float
+        Fall of the residuals that counts as an improvement.
+    gain : float
+        Share of ``tol`` by which F must fall to count as one.
     """
+
+    nearer, gain = 0.5, 0.01
 
     def __init__(self, tol: float, finish: int, keep_path: bool):
         self.tol, self.finish = tol, finish
@@ -110,14 +116,14 @@ class Record:
     def _compare(self, here: Point, value, doubtful, triple, counts, converged) -> None:
         s, best = self.lead, self.best
         residual, worst = max(triple), value + doubtful
-        nearer = counts and residual < _NEARER * self._residual
+        nearer = counts and residual < self.nearer * self._residual
         if nearer:
             self._residual = residual
         # A point that has converged beats one that is better by no more than tol.
         close = self.tol * abs(value) if converged else 0.0
         first = best is None or self._replaces(best)
         if best is None or first or (counts and worst <= best.worst + close):
-            gained = best is None or first or best.worst - worst > self.tol * abs(value) * _GAIN
+            gained = best is None or first or best.worst - worst > self.tol * abs(value) * self.gain
             self.since_best = 0 if gained or nearer else self.since_best + 1
             kkt = triple[0], triple[1], triple[2]
             start = here.starts[s]

@@ -11,8 +11,6 @@ from torch import Tensor
 from skbamm.bilevel.metrics import Cholesky, ConjugateGradient, Identity, Metric
 from skbamm.bilevel.problem import Directions, Problem
 
-_CG_TOL, _CG_LOOSEST = 0.01, 0.3  # see ``ConjugateGradient``
-
 
 class AutogradProblem(Problem):
     """``min F(x, y)`` subject to ``y in argmin f(x, .)``, differentiated by torch.
@@ -126,7 +124,7 @@ class AutogradProblem(Problem):
             return Identity()
         if self._metric == "cg":
             product = self.hessian(x, y, mu)
-            return ConjugateGradient(product, Identity(), self._cg_steps, _CG_TOL, _CG_LOOSEST)
+            return ConjugateGradient(product, Identity(), self._cg_steps, tol=0.01, loosest=0.3)
         xd, yd = x[0].detach(), y[0, 0].detach().requires_grad_()
         phi = self._phi(xd, mu)
         return Cholesky(torch.autograd.functional.hessian(phi, yd)[None, None])

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from skbamm.bilevel.steps.x_steps import EVEN, PathStep
 
-_CURVED = 1e-8  # least cosine of a step and the change of the slope along it: rounding's root
-
 
 @dataclass
 class _Path:
@@ -40,6 +38,7 @@ class LimitedMemoryStep(PathStep):
         Steps that are remembered.
     """
 
+    curved = 1e-8  # least cosine of a step and the change of slope: the root of rounding
     precise = 0.03  # a sum over many entries: what is left after the step is far less
 
     def __init__(
@@ -96,7 +95,7 @@ class LimitedMemoryStep(PathStep):
             path.radius = 0.3 * length
         elif length > 0.8 * path.radius:
             path.radius = min(2.5 * path.radius, self.longest)
-        if float(step @ change) > _CURVED * float(step.norm() * change.norm()):
+        if float(step @ change) > self.curved * float(step.norm() * change.norm()):
             path.pairs = [*path.pairs, (step, change)][-self.memory :]
 
     def _free(self, x: Tensor, slope: Tensor) -> Tensor:

@@ -10,10 +10,6 @@ from torch import Tensor
 
 from skbamm.bilevel.steps.x_steps import EVEN, PathStep
 
-# The usual values: Nocedal & Wright, algorithms 4.1 and procedure 18.2.
-_GOOD, _POOR = 0.75, 0.25  # share of the predicted fall that widens or narrows the region
-_DAMP = 0.2  # least share of the model's curvature along a step that an update keeps
-
 
 @dataclass
 class _Point:
@@ -56,6 +52,9 @@ class TrustRegionStep(PathStep):
         robust gradient sampling algorithm for nonsmooth, nonconvex optimization", 2005).
     """
 
+    # Shares of the predicted fall that widen and narrow the region, and the least share of the
+    # model's curvature along a step that an update keeps: algorithm 4.1 and procedure 18.2 there.
+    good, poor, damp = 0.75, 0.25, 0.2
     close, memory = 3e-3, 10
     narrow = 1e-5  # radius below which the model cannot be right
     level = 2e-5  # share of F below which an average of slopes is nothing
@@ -142,16 +141,16 @@ class TrustRegionStep(PathStep):
             bend = along * torch.eye(len(step), dtype=step.dtype)
         predicted = -float(best.grad @ step + 0.5 * step @ bend @ step)
         fall = best.value - here.value
-        if fall < -EVEN * abs(best.value) or fall < _POOR * predicted:
+        if fall < -EVEN * abs(best.value) or fall < self.poor * predicted:
             path.radius = (0.3 if fall < 0 else 0.5) * length
-        elif fall > _GOOD * predicted and length > 0.8 * path.radius:
+        elif fall > self.good * predicted and length > 0.8 * path.radius:
             path.radius = min(2 * path.radius, self.longest)
         image = bend @ step
         size = float(step @ image)
         along = float(step @ change)
-        if along < _DAMP * size:
-            share = (1 - _DAMP) * size / (size - along)
-            change, along = share * change + (1 - share) * image, _DAMP * size
+        if along < self.damp * size:
+            share = (1 - self.damp) * size / (size - along)
+            change, along = share * change + (1 - share) * image, self.damp * size
         path.bend = bend - torch.outer(image, image) / size + torch.outer(change, change) / along
 
     def _averages_to_nothing(self, path: _Path, free: Tensor) -> bool:
