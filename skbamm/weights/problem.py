@@ -5,8 +5,8 @@ s = w / sum(m w), fold k's model minimises::
 
     f_k = (1 / N_k) [ sum_{i in train_k} s_i W_ik l(z_i, t_i) + 1/2 sum_j lambda_j(u) b_j^2 ]
 
-so that what a penalty means does not depend on how many rows are doubted: the weights and the
-penalty do not fight. The upper level is the criterion on each fold's validation rows and a prior
+so that the meaning of a penalty does not depend on how many rows are doubted, and the weights do
+not work against it. The upper level is the criterion on each fold's validation rows and a prior
 that all rows be kept::
 
     F = criterion + (prior / null) (1 - sum(m w))
@@ -28,14 +28,14 @@ from skbamm.weights.weightings import Weighting
 class RowWeightedProblem(GLMProblem):
     """A generalised linear model of one start whose training rows have weights that x decides.
 
-    Subclasses say what the rows' training weights are multiplied by, and add to ``grad_x``.
+    Subclasses give the factors of the rows' training weights, and extend ``grad_x``.
     """
 
     plain: Any  # the rows as they are
     _x: Tensor | None = None
 
     def factors(self, x: Tensor) -> Tensor:
-        """Return what the rows' weights are multiplied by, (n,), for x of shape (1, h)."""
+        """Return the factors of the rows' weights, (n,), for x of shape (1, h)."""
         raise NotImplementedError
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
@@ -59,11 +59,11 @@ class RowWeightedProblem(GLMProblem):
         return super().curvature(x, y, mu)
 
     def select(self, starts: list[int]) -> RowWeightedProblem:
-        """There is one start only."""
+        """Return itself: there is one start."""
         return self
 
     def weigh(self, x: Tensor) -> None:
-        """Weigh the rows as x says."""
+        """Give the rows the weights that belong to x."""
         if self._x is None or not torch.equal(self._x, x):
             self.rows = self.metric_rows = self.plain.reweighted(self.factors(x))
             self._x = x.clone()
@@ -96,8 +96,8 @@ class WeightedGLMProblem(RowWeightedProblem):
     bounds : tuple of Tensor
         Of the first entry, each of shape (1,).
     prior : float
-        What each row that is kept is worth, in the criterion's units, times the number of rows:
-        with the expected error, how many errors leaving it out must save.
+        Value of keeping a row, in the criterion's units, times the number of rows: with the
+        expected error as criterion, the number of errors that leaving out a row must save.
     share : Tensor of shape (n,)
         The rows' shares m: even, or in proportion to the user's weights.
     """
@@ -129,7 +129,7 @@ class WeightedGLMProblem(RowWeightedProblem):
         mean = self.share @ w
         s = w / mean
         q = (1 - mu) * self.row_shares(y, v, s)
-        # s is w over its mean: a row that gains weight takes some from all others.
+        # s is w over its mean: a row that gains weight takes some from all the others.
         gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
         shares = super().grad_of_slopes(x, y, v, mu, slopes)
         shares[0, :, 1:] += self.weighting.pull(t, gradient)
@@ -144,13 +144,13 @@ class WeightedGLMProblem(RowWeightedProblem):
 class ClassWeightedProblem(RowWeightedProblem):
     """A linear classifier over K folds whose classes have weights to be learned.
 
-    As in scikit-learn they multiply the rows' weights, and nothing else: all twice as large, and
-    the penalty is half of what it was beside the losses.
+    As in scikit-learn they multiply the rows' weights, and nothing else: doubling all of them
+    halves the penalty relative to the losses.
 
     Parameters
     ----------
     rows, loss, penalty, criterion, bounds, mean_loss
-        As for ``GLMProblem``; x has the logarithm of each class's weight, and of nothing else.
+        As for ``GLMProblem``; x has the logarithm of each class's weight and nothing else.
     row_class : Tensor of int of shape (n,)
     """
 

@@ -47,7 +47,7 @@ def minimize(
     """Minimise ``F(x, y)`` over x and y, subject to ``y in argmin f(x, .)``, by sl-BAMM.
 
     One loop takes one step of y, of the multiplier v and of x in each iteration. Where the lower
-    level has more than one solution, the one that F likes best is meant.
+    level has more than one solution, the one with the lowest F is sought.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def minimize(
     averaging : "auto", float or callable of k, default="auto"
         Weight mu of F in the averaged lower objective ``mu F + (1 - mu) f``. "auto" takes none
         where f curves in all directions; else a weight that falls to nothing as the iterates
-        come to rest, so that what f leaves open is left to F. A published schedule has its own.
+        come to rest, so that F decides what f leaves open. A published schedule has its own.
     schedule : {"auto", "strongly_convex", "merely_convex"} or Schedule, default="auto"
         "auto": y and v take secant steps in the metric, x takes spectral steps, and waits until
         y and v follow. The published ones are described at

@@ -1,8 +1,8 @@
 """Averaging weights that follow the run: ``phi = mu F + (1 - mu) f``.
 
-With mu > 0 the lower level picks, of all its solutions, those that F likes, as the optimistic
-bi-level problem asks; but the solution is biased by O(mu). So mu has to vanish, yet slowly enough
-that y, v and x follow.
+With mu > 0 the lower level picks those of its solutions with a low F, as the optimistic bi-level
+problem asks, but the solution is biased by O(mu). So mu has to vanish, yet slowly enough that y,
+v and x follow.
 """
 
 from __future__ import annotations
