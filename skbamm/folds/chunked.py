@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import is_
 from typing import Any, Protocol
 
@@ -73,6 +74,7 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
     train_total: Tensor
+    _last_chunk: tuple[FoldWeights, int, int, int, Chunk] | None = None
 
     @property
     def target_mean(self) -> float:
@@ -231,13 +233,20 @@ class ChunkedRows:
 
     def _chunk(self, start: int, stop: int, starts: int, kept: Kept | None = None) -> Chunk:
         """Return what a pass knows of some rows, for this number of starts."""
-        train, validation = self.weights.columns(start, stop, self.dtype, starts)
-        target = self.target[start:stop].to(self.dtype)
-        known = None if kept is None else kept[0][start:stop].flatten(2)
-        return Chunk(
-            target, train, validation, known,
-            slice(start, stop), slice(0, self.weights.n_folds),
-        )  # fmt: skip
+        known = self._last_chunk
+        if known is not None and known[0] is self.weights and known[1:4] == (start, stop, starts):
+            chunk = known[4]
+        else:
+            train, validation = self.weights.columns(start, stop, self.dtype, starts)
+            chunk = Chunk(
+                self.target[start:stop].to(self.dtype), train, validation,
+                rows=slice(start, stop), folds=slice(0, self.weights.n_folds),
+            )  # fmt: skip
+            if train.numel() <= ALONE:  # all rows at once, most likely, and again soon
+                self._last_chunk = self.weights, start, stop, starts, chunk
+        if kept is None:
+            return chunk
+        return replace(chunk, kept=kept[0][start:stop].flatten(2))
 
 
 def _runs(outputs: list[int], m: int, first: int) -> list[tuple[int, int, int]]:
