@@ -112,7 +112,8 @@ class AdaptiveIteration(Iteration):
     def _ask_all(self, k: int) -> Asked:
         """Return the steps asked for: at the solution, where a closed form gives it."""
         problem, here, solved = self.problem, self.here, None
-        mu = self.steps.mu(k)
+        average = self.steps.mu
+        mu = average(k) if average.by_iteration else average.weight
         if problem.has_closed_form and here.curvature is not None:
             solved = problem.closed_form(here.at, here.y, here.curvature, mu)
             here.y, here.v = solved or (here.y, here.v)

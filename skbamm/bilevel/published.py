@@ -14,9 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.guards.accuracy import Judgement, norms, on_host, relative
+from skbamm.bilevel.guards.accuracy import Judgement, Residuals, norms, on_host, relative
 from skbamm.bilevel.iteration import PATIENCE, Iteration
-from skbamm.bilevel.kkt import Residuals
 from skbamm.bilevel.point import Point
 from skbamm.bilevel.problem import Directions, Problem
 from skbamm.bilevel.record import Record

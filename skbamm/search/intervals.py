@@ -67,7 +67,7 @@ class IntervalSearch:
             return 0.0
         return 1 / max(1, sum(len(test) for _, test in self.solving.factory.splits))
 
-    @property
+    @cached_property
     def _profiled(self) -> bool:
         """Whether the refit's rule asks for more points around the best one."""
         return rule_of(self.refit)[0] is one_standard_error

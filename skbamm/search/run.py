@@ -9,10 +9,10 @@ import numpy as np
 
 from skbamm.search.explored import Explored
 from skbamm.search.factory import SolverFactory
+from skbamm.search.final_fit import Refit
 from skbamm.search.intervals import IntervalSearch
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import groups, solve_list
-from skbamm.search.refit import Refit
 from skbamm.search.solving import Solving
 
 
@@ -47,6 +47,7 @@ class SearchRun:
         self.space, self.bank, self.refit, self.clock = space, bank, refit, settings.clock
         self.solving = Solving(space, settings, bank, factory)
         self.outcome = self.solving.outcome
+        self.solved, self.say = self.solving.solved, self.solving.say
         self.intervals = IntervalSearch(self.solving, scorers, refit)
         self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
 
@@ -139,17 +140,9 @@ class SearchRun:
         """Whether every fit, and the last one as well, is left to the estimator."""
         return not self.solving.solvers and all(one.solver is None for one, _ in self._rows)
 
-    def solved(self, candidates: list[dict[str, Any]]) -> bool:
-        """Whether every fold of every candidate can be adopted as it is."""
-        return self.solving.solved(candidates)
-
     def begin_refit(self) -> None:
         """From now on a fit is the final one: the estimator's own, from where we are."""
         self.bank.refit = Refit(self.solving)
-
-    def say(self, message: str) -> None:
-        """Print a message, from verbose=1 on."""
-        self.solving.say(message)
 
 
 def _nothing():

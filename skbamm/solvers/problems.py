@@ -14,7 +14,7 @@ from skbamm.data.matrices import choose_dtype
 from skbamm.folds import DenseRows, Rows, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
 from skbamm.glm.curvature import METRIC
-from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.losses import HalfSquaredLoss
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.grams import KnownGrams
@@ -82,10 +82,10 @@ class LinearProblems(FoldSolver):
         There are several classes, or more features than matrices are made of.
         """
         loss = self.task.loss
-        if isinstance(loss, Smoothed | HalfSquaredLoss) or hasattr(loss, "least_scale"):
+        if loss.smoothed or loss.has_scale or isinstance(loss, HalfSquaredLoss):
             return False
         rows = self.rows(torch.float64)
-        if getattr(loss, "hessian_jumps", False) or self.penalties.has_kinks:
+        if loss.hessian_jumps or self.penalties.has_kinks:
             return False
         # With many more dense features than rows, matrices of rows take their place.
         return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)

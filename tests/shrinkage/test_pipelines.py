@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
 
 from skbamm import BAMMSearchCV, FeaturePenalty, PerFeature, PerGroup, one_standard_error
 from skbamm.search.presolved import FOLD, stand_in_for
-from skbamm.search.run import SearchRun
+from skbamm.search.solving import Solving
 from tests.shrinkage.vectors import REGRESSION, TWO, quick
 from tests.truth import LOSS, assert_served, assert_true, fold_scores
 
@@ -305,7 +305,7 @@ def test_workers_get_what_holds_the_vector(monkeypatch):
         banks.append(pickle.dumps(run.bank))
         return False
 
-    monkeypatch.setattr(SearchRun, "solved", solved)
+    monkeypatch.setattr(Solving, "solved", solved)
     with parallel_config(backend="threading", n_jobs=2):
         search = search_of(model, grid, rows, y, scoring=LOSS, cv=cv, return_train_score=True)
     np.testing.assert_allclose(fold_scores(search), fold_scores(alone), rtol=1e-5)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,9 +29,14 @@ class Averaging(ABC):
     ----------
     vanishes : bool
         Whether the weight falls as a run goes on, which ends with none before it is small.
+    by_iteration : bool
+        Whether it depends on k; else it is ``weight`` until ``observe`` changes that.
+    weight : float
     """
 
     vanishes: bool = False
+    by_iteration: bool = True
+    weight: Any
 
     @abstractmethod
     def __call__(self, k: int) -> float:
@@ -62,7 +67,7 @@ class GivenAverage(Averaging):
     """
 
     def __init__(self, weight: Callable[[int], float] | float):
-        self.weight = weight
+        self.weight, self.by_iteration = weight, callable(weight)
 
     def __call__(self, k: int) -> float:
         """Return the weight of iteration k."""
@@ -84,7 +89,7 @@ class VanishingAverage(Averaging):
         Weight that is small enough: what it changes is below the tolerance.
     """
 
-    vanishes = True
+    vanishes, by_iteration = True, False
 
     def __init__(self, first: float = 0.1, factor: float = 0.1, last: float = 1e-8):
         self.weight, self.factor, self.last = first, factor, last
