@@ -28,7 +28,6 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cases.random_searches import Case, draw
+from benchmarks.lib.cpu_turns import Hang, limited
 from benchmarks.lib.harness import write_part
 from skbamm import BAMMSearchCV
 
@@ -52,26 +52,6 @@ FLAGS = (
     "untrue", "below", "list", "nan", "runtime", "error", "hang", "slow", "changed", "refit"
 )  # fmt: skip
 _LOOSE = ("converge", "ill-conditioned", "ill conditioned", "singular", "precision", "early")
-
-
-class Hang(BaseException):
-    """The search took too long; GridSearchCV does not take it for a fit that failed."""
-
-
-@contextmanager
-def limited(seconds: float):
-    """Raise ``Hang`` when the process has used so many CPU seconds."""
-
-    def stop(number, frame):
-        raise Hang
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def fitted(search: Any, case: Case, limit: float) -> tuple[Any, list, float, BaseException | None]:

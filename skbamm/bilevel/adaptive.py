@@ -8,6 +8,7 @@ are screened, at the x that they have; then the best is refined.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 
 import torch
@@ -99,9 +100,9 @@ class AdaptiveIteration(Iteration):
             return Status.DIVERGED
         return status
 
+    @abstractmethod
     def _move(self, k: int, y: Tensor, v: Tensor, now: Judgement, asked: Asked) -> Status | None:
         """Go on to the next y and v, and perhaps x; return why to stop, or None."""
-        raise NotImplementedError
 
     def result(self, status: Status, nit: int) -> BilevelResult:
         """See ``Iteration.result``; with what the screening saw."""

@@ -19,7 +19,7 @@ from skbamm.faults import from_signal
 from skbamm.models import NotApplicable
 
 Fit = Callable[[Any, Any, Any, np.ndarray], tuple[Any, Any]]
-_ROOM = 1 << 25  # numbers of transformed rows that are kept: 256 MiB
+ROOM = 1 << 25  # numbers of transformed rows that several sets of splits may share: 256 MiB
 
 
 @dataclass
@@ -27,19 +27,19 @@ class TransformerFits:
     """Fitted transformers of the user's rows, and what they return of the rows they were fitted on.
 
     The folds of a search, and those that sample weights are learned on, often train on the same
-    rows. What was used last is kept, within a bound of memory.
+    rows. Then it pays to keep what was used last, within a bound of memory.
 
     Attributes
     ----------
     X, y : array-like
         The user's.
-    room : int
-        Numbers that may be kept.
+    room : int, default=0
+        Numbers of transformed rows that may be kept.
     """
 
     X: Any
     y: Any
-    room: int = _ROOM
+    room: int = 0
     _known: OrderedDict[tuple[str, bytes], tuple[Any, Any, Any]] = field(
         default_factory=OrderedDict
     )

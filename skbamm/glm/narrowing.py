@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -85,8 +84,7 @@ def solve_narrowing(
     solved = torch.zeros_like(result.converged)
     before, width = None, torch.inf
     for _ in range(NARROWING.stages):
-        gap = problem.lost if hasattr(problem, "lost") else partial(_lost, problem)
-        lost, value = on_host(gap(x, result.y))
+        lost, value = on_host(problem.lost(x, result.y))
         # Where the penalty has kinks, too, the gap includes what the last step has left.
         ended = (lost <= NARROWING.lost * value) & (result.converged | kinks)
         found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
@@ -104,7 +102,7 @@ def solve_narrowing(
         if kinks:  # of what decrements are relative to
             share = float((value / (floor + value)).min())
             tol = max(tol, (0.3 * NARROWING.lost * share) ** 0.5)
-        if hasattr(problem, "lost"):
+        if problem.loss.has_scale:
             # So near the kinks of rows, a small decrement does not mean a small slope.
             share = (problem.loss.width / floor.max()).clamp_max(1.0)
             limits["tol"] = min(tol, NARROWING.slope * float(share) ** 0.5)
@@ -113,21 +111,3 @@ def solve_narrowing(
             begin = last + (1 - ratio) * width / (wider - width) * (last - before)
         result, before = solve_lower(problem, x, begin, **{"tol": tol, **limits}), last
     return replace(result, y=found, converged=solved)
-
-
-def _lost(problem: Any, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the duality gap and the objective, (S, K)."""
-
-    def function(z, chunk):
-        loss = problem.row_loss(chunk)
-        gap = loss.gap(z[0], loss.targets(chunk.target))
-        return [torch.zeros_like(z[0])], [chunk.train * gap]
-
-    _, (gap,) = problem.rows.sweep(y[None], function)
-    value, gradient = problem.lower(x, y)
-    face = problem.face(x, y, gradient)
-    if face is not None:
-        size, slope = y.double().abs(), face.slope.double().abs()
-        leaving = torch.where(size > 0, 0.0, slope).flatten(2).amax(-1)
-        gap = gap + (slope * size).sum((2, 3)) + leaving * size.sum((2, 3))
-    return gap, value

@@ -147,6 +147,23 @@ class GLMProblem(PenalisedProblem):
         gradient = products[0] + penalty.curvature * y64
         return value + penalty.value(y64), gradient.to(y.dtype)
 
+    def lost(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the duality gap of a smoothed loss, and the objective, (S, K)."""
+
+        def function(z, chunk):
+            loss: Any = self.row_loss(chunk)
+            gap = loss.gap(z[0], loss.targets(chunk.target))
+            return [torch.zeros_like(z[0])], [chunk.train * gap]
+
+        _, (gap,) = self.rows.sweep(y[None], function)
+        value, gradient = self.lower(x, y)
+        face = self.face(x, y, gradient)
+        if face is not None:
+            size, slope = y.double().abs(), face.slope.double().abs()
+            leaving = torch.where(size > 0, 0.0, slope).flatten(2).amax(-1)
+            gap = gap + (slope * size).sum((2, 3)) + leaving * size.sum((2, 3))
+        return gap, value
+
     def parameter_slope(self, y: Tensor) -> Tensor:
         """Return the derivative of f's gradient in the loss's parameter, (S, K, m, p)."""
 

@@ -42,14 +42,16 @@ class UserRows:
     Parameters
     ----------
     X, y : array-like
+    room : int, default=0
+        Numbers of transformed rows that are kept for other splits.
 
     Attributes
     ----------
     fits : TransformerFits
     """
 
-    def __init__(self, X: Any, y: Any):
-        self.X, self.y, self.fits = X, y, TransformerFits(X, y)
+    def __init__(self, X: Any, y: Any, room: int = 0):
+        self.X, self.y, self.fits = X, y, TransformerFits(X, y, room)
         self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the device asked for
 
     def placed(self, device: str) -> DeviceMatrix:

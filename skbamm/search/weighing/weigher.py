@@ -21,6 +21,7 @@ from skbamm.bilevel import Status, solve_lower
 from skbamm.clock import Clock
 from skbamm.criteria import make_criterion
 from skbamm.data.folded import RowWeights
+from skbamm.data.transformer_fits import ROOM
 from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
 from skbamm.models import NotApplicable, last_step
@@ -388,7 +389,7 @@ class Weigher:
         target = self.combination.target
         fit_params = {} if self.weight is None else {fit_name(target.estimator): self.weight}
         if self.rows is None:
-            self.rows = UserRows(self.X, self.y)
+            self.rows = UserRows(self.X, self.y, ROOM)
         factory = SolverFactory(
             self.settings, self.X, self.y, splits, fit_params, {}, row_weights, self.rows
         )
