@@ -20,6 +20,7 @@ PACKAGES = {
     "criteria": (2, 0.5, "differentiable criteria"),
     "glm": (3, 1.0, "penalised linear problems"),
     "kernels": (3, 2.0, "kernel ridge problems"),
+    "shared_fits": (4, 0.0, "one fit for many candidates"),
     "models": (4, 1.0, "twins of estimators"),
     "weights": (4, 2.0, "learned weights of rows"),
     "space": (5, 0.0, "param_grid and intervals"),

@@ -1,5 +1,7 @@
 """scikit-learn's private names that this package needs, all in one place."""
 
+from typing import Any
+
 from sklearn.callback._base import AutoPropagatedCallback
 from sklearn.linear_model import _cd_fast as cd_fast
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
@@ -23,8 +25,20 @@ __all__ = [
     "check_feature_names",
     "check_method_params",
     "check_n_features",
+    "forest_rows",
     "make_constraint",
     "num_samples",
+    "prune_tree",
     "routing_enabled",
     "safe_indexing",
 ]
+
+
+def forest_rows(forest: Any, X: Any) -> Any:
+    """Return rows as a forest's trees take them with ``check_input=False``."""
+    return forest._validate_X_predict(X)
+
+
+def prune_tree(tree: Any) -> None:
+    """Prune a tree that was grown, by its ``ccp_alpha``."""
+    tree._prune_tree()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from skbamm._sklearn_compat import check_method_params, num_samples, safe_indexing
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
+from skbamm.search.shared_fits import SharedLists
 from skbamm.search.transforms.known_rows import KnownRows, hand_rows_on
 from skbamm.search.transforms.shared_steps import SharedSteps
 from skbamm.solvers.solutions import Solution
@@ -42,6 +45,8 @@ class Bank:
         Make a fold's transformed test rows, by the identity of its transformers.
     shared : SharedSteps
         Transformed rows that own fits share.
+    lists : SharedLists
+        Fits that candidates of a list share.
     """
 
     y: Any = None
@@ -56,6 +61,7 @@ class Bank:
     transformed: dict[str, list] = field(default_factory=dict)
     test_rows: dict[int, Any] = field(default_factory=dict)
     shared: SharedSteps = field(default_factory=lambda: SharedSteps({}))
+    lists: SharedLists = field(default_factory=lambda: SharedLists([]))
     _n_rows: int = 0
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # once it is asked for
@@ -79,7 +85,7 @@ class Bank:
     @property
     def empty(self) -> bool:
         """Whether nothing is known that could take the place of a fit, or a part of it."""
-        known = self._solutions, self.transformed, self.shared.uses, self.holders
+        known = self._solutions, self.transformed, self.shared.uses, self.holders, self.lists
         return not any(known) and self.row_weights is None
 
     def complete(self, keys: list[str]) -> bool:
@@ -136,9 +142,12 @@ class Bank:
         if not (folds is None or fold is None or fit_params) and has_transformers(estimator):
             fit_last(estimator, folds[fold], y)
             return self._known_rows(folds[fold].transformers)
-        known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params)
+        fit_model = partial(self.lists.fit, key, fold)
+        known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params, fit_model)
         if known is None:
-            stand_in.own_fit(fold, rows_of(), y, fit_params)
+            alone = not isinstance(estimator, Pipeline)
+            if not alone or not fit_model(estimator, rows_of, y, fit_params):
+                stand_in.own_fit(fold, rows_of(), y, fit_params)
         return known
 
     def _known_rows(self, transformers: Any) -> KnownRows | None:
@@ -155,6 +164,7 @@ class Bank:
         """Note whether nothing but the test rows of a fold will be scored in it."""
         apart = self.scoring_only or len(self._folds()) == len(self.splits)
         self.shared.one_set = apart and not return_train_score and hand_rows_on(scorers)
+        self.lists.one_set = self.shared.one_set
 
     def _weighted(self, fit_params, place, fold):
         learned = self.row_weights

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
 
@@ -20,6 +20,7 @@ from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
+from skbamm.search.shared_fits import SharedLists
 from skbamm.search.transforms.shared_steps import SharedSteps, note_shared, shared_settings
 from skbamm.search.vectors_found import check_vectors, refuse_weights
 from skbamm.search.weighing.weigher import Weigher
@@ -46,7 +47,10 @@ class Fitting:
         self.weigher: Weigher | None = None
         uses = {} if self.watched else shared_settings(self.space.combinations)
         note_shared(self.space.plan, self.space.combinations, uses)
-        self.bank = Bank(shared=SharedSteps(uses))
+        alike = [] if self.watched or search.sample_weights is not None else self.space.combinations
+        self.bank = Bank(shared=SharedSteps(uses), lists=SharedLists(alike))
+        self.bank.lists.note(self.space.plan)
+        self._threads: Any = None  # of candidates that share fits
         self._folder: Any = None  # of the workers
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
@@ -64,7 +68,7 @@ class Fitting:
     @property
     def needs_stand_in(self) -> bool:
         """Whether fits may have something else to do than the estimator's own."""
-        if self.weigher is not None or self.bank.shared.uses:
+        if self.weigher is not None or self.bank.shared.uses or self.bank.lists:
             return True
         own = self.watched and not self.space.continuous
         return not own and any(c.target.twin is not None for c in self.space.combinations)
@@ -82,6 +86,7 @@ class Fitting:
             search._checked_cv_orig = cv.cv
         if self._folder is not None:
             self._folder.cleanup()
+        self._leave_threads()
         # Solvers and what they keep refer to each other, and an exception's frames to them.
         run = self.run
         parts = () if run is None else (run.solving, run.intervals, run)
@@ -129,6 +134,10 @@ class Fitting:
         self._candidates, self._more = run.candidates()
         if self.watched:
             self._leave_to_own_fits()
+        alone = effective_n_jobs(search.n_jobs) == 1
+        if self.bank.lists and not alone:
+            self._share_among_threads()
+            alone = self._threads is not None
         if run.leaves_all and self.bank.empty and not self.watched:
             # Clones of the stand-in are the user's estimator from now on: it costs nothing.
             self.bank.idle = True
@@ -139,11 +148,10 @@ class Fitting:
             search.n_jobs = 1
         callbacks = getattr(search, "_skl_callbacks", [])
         # Workers get no data but what scikit-learn sends them.
-        alone = effective_n_jobs(search.n_jobs) == 1
         if self.bank.shared.uses and not alone:
             self._folder = tempfile.TemporaryDirectory(prefix="skbamm", ignore_cleanup_errors=True)
             self.bank.shared.folder = self._folder.name
-        here = solved or (self.bank.shared.uses and alone)
+        here = solved or (alone and bool(self.bank.shared.uses or self.bank.lists))
         # These, and kernels that are given, look at training rows.
         if here and not (search.return_train_score or callbacks or self._pairwise(solved)):
             self.bank.scoring_only = True
@@ -183,7 +191,22 @@ class Fitting:
         if run is not None:
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()
+        self._leave_threads()
         search_ctx.call_on_fit_task_end(estimator=search)
+
+    def _share_among_threads(self) -> None:
+        """Let threads fit the candidates, in place of processes, if all of them share fits."""
+        if not self.bank.lists.covers_all:
+            why = "processes share no fits, and other models in the list need processes"
+            self.bank.lists.leave(self.space.plan, why)
+            return
+        self._threads = parallel_config(backend="threading")
+        self._threads.__enter__()
+
+    def _leave_threads(self) -> None:
+        if self._threads is not None:
+            self._threads.__exit__(None, None, None)
+            self._threads = None
 
     def _leave_to_own_fits(self) -> None:
         """Say in the plan that callbacks are the reason why nothing is solved."""

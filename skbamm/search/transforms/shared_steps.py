@@ -103,10 +103,14 @@ class SharedSteps:
     def __reduce__(self):
         return _of_worker, (self._token, self.uses, self.one_set, self.folder)
 
-    def fit(self, pipeline, params, fold, rows_of, y, fit_params) -> KnownRows | None:
+    def fit(
+        self, pipeline, params, fold, rows_of, y, fit_params, fit_model=None
+    ) -> KnownRows | None:
         """Fit a pipeline in place, its transformers once for all candidates.
 
-        ``rows_of`` returns the rows to train on.
+        ``rows_of`` returns the rows to train on. ``fit_model``, if given, may fit the last step:
+        it takes that, a function that returns its rows, the target and fit parameters, and returns
+        whether it has.
 
         Returns
         -------
@@ -143,9 +147,13 @@ class SharedSteps:
             return None
         pipeline.steps = [*found.steps, pipeline.steps[-1]]
         prefix = f"{last_name}__"
-        last.fit(
-            for_model(last, found.rows), y, **{n.removeprefix(prefix): v for n, v in own.items()}
-        )
+        own = {n.removeprefix(prefix): v for n, v in own.items()}
+
+        def rows() -> Any:
+            return for_model(last, found.rows)
+
+        if found.drew or fit_model is None or not fit_model(last, rows, y, own):
+            last.fit(rows(), y, **own)
         return found.known
 
     def _take(self, settings: list[Setting], task: _Task) -> FittedSteps | None:

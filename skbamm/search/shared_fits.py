@@ -1,0 +1,277 @@
+"""Candidates of a list that one fit a fold serves.
+
+The first of them that is fitted in a fold has what all of them share computed; the others take
+what their own fits would have given them. What they answer for the rows that are scored is shared
+too: rows are known again, as those of transformers are.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from skbamm.faults import from_signal
+from skbamm.models import last_step, step_prefix
+from skbamm.search.keys import candidate_key
+from skbamm.search.transforms.known_rows import same_rows
+from skbamm.search.transforms.shared_steps import can_share
+from skbamm.shared_fits import NotShared, SharedFits, find_shared_fits, fitted
+
+_SETS = 2  # of rows that are kept: those of the test, and of the training for its scores
+
+
+@dataclass(eq=False)
+class SharedGroup:
+    """Candidates that differ in what one fit serves only.
+
+    Attributes
+    ----------
+    family : SharedFits
+    models : list of estimator
+        The candidates' models, not fitted.
+    names : set of str
+        What differs among them, by the names in the grid.
+    alone : bool
+        Whether the models are in no pipeline.
+    """
+
+    family: SharedFits
+    alone: bool
+    models: list[Any] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+class SharedLists:
+    """The groups of a list's candidates, and what each group shares in each fold.
+
+    Parameters
+    ----------
+    combinations : list of Combination
+    """
+
+    def __init__(self, combinations: list):
+        self.groups: dict[str, SharedGroup] = {}  # by the candidate
+        self.reasons: dict[str, str] = {}  # why a parameter's values do not share, by its name
+        self.one_set = False
+        self.covers_all = bool(combinations)
+        self._places: dict[tuple[int, int], _Place] = {}
+        self._lock = threading.Lock()
+        self._find(combinations)
+
+    def __reduce__(self):
+        return SharedLists, ([],)  # workers have processes of their own
+
+    def __bool__(self):
+        return bool(self.groups)
+
+    def leave(self, plan: list[dict[str, Any]], why: str) -> None:
+        """Leave every candidate to its own fit, and say why in the plan."""
+        self.groups.clear()
+        for row in plan:
+            if row["role"] == "shared fits":
+                more = row["reason"].partition("; ")[2]
+                row.update(role="enumerated", reason="; ".join(filter(None, [why, more])))
+
+    def fit(
+        self, key: str, fold: int | None, model: Any, rows_of: Callable[[], Any], y: Any,
+        fit_params: dict[str, Any],
+    ) -> bool:  # fmt: skip
+        """Fit a candidate's model in place; return whether that could be done.
+
+        Parameters
+        ----------
+        key : str
+            The candidate's.
+        fold : int or None
+        model : estimator
+        rows_of : callable
+            Returns the rows to train on.
+        y, fit_params
+            As its ``fit`` takes them.
+        """
+        group = self.groups.get(key)
+        if group is None or fold is None:
+            return False
+        with self._lock:
+            name = id(group), fold
+            place = self._places.setdefault(name, _Place(group, self.one_set))
+            place.asked += 1
+            if place.asked == len(group.models):
+                del self._places[name]  # what is served keeps what it needs
+        return place.fit(model, rows_of, y, fit_params)
+
+    def _find(self, combinations: list) -> None:
+        found: dict[str, tuple[SharedGroup, list[str], list[dict[str, Any]]]] = {}
+        for one in combinations:
+            family, why, prefix = _family(one)
+            if family is None:
+                self.covers_all = False
+                self._note(why, one.params)
+                continue
+            names = [prefix + name for name in family.parameters]
+            rest = {name: value for name, value in one.params.items() if name not in names}
+            new = SharedGroup(family, alone=not prefix), [], []
+            group, keys, params = found.setdefault(candidate_key(rest), new)
+            group.models.append(last_step(one.target.estimator))
+            keys.append(candidate_key(one.params))
+            params.append({name: one.params[name] for name in names if name in one.params})
+        for group, keys, params in found.values():
+            if len(group.models) < 2:
+                self.covers_all = False
+                continue
+            self.groups.update(dict.fromkeys(keys, group))
+            group.names = {name for one in params for name in one}
+
+    def _note(self, why: str, params: dict[str, Any]) -> None:
+        if why:
+            self.reasons.update(dict.fromkeys(params, why))
+
+    def note(self, plan: list[dict[str, Any]]) -> None:
+        """Say in the plan which values share fits, and why others do not."""
+        names = {name: group for group in self.groups.values() for name in group.names}
+        for row in plan:
+            if row["role"] != "enumerated":
+                continue
+            if row["parameter"] in names:
+                kind = type(names[row["parameter"]].models[0]).__name__
+                more = row["reason"].partition("; ")[2]  # of transformers
+                reason = f"one fit of {kind} a fold serves all values"
+                row.update(role="shared fits", reason="; ".join(filter(None, [reason, more])))
+            elif why := self.reasons.get(row["parameter"]):
+                row["reason"] = "; ".join(filter(None, [why, row["reason"].partition("; ")[2]]))
+
+
+def _family(combination: Any) -> tuple[SharedFits | None, str, str]:
+    """Return the family of a combination's model, or why there is none, and its prefix."""
+    estimator = combination.target.estimator
+    model, prefix = last_step(estimator), step_prefix(estimator)
+    if combination.all_axes or combination.holder is not None:
+        return None, "", prefix
+    if model is not estimator and not can_share(estimator):
+        return None, "", prefix
+    if combination.target.twin is not None:
+        return None, "", prefix
+    try:
+        if not hasattr(model, "_parameter_constraints"):
+            return None, "", prefix
+        model._validate_params()
+        family, why = find_shared_fits(model)
+    except ValueError:  # its own fit says so
+        return None, "", prefix
+    return family, why, prefix
+
+
+class _Place:
+    """What a group shares in one fold."""
+
+    def __init__(self, group: SharedGroup, one_set: bool):
+        self.group, self.one_set, self.asked = group, one_set, 0
+        self._lock = threading.Lock()
+        self._begun, self._state, self._failed = False, None, False
+        # Distances of rows to themselves may depend on that these are one object, as they are where
+        # a model is scored on what it was fitted to.
+        self._trained: Any = None
+        self._known: dict[Hashable, list[tuple[Any, Any]]] = {}
+
+    def fit(self, model: Any, rows_of: Callable[[], Any], y: Any, fit_params: dict) -> bool:
+        """Fit a model of the group in place; return whether that could be done."""
+        family = self.group.family
+        try:
+            with self._lock:
+                if self._failed:
+                    return False
+                if not self._begun:
+                    self._begun = self._failed = True
+                    rows = rows_of()
+                    if self.group.alone and not self.one_set:
+                        self._trained = rows
+                    self._state = family.begin(self.group.models, rows, y, fit_params)
+                    self._failed = False
+                family.serve(self._state, model)
+        except NotShared:
+            return False
+        except Exception as error:
+            if from_signal(error):
+                raise
+            fitted(model, rows_of(), y, fit_params)  # which says the same, in its own words
+            _warn(error)
+            return True
+        for name in family.answers:
+            if hasattr(type(model), name):
+                vars(model)[name] = Answer(model, name, self)
+        return True
+
+    def answer(self, model: Any, name: str, X: Any, options: dict[str, Any]) -> Any:
+        """Return what a method of a model returns, with what is known of the rows."""
+        family = self.group.family
+        if self._trained is not None and same_rows(self._trained, X):
+            X = self._trained
+
+        def own() -> Any:
+            plain = copy.copy(model)
+            for one in family.answers:
+                vars(plain).pop(one, None)
+            return plain
+
+        try:
+            known = self._precomputed(family, model, X)
+            return family.answer(self._state, model, name, known, X, own, **options)
+        except Exception as error:
+            if from_signal(error):
+                raise
+            found = getattr(own(), name)(X, **options)  # which says the same, in its own words
+            _warn(error)
+            return found
+
+    def _precomputed(self, family: SharedFits, model: Any, X: Any) -> Any:
+        with self._lock:
+            sets = self._known.setdefault(family.view(model), [])
+            known = next((k for rows, k in sets if self.one_set or same_rows(rows, X)), None)
+            if known is None:
+                known = family.precompute(self._state, model, X)
+                del sets[: len(sets) - _SETS + 1]
+                sets.append((None if self.one_set else X, known))
+            return known
+
+
+def _warn(error: Exception) -> None:
+    """Warn of an error that the estimator itself does not make: a fault of this package."""
+    warnings.warn(
+        f"Fits could not be shared ({type(error).__name__}: {error}); scikit-learn's own are used.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+class Answer:
+    """A model's method that knows rows which other candidates were asked for.
+
+    Parameters
+    ----------
+    model : estimator
+    name : str
+        The method's.
+    place : _Place, optional
+        Without it, it is the model's own method.
+    """
+
+    def __init__(self, model: Any, name: str, place: _Place | None = None):
+        functools.update_wrapper(self, getattr(type(model), name))
+        self._model, self._name, self._place = model, name, place
+
+    def __call__(self, X: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Call the method."""
+        place = self._place
+        if place is None or X is None or arguments or not place.group.family.takes(
+            self._name, options
+        ):  # fmt: skip
+            return getattr(type(self._model), self._name)(self._model, X, *arguments, **options)
+        return place.answer(self._model, self._name, X, options)
+
+    def __reduce__(self):
+        return Answer, (self._model, self._name)

@@ -1,0 +1,126 @@
+"""What a family of estimators states so that one fit serves several candidates of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+
+class NotShared(Exception):
+    """Raised where a candidate is to have its own fit after all."""
+
+
+class SharedFits:
+    """How one fit of a family of estimators serves candidates that differ in some parameters.
+
+    Each candidate must be, to rounding, what its own fit would be: what cannot be so is a mismatch,
+    or raises ``NotShared``. A family holds no state of a search.
+
+    Attributes
+    ----------
+    estimator_types : tuple of type
+        The classes that it stands for; a subclass of these may do anything.
+    parameters : tuple of str
+        In which candidates may differ.
+    answers : tuple of str
+        Methods of a model that ``answer`` replaces where rows have been seen before.
+    """
+
+    estimator_types: tuple[type, ...] = ()
+    parameters: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+    def mismatch(self, estimator: Any) -> str:
+        """Return why candidates cannot share fits with this setting; "" if they can.
+
+        Parameters
+        ----------
+        estimator : estimator
+            One candidate, whose parameters are valid.
+        """
+        return ""
+
+    def begin(self, models: list[Any], X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
+        """Return what candidates share on some training rows: by default a fitted model.
+
+        Parameters
+        ----------
+        models : list of estimator
+            All candidates, not fitted.
+        X, y, fit_params
+            As ``fit`` takes them.
+        """
+        return fitted(self.widest(models), X, y, fit_params)
+
+    def widest(self, models: list[Any]) -> Any:
+        """Return a model, not fitted, whose fit has what every candidate needs."""
+        return clone(models[0])
+
+    def serve(self, state: Any, model: Any) -> None:
+        """Give a model what its own fit would give it.
+
+        Parameters
+        ----------
+        state : object
+            What ``begin`` returned.
+        model : estimator
+            A candidate, not fitted.
+        """
+        take_fitted(model, state)
+
+    def view(self, model: Any) -> Hashable:
+        """Return what tells apart candidates for which ``precompute`` differs."""
+        return ()
+
+    def precompute(self, state: Any, model: Any, X: Any) -> Any:
+        """Return what candidates with this model's view share of their answers for some rows."""
+
+    def answer(
+        self, state: Any, model: Any, name: str, known: Any, X: Any, own: Callable, **options: Any
+    ) -> Any:
+        """Return what a method returns for rows of which ``known`` was computed before.
+
+        Parameters
+        ----------
+        state : object
+        model : estimator
+            As ``serve`` left it.
+        name : str
+            One of ``answers``.
+        known : object
+            What ``precompute`` returned.
+        X : array-like
+            The rows.
+        own : callable
+            Returns the model as ``serve`` left it, with nothing replaced.
+        **options : dict
+            Other arguments of the method.
+        """
+        raise NotImplementedError
+
+    def takes(self, name: str, options: dict[str, Any]) -> bool:
+        """Whether ``answer`` knows a method's further arguments."""
+        return not options
+
+
+def fitted(model: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
+    """Return a model after its fit."""
+    if y is None:
+        return model.fit(X, **fit_params)
+    return model.fit(X, y, **fit_params)
+
+
+def take_fitted(model: Any, source: Any) -> None:
+    """Give a model the attributes that another one's fit has set."""
+    given = source.get_params(deep=False)
+    vars(model).update({name: v for name, v in vars(source).items() if name not in given})
+
+
+def is_reproducible(estimator: Any) -> bool:
+    """Whether every fit of clones of an estimator draws the same random numbers."""
+    seed = estimator.random_state
+    return isinstance(seed, (Integral, np.random.RandomState))

@@ -1,0 +1,202 @@
+"""KNeighborsClassifier and KNeighborsRegressor: the most neighbours of each row are found once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
+
+_EXACT_INTEGERS = 2.0**53
+# Distances of a pair of rows that are computed without a product of matrices, whose rounding
+# depends on what other rows are there.
+_PAIRWISE = frozenset({"manhattan", "l1", "cityblock", "chebyshev", "minkowski", "precomputed"})
+
+
+@dataclass(eq=False)
+class NearestRows:
+    """A fitted model, and the largest number of neighbours that a candidate asks for.
+
+    Attributes
+    ----------
+    model : estimator
+    most : int
+    integers : bool
+        Whether all features are integers, so small that distances have no rounding errors.
+    """
+
+    model: Any
+    most: int
+    integers: bool
+
+
+@dataclass(eq=False)
+class Neighbours:
+    """The neighbours of some rows, the nearest first.
+
+    Attributes
+    ----------
+    distances, indices : ndarray of shape (n_rows, most)
+    apart : bool
+        Whether the neighbours of a row do not depend on which other rows are asked for.
+    """
+
+    distances: np.ndarray
+    indices: np.ndarray
+    apart: bool
+
+
+class SharedNeighbours(SharedFits):
+    """Neighbours of the largest ``n_neighbors`` serve smaller ones, with any weights.
+
+    Of training rows that are equally far away scikit-learn takes some into the last places, which
+    ones depends on ``n_neighbors``. Where these have different targets it is asked.
+    """
+
+    estimator_types = (KNeighborsRegressor,)
+    parameters = ("n_neighbors", "weights")
+    answers: tuple[str, ...] = ("kneighbors",)
+
+    def begin(self, models, X, y, fit_params):
+        """Fit the model of the fewest neighbours: "auto" has no tree for very many."""
+        if fit_params:
+            raise NotShared("fit parameters")
+        fewest = min(models, key=lambda model: model.n_neighbors)
+        model = fitted(clone(fewest), X, y, {})
+        n_rows = model.n_samples_fit_
+        most = min(max(one.n_neighbors for one in models), n_rows - 1) + 1
+        return NearestRows(model, most, _are_integers(model._fit_X))
+
+    def serve(self, state, model):
+        """Give a model the training rows, unless its own fit would look at them in another way."""
+        n_rows, k = state.model.n_samples_fit_, model.n_neighbors
+        no_tree = model.algorithm == "auto" and k >= n_rows // 2
+        if k > n_rows or (no_tree and state.model._fit_method != "brute"):
+            raise NotShared("too many neighbours")
+        take_fitted(model, state.model)
+
+    def precompute(self, state, model, X):
+        """Return the neighbours of rows."""
+        nearest, method = state.model, state.model._fit_method
+        metric = nearest.effective_metric_
+        distances, indices = nearest.kneighbors(X, n_neighbors=state.most)
+        apart = (
+            method in ("kd_tree", "ball_tree") or metric in _PAIRWISE or callable(metric)
+            or (metric == "euclidean" and state.integers and _are_integers(X))
+        )  # fmt: skip
+        return Neighbours(distances, indices, apart)
+
+    def takes(self, name, options):
+        """Whether these are neighbours of rows, at most as many as the model's own."""
+        return name != "kneighbors" or set(options) <= {"return_distance"}
+
+    def answer(self, state, model, name, known, X, own: Callable, **options):
+        """Return the nearest of the neighbours."""
+        k = model.n_neighbors
+        distances, indices = known.distances[:, :k], known.indices[:, :k]
+        rows = _open_ties(known, k, state.model._y)
+        if rows.size:
+            if not known.apart:
+                return own().kneighbors(X, **options)
+            distances, indices = distances.copy(), indices.copy()
+            distances[rows], indices[rows] = own().kneighbors(_rows(X, rows))
+        return (distances, indices) if options.get("return_distance", True) else indices
+
+
+class SharedVotes(SharedNeighbours):
+    """The same for a classifier, whose neighbours' votes are counted for all rows at once."""
+
+    estimator_types = (KNeighborsClassifier,)
+    answers = ("kneighbors", "predict", "predict_proba")
+
+    def answer(self, state, model, name, known, X, own, **options):
+        """Return the nearest of the neighbours, or what they vote for."""
+        counted = not model.outputs_2d_ and model.weights in ("uniform", "distance")
+        if name == "kneighbors":
+            return super().answer(state, model, name, known, X, own, **options)
+        if not counted:
+            # Its own method asks for neighbours only, except where it has a way without them.
+            method = getattr(type(model), name)
+            return method(model, X)
+        k, y = model.n_neighbors, state.model._y
+        rows = _open_ties(known, k, y)
+        if rows.size and not known.apart:
+            return getattr(own(), name)(X)
+        labels = y[known.indices[:, :k]]
+        weights = _weights(known.distances[:, :k]) if model.weights == "distance" else None
+        count = _count_one_by_one if name == "predict_proba" else _count_each_class
+        votes = count(labels, weights, len(model.classes_))
+        if name == "predict_proba":
+            found = votes / votes.sum(axis=1)[:, None]
+        else:
+            found = model.classes_[votes.argmax(axis=1)]
+        if rows.size:
+            found[rows] = getattr(own(), name)(_rows(X, rows))
+        return found
+
+
+def _open_ties(known: Neighbours, k: int, y: np.ndarray) -> np.ndarray:
+    """Return the rows of which several sets of k rows are the nearest, with different targets."""
+    distances = known.distances
+    if k == distances.shape[1]:
+        return np.empty(0, dtype=np.intp)  # all of the training rows
+    rows = np.flatnonzero(distances[:, k - 1] == distances[:, k])
+    if not rows.size:
+        return rows
+    tied = distances[rows] == distances[rows, k - 1][:, None]
+    targets = np.asarray(y)[known.indices[rows]]
+    last = targets[:, k - 1][:, None]
+    same = targets == last
+    if same.ndim == 3:
+        same = same.all(axis=2)
+    # Those beyond the last that is known may be as far away, too.
+    ends = distances[rows, -1] > distances[rows, k - 1]
+    return rows[~((same | ~tied).all(axis=1) & ends)]
+
+
+def _weights(distances: np.ndarray) -> np.ndarray:
+    """Return inverse distances; where there are rows at no distance, only these count."""
+    with np.errstate(divide="ignore"):
+        weights = 1.0 / distances
+    infinite = np.isinf(weights)
+    some = infinite.any(axis=1)
+    weights[some] = infinite[some]
+    return weights
+
+
+def _count_one_by_one(labels, weights, n_classes):
+    """Return the votes for each class, added up from the nearest on, as predict_proba does."""
+    n_rows = len(labels)
+    places = labels + n_classes * np.arange(n_rows)[:, None]
+    given = None if weights is None else weights.ravel()
+    votes = np.bincount(places.ravel(), given, minlength=n_rows * n_classes)
+    return votes.reshape(n_rows, n_classes).astype(float)
+
+
+def _count_each_class(labels, weights, n_classes):
+    """Return the votes for each class, each class by itself, as predict does."""
+    if weights is None:
+        return _count_one_by_one(labels, None, n_classes)
+    weights = weights.astype(float)
+    return np.stack([np.sum((labels == c) * weights, axis=1) for c in range(n_classes)], axis=1)
+
+
+def _are_integers(X: Any) -> bool:
+    """Whether distances of such rows are exact: integers whose squares add up to few digits."""
+    if sp.issparse(X) or not hasattr(X, "dtype") or X.dtype.kind not in "iufb" or not X.size:
+        return False
+    values = np.asarray(X)
+    most = float(np.abs(values).max())
+    return 4.0 * most**2 * values.shape[1] < _EXACT_INTEGERS and bool(
+        (values == np.rint(values)).all()
+    )
+
+
+def _rows(X: Any, rows: np.ndarray) -> Any:
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
