@@ -1,10 +1,19 @@
-"""scikit-learn's private names that this package needs, all in one place."""
+"""scikit-learn's private names that this package needs, and what differs among its versions.
 
+Each difference is decided by what is there, not by a version number, and stands here only: the
+rest of the package is written for the newest version.
+"""
+
+from __future__ import annotations
+
+import inspect
 from typing import Any
 
-from sklearn.callback._base import AutoPropagatedCallback
-from sklearn.linear_model import _cd_fast as cd_fast
+from sklearn import metrics
+from sklearn.base import is_classifier
+from sklearn.linear_model import _cd_fast
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
+from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import Interval as RealInterval
@@ -15,23 +24,58 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _num_samples as num_samples
 
+try:
+    from sklearn.callback._base import AutoPropagatedCallback  # from 1.9 on
+except ImportError:
+
+    class AutoPropagatedCallback:  # type: ignore[no-redef]
+        """A callback that reaches the estimator of a search; there are none before 1.9."""
+
+
 __all__ = [
     "AutoPropagatedCallback",
     "GroupsConsumerMixin",
     "PassthroughScorer",
     "RealInterval",
+    "SearchBase",
     "StrOptions",
-    "cd_fast",
+    "brier_scores",
     "check_feature_names",
     "check_method_params",
     "check_n_features",
+    "descend_gram",
     "forest_rows",
     "make_constraint",
     "num_samples",
     "prune_tree",
     "routing_enabled",
     "safe_indexing",
+    "search_context",
+    "set_classes",
 ]
+
+_SCREENS = "do_screening" in inspect.signature(_cd_fast.enet_coordinate_descent_gram).parameters
+
+
+def descend_gram(
+    w: Any, l1: float, l2: float, gram: Any, cross: Any, y: Any, max_iter: int, tol: float,
+    rng: Any, positive: bool, screening: bool,
+) -> None:  # fmt: skip
+    """Minimise ``w' gram w / 2 - cross' w + l1 |w|_1 + l2 |w|^2 / 2`` over w, in place.
+
+    Coefficients take their turns in order. ``y`` is used by the duality gap only. Versions before
+    1.8 leave no coefficient out, whatever ``screening`` is.
+    """
+    more = (screening,) if _SCREENS else ()
+    _cd_fast.enet_coordinate_descent_gram(
+        w, l1, l2, gram, cross, y, max_iter, tol, rng, False, positive, *more
+    )
+
+
+def set_classes(estimator: Any, classes: Any) -> None:
+    """Set ``classes_``, unless the estimator reads it off its binarizer (before 1.8)."""
+    if not isinstance(getattr(type(estimator), "classes_", None), property):
+        estimator.classes_ = classes
 
 
 def forest_rows(forest: Any, X: Any) -> Any:
@@ -42,3 +86,71 @@ def forest_rows(forest: Any, X: Any) -> Any:
 def prune_tree(tree: Any) -> None:
     """Prune a tree that was grown, by its ``ccp_alpha``."""
     tree._prune_tree()
+
+
+def brier_scores() -> tuple[Any, ...]:
+    """Return ``d2_brier_score``, which there is from 1.8 on, or nothing."""
+    found = getattr(metrics, "d2_brier_score", None)
+    return () if found is None else (found,)
+
+
+class _NoContext:
+    """What callbacks are told where there are none."""
+
+    def subcontext(self, **_: Any) -> _NoContext:
+        return self
+
+    def call_on_fit_task_begin(self, **_: Any) -> _NoContext:
+        return self
+
+    def call_on_fit_task_end(self, **_: Any) -> None:
+        pass
+
+
+def search_context(callback_ctx: Any) -> Any:
+    """Return the context of a search's callbacks, which versions before 1.9 do not have."""
+    return _NoContext() if callback_ctx is None else callback_ctx
+
+
+class _HookedSplitter:
+    """Splitter in a search's place of ``cv`` that calls the hook of 1.9 once the data are known."""
+
+    def __init__(self, search: Any):
+        self.search, self.cv = search, search.cv
+
+    def split(self, X: Any, y: Any = None, **params: Any) -> Any:
+        return self.search._checked_cv_orig.split(X, y, **params)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
+        search = self.search
+        search.cv = self.cv
+        search._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(search.estimator))
+        search._check_input_parameters(X, y, params)
+        search.n_splits_ = search._checked_cv_orig.get_n_splits(X, y, **params)
+        return search.n_splits_
+
+
+class HookedGridSearchCV(GridSearchCV):
+    """GridSearchCV of versions before 1.9, with the hook of 1.9.
+
+    ``fit`` calls ``_check_input_parameters`` with the data, after parameters were routed and before
+    anything is cloned, and takes its splits from ``_checked_cv_orig``, as from 1.9 on.
+    """
+
+    def fit(self, X, y=None, **params):
+        cv = self.cv
+        try:
+            return super().fit(X, y, **params)
+        finally:
+            self.cv = cv
+            vars(self).pop("_checked_cv_orig", None)  # not held by searches of these versions
+
+    def _get_routed_params_for_fit(self, params):
+        routed = super()._get_routed_params_for_fit(params)
+        # Only now: what is routed depends on the user's own splitter.
+        self.cv = _HookedSplitter(self)
+        return routed
+
+
+_HOOKED = hasattr(GridSearchCV, "_check_input_parameters")
+SearchBase = GridSearchCV if _HOOKED else HookedGridSearchCV

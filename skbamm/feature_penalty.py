@@ -324,7 +324,9 @@ def _columns(key, n_features, names, groups) -> list[int]:
 def _scaled(X, scale):
     """Return X with scaled columns; sparse stays sparse."""
     scale = scale.astype(X.dtype, copy=False)
-    return X @ sp.diags_array(scale) if sp.issparse(X) else X * scale
+    if not sp.issparse(X):
+        return X * scale
+    return X @ sp.dia_array((scale[None], [0]), shape=(len(scale), len(scale)))
 
 
 def _rescaled(coef, scale):

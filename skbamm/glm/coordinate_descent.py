@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm._sklearn_compat import cd_fast
+from skbamm._sklearn_compat import descend_gram
 from skbamm.bilevel.faces import Face
 from skbamm.effort import descent_seconds, spend
 from skbamm.folds import Moments, map_in_threads
@@ -93,10 +93,10 @@ class CoordinateDescent:
         def descend(job: tuple[int, ...]) -> None:
             s, k, m = job
             size = self.square[k, m]
-            cd_fast.enet_coordinate_descent_gram(
+            descend_gram(
                 found[s, k, m], kappa[s][k], lam[s][k], self.gram[k], self.cross[k, m],
                 np.array([size**0.5]), DESCENT.passes, enough, rng,
-                False, self.positive, True,
+                self.positive, True,
             )  # fmt: skip
 
         with warnings.catch_warnings():
@@ -151,10 +151,10 @@ class ModelDescent:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a gap that is not asked for
             for s, k, m in np.ndindex(*lead):
-                cd_fast.enet_coordinate_descent_gram(
+                descend_gram(
                     found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],
                     np.zeros(1), DESCENT.model_passes, DESCENT.model_tol, rng,
-                    False, self.positive, False,
+                    self.positive, False,
                 )  # fmt: skip
         at = torch.from_numpy(found)
         if free:

@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_sample_weight
 
+from skbamm._sklearn_compat import set_classes
 from skbamm.criteria import ABSOLUTE, BALANCED_SQUARED, BOUNDED_SQUARED, SQUARED
 from skbamm.glm.penalties import NonNegative
 from skbamm.losses import HalfSquaredLoss
@@ -129,7 +130,7 @@ class RidgeClassifierTwin(RidgeTwin):
         _give(estimator, task, coef, intercept)
         labels = task.classes if task.indicator is None else task.indicator
         estimator._label_binarizer = _signs().fit(labels)
-        estimator.classes_ = estimator._label_binarizer.classes_
+        set_classes(estimator, estimator._label_binarizer.classes_)
 
 
 def _signs():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from skbamm._sklearn_compat import PassthroughScorer
+from skbamm._sklearn_compat import PassthroughScorer, brier_scores
 from skbamm.criteria import Choice
 from skbamm.models import Task
 from skbamm.solvers.criterion import check_criterion, criteria_of
@@ -89,7 +89,9 @@ _LABELS: Table = {
     metrics.brier_score_loss: Meaning(
         ("brier",), takes=("scale_by_half",), harmless=("labels", "pos_label")
     ),
-    metrics.d2_brier_score: Meaning(("brier",), harmless=("labels", "pos_label"), relative=True),
+    **dict.fromkeys(
+        brier_scores(), Meaning(("brier",), harmless=("labels", "pos_label"), relative=True)
+    ),
     metrics.accuracy_score: _LABELS_RIGHT,
     metrics.zero_one_loss: _LABELS_RIGHT,
     metrics.hamming_loss: _LABELS_RIGHT,

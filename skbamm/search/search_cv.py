@@ -6,9 +6,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GridSearchCV
 
-from skbamm._sklearn_compat import RealInterval, StrOptions
+from skbamm._sklearn_compat import RealInterval, SearchBase, StrOptions, search_context
 from skbamm.criteria import NAMES as CRITERIA
 from skbamm.data.matrices import check_device
 from skbamm.sample_weights import SampleWeights
@@ -18,7 +17,7 @@ from skbamm.search.report import say_how_sure
 from skbamm.search.vectors_found import publish_vector
 
 
-class BAMMSearchCV(GridSearchCV):
+class BAMMSearchCV(SearchBase):
     """Search over hyperparameters by bi-level optimisation, with cross-validation.
 
     A drop-in replacement for :class:`sklearn.model_selection.GridSearchCV`. Regularisation
@@ -189,7 +188,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     """
 
     _parameter_constraints: dict = {
-        **GridSearchCV._parameter_constraints,
+        **SearchBase._parameter_constraints,
         "sample_weights": [SampleWeights, None],
         "criterion": [StrOptions({"auto", *CRITERIA})],
         "max_iter": [RealInterval(Integral, 1, None, closed="left")],
@@ -314,4 +313,4 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Score the candidates."""
-        self._fitting.score(self, evaluate_candidates, callback_ctx)
+        self._fitting.score(self, evaluate_candidates, search_context(callback_ctx))

@@ -2,10 +2,9 @@
 
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbamm import BAMMSearchCV, SampleWeights
-from tests.contract.test_estimator_checks import expected_failed_checks, is_selected, name_of
+from tests.contract.test_estimator_checks import is_selected, name_of, with_checks
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the checks set their own expectations
@@ -45,9 +44,7 @@ def once(parameters):
 
 def checks():
     """Parametrise a test by the searches and by the checks that apply to them."""
-    decorator = parametrize_with_checks(
-        list(searches()), expected_failed_checks=expected_failed_checks, xfail_strict=False
-    )
+    decorator = with_checks(searches())
     names, parameters = decorator.args
     selected = [p for p in parameters if is_selected(p)]
     return pytest.mark.parametrize(names, once(selected), **decorator.kwargs)

@@ -123,6 +123,7 @@ def test_clone_keeps_an_interval():
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:passing a class to None:FutureWarning")  # before 1.8
 def test_bad_arguments_of_grid_search(bad, values):
     # As a list both get the same; the message is the same for an interval.
     grid = {"C": [0.1, 1.0]}

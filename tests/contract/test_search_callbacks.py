@@ -5,10 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.callback.tests._utils import (
-    RecordingAutoPropagatedCallback,
-    RecordingCallback,
-)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -18,6 +14,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import BAMMSearchCV
 from tests.contract.comparison import X_CLASS, Y_BINARY, roles
+
+callbacks = pytest.importorskip("sklearn.callback.tests._utils", reason="new in scikit-learn 1.9")
+RecordingAutoPropagatedCallback = callbacks.RecordingAutoPropagatedCallback
+RecordingCallback = callbacks.RecordingCallback
 
 ROOT, SEARCH = "fit", "search"
 EVALUATION, REFIT = "candidate-split-evaluation", "refit-with-best-params"

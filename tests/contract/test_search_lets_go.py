@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerFeature, SampleWeights
 from tests.contract.comparison import roles
+from tests.versions import SKLEARN
 
 CV = StratifiedKFold(3)
 OURS = {
@@ -81,7 +82,8 @@ def assert_let_go(search, X_before, y):
             kept = type(error)
         seen = weakref.ref(X)
         del X
-        assert seen() is None, "a cycle, or the search, holds the data"
+        # Before 1.9 a cycle in scikit-learn's own fit holds the data.
+        assert seen() is None or SKLEARN < (1, 9), "a cycle, or the search, holds the data"
     finally:
         gc.enable()
     return kept
@@ -97,7 +99,7 @@ def assert_holds_the_same(model, grid, options, **more):
     )
     assert type(search.scorer_) is type(theirs.scorer_)
     assert repr(search.scorer_) == repr(theirs.scorer_)
-    assert search._checked_cv_orig is CV
+    assert getattr(search, "_checked_cv_orig", CV) is CV  # there from 1.9 on
     (size, names), (few, _) = written(search), written(theirs)
     assert size < few + 15_000
     assert {name.rpartition(".")[2] for name in names if name.startswith("skbamm")} <= PUBLIC

@@ -34,6 +34,11 @@ from tests.contract.comparison import (
     ridge,
     roles,
 )
+from tests.versions import SKLEARN
+
+scorers_get_weights = pytest.mark.skipif(
+    SKLEARN < (1, 7), reason="before 1.7 no sample_weight is passed on to scorers"
+)
 
 
 def weighted_scores(model, X, y, weight, cv):
@@ -46,6 +51,7 @@ def weighted_scores(model, X, y, weight, cv):
     return np.array(scores)
 
 
+@scorers_get_weights
 def test_sample_weight_reaches_fit_and_score(values):
     fit_params = {"sample_weight": WEIGHT}
     ours, theirs = fit_both(logistic(), GRID, X_CLASS, Y_MULTI, fit_params, **LOSS)
@@ -80,6 +86,7 @@ def test_no_sample_weight_is_like_none_given(values):
     assert plain.best_score_ == none.best_score_
 
 
+@scorers_get_weights
 def test_weights_of_zero_are_like_absent_rows(values):
     keep = WEIGHT > 0
     splits = list(StratifiedKFold(3).split(X_CLASS, Y_BINARY))
@@ -93,6 +100,7 @@ def test_weights_of_zero_are_like_absent_rows(values):
     assert weighted.best_score_ == pytest.approx(absent.best_score_, abs=1e-5)
 
 
+@scorers_get_weights
 def test_weights_the_scorer_ignores_are_warned_of(values):
     def scorer(estimator, X, y):
         return -log_loss(y, estimator.predict_proba(X))
