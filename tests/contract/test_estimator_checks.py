@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skbamm import BAMMSearchCV, PerFeature
-from tests.versions import DISPATCHES
+from tests.versions import DISPATCHES, NEWEST, SKLEARN
 
 # The checks set their own expectations of warnings.  A RuntimeWarning is how a search
 # tells users that its joint path broke: from our modules it stays an error.
@@ -117,5 +117,7 @@ def test_array_api_in_a_process_of_its_own():
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.findall(r"^PASSED .*\[(BAMMSearchCV\(.*\))-check", done.stdout, re.MULTILINE)
-    taken = [search for search in searches() if get_tags(search).array_api_support]
+    taken = list(searches())
+    if SKLEARN < NEWEST:  # fewer estimators are asked
+        taken = [search for search in taken if get_tags(search).array_api_support]
     assert len(set(passed)) == len(taken) > 0, done.stdout
