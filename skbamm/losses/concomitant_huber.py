@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from skbamm.losses.base import ScaledLoss
 from skbamm.losses.tolerance import ToleranceLoss
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _LEAST = 10 * torch.finfo(torch.float64).eps  # least scale; scikit-learn's bound
 _STEPS = 200  # of Newton's method, at most; each leaves at least one more row out

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.functional import softplus
 
 from skbamm.losses.base import PointwiseLoss
 from skbamm.losses.multinomial import one_hot
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class OneVsRest(PointwiseLoss):

@@ -13,11 +13,14 @@ shows when the width is small enough.
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from skbamm.losses.base import PointwiseLoss
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Smoothed(PointwiseLoss):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from skbamm.losses.base import ParametricLoss
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ToleranceLoss(ParametricLoss):

@@ -10,12 +10,15 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.columns import dot
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Ratio of curvatures, in float64, above which the lower level is flat: the root of its rounding.
 _RATIO = 1e8
