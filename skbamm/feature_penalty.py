@@ -324,9 +324,8 @@ def _columns(key, n_features, names, groups) -> list[int]:
 def _scaled(X, scale):
     """Return X with scaled columns; sparse stays sparse."""
     scale = scale.astype(X.dtype, copy=False)
-    if not sp.issparse(X):
-        return X * scale
-    return X @ sp.dia_array((scale[None], [0]), shape=(len(scale), len(scale)))
+    # Not diags_array: SciPy before 1.12 has none.
+    return X @ sp.diags(scale) if sp.issparse(X) else X * scale
 
 
 def _rescaled(coef, scale):

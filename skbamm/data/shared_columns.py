@@ -191,7 +191,7 @@ class SharedFold:
             np.add.at(shift.T, shared.owner, (_dense(base[:, d:]) * shared.factor[k]).T)
         if isinstance(self._some, np.ndarray):
             return (_dense(base[:, :d]) * shared.scale[k] + shift)[:, own]
-        scaled = base[:, :d] @ sp.dia_array((shared.scale[k][None], [0]), shape=(d, d))
+        scaled = base[:, :d] @ sp.diags(shared.scale[k])
         return self._container((scaled + sp.csr_array(shift))[:, own])
 
 

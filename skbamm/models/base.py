@@ -18,7 +18,12 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
 
-from skbamm._sklearn_compat import check_feature_names, check_n_features, make_constraint
+from skbamm._sklearn_compat import (
+    check_feature_names,
+    check_n_features,
+    class_weights,
+    make_constraint,
+)
 from skbamm.glm import MeanLoss
 from skbamm.glm.penalties import AbsoluteValues, Penalty
 from skbamm.kernels.kernel import Kernel
@@ -358,14 +363,13 @@ def remember_features(estimator: BaseEstimator, X: Any) -> None:
 
 def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, weight: Any):
     """Return a function of training rows that computes class weights as scikit-learn does."""
-    from sklearn.utils.class_weight import compute_class_weight
 
     def of_rows(rows):
-        options = {} if weight is None else {"sample_weight": weight[rows]}
+        own = None if weight is None else weight[rows]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return compute_class_weight(class_weight, classes=classes, y=y[rows], **options)
+                return class_weights(class_weight, classes, y[rows], own)
             except ValueError as error:
                 raise NotApplicable(str(error)) from None
 

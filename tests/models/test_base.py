@@ -17,6 +17,7 @@ from skbamm.models import NotApplicable, find_twin, remember_features
 from skbamm.models.base import ALPHA, L1_RATIO, class_indices
 from tests.models.conftest import TARGETS, X, make
 from tests.problems import penalty_of, rows_of
+from tests.versions import NEWEST, SKLEARN
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,8 @@ def describe(value):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_exported_attributes_are_like_fitted_ones(case, fit_intercept, dtype):
     kind, y = case
+    if kind is LogisticRegression and dtype == np.float32 and SKLEARN < NEWEST:
+        pytest.skip("before 1.9 its coefficients are in double precision, whatever X is")
     y = y.astype(dtype) if y.dtype == float else y
     estimator = make(kind, fit_intercept=fit_intercept)
     fitted = clone(estimator).fit(X.astype(dtype), y)
@@ -164,8 +167,8 @@ def test_balanced_weights_are_computed_from_a_folds_rows(kind, weighted):
     estimator = kind(class_weight="balanced")
     task = find_twin(estimator)[0].task(estimator, y, weight, False)
     rows = np.array([0, 0, 0, 1, 2, 4, 5])
-    # LogisticRegression counts weights, RidgeClassifier rows.
-    counts = weighted and kind is LogisticRegression
+    # LogisticRegression counts weights, from 1.7 on, RidgeClassifier rows.
+    counts = weighted and kind is LogisticRegression and SKLEARN >= (1, 7)
     expected = compute_class_weight(
         "balanced",
         classes=np.unique(y),

@@ -37,7 +37,7 @@ def test_sparse_data_are_taken_where_the_estimator_takes_them(kind, solver, fit_
 
     y = TARGETS["vector"] if kind is Ridge else TARGETS["binary"]
     estimator = kind(solver=solver, fit_intercept=fit_intercept, max_iter=1000)
-    X = sp.random_array((60, 4), density=0.5, format="csr", rng=np.random.default_rng(0))
+    X = sp.csr_array(sp.random(60, 4, density=0.5, random_state=np.random.default_rng(0)))
     try:
         estimator.fit(X, y)
         takes = True
