@@ -18,6 +18,7 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions, make_constraint
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -43,6 +44,7 @@ __all__ = [
     "check_feature_names",
     "check_method_params",
     "check_n_features",
+    "class_weights",
     "descend_gram",
     "forest_rows",
     "make_constraint",
@@ -52,6 +54,7 @@ __all__ = [
     "safe_indexing",
     "search_context",
     "set_classes",
+    "smooth_counts",
 ]
 
 _SCREENS = "do_screening" in inspect.signature(_cd_fast.enet_coordinate_descent_gram).parameters
@@ -72,6 +75,13 @@ def descend_gram(
     )
 
 
+def class_weights(class_weight: Any, classes: Any, y: Any, sample_weight: Any) -> Any:
+    """Return the weight of each class. Before 1.7, rows count alike whatever they weigh."""
+    weighs = "sample_weight" in inspect.signature(compute_class_weight).parameters
+    options = {"sample_weight": sample_weight} if weighs and sample_weight is not None else {}
+    return compute_class_weight(class_weight, classes=classes, y=y, **options)
+
+
 def set_classes(estimator: Any, classes: Any) -> None:
     """Set ``classes_``, unless the estimator reads it off its binarizer (before 1.8)."""
     if not isinstance(getattr(type(estimator), "classes_", None), property):
@@ -86,6 +96,12 @@ def forest_rows(forest: Any, X: Any) -> Any:
 def prune_tree(tree: Any) -> None:
     """Prune a tree that was grown, by its ``ccp_alpha``."""
     tree._prune_tree()
+
+
+def smooth_counts(model: Any) -> None:
+    """Set what a naive Bayes model of counts has of ``alpha`` and its priors."""
+    model._update_feature_log_prob(model._check_alpha())
+    model._update_class_log_prior(class_prior=model.class_prior)
 
 
 def brier_scores() -> tuple[Any, ...]:

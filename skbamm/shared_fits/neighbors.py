@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from skbamm._sklearn_compat import safe_indexing
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
 
 _EXACT_INTEGERS = 2.0**53
@@ -105,7 +106,7 @@ class SharedNeighbours(SharedFits):
             if not known.apart:
                 return own().kneighbors(X, **options)
             distances, indices = distances.copy(), indices.copy()
-            distances[rows], indices[rows] = own().kneighbors(_rows(X, rows))
+            distances[rows], indices[rows] = own().kneighbors(safe_indexing(X, rows))
         return (distances, indices) if options.get("return_distance", True) else indices
 
 
@@ -137,7 +138,7 @@ class SharedVotes(SharedNeighbours):
         else:
             found = model.classes_[votes.argmax(axis=1)]
         if rows.size:
-            found[rows] = getattr(own(), name)(_rows(X, rows))
+            found[rows] = getattr(own(), name)(safe_indexing(X, rows))
         return found
 
 
@@ -196,7 +197,3 @@ def _are_integers(X: Any) -> bool:
     return 4.0 * most**2 * values.shape[1] < _EXACT_INTEGERS and bool(
         (values == np.rint(values)).all()
     )
-
-
-def _rows(X: Any, rows: np.ndarray) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
