@@ -55,6 +55,8 @@ __all__ = [
     "search_context",
     "set_classes",
     "smooth_counts",
+    "staged_raw",
+    "with_raw",
 ]
 
 _SCREENS = "do_screening" in inspect.signature(_cd_fast.enet_coordinate_descent_gram).parameters
@@ -102,6 +104,17 @@ def smooth_counts(model: Any) -> None:
     """Set what a naive Bayes model of counts has of ``alpha`` and its priors."""
     model._update_feature_log_prob(model._check_alpha())
     model._update_class_log_prior(class_prior=model.class_prior)
+
+
+def staged_raw(model: Any, X: Any) -> Any:
+    """Yield sums over the first stages of a boosted model, one more at a time."""
+    return model._staged_raw_predict(X)
+
+
+def with_raw(model: Any, raw: Any) -> Any:
+    """Let the sum over all stages of a boosted model be this one, whatever the rows are."""
+    model._raw_predict = lambda X, *_: raw.copy()
+    return model
 
 
 def brier_scores() -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skbamm.shared_fits.base import SharedFits
+from skbamm.shared_fits.boosting import SharedHistograms, SharedStages
 from skbamm.shared_fits.naive_bayes import SharedComplementCounts, SharedCounts, SharedMoments
 from skbamm.shared_fits.neighbors import SharedNeighbours, SharedVotes
 from skbamm.shared_fits.trees import SharedClassifierForest, SharedForest, SharedTree
@@ -17,6 +18,8 @@ _FAMILIES: dict[type, SharedFits] = {
         SharedCounts(),
         SharedComplementCounts(),
         SharedMoments(),
+        SharedStages(),
+        SharedHistograms(),
         SharedTree(),
         SharedForest(),
         SharedClassifierForest(),
