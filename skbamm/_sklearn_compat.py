@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.linear_model import _cd_fast
@@ -16,6 +17,8 @@ from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._array_api import _estimator_with_converted_arrays as _converted
+from sklearn.utils._array_api import get_namespace_and_device
 from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions, make_constraint
 from sklearn.utils.class_weight import compute_class_weight
@@ -45,9 +48,12 @@ __all__ = [
     "check_method_params",
     "check_n_features",
     "class_weights",
+    "convert_arrays",
     "descend_gram",
+    "fit_axes",
     "forest_rows",
     "make_constraint",
+    "namespace_and_device",
     "num_samples",
     "prune_tree",
     "routing_enabled",
@@ -106,6 +112,30 @@ def smooth_counts(model: Any) -> None:
     model._update_class_log_prior(class_prior=model.class_prior)
 
 
+def fit_axes(model: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> list[Any]:
+    """Fit a quadratic discriminant analysis; return variances along the axes of each class.
+
+    Those of ``reg_param=0``, whatever the model's is.
+    """
+    found, solve, amount = [], type(model)._solve_svd, model.reg_param
+
+    def solve_and_keep(X: Any) -> Any:
+        model.reg_param = 0.0
+        try:
+            variances, axes, covariance = solve(model, X)
+        finally:
+            model.reg_param = amount
+        found.append(variances)
+        return (1 - amount) * variances + amount, axes, covariance
+
+    model._solve_svd = solve_and_keep
+    try:
+        model.fit(X, y, **fit_params)
+    finally:
+        del model._solve_svd
+    return found
+
+
 def staged_raw(model: Any, X: Any) -> Any:
     """Yield sums over the first stages of a boosted model, one more at a time."""
     return model._staged_raw_predict(X)
@@ -115,6 +145,19 @@ def with_raw(model: Any, raw: Any) -> Any:
     """Let the sum over all stages of a boosted model be this one, whatever the rows are."""
     model._raw_predict = lambda X, *_: raw.copy()
     return model
+
+
+def namespace_and_device(array: Any) -> tuple[Any, Any]:
+    """Return the array API namespace and the device of an array, as dispatch sees them."""
+    namespace, _, device = get_namespace_and_device(array)
+    return namespace, device
+
+
+def convert_arrays(estimator: Any, convert: Any) -> Any:
+    """Return a fitted estimator whose fitted arrays are converted; its parameters stay."""
+    given = estimator.get_params(deep=True).items()
+    arrays = {name: value for name, value in given if isinstance(value, np.ndarray | np.generic)}
+    return _converted(estimator, convert).set_params(**arrays)
 
 
 def brier_scores() -> tuple[Any, ...]:

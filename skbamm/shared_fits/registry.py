@@ -6,6 +6,8 @@ from typing import Any
 
 from skbamm.shared_fits.base import SharedFits
 from skbamm.shared_fits.boosting import SharedHistograms, SharedStages
+from skbamm.shared_fits.density import SharedDensityTree
+from skbamm.shared_fits.discriminant import SharedAxes, SharedCovariances
 from skbamm.shared_fits.naive_bayes import SharedComplementCounts, SharedCounts, SharedMoments
 from skbamm.shared_fits.neighbors import SharedNeighbours, SharedVotes
 from skbamm.shared_fits.trees import SharedClassifierForest, SharedForest, SharedTree
@@ -20,6 +22,9 @@ _FAMILIES: dict[type, SharedFits] = {
         SharedMoments(),
         SharedStages(),
         SharedHistograms(),
+        SharedCovariances(),
+        SharedAxes(),
+        SharedDensityTree(),
         SharedTree(),
         SharedForest(),
         SharedClassifierForest(),
