@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import threading
 import warnings
 from collections.abc import Callable, Hashable
@@ -19,10 +20,12 @@ from skbamm.faults import from_signal
 from skbamm.models import last_step, step_prefix
 from skbamm.search.keys import candidate_key
 from skbamm.search.transforms.known_rows import same_rows
+from skbamm.search.transforms.room import Room, held_bytes
 from skbamm.search.transforms.shared_steps import can_share
 from skbamm.shared_fits import NotShared, SharedFits, find_shared_fits, fitted
 
 _SETS = 2  # of rows that are kept: those of the test, and of the training for its scores
+_SHARE_OF_MEMORY, _LEAST = 0.25, 1 << 30  # what the fits of all groups and folds may take
 
 
 @dataclass(eq=False)
@@ -60,6 +63,7 @@ class SharedLists:
         self.one_set = False
         self.covers_all = bool(combinations)
         self._places: dict[tuple[int, int], _Place] = {}
+        self._room = Room(_most_bytes())
         self._lock = threading.Lock()
         self._find(combinations)
 
@@ -99,11 +103,15 @@ class SharedLists:
             return False
         with self._lock:
             name = id(group), fold
-            place = self._places.setdefault(name, _Place(group, self.one_set))
+            place = self._places.setdefault(name, _Place(group, self.one_set, self._room))
             place.asked += 1
-            if place.asked == len(group.models):
+            last = place.asked == len(group.models)
+            if last:
                 del self._places[name]  # what is served keeps what it needs
-        return place.fit(model, rows_of, y, fit_params)
+        done = place.fit(model, rows_of, y, fit_params)
+        if last:
+            place.close()
+        return done
 
     def _find(self, combinations: list) -> None:
         found: dict[str, tuple[SharedGroup, list[str], list[dict[str, Any]]]] = {}
@@ -115,8 +123,9 @@ class SharedLists:
                 continue
             names = [prefix + name for name in family.parameters]
             rest = {name: value for name, value in one.params.items() if name not in names}
-            new = SharedGroup(family, alone=not prefix), [], []
-            group, keys, params = found.setdefault(candidate_key(rest), new)
+            group, keys, params = found.setdefault(
+                candidate_key(rest), (SharedGroup(family, alone=not prefix), [], [])
+            )
             group.models.append(last_step(one.target.estimator))
             keys.append(candidate_key(one.params))
             params.append({name: one.params[name] for name in names if name in one.params})
@@ -169,8 +178,9 @@ def _family(combination: Any) -> tuple[SharedFits | None, str, str]:
 class _Place:
     """What a group shares in one fold."""
 
-    def __init__(self, group: SharedGroup, one_set: bool):
+    def __init__(self, group: SharedGroup, one_set: bool, room: Room):
         self.group, self.one_set, self.asked = group, one_set, 0
+        self._room, self._taken = room, 0
         self._lock = threading.Lock()
         self._begun, self._state, self._failed = False, None, False
         # Distances of rows to themselves may depend on that these are one object, as they are where
@@ -191,7 +201,7 @@ class _Place:
                     if self.group.alone and not self.one_set:
                         self._trained = rows
                     self._state = family.begin(self.group.models, rows, y, fit_params)
-                    self._failed = False
+                    self._failed = not self._has_room()
                 family.serve(self._state, model)
         except NotShared:
             return False
@@ -205,6 +215,18 @@ class _Place:
             if hasattr(type(model), name):
                 vars(model)[name] = Answer(model, name, self)
         return True
+
+    def _has_room(self) -> bool:
+        """Whether the candidates to come may use what is shared, or all have fits of their own."""
+        n_bytes = held_bytes(self._state) or 0  # of the user's objects: not known
+        fits = self._room.take(n_bytes)
+        self._taken = n_bytes if fits else 0
+        return fits
+
+    def close(self) -> None:
+        """Make room: the last candidate is served."""
+        self._room.give_back(self._taken)
+        self._taken = 0
 
     def answer(self, model: Any, name: str, X: Any, options: dict[str, Any]) -> Any:
         """Return what a method of a model returns, with what is known of the rows."""
@@ -237,6 +259,15 @@ class _Place:
                 del sets[: len(sets) - _SETS + 1]
                 sets.append((None if self.one_set else X, known))
             return known
+
+
+def _most_bytes() -> int:
+    """Return the bytes that shared fits may take: a quarter of the machine's, or 1 GiB."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return _LEAST
+    return max(_LEAST, int(_SHARE_OF_MEMORY * memory))
 
 
 def _warn(error: Exception) -> None:

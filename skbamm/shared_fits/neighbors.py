@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,17 @@ class Neighbours:
     distances, indices : ndarray of shape (n_rows, most)
     apart : bool
         Whether the neighbours of a row do not depend on which other rows are asked for.
+    open : dict of int -> ndarray
+        The rows of which several sets of so many rows are the nearest, with different targets.
+    settled : dict of int -> (ndarray, ndarray)
+        So many neighbours, as scikit-learn finds them.
     """
 
     distances: np.ndarray
     indices: np.ndarray
     apart: bool
+    open: dict[int, np.ndarray] = field(default_factory=dict)
+    settled: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 class SharedNeighbours(SharedFits):
@@ -99,15 +105,33 @@ class SharedNeighbours(SharedFits):
 
     def answer(self, state, model, name, known, X, own: Callable, **options):
         """Return the nearest of the neighbours."""
+        found = self.nearest(state, model, known, X, own)
+        return found if options.get("return_distance", True) else found[1]
+
+    def open_rows(self, state: NearestRows, known: Neighbours, k: int) -> np.ndarray:
+        """Return the rows whose k nearest rows scikit-learn is to be asked for."""
+        if k not in known.open:
+            known.open[k] = _open_ties(known, k, state.model._y)
+        return known.open[k]
+
+    def nearest(
+        self, state: NearestRows, model: Any, known: Neighbours, X: Any, own: Callable
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return distances and indices (n_rows, n_neighbors)."""
         k = model.n_neighbors
+        rows = self.open_rows(state, known, k)
+        if k in known.settled:
+            return known.settled[k]
         distances, indices = known.distances[:, :k], known.indices[:, :k]
-        rows = _open_ties(known, k, state.model._y)
-        if rows.size:
-            if not known.apart:
-                return own().kneighbors(X, **options)
+        if not rows.size:
+            return distances, indices
+        if known.apart:
             distances, indices = distances.copy(), indices.copy()
             distances[rows], indices[rows] = own().kneighbors(safe_indexing(X, rows))
-        return (distances, indices) if options.get("return_distance", True) else indices
+        else:
+            distances, indices = own().kneighbors(X)
+        known.settled[k] = distances, indices
+        return distances, indices
 
 
 class SharedVotes(SharedNeighbours):
@@ -125,12 +149,16 @@ class SharedVotes(SharedNeighbours):
             # Its own method asks for neighbours only, except where it has a way without them.
             method = getattr(type(model), name)
             return method(model, X)
-        k, y = model.n_neighbors, state.model._y
-        rows = _open_ties(known, k, y)
+        k, rows = model.n_neighbors, np.empty(0, dtype=np.intp)
+        if self._counts_by_itself(state, model):
+            rows = self.open_rows(state, known, k)
+            distances, indices = known.distances[:, :k], known.indices[:, :k]
+        else:
+            distances, indices = self.nearest(state, model, known, X, own)
         if rows.size and not known.apart:
             return getattr(own(), name)(X)
-        labels = y[known.indices[:, :k]]
-        weights = _weights(known.distances[:, :k]) if model.weights == "distance" else None
+        labels = state.model._y[indices]
+        weights = _weights(distances) if model.weights == "distance" else None
         count = _count_one_by_one if name == "predict_proba" else _count_each_class
         votes = count(labels, weights, len(model.classes_))
         if name == "predict_proba":
@@ -140,6 +168,12 @@ class SharedVotes(SharedNeighbours):
         if rows.size:
             found[rows] = getattr(own(), name)(safe_indexing(X, rows))
         return found
+
+    def _counts_by_itself(self, state: NearestRows, model: Any) -> bool:
+        """Whether scikit-learn may count votes without asking for neighbours, ties in its way."""
+        metric = state.model.effective_metric_
+        brute = state.model._fit_method == "brute"
+        return brute and model.weights == "uniform" and metric != "euclidean"
 
 
 def _open_ties(known: Neighbours, k: int, y: np.ndarray) -> np.ndarray:

@@ -74,7 +74,8 @@ def test_what_has_no_shared_fit_beside_what_has():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_pipelines_beside_other_lists(n_jobs):
     model = make_pipeline(StandardScaler(), SelectKBest(k=3), KNeighborsClassifier())
-    grid = {f"kneighborsclassifier__{name}": values for name, values in LISTS.items()}
+    few = LISTS | {"n_neighbors": [1, 4, 9]}
+    grid = {f"kneighborsclassifier__{name}": values for name, values in few.items()}
     check_same_table(
         model, grid | {"selectkbest__k": [1, 3]}, TIES, LABELS, shared=LISTS, scoring=BOTH,
         n_jobs=n_jobs,
@@ -115,6 +116,11 @@ def test_neighbours_are_looked_for_once(monkeypatch):
     search = check_same_table(KNeighborsClassifier(), LISTS, X, y)
     assert sum(asked) < len(X) * (14 + 1.5)  # GridSearchCV's included
     assert "KNeighborsClassifier" in search.search_plan_[0]["reason"]
+
+
+def test_without_room_fits_are_the_models_own(monkeypatch):
+    monkeypatch.setattr("skbamm.search.shared_fits._most_bytes", lambda: 0)
+    check_same_table(KNeighborsClassifier(), LISTS, TIES, LABELS)
 
 
 def test_one_value_is_fitted_as_ever():
