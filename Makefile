@@ -1,4 +1,4 @@
-# `make demo`, `make test` and `make test-fast` need Python >= 3.11 and nothing else: they build .venv themselves.
+# `make demo`, `make test` and `make test-fast` need Python >= 3.10 and nothing else: they build .venv themselves.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -6,6 +6,11 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.ready-docs
+
+# Environments of their own for other versions of scikit-learn.
+OLDEST  := .venv-oldest
+NIGHTLY := .venv-nightly
+NIGHTLY_WHEELS := https://pypi.anaconda.org/scientific-python-nightly-wheels/simple
 
 # One worker a core, one thread a worker: the tests are many and small.
 TEST_WORKERS ?= auto
@@ -19,7 +24,15 @@ FAST := tests/bilevel tests/folds tests/glm tests/losses tests/space tests/weigh
 	tests/contract/test_search_arguments.py tests/contract/test_search_results.py \
 	tests/search/test_bad_input.py tests/test_*.py skbamm --ignore=tests/glm/test_kinks.py
 
-.PHONY: demo test test-fast lint format bench docs clean
+# What has to hold on each supported scikit-learn: its contract of a search, and the models.
+CONTRACT := tests/contract tests/search/test_pipelines.py tests/models/test_base.py \
+	tests/models/test_ridge.py tests/models/test_logistic_regression.py \
+	tests/models/test_positive.py tests/models/test_kernel_ridge.py \
+	tests/models/test_linear_svm.py tests/models/test_registry.py tests/models/test_tweedie.py \
+	tests/models/test_quantile.py tests/models/test_multi_output.py \
+	tests/models/test_several_labels.py tests/models/test_feature_penalty.py
+
+.PHONY: demo test test-fast contract-oldest contract-nightly lint format bench docs clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -31,6 +44,18 @@ test: $(READY)
 # Under two minutes on two cores.
 test-fast: $(READY)
 	$(PYTEST) $(FAST) $(TEST_ARGS)
+
+# Two minutes on two cores, after its environment was made.
+contract-oldest: $(OLDEST)/.ready
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	    --maxprocesses=8 $(CONTRACT) $(TEST_ARGS)
+
+# scikit-learn's nightly build, which is newer than the package allows; needs a network.
+contract-nightly: $(NIGHTLY)/.ready
+	$(NIGHTLY)/bin/python -m pip install --quiet --pre --upgrade --no-deps \
+	    --index-url $(NIGHTLY_WHEELS) scikit-learn
+	OMP_NUM_THREADS=1 $(NIGHTLY)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	    --maxprocesses=8 $(CONTRACT) $(TEST_ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -89,5 +114,23 @@ $(DOCS): $(READY)
 	$(PIP) -e ".[docs]"
 	@touch $@
 
+# The package itself goes in without its dependencies: the set is the constraints'.
+$(OLDEST)/.ready: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints-oldest.txt torch numpy
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints-oldest.txt scikit-learn scipy pandas pytest pytest-xdist hypothesis
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(NIGHTLY)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(NIGHTLY)
+	$(NIGHTLY)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt torch
+	$(NIGHTLY)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt -e ".[test]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist demo_output docs/_build docs/generated
+	rm -rf $(VENV) $(OLDEST) $(NIGHTLY) build dist demo_output docs/_build docs/generated

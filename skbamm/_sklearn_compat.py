@@ -7,7 +7,7 @@ rest of the package is written for the newest version.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import metrics
@@ -224,5 +224,7 @@ class HookedGridSearchCV(GridSearchCV):
         return routed
 
 
-_HOOKED = hasattr(GridSearchCV, "_check_input_parameters")
-SearchBase = GridSearchCV if _HOOKED else HookedGridSearchCV
+if TYPE_CHECKING or hasattr(GridSearchCV, "_check_input_parameters"):
+    SearchBase = GridSearchCV
+else:
+    SearchBase = HookedGridSearchCV

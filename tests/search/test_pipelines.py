@@ -55,7 +55,7 @@ def frame(regression):
     """Numbers with gaps, and categories some of which are rare."""
     X, y = regression
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    table = pd.DataFrame(X[:, :4].copy(), columns=list("abcd"))
     table.loc[rng.choice(len(y), 15, replace=False), "b"] = np.nan
     table["city"] = rng.choice(["Ulm", "Bonn", "Kiel", "Jena"], len(y), p=[0.5, 0.3, 0.17, 0.03])
     return table, y
