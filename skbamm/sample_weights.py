@@ -30,8 +30,9 @@ class SampleWeights(BaseEstimator):
         the more rows are kept. For regression, in units of the bounded squared error.
     trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
         Rows whose labels are certain; with a PredefinedSplit, those that it validates on. They
-        keep weight one, and only they are scored. With a ``criterion`` other than "auto" only they
-        validate the weights as well; the bounded one of "auto" uses all held-out rows.
+        have the most weight of their class, and only they are scored. With a ``criterion`` other
+        than "auto" only they validate the weights as well; the bounded one of "auto" uses all
+        held-out rows.
     proxy : estimator, default=None
         Model to learn the weights with: LogisticRegression or Ridge, alone or as the last step of
         a pipeline. By default the estimator itself; other estimators, such as trees, need one.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from skbamm.folds import Rows
 from skbamm.glm.penalties import Penalty
 from skbamm.losses import PointwiseLoss
 from skbamm.weights.noise import Quality, label_quality, target_quality
-from skbamm.weights.problem import WeightedGLMProblem
+from skbamm.weights.problem import ClassMasses, WeightedGLMProblem
 from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWeights, Weighting
 
 _ROUNDS = 8  # of judging the rows by models that were trained with the last judgement
@@ -26,6 +28,7 @@ _MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
+_MOST_BALANCED = 4.0  # most that a row of one class counts for beside one of another
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class FoldModel:
     trusted : Tensor of bool of shape (n,)
     classes : bool
         Whether ``target`` are class numbers.
+    balance : bool
+        Whether classes are to count alike while their rows are judged.
     """
 
     rows: Rows
@@ -59,13 +64,34 @@ class FoldModel:
     share: Tensor
     trusted: Tensor
     classes: bool
+    balance: bool = True
 
     def problem(self, weighting: Weighting, x: Tensor, prior: float = 0.0) -> WeightedGLMProblem:
         """Return the problem of these weights at the penalty that x, of shape (1,), means."""
         return WeightedGLMProblem(
             self.rows, self.loss, self.penalty, weighting, criterion=self.criterion,
-            bounds=(x, x), prior=prior, share=self.share, mean_loss=self.mean_loss,
+            bounds=(x, x), prior=prior, classes=self.masses, mean_loss=self.mean_loss,
         )  # fmt: skip
+
+    @cached_property
+    def factor(self) -> Tensor:
+        """What a row of each given class counts for in the models' training."""
+        m = max(self.loss.n_outputs, 2) if self.classes else 1
+        if not self.classes or not self.balance:
+            return torch.ones(m, dtype=torch.float64, device=self.share.device)
+        given = self.share.new_zeros(m).index_add_(0, self.target.long(), self.share)
+        return balancing(given)
+
+    @cached_property
+    def masses(self) -> ClassMasses:
+        """What the weights of each class add up to while rows are judged."""
+        if not self.classes:
+            one = torch.zeros(len(self.share), dtype=torch.long, device=self.share.device)
+            return ClassMasses(self.share, one, self.factor)
+        label = self.target.long()
+        mass = self.share.new_zeros(len(self.factor))
+        mass.index_add_(0, label, self.share * self.factor[label])
+        return ClassMasses(self.share, label, mass)
 
     def judge(self, y: Tensor, before: Quality | None = None) -> Quality:
         """Return how likely each label is right, from the folds that held it out.
@@ -75,7 +101,7 @@ class FoldModel:
         z, seen = out_of_fold(self.rows, y, len(self.share))
         count = self.share * (self.share > 0).sum() * seen  # one a row in the mean
         if self.classes:
-            quality = label_quality(z, self.target.long(), count, self.trusted, before)
+            quality = label_quality(z, self.target.long(), count, self.trusted, before, self.factor)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
             quality = target_quality(residual, count, self.trusted)
@@ -85,6 +111,21 @@ class FoldModel:
     def certain(self, quality: Quality) -> Tensor:
         """See ``certain``."""
         return certain(quality.right, self.trusted)
+
+
+def balancing(given: Tensor) -> Tensor:
+    """Return what a row of each class is to count for, given the classes' shares.
+
+    Where two classes count alike, the boundary between them is where they are equally likely, even
+    if part of each is wrong (Menon, van Rooyen, Ong & Williamson, "Learning from corrupted binary
+    labels via class-probability estimation", 2015). Rare classes get part of that only: much of
+    what is labelled so comes from the frequent ones.
+    """
+    known = given > 0
+    ratio = float((given[known].max() / given[known].min()).log())
+    power = min(1.0, math.log(_MOST_BALANCED) / max(ratio, 1e-12))
+    factor = torch.where(known, given.clamp_min(1e-12) ** -power, 0.0)
+    return factor / (given @ factor)
 
 
 def certain(right: Tensor, trusted: Tensor) -> Tensor:

@@ -40,12 +40,18 @@ class Quality:
         Log loss of labels with this noise.
     slope : float
         Of the predictors.
+    shares : Tensor of shape (n_classes,) or None
+        Estimated shares of the true classes.
+    noise : Tensor or None
+        As fitted to rows with factors.
     """
 
     right: Tensor
     rate: float
     loss: Any
     slope: float = 1.0
+    shares: Tensor | None = None
+    noise: Tensor | None = None
 
 
 def label_quality(
@@ -54,6 +60,7 @@ def label_quality(
     weight: Tensor,
     trusted: Tensor | None = None,
     before: Quality | None = None,
+    factor: Tensor | None = None,
 ) -> Quality:
     """Probability that a class label is right.
 
@@ -74,6 +81,10 @@ def label_quality(
     before : Quality, optional
         An earlier judgement to begin with, where there are many rows. Few rows may have several
         optima, and would keep to the one of models that knew less.
+    factor : Tensor of shape (n_classes,), optional
+        What a row of each given class counts for, in the models' training as well; ones by default.
+        It changes neither what a row's true class is likely to be nor, for two classes of equal
+        count, where both are equally likely, whatever part of each is wrong.
     """
     outputs = z.shape[1]
     if outputs == 1:
@@ -81,11 +92,25 @@ def label_quality(
     z = z - z.amax(1, keepdim=True)
     sure = torch.zeros(len(z), dtype=torch.bool, device=z.device) if trusted is None else trusted
     begin = before if len(z) > _MANY else None
-    slope, noise, rate = _fit_noise(begin, *_some(z, label, weight, sure))
+    count = weight if factor is None else weight * factor[label]
+    slope, noise, rate = _fit_noise(begin, *_some(z, label, count, sure))
     joint = torch.softmax(slope * z, 1) * noise[:, label].T
-    right = joint.gather(1, label[:, None])[:, 0] / joint.sum(1).clamp_min(_FLOOR)
-    loss = NoisyLabelLoss(outputs, noise)
-    return Quality(torch.where(sure, 1.0, right), max(rate, 0.0), loss, slope)
+    true = joint / joint.sum(1, keepdim=True).clamp_min(_FLOOR)
+    right = torch.where(sure, 1.0, true.gather(1, label[:, None])[:, 0])
+    hot = torch.nn.functional.one_hot(label, z.shape[1]).to(z.dtype)
+    shares = weight @ torch.where(sure[:, None], hot, true)
+    return Quality(
+        right, max(rate, 0.0), NoisyLabelLoss(outputs, _as_recorded(noise, factor)), slope,
+        shares / shares.sum(), noise,
+    )  # fmt: skip
+
+
+def _as_recorded(noise: Tensor, factor: Tensor | None) -> Tensor:
+    """Return how often each class is recorded as another, without the factors of given classes."""
+    if factor is None:
+        return noise
+    noise = noise / factor
+    return noise / noise.sum(1, keepdim=True)
 
 
 def _some(*arrays: Tensor) -> tuple[Tensor, ...]:
@@ -107,8 +132,8 @@ def _fit_noise(before: Quality | None, z: Tensor, label: Tensor, weight: Tensor,
     same = torch.eye(m, dtype=z.dtype, device=z.device)
     slope, rate = 1.0, 0.2
     noise = (1 - rate) * same + rate * even
-    if before is not None:
-        slope, noise = before.slope, before.loss.noise
+    if before is not None and before.noise is not None:
+        slope, noise = before.slope, before.noise
     for _ in range(_MAX_ITER):
         joint = torch.softmax(slope * z, 1) * noise[:, label].T
         total = joint.sum(1, keepdim=True).clamp_min(_FLOOR)

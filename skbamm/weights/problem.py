@@ -1,7 +1,8 @@
 """Row weights and the penalty as upper-level variables of one bi-level problem.
 
-With x = (u, t), weights w(t) in [0, 1], shares m of the rows that sum to one, and
-s = w / sum(m w), fold k's model minimises::
+With x = (u, t), weights w(t) in [0, 1], shares m of the rows that sum to one, and s the weights
+scaled so that those of each class c have a given mass, s_i = w_i mass_c / sum_{j in c} m_j w_j,
+fold k's model minimises::
 
     f_k = (1 / N_k) [ sum_{i in train_k} s_i W_ik l(z_i, t_i) + 1/2 sum_j lambda_j(u) b_j^2 ]
 
@@ -14,7 +15,7 @@ that all rows be kept::
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from torch import Tensor
 from skbamm.bilevel.problem import Directions
 from skbamm.glm import GLMProblem
 from skbamm.weights.weightings import Weighting
+
+_NONE = 1e-12  # mass of a class that has no rows here
 
 
 class RowWeightedProblem(GLMProblem):
@@ -82,6 +85,46 @@ class RowWeightedProblem(GLMProblem):
         return out * factor[:, None] / s
 
 
+@dataclass(frozen=True)
+class ClassMasses:
+    """What the weights of the rows of each class add up to, whichever of them are doubted.
+
+    A class that loses weight would be predicted less, its rows be doubted more, and it would
+    lose more.
+
+    Attributes
+    ----------
+    share : Tensor of shape (n,)
+        The rows' shares m: even, or in proportion to the user's weights. They sum to one.
+    label : Tensor of int of shape (n,)
+        The given class; one class for all rows of a regression.
+    mass : Tensor of shape (n_classes,)
+        They sum to one.
+    """
+
+    share: Tensor
+    label: Tensor
+    mass: Tensor
+
+    def factors(self, w: Tensor) -> Tensor:
+        """Return the weights scaled to the masses, (n,); their mean over the shares is one."""
+        return w * self._scale(w)[self.label]
+
+    def pull(self, w: Tensor, q: Tensor) -> Tensor:
+        """Return gradients in the weights (K, n) for those in the factors."""
+        # A row that gains weight takes some from all the others of its class.
+        scale, s = self._scale(w), self.factors(w)
+        lost = self._sums(q * s) / self.mass.clamp_min(_NONE)
+        return scale[self.label] * (q - lost[..., self.label] * self.share)
+
+    def _scale(self, w: Tensor) -> Tensor:
+        return self.mass / self._sums(self.share * w).clamp_min(_NONE)
+
+    def _sums(self, values: Tensor) -> Tensor:
+        out = values.new_zeros(*values.shape[:-1], len(self.mass))
+        return out.index_add_(-1, self.label, values)
+
+
 class WeightedGLMProblem(RowWeightedProblem):
     """A generalised linear model over K folds whose training rows have weights to be learned.
 
@@ -98,18 +141,18 @@ class WeightedGLMProblem(RowWeightedProblem):
     prior : float
         Value of keeping a row, in the criterion's units, times the number of rows: with the
         expected error as criterion, the number of errors that leaving out a row must save.
-    share : Tensor of shape (n,)
-        The rows' shares m: even, or in proportion to the user's weights.
+    classes : ClassMasses
+        What the weights of each class add up to.
     """
 
     def __init__(self, rows, loss, penalty, weighting: Weighting, *, criterion, bounds, prior,
-                 share, mean_loss=False):  # fmt: skip
+                 classes: ClassMasses, mean_loss=False):  # fmt: skip
         low, high = (torch.cat(pair) for pair in zip(bounds, weighting.bounds, strict=True))
         super().__init__(
             rows, loss, penalty.of(lambda x: x[..., :1]), 1,
             criterion=criterion, bounds=(low, high), mean_loss=mean_loss,
         )  # fmt: skip
-        self.plain, self.weighting, self.share = rows, weighting, share
+        self.plain, self.weighting, self.classes = rows, weighting, classes
         self.prior = prior / criterion.null
 
     def weights(self, x: Tensor) -> Tensor:
@@ -120,25 +163,23 @@ class WeightedGLMProblem(RowWeightedProblem):
         """See ``GLMProblem.directions``; F is with the prior."""
         w = self.weights(x)
         d = super().directions(x, y, v, mu)
-        return replace(d, upper=d.upper + self.prior * (1 - self.share @ w) / d.upper.shape[1])
+        return replace(
+            d, upper=d.upper + self.prior * (1 - self.classes.share @ w) / d.upper.shape[1]
+        )
 
     def grad_of_slopes(self, x: Tensor, y: Tensor, v: Tensor, mu: float, slopes: Tensor) -> Tensor:
         """Return the hypergradient's shares; those of the weights take half a pass."""
         self.weigh(x)
         w, t = self.weights(x), x[0, 1:].double()
-        mean = self.share @ w
-        s = w / mean
-        q = (1 - mu) * self.row_shares(y, v, s)
-        # s is w over its mean: a row that gains weight takes some from all the others.
-        gradient = (q - torch.outer(q @ s, self.share)) / mean - self.prior * self.share / len(q)
+        q = (1 - mu) * self.row_shares(y, v, self.classes.factors(w))
+        gradient = self.classes.pull(w, q) - self.prior * self.classes.share / len(q)
         shares = super().grad_of_slopes(x, y, v, mu, slopes)
         shares[0, :, 1:] += self.weighting.pull(t, gradient)
         return shares
 
     def factors(self, x: Tensor) -> Tensor:
-        """See ``RowWeightedProblem.factors``; their mean over the shares is one."""
-        w = self.weights(x)
-        return w / (self.share @ w)
+        """See ``RowWeightedProblem.factors``."""
+        return self.classes.factors(self.weights(x))
 
 
 class ClassWeightedProblem(RowWeightedProblem):

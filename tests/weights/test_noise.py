@@ -293,3 +293,20 @@ def test_noise_of_many_rows_is_fitted_to_some_and_told_of_all():
     assert float(found.right.mean()) == pytest.approx(
         float((true == given).double().mean()), abs=0.02
     )
+
+
+def test_factors_of_the_given_classes_change_the_fit_but_not_what_is_found():
+    """Models in whose training a given class counts more are judged in a world where it does."""
+    torch.manual_seed(0)
+    true = torch.randint(0, 2, (ROWS,))
+    noise = torch.tensor([[0.95, 0.05], [0.4, 0.6]], dtype=torch.float64)
+    label = torch.multinomial(noise[true], 1)[:, 0]
+    z = (6.0 * true - 3 + torch.randn(ROWS, dtype=torch.float64))[:, None]
+    factor = 0.5 / torch.bincount(label).double() * ROWS
+    found = label_quality(z, label, torch.ones(ROWS).double(), factor=factor)
+    torch.testing.assert_close(found.loss.noise, noise, rtol=0, atol=0.06)
+    torch.testing.assert_close(
+        found.shares, torch.bincount(true) / ROWS, rtol=0, atol=0.03, check_dtype=False
+    )
+    assert roc_auc_score(true != label, -found.right) > 0.97
+    assert float(found.noise[1, 0]) < float(found.loss.noise[1, 0]) - 0.1

@@ -13,7 +13,7 @@ from skbamm.criteria import make_criterion
 from skbamm.folds import FoldWeights, FoldwiseRows
 from skbamm.glm.penalties import Squares
 from skbamm.losses import HalfSquaredLoss, LogisticLoss, MultinomialLoss
-from skbamm.weights.problem import WeightedGLMProblem
+from skbamm.weights.problem import ClassMasses, WeightedGLMProblem
 from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWeights
 from tests.problems import rows_of
 
@@ -27,6 +27,8 @@ SHARE = SHARE / SHARE.sum()
 TRUSTED = torch.arange(N) % 8 == 5
 NONE = torch.zeros(N, dtype=torch.bool)
 GROUP = torch.arange(N) % 4
+LABEL = torch.arange(N) % 5 % 3  # classes that have nothing to do with groups
+MASS = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
 MASK = torch.tensor([1.0] * D + [0.0], dtype=torch.float64)
 
 MODELS = {
@@ -108,7 +110,7 @@ def make(name="binary", weighting=None, *, form=np.asarray, share=SHARE, prior=0
         rows, loss, Squares(lambda x: torch.exp(-x[:, 0])[:, None, None] * MASK),
         weighting or free(),
         criterion=make_criterion(criterion, loss, torch.as_tensor(target), weights),
-        bounds=(-end, end), prior=prior, share=share, **options,
+        bounds=(-end, end), prior=prior, classes=ClassMasses(share, LABEL, MASS), **options,
     )  # fmt: skip
 
 
@@ -197,28 +199,30 @@ def test_hypergradients_of_even_shares_and_mean_losses():
 
 
 def test_the_hypergradient_of_a_row_that_is_never_trained_on_is_the_prior_and_the_mean():
-    """Row 7 is validated on in both folds: its weight only takes some from the others."""
+    """Row 7 is validated on in both folds: its weight only takes some from others of its class."""
     problem = make(prior=0.0)
     assert not problem.plain.weights.chunk(7, 8, torch.float64)[0].any()
     found = solved(problem).hypergradient()[1:]
     w = problem.weights(begin(problem))
-    # A factor of all weights changes nothing, so the slopes along w cancel.
-    assert float(found @ w) == pytest.approx(0, abs=1e-10 * float(found.abs().max()))
+    # A factor of all weights of a class changes nothing, so the slopes along w cancel.
+    for c in range(3):
+        along = float(found[c == LABEL] @ w[c == LABEL])
+        assert along == pytest.approx(0, abs=1e-10 * float(found.abs().max()))
     assert float(found[7]) != 0
 
 
-def test_a_common_factor_of_all_weights_changes_only_the_prior():
+def test_a_factor_of_each_class_changes_only_the_prior():
     problem, free_of_prior = make("multinomial"), make("multinomial", prior=0.0)
     x = begin(problem)
     smaller = x.clone()
-    smaller[0, 1:] *= 0.4
+    smaller[0, 1:] *= torch.tensor([0.4, 0.9, 0.2], dtype=torch.float64)[LABEL]
     one, other = solved(problem, x), solved(problem, smaller)
     torch.testing.assert_close(other.y, one.y, rtol=1e-8, atol=1e-9)
     assert upper(free_of_prior, smaller) == pytest.approx(upper(free_of_prior, x), rel=1e-9)
-    kept = float(SHARE @ x[0, 1:])
+    lost = float(SHARE @ (x - smaller)[0, 1:])
     null = problem.criterion.null
     rise = upper(problem, smaller) - upper(problem, x)
-    assert rise == pytest.approx(0.4 / null * (kept - 0.4 * kept), rel=1e-7)
+    assert rise == pytest.approx(0.4 / null * lost, rel=1e-7)
 
 
 def test_equal_weights_are_the_plain_models():
@@ -226,7 +230,7 @@ def test_equal_weights_are_the_plain_models():
     x = torch.cat([torch.tensor([0.3]), torch.full((N,), 0.2)]).double()[None]
     plain = make("multinomial", GroupWeights(0 * GROUP, torch.ones_like(NONE)))
     alone = torch.tensor([[0.3, 0.7]], dtype=torch.float64)  # a group of trusted rows only
-    torch.testing.assert_close(solved(problem, x).y, solved(plain, alone).y, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(solved(problem, x).y, solved(plain, alone).y, rtol=1e-7, atol=1e-8)
 
 
 def test_weights_are_those_of_fits_with_sample_weights():
@@ -235,7 +239,9 @@ def test_weights_are_those_of_fits_with_sample_weights():
     at = solved(problem)
     X, target, _, _ = data("squared")
     X = torch.cat([torch.as_tensor(X), torch.ones(N, 1)], 1)
-    w = at.x[0, 1:] / at.x[0, 1:].mean()
+    w = at.x[0, 1:].clone()
+    for c, mass in enumerate(MASS):
+        w[c == LABEL] *= mass * N / w[c == LABEL].sum()
     for k, (train, _) in enumerate(SPLITS):
         A = X[train].T @ (w[train, None] * X[train]) + torch.diag(torch.exp(-at.x[0, 0]) * MASK)
         b = X[train].T @ (w[train] * torch.as_tensor(target)[train])

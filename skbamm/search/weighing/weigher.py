@@ -24,10 +24,12 @@ from skbamm.data.folded import RowWeights
 from skbamm.data.transformer_fits import ROOM
 from skbamm.folds import draw_rows, threads_for_rows
 from skbamm.glm import GLMProblem
+from skbamm.losses import ExpectedErrorLoss
 from skbamm.models import NotApplicable, last_step
 from skbamm.sample_weights import SampleWeights, check_sample_weights, trusted_mask
 from skbamm.search.factory import SolverFactory, UserRows
 from skbamm.search.outcome import Settings
+from skbamm.search.weighing.class_masses import ClassMasses
 from skbamm.search.weighing.found import (
     WeightsFound,
     history_of,
@@ -47,7 +49,7 @@ from skbamm.search.weighing.rare_classes import RareRows
 from skbamm.solvers.criterion import check_criterion
 from skbamm.space import Space, read_grid
 from skbamm.starts.subsample import enough_rows
-from skbamm.weights.learner import FoldModel, Learned, learn
+from skbamm.weights.learner import FoldModel, Learned, balancing, learn
 from skbamm.weights.weightings import FLOOR
 
 _NOTHING = 1e-12
@@ -85,6 +87,7 @@ class Weigher:
         self.weight: np.ndarray | None = None
         self.trusted: Any = None
         self.group: np.ndarray | None = None
+        self.masses = ClassMasses(None, None)
 
     @classmethod
     def for_search(cls, search: Any, space: Space, clock: Clock) -> Weigher:
@@ -103,9 +106,7 @@ class Weigher:
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
             )
         values = last_step(target.estimator).get_params()
-        penalty = values.get("penalty")  # the name goes first: with "l2" there may be any ratio
-        ratio = 0.0 if penalty == "l2" else values.get("l1_ratio", 0.0)
-        absolutes = ratio != 0 or penalty == "l1"
+        absolutes = values.get("l1_ratio", 0.0) != 0 or values.get("penalty") == "l1"
         if len(space.combinations[0].axes) > 1 or absolutes:
             raise ValueError(
                 f"SampleWeights: weights cannot be learned with {model!r}: it has more than an L2 "
@@ -207,6 +208,8 @@ class Weigher:
 
     def _learn_on(self, cv: Any, scored: list, held_out: list) -> WeightsFound:
         """Learn from all rows that are left."""
+        label = np.unique(np.asarray(self.y), return_inverse=True)[1] if self._balances() else None
+        self.masses = ClassMasses(None if label is None else label.ravel(), self.weight)
         partitions = more_partitions(cv, self.X, self.y)
         if self.trusted.any() and not self._auto:
             # A loss that wrong labels would mislead is taken of trusted rows only.
@@ -236,7 +239,7 @@ class Weigher:
                             inner[k], x, only[:, k], begun[k].quality.right, kind, prior
                         )
             # With many rows the judgement is close enough to choose the penalty.
-            factors = self._factors(found, only)
+            factors = self.masses.learned(found, only, kind != "groups")
             if best is None:
                 best = torch.inf, kind, prior, found, factors
             if clock.over:
@@ -259,7 +262,8 @@ class Weigher:
             final = judged_by(found, right, torch.as_tensor(self.trusted).to(right.device))
         if clock.over:
             clock.end("the learning of weights")
-        rows = self._factors([final], np.ones((n, 1), bool))[:, 0]
+        everyone = np.ones((n, 1), bool)
+        rows = self.masses.learned([final], everyone, kind != "groups")[:, 0]
         if not self.given.refit_on_trusted:
             rows = np.where(self.trusted, 0.0, rows)
             rows *= n / rows.sum()
@@ -286,17 +290,17 @@ class Weigher:
 
         Returns a penalty to learn with, the one to expect, the judgements and the noise.
         """
-        n, folds = only.shape
+        _n, folds = only.shape
         # The noise is not known yet, so there is no need to be exact, here and at the end:
         # some of many rows tell where to go.
         middle = [sum(axis.bounds()) / 2 for axis in self.axes]
-        x = self._penalty(splits, np.ones((n, folds)), None, begin=middle, rough=True)
+        x = self._penalty(splits, self.masses.unjudged(only), None, begin=middle, rough=True)
         clock = self.settings.clock
         if clock.interrupted:
             raise KeyboardInterrupt  # no row is judged yet
         begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
         noise = mean_noise([one.quality.loss for one in begun])
-        factors, end = self._factors(begun, only), x
+        factors, end = self.masses.learned(begun, only), x
         with clock.kept():
             end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
         # While labels are in doubt the penalty must be stronger than it will be: else the
@@ -420,17 +424,28 @@ class Weigher:
             loss=task.loss,
             penalty=joint.penalties.penalty(self.axes, rows, factor),
             mean_loss=joint.twin.mean_loss,
-            criterion=make_criterion(
-                self.settings.criterion, task.loss, target, joint.data.weights
-            ),
+            criterion=self._criterion(joint, target),
             target=target[drawn],
             share=share / share.sum(),
             trusted=tensor(self.trusted[drawn]),
             classes=task.classes is not None,
+            balance=self._balances(),
         )
 
-    def _factors(self, found: list[Learned], only: np.ndarray) -> np.ndarray:
-        """Scale weights so that they leave the sum of the user's weights as it is, (n, K)."""
-        w = np.stack([one.weight.cpu().numpy() for one in found], 1)
-        own = only if self.weight is None else self.weight[:, None] * only
-        return w * (own.sum(0) / (own * w).sum(0))
+    def _criterion(self, joint, target):
+        """Return what weights are learned by."""
+        criterion = make_criterion(
+            self.settings.criterion, joint.task.loss, target, joint.data.weights
+        )
+        if self._auto and self._balances() and isinstance(criterion.loss, ExpectedErrorLoss):
+            # Like the models: the balanced error alone has the same minimum if one class has
+            # more wrong labels than the other.
+            given = torch.bincount(target.long()).double()
+            factor = balancing(given / given.sum())
+            criterion = replace(criterion, loss=ExpectedErrorLoss(criterion.loss.n_outputs, factor))
+        return criterion
+
+    def _balances(self) -> bool:
+        """Return whether classes are to count alike: not if the user says what they count for."""
+        last = last_step(self.combination.target.estimator)
+        return is_classifier(last) and last.get_params().get("class_weight") is None

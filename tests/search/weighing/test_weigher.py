@@ -8,10 +8,10 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
-from sklearn.metrics import f1_score, log_loss, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -231,7 +231,11 @@ def test_trusted_rows_are_kept_and_scored_on(noisy):
         search = search_for(trusted=given).fit(noisy.X, noisy.y)
         assert (search.label_quality_[trusted] == 1).all()
         assert not search.label_issues_[trusted].any()
-        assert np.unique(search.sample_weight_[trusted]).size == 1
+        for k in range(3):
+            of_class = search.sample_weight_[noisy.y == k]
+            np.testing.assert_allclose(
+                search.sample_weight_[trusted & (noisy.y == k)], of_class.max(), rtol=1e-9
+            )
         assert search.sample_weight_[trusted][0] == search.sample_weight_.max()
         assert search.best_score_ > 0.93  # the labels that it is scored on are right
 
@@ -364,6 +368,25 @@ def test_a_class_without_any_weight(noisy):
 def test_no_target(noisy):
     with pytest.raises(ValueError, match="y"):
         search_for().fit(noisy.X)
+
+
+@pytest.mark.parametrize(
+    "rates", [(0.4, 0.4), (0.05, 0.45), (0.45, 0.05)], ids=["even", "one class", "the other"]
+)
+def test_two_classes_with_many_wrong_labels(rates):
+    """Neither class gives way to the other, whichever of them has more wrong labels."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X, rng = StandardScaler().fit_transform(X), np.random.default_rng(0)
+    rows = rng.permutation(len(y))
+    given = y.copy()
+    for k, rate in enumerate(rates):
+        of_class = rows[:300][y[rows[:300]] == k]
+        given[of_class[: round(rate * len(of_class))]] = 1 - k
+    train, test = rows[:300], rows[300:]
+    search = search_for(fit={"cv": 5}).fit(X[train], given[train])
+    wrong = (y != given)[train]
+    assert roc_auc_score(wrong, -search.label_quality_) > 0.93
+    assert balanced_accuracy_score(y[test], search.predict(X[test])) > 0.9
 
 
 class Noting(StandardScaler):

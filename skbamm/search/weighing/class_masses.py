@@ -1,0 +1,62 @@
+"""What the weights of the rows of each class add up to: while rows are judged, and in the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from skbamm.weights.learner import Learned, balancing
+
+_NOTHING = 1e-12
+
+
+class ClassMasses:
+    """Factors of rows that give classes their masses.
+
+    Parameters
+    ----------
+    label : ndarray of int of shape (n,) or None
+        The given classes; None where they are left as they are.
+    weight : ndarray of shape (n,) or None
+        The user's sample weights.
+    """
+
+    def __init__(self, label: np.ndarray | None, weight: np.ndarray | None):
+        self.label, self.weight = label, weight
+
+    def own(self, only: np.ndarray) -> np.ndarray:
+        """Return the user's weights of the rows ``only``, (n, K)."""
+        return only.astype(float) if self.weight is None else self.weight[:, None] * only
+
+    def unjudged(self, only: np.ndarray) -> np.ndarray:
+        """Return the factors of rows of which nothing is known, (n, K): classes are balanced."""
+        out = np.ones(only.shape)
+        if self.label is not None:
+            for k, own in enumerate(self.own(only).T):
+                given = torch.as_tensor(np.bincount(self.label, own) / own.sum())
+                out[:, k] = balancing(given).numpy()[self.label]
+        return out
+
+    def learned(self, found: list[Learned], only: np.ndarray, each: bool = True) -> np.ndarray:
+        """Return learned weights that leave the sum of the user's as it is, (n, K).
+
+        Parameters
+        ----------
+        found : list of Learned
+            K of them.
+        only : ndarray of bool of shape (n, K)
+            Rows that each was learned of.
+        each : bool
+            Whether each class gets a mass, between its given share, which noise may have moved,
+            and the estimated one, which is uncertain.
+        """
+        w, own = np.stack([one.weight.cpu().numpy() for one in found], 1), self.own(only)
+        for k, one in enumerate(found):
+            if self.label is None or not each or one.quality.shares is None:
+                continue
+            shares = one.quality.shares.cpu().numpy()
+            given = np.bincount(self.label, own[:, k], len(shares))
+            kept = np.bincount(self.label, own[:, k] * w[:, k], len(shares))
+            mass = 0.5 * (given / given.sum() + shares)
+            w[:, k] *= (mass / np.maximum(kept, _NOTHING))[self.label]
+        return w * (own.sum(0) / (own * w).sum(0))
