@@ -1,7 +1,12 @@
 """Hyperparameter search by bilevel optimisation, with scikit-learn's interface."""
 
 from skbamm.class_penalty import ClassPenalty
-from skbamm.display import LabelIssuesDisplay, PenaltyBarDisplay, PenaltyPathDisplay
+from skbamm.display import (
+    LabelIssuesDisplay,
+    PenaltyBarDisplay,
+    PenaltyPathDisplay,
+    SearchDisplay,
+)
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import register_model
 from skbamm.refit_rules import most_regularised, one_standard_error
@@ -25,6 +30,7 @@ __all__ = [
     "PerGroup",
     "PerTarget",
     "SampleWeights",
+    "SearchDisplay",
     "__version__",
     "most_regularised",
     "one_standard_error",

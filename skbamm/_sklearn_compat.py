@@ -19,6 +19,7 @@ from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._array_api import _estimator_with_converted_arrays as _converted
 from sklearn.utils._array_api import get_namespace_and_device
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
 from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions, make_constraint
 from sklearn.utils.class_weight import compute_class_weight
@@ -36,6 +37,14 @@ except ImportError:
         """A callback that reaches the estimator of a search; there are none before 1.9."""
 
 
+try:
+    from sklearn.utils._array_api import check_same_namespace  # from 1.9 on
+except ImportError:
+
+    def check_same_namespace(*args: Any, **kwargs: Any) -> None:  # type: ignore[misc]
+        """Older versions do not check it."""
+
+
 __all__ = [
     "AutoPropagatedCallback",
     "GroupsConsumerMixin",
@@ -47,6 +56,7 @@ __all__ = [
     "check_feature_names",
     "check_method_params",
     "check_n_features",
+    "check_same_namespace",
     "class_weights",
     "convert_arrays",
     "descend_gram",
@@ -55,6 +65,7 @@ __all__ = [
     "make_constraint",
     "namespace_and_device",
     "num_samples",
+    "openmp_threads",
     "prune_tree",
     "routing_enabled",
     "safe_indexing",
@@ -209,13 +220,17 @@ class HookedGridSearchCV(GridSearchCV):
     anything is cloned, and takes its splits from ``_checked_cv_orig``, as from 1.9 on.
     """
 
+    cv: Any
+    _checked_cv_orig: Any
+
     def fit(self, X, y=None, **params):
         cv = self.cv
         try:
             return super().fit(X, y, **params)
         finally:
             self.cv = cv
-            vars(self).pop("_checked_cv_orig", None)  # not held by searches of these versions
+            if "_checked_cv_orig" in vars(self):
+                del self._checked_cv_orig  # not held by searches of these versions
 
     def _get_routed_params_for_fit(self, params):
         routed = super()._get_routed_params_for_fit(params)
