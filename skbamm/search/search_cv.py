@@ -6,6 +6,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted
 
 from skbamm._sklearn_compat import RealInterval, SearchBase, StrOptions, search_context
 from skbamm.criteria import NAMES as CRITERIA
@@ -14,6 +17,7 @@ from skbamm.sample_weights import SampleWeights
 from skbamm.search.fitting import Fitting
 from skbamm.search.presolved import users_own
 from skbamm.search.report import say_how_sure
+from skbamm.search.summary import as_html, as_text
 from skbamm.search.vectors_found import publish_vector
 
 
@@ -294,6 +298,33 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         outcome.tell()
         clock.tell()
         return self
+
+    def report(self):
+        """Say in plain text what was found, how, and how sure it is.
+
+        Returns
+        -------
+        str
+            Lines of at most some 80 letters, for names and values of usual length.
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        """
+        check_is_fitted(self, "cv_results_")
+        return as_text(self)
+
+    def _repr_html_inner(self):
+        # In notebooks the summary stands above scikit-learn's diagram.
+        summary = as_html(self) if hasattr(self, "search_plan_") else ""
+        return summary + estimator_html_repr(self)
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = {"text/plain": repr(self)}
+        if get_config()["display"] == "diagram":
+            bundle["text/html"] = self._repr_html_inner()
+        return bundle
 
     def _get_routed_params_for_fit(self, params):
         return self._fitting.route(super()._get_routed_params_for_fit(params))
