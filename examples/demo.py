@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, SearchDisplay
 
 PICTURE = Path("demo_output") / "search.png"
 N_VALUES = 20
@@ -52,7 +52,6 @@ class Task:
     low: float
     high: float
     scoring: str
-    loss: str
     grid_n_jobs: int | None = None
 
     @property
@@ -62,10 +61,6 @@ class Task:
     def split(self) -> list[np.ndarray]:
         stratify = self.y if self.scoring == "neg_log_loss" else None
         return train_test_split(self.X, self.y, test_size=0.25, random_state=0, stratify=stratify)
-
-    def as_loss(self, score: np.ndarray) -> np.ndarray:
-        """The score as the loss that the search descends (1 - R2, or the log loss)."""
-        return 1 - score if self.scoring == "r2" else -score
 
 
 def tasks() -> Iterator[Task]:
@@ -79,7 +74,6 @@ def tasks() -> Iterator[Task]:
         1e-4,
         1e4,
         "neg_log_loss",
-        "log loss",
     )
     X, y = load_digits(return_X_y=True)
     yield Task(
@@ -91,7 +85,6 @@ def tasks() -> Iterator[Task]:
         1e-3,
         1e2,
         "neg_log_loss",
-        "log loss",
         # Its fits are long enough to be worth a process a core; the other two finish sooner
         # in one process.
         grid_n_jobs=-1,
@@ -106,7 +99,6 @@ def tasks() -> Iterator[Task]:
         1e-2,
         1e4,
         "r2",
-        "1 - R2",
     )
 
 
@@ -164,47 +156,28 @@ def run(task: Task) -> tuple[Any, Any]:
 
 
 def draw(ax: Any, task: Task, grid: Any, search: Any) -> None:
-    """The grid's validation curve, the range of its folds, and the search's path."""
-    results = grid.cv_results_
-    x = np.log10(task.values)
-    folds = np.array([results[f"split{k}_test_score"] for k in range(grid.n_splits_)])
-    curve = task.as_loss(results["mean_test_score"])
-    ax.fill_between(
-        x,
-        task.as_loss(folds).min(axis=0),
-        task.as_loss(folds).max(axis=0),
-        color="0.9",
-        label="range of the folds",
-    )
-    ax.plot(x, curve, ".-", color="0.45", lw=1, label=f"GridSearchCV, {N_VALUES} values")
-
-    path = np.log10(np.asarray(search.history_[task.param], dtype=float))
-    loss = np.asarray(search.history_["criterion"], dtype=float)
-    ax.plot(path, loss, ".-", color="C0", lw=1.5, ms=5, label="BAMMSearchCV, its iterations")
-    ax.plot(path[0], loss[0], "o", color="C0", mfc="white", ms=9, label="start")
-    ax.plot(path[-1], loss[-1], "*", color="C3", ms=14, label="end")
-
-    if curve.max() > 5 * curve.min():
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_title(task.title, fontsize=10)
-    ax.set_xlabel(f"log10 {task.param}")
-    ax.set_ylabel(f"validation loss ({task.loss})")
+    """The score over the interval, its folds and its path; and what the grid took."""
+    display = SearchDisplay.from_estimator(search, *task.split()[::2], ax=ax)
+    curve = display.axes_[0]
+    means = grid.cv_results_["mean_test_score"]
+    curve.plot(
+        grid.best_params_[task.param], means.max(), "s", mfc="none", color="0.45", ms=9,
+        label=f"GridSearchCV, {N_VALUES} values",
+    )  # fmt: skip
+    curve.legend(fontsize="small", frameon=False)
+    curve.set_title(f"{task.title}\n{curve.get_title(loc='left')}", fontsize="medium", loc="left")
 
 
 def main() -> None:
     all_tasks = list(tasks())
+    print(HEADER, flush=True)
     for task in all_tasks:
         warm_up(task)
 
-    print(HEADER)
-
-    fig, axes = plt.subplots(1, len(all_tasks), figsize=(15, 4.6), layout="constrained")
+    fig, axes = plt.subplots(1, len(all_tasks), figsize=(16, 5.6), layout="constrained")
     for ax, task in zip(axes, all_tasks, strict=True):
         grid, search = run(task)
         draw(ax, task, grid, search)
-    axes[0].legend(fontsize=8)
-
     PICTURE.parent.mkdir(exist_ok=True)
     fig.savefig(PICTURE, dpi=130)
     print(f"\nThe searches as pictures: {PICTURE}")
