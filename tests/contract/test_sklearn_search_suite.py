@@ -332,7 +332,7 @@ def plans_are_checked(monkeypatch):
             served = "enumerated" if roles[name] == "shared fits" else roles[name]
             assert role is None or served == role, self.search_plan_
         for row in self.search_plan_:
-            assert bool(row["reason"]) == (row["role"] == "enumerated"), row
+            assert bool(row["reason"]) == (row["role"] in ("enumerated", "shared fits")), row
         roles_served.update(roles.values())
         return result
 
