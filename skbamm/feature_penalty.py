@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skbamm._sklearn_compat import check_same_namespace
 from skbamm.blocks import transformer_blocks
 
 _NORMS = ("auto", "l1", "l2")
@@ -177,28 +178,28 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
     @_delegates("predict")
     def predict(self, X):
         """Predict with the fitted model."""
-        return self._checked().predict(X)
+        return self._checked(X, "predict").predict(X)
 
     @_delegates("predict_proba")
     def predict_proba(self, X):
         """Predict probabilities with the fitted model."""
-        return self._checked().predict_proba(X)
+        return self._checked(X, "predict_proba").predict_proba(X)
 
     @_delegates("predict_log_proba")
     def predict_log_proba(self, X):
         """Predict log probabilities with the fitted model."""
-        return self._checked().predict_log_proba(X)
+        return self._checked(X, "predict_log_proba").predict_log_proba(X)
 
     @_delegates("decision_function")
     def decision_function(self, X):
         """Return the decision function of the fitted model."""
-        return self._checked().decision_function(X)
+        return self._checked(X, "decision_function").decision_function(X)
 
     @_delegates("score")
     def score(self, X, y, sample_weight=None):
         """Return the fitted model's own score."""
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self._checked().score(X, y, **options)
+        return self._checked(X, "score").score(X, y, **options)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -213,8 +214,10 @@ class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
         fitted = self.estimator_
         return fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
 
-    def _checked(self):
+    def _checked(self, X, method):
         check_is_fitted(self, "estimator_")
+        if hasattr(self._fitted_model(), "coef_"):
+            check_same_namespace(X, self, attribute="coef_", method=method)
         return self.estimator_
 
     def norm_of(self, model) -> str:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_array
 
 from skbamm._sklearn_compat import safe_indexing
+from skbamm.data.array_inputs import is_foreign
 from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.transformer_fits import Fit, fit_transform
 from skbamm.faults import from_signal
@@ -89,8 +90,8 @@ def as_matrix(X: Any) -> Any:
 
 def place(X: Any, device: str) -> DeviceMatrix:
     """Return X as such a matrix on the requested device, which may be "auto"."""
-    if get_config()["array_api_dispatch"] and not isinstance(X, np.ndarray):
-        raise NotApplicable("array API dispatch is on")
+    if is_foreign(X):
+        raise NotApplicable("transformers return no NumPy arrays")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

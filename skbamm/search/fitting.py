@@ -13,6 +13,7 @@ from sklearn.utils import get_tags
 
 from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
+from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
 from skbamm.data.matrices import as_indices, own_copy
 from skbamm.search.bank import Bank
@@ -71,7 +72,17 @@ class Fitting:
         if self.weigher is not None or self.bank.shared.uses or self.bank.lists:
             return True
         own = self.watched and not self.space.continuous
-        return not own and any(c.target.twin is not None for c in self.space.combinations)
+        return not own and self._has_twin
+
+    def read(self, X: Any, y: Any, params: dict[str, Any]) -> ArrayInputs | None:
+        """Return the user's arrays in NumPy, unless all that serves are fits as they come."""
+        if self.weigher is None and not self.bank.lists and not self._has_twin:
+            return None
+        return ArrayInputs(X, y, params)
+
+    @property
+    def _has_twin(self) -> bool:
+        return any(c.target.twin is not None for c in self.space.combinations)
 
     def begin(self, search: Any) -> None:
         """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""

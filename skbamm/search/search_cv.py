@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skbamm._sklearn_compat import RealInterval, SearchBase, StrOptions, search_context
 from skbamm.criteria import NAMES as CRITERIA
+from skbamm.data.array_inputs import reading
 from skbamm.data.matrices import check_device
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.fitting import Fitting
@@ -272,16 +273,22 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         check_device(self.device)
         self._fitting = fitting = Fitting(self)
         try:
+            inputs = fitting.read(X, y, params)
+            if inputs is not None:
+                X, y, params = inputs.X, inputs.y, inputs.params
             if fitting.weigher is not None:
                 params = fitting.weigher.take_groups(X, y, self.cv, params)
             fitting.begin(self)
-            super().fit(X, y, **params)
+            with reading(inputs):
+                super().fit(X, y, **params)
             if fitting.needs_stand_in:
                 if self.refit:
                     self.best_estimator_ = users_own(self.best_estimator_)
                 self.estimator = fitting.estimator
                 scorers, _ = self._get_scorers()  # the default one holds the estimator
                 self.scorer_ = getattr(scorers, "_scorers", scorers)
+            if inputs is not None and self.refit:
+                self.best_estimator_ = inputs.returned(self.best_estimator_)
         finally:
             fitting.end(self)
             del self._fitting
