@@ -53,7 +53,6 @@ from skbamm.weights.learner import FoldModel, Learned, balancing, learn
 from skbamm.weights.weightings import FLOOR
 
 _NOTHING = 1e-12
-_FAR = 1.5  # most that the logarithm of a penalty goes on the way
 _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
 
 
@@ -88,6 +87,7 @@ class Weigher:
         self.trusted: Any = None
         self.group: np.ndarray | None = None
         self.masses = ClassMasses(None, None)
+        self._starts: dict[int, tuple[list, torch.Tensor]] = {}  # the penalties of splits
 
     @classmethod
     def for_search(cls, search: Any, space: Space, clock: Clock) -> Weigher:
@@ -160,7 +160,7 @@ class Weigher:
         if y is None:
             raise ValueError("SampleWeights: y is needed to learn weights, got y=None.")
         n = num_samples(X)
-        self.X, self.y = X, y
+        self.X, self.y, self._starts = X, y, {}
         if not is_classifier(self.estimator):
             self.y = regression_target(y)
         self.trusted = trusted_mask(self.given.trusted, n)
@@ -181,6 +181,7 @@ class Weigher:
             keep_trusted = self.given.refit_on_trusted
             found = rare.put_back(found, scored, weight, keep_trusted)
             self.y, self.weight, self.rows, self._solvers = y, weight, None, {}
+            self._starts = {}
             self._check_classes(found.row_weights.rows)
             return found
         except NotApplicable as error:
@@ -200,7 +201,7 @@ class Weigher:
         self._say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
         kept = rare.kept
         self.X, self.y = safe_indexing(self.X, kept), safe_indexing(self.y, kept)
-        self.rows, self._solvers = None, {}
+        self.rows, self._solvers, self._starts = None, {}, {}
         self.trusted = self.trusted[kept]
         self.weight = None if self.weight is None else self.weight[kept]
         if self.group is not None:
@@ -224,31 +225,24 @@ class Weigher:
         for k, (train, _) in enumerate(splits):
             only[train, k] = True
         self._say(f"judging the labels of {n} rows in {len(splits)} folds")
-        x, end, begun, noise = self._begin(splits, inner, only)
+        begun, found = self._judge(inner, only), []
         clock = self.settings.clock
-        best: Any = None
-        for kind, prior in self.given.candidates():
-            found = list(begun)
-            if n < MANY or len(self.given.candidates()) > 1:
-                self._say(f"learning weights, kind={kind!r}, prior={prior:g}, without each fold")
-                with clock.kept():
-                    for k in range(len(splits)):
-                        if clock.over:  # what the rows were judged to be serves
-                            break
-                        found[k] = self._weigh(
-                            inner[k], x, only[:, k], begun[k].quality.right, kind, prior
-                        )
-            # With many rows the judgement is close enough to choose the penalty.
-            factors = self.masses.learned(found, only, kind != "groups")
-            if best is None:
-                best = torch.inf, kind, prior, found, factors
-            if clock.over:
-                break
-            with clock.kept():
-                value = self._value(splits, factors, noise)
-                if value < best[0]:
-                    best = value, kind, prior, found, factors
-        _, kind, prior, found, factors = best
+        with clock.kept():
+            if n < MANY or self._choices:
+                self._say("learning the weights of each fold's training rows")
+                for k, part in enumerate(inner):
+                    if clock.over:
+                        break
+                    how = self._choose(part, only[:, k])
+                    found.append(self._weigh(part, only[:, k], begun[k].quality.right, *how))
+        # What the rows were judged to be serves: with many rows, and if time is over.
+        found += begun[len(found) :]
+        how = self.given.candidates()[0]
+        with clock.kept():
+            if not clock.over:
+                how = self._choose(splits, np.ones(n, bool))
+        kind, prior = how
+        factors = self.masses.learned(found, only, kind != "groups")
         noise = mean_noise([one.quality.loss for one in found])
         self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
@@ -257,7 +251,7 @@ class Weigher:
             if not clock.over:
                 # Few rows are judged anew: they may keep to what they began with.
                 begin = right if n >= MANY else None
-                final = self._weigh(everything, x, np.ones(n, bool), begin, kind, prior)
+                final = self._weigh(everything, np.ones(n, bool), begin, kind, prior, start=splits)
         if final is None:
             final = judged_by(found, right, torch.as_tensor(self.trusted).to(right.device))
         if clock.over:
@@ -273,7 +267,7 @@ class Weigher:
         name = fit_name(self.estimator)
         row_weights = RowWeights(
             name, rows, factors, noise if self._auto else None,
-            end.tolist() if self.given.proxy is None else None,
+            self._start(splits, np.ones(n, bool)).tolist() if self.given.proxy is None else None,
         )  # fmt: skip
         return WeightsFound(
             row_weights, scored, quality, quality < 0.5, self.weight,
@@ -285,27 +279,55 @@ class Weigher:
         if self.settings.verbose > 0:
             print(f"[BAMM] {message}")
 
-    def _begin(self, splits, inner, only):
-        """Judge each fold's rows.
+    @property
+    def _choices(self) -> bool:
+        return len(self.given.candidates()) > 1
 
-        Returns a penalty to learn with, the one to expect, the judgements and the noise.
+    def _judge(self, inner: list[list], only: np.ndarray) -> list[Learned]:
+        """Judge the training rows of each fold by models of the fold's own splits."""
+        for k, splits in enumerate(inner):
+            self._start(splits, only[:, k])
+            if self.settings.clock.interrupted:
+                raise KeyboardInterrupt  # no row is judged yet
+        return [self._weigh(part, only[:, k], None, None, 0.0) for k, part in enumerate(inner)]
+
+    def _start(self, splits: list, only: np.ndarray) -> torch.Tensor:
+        """Return the penalty to learn with: that of models of the labels as they are.
+
+        It is stronger than the final one will be. While labels are in doubt it must be: else the
+        models imitate the rows that they judge.
         """
-        _n, folds = only.shape
-        # The noise is not known yet, so there is no need to be exact, here and at the end:
-        # some of many rows tell where to go.
-        middle = [sum(axis.bounds()) / 2 for axis in self.axes]
-        x = self._penalty(splits, self.masses.unjudged(only), None, begin=middle, rough=True)
-        clock = self.settings.clock
-        if clock.interrupted:
-            raise KeyboardInterrupt  # no row is judged yet
-        begun = [self._weigh(inner[k], x, only[:, k], None, None, 0.0) for k in range(folds)]
+        known = self._starts.get(id(splits))
+        if known is None or known[0] is not splits:
+            middle = [sum(axis.bounds()) / 2 for axis in self.axes]
+            # There is no need to be exact: some of many rows tell.
+            factors = self.masses.unjudged(np.repeat(only[:, None], len(splits), 1))
+            x = self._penalty(splits, factors, None, begin=middle, rough=True)
+            known = self._starts[id(splits)] = splits, x
+        return known[1]
+
+    def _choose(self, splits: list, only: np.ndarray) -> tuple[str, float]:
+        """Choose the kind and the prior by weights learned without each split's test rows."""
+        candidates = self.given.candidates()
+        if not self._choices:
+            return candidates[0]
+        inner = [inner_splits(splits, k) for k in range(len(splits))]
+        train = np.zeros((len(only), len(splits)), bool)
+        for k, (rows, _) in enumerate(splits):
+            train[rows, k] = True
+        begun = self._judge(inner, train)
         noise = mean_noise([one.quality.loss for one in begun])
-        factors, end = self.masses.learned(begun, only), x
-        with clock.kept():
-            end = self._penalty(splits, factors, noise, begin=x.tolist(), rough=True)
-        # While labels are in doubt the penalty must be stronger than it will be: else the
-        # models imitate the rows that they judge. Half the way, and not far, has done well.
-        return x + (0.5 * (end - x)).clamp(-_FAR, _FAR), end, begun, noise
+        best = torch.inf, candidates[0]
+        for kind, prior in candidates:
+            found = [
+                self._weigh(part, train[:, k], begun[k].quality.right, kind, prior)
+                for k, part in enumerate(inner)
+            ]
+            if self.settings.clock.over:
+                break
+            factors = self.masses.learned(found, train, kind != "groups")
+            best = min(best, (self._value(splits, factors, noise), (kind, prior)))
+        return best[1]
 
     def _check_classes(self, rows) -> None:
         """Refuse weights that leave a class without any row."""
@@ -334,8 +356,11 @@ class Weigher:
         if not self.axes:
             return torch.zeros(1, dtype=torch.float64)  # the estimator's own, whatever x is
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
+        name = self._name(joint)
+        if noise is None and name == "log_loss" and self.masses.label is not None:
+            name = "balanced_log_loss"  # as the models are
         result, _, _ = joint.search(
-            self.axes, self._name(joint), max_iter=self.settings.max_iter, tol=_ROUGH,
+            self.axes, name, max_iter=self.settings.max_iter, tol=_ROUGH,
             max_time=self.settings.clock.left, upper_loss=noise if self._auto else None, **options,
         )  # fmt: skip
         if result.status is Status.INTERRUPTED:
@@ -344,8 +369,6 @@ class Weigher:
 
     def _value(self, splits, factors, noise) -> float:
         """Return what the penalty is chosen by, at the penalty that it chooses."""
-        if len(self.given.candidates()) == 1:
-            return 0.0  # there is no choice
         x = self._penalty(splits, factors, noise)
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         rows = joint.rows(joint.dtype)
@@ -367,9 +390,12 @@ class Weigher:
             return self.settings.criterion
         return "log_loss" if joint.task.classes is not None else "bounded_squared_error"
 
-    def _weigh(self, splits, x, only, begin, kind, prior) -> Learned:
-        """Learn the weights of the rows ``only`` from folds of them; without a kind, judge them."""
-        joint = self._solver(splits, None)
+    def _weigh(self, splits, only, begin, kind, prior, start=None) -> Learned:
+        """Learn the weights of the rows ``only`` from folds of them; without a kind, judge them.
+
+        ``start`` are the splits that the penalty is chosen on, if not all.
+        """
+        x, joint = self._start(splits if start is None else start, only), self._solver(splits, None)
         model = self._model(joint, only)
         device, some = joint.device, None
         rows, enough = np.flatnonzero(only), enough_rows(model.rows)
@@ -424,7 +450,7 @@ class Weigher:
             loss=task.loss,
             penalty=joint.penalties.penalty(self.axes, rows, factor),
             mean_loss=joint.twin.mean_loss,
-            criterion=self._criterion(joint, target),
+            criterion=self._criterion(joint, target, only),
             target=target[drawn],
             share=share / share.sum(),
             trusted=tensor(self.trusted[drawn]),
@@ -432,7 +458,7 @@ class Weigher:
             balance=self._balances(),
         )
 
-    def _criterion(self, joint, target):
+    def _criterion(self, joint, target, only):
         """Return what weights are learned by."""
         criterion = make_criterion(
             self.settings.criterion, joint.task.loss, target, joint.data.weights
@@ -440,7 +466,7 @@ class Weigher:
         if self._auto and self._balances() and isinstance(criterion.loss, ExpectedErrorLoss):
             # Like the models: the balanced error alone has the same minimum if one class has
             # more wrong labels than the other.
-            given = torch.bincount(target.long()).double()
+            given = torch.bincount(target[torch.as_tensor(only)].long()).double()
             factor = balancing(given / given.sum())
             criterion = replace(criterion, loss=ExpectedErrorLoss(criterion.loss.n_outputs, factor))
         return criterion

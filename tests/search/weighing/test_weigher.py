@@ -144,14 +144,18 @@ def test_scores_are_of_fold_weights_that_saw_no_test_label(amount, noisy):
     assert search.best_score_ == pytest.approx(np.mean(scores), rel=1e-5)
 
 
-def test_weights_of_a_fold_do_not_depend_on_its_test_labels(amount, noisy):
-    y, cv = noisy.y.copy(), list(KFold(3).split(noisy.X))
-    test = cv[0][1]
-    fixed = search_for(grid={}, fit={"cv": cv})
-    before = fixed.fit(noisy.X, y).fold_sample_weight_[cv[0][0], 0]
-    y[test] = np.roll(y[test], 1)
-    after = fixed.fit(noisy.X, y).fold_sample_weight_[cv[0][0], 0]
-    np.testing.assert_array_equal(before, after)
+@pytest.mark.parametrize("how", [{}, {"kind": ["score", "free"], "prior": [0.15, 0.5]}], ids=str)
+def test_weights_of_a_fold_do_not_depend_on_its_test_labels(how, amount, noisy):
+    """Nor do the penalty, the kind and the prior that they are learned with."""
+    cv = list(KFold(3).split(noisy.X))
+    train, test = cv[1]
+    before = search_for(fit={"cv": cv}, **how).fit(noisy.X, noisy.y).fold_sample_weight_
+    for flipped in (test[:1], test):
+        y = noisy.y.copy()
+        y[flipped] = (y[flipped] + 1) % 3
+        after = search_for(fit={"cv": cv}, **how).fit(noisy.X, y).fold_sample_weight_
+        np.testing.assert_allclose(after[train, 1], before[train, 1], rtol=0, atol=1e-10)
+        assert np.abs(after[:, 0] - before[:, 0]).max() > 1e-6  # other folds learn from them
 
 
 def test_clean_labels_keep_their_rows(noisy):
