@@ -134,8 +134,8 @@ CASES = {
         {"shrinkage": np.linspace(0, 1, 41)},
         20,
     ),
-    "quadratic discriminant, digits": Case(
-        digits, QuadraticDiscriminantAnalysis(), {"reg_param": np.linspace(0.05, 1, 20)}, 1
+    "quadratic discriminant, breast cancer": Case(
+        breast_cancer, QuadraticDiscriminantAnalysis(), {"reg_param": np.linspace(0.05, 1, 20)}, 1
     ),
     "Gaussian naive Bayes, digits": Case(digits, GaussianNB(), SMOOTHINGS, 10),
     "Gaussian naive Bayes, diamonds": Case(dear_diamonds, GaussianNB(), SMOOTHINGS, 10),

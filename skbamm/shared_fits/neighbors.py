@@ -11,10 +11,13 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from skbamm._sklearn_compat import safe_indexing
+from skbamm._sklearn_compat import openmp_threads, safe_indexing
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
+from skbamm.shared_fits.ties import known_alike, open_ties, padded
 
 _EXACT_INTEGERS = 2.0**53
+_MORE = 8  # neighbours beyond the most, which tell where ties end
+_ON_Y = 1024  # rows up to which threads share the training rows, not these
 # Distances of a pair of rows that are computed without a product of matrices, whose rounding
 # depends on what other rows are there.
 _PAIRWISE = frozenset({"manhattan", "l1", "cityblock", "chebyshev", "minkowski", "precomputed"})
@@ -22,17 +25,21 @@ _PAIRWISE = frozenset({"manhattan", "l1", "cityblock", "chebyshev", "minkowski",
 
 @dataclass(eq=False)
 class NearestRows:
-    """A fitted model, and the largest number of neighbours that a candidate asks for.
+    """A fitted model, and the numbers of neighbours that candidates ask for.
 
     Attributes
     ----------
     model : estimator
+    counts : list of int
+        No more than there are training rows.
     most : int
+        The number of neighbours to look for.
     integers : bool
         Whether all features are integers, so small that distances have no rounding errors.
     """
 
     model: Any
+    counts: list[int]
     most: int
     integers: bool
 
@@ -46,8 +53,12 @@ class Neighbours:
     distances, indices : ndarray of shape (n_rows, most)
     apart : bool
         Whether the neighbours of a row do not depend on which other rows are asked for.
+    blocks : bool
+        Whether they depend on them by the rounding of distances only.
     open : dict of int -> ndarray
         The rows of which several sets of so many rows are the nearest, with different targets.
+    few : (ndarray, ndarray), or None
+        All of these rows, and for which numbers of neighbours they may be asked for alone.
     settled : dict of int -> (ndarray, ndarray)
         So many neighbours, as scikit-learn finds them.
     """
@@ -55,7 +66,9 @@ class Neighbours:
     distances: np.ndarray
     indices: np.ndarray
     apart: bool
-    open: dict[int, np.ndarray] = field(default_factory=dict)
+    blocks: bool
+    open: dict[int, np.ndarray]
+    few: tuple[np.ndarray, np.ndarray] | None = None
     settled: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
@@ -77,8 +90,9 @@ class SharedNeighbours(SharedFits):
         fewest = min(models, key=lambda model: model.n_neighbors)
         model = fitted(clone(fewest), X, y, {})
         n_rows = model.n_samples_fit_
-        most = min(max(one.n_neighbors for one in models), n_rows - 1) + 1
-        return NearestRows(model, most, _are_integers(model._fit_X))
+        counts = sorted({one.n_neighbors for one in models if one.n_neighbors <= n_rows})
+        most = min(max(counts, default=1) + _MORE, n_rows)
+        return NearestRows(model, counts, most, _are_integers(model._fit_X))
 
     def serve(self, state, model):
         """Give a model the training rows, unless its own fit would look at them in another way."""
@@ -90,14 +104,25 @@ class SharedNeighbours(SharedFits):
 
     def precompute(self, state, model, X):
         """Return the neighbours of rows."""
-        nearest, method = state.model, state.model._fit_method
-        metric = nearest.effective_metric_
+        nearest = state.model
+        metric, rows = nearest.effective_metric_, nearest._fit_X
         distances, indices = nearest.kneighbors(X, n_neighbors=state.most)
-        apart = (
-            method in ("kd_tree", "ball_tree") or metric in _PAIRWISE or callable(metric)
-            or (metric == "euclidean" and state.integers and _are_integers(X))
+        trees = nearest._fit_method in ("kd_tree", "ball_tree")
+        sparse = [sp.issparse(one) for one in (X, rows)]
+        integers = state.integers and _are_integers(X)
+        exact = metric in _PAIRWISE or callable(metric) or (
+            metric == "euclidean" and (integers or all(sparse))
         )  # fmt: skip
-        return Neighbours(distances, indices, apart)
+        # Else few rows and many are shared among threads in other ways.
+        on_y = min(_ON_Y, nearest.n_samples_fit_)
+        alike = len(distances) <= on_y or openmp_threads() == 1
+        return Neighbours(
+            distances,
+            indices,
+            apart=trees or (exact and alike),
+            blocks=metric == "euclidean" and not any(sparse) and alike,
+            open={k: open_ties(distances, indices, k, nearest._y) for k in state.counts},
+        )
 
     def takes(self, name, options):
         """Whether these are neighbours of rows, at most as many as the model's own."""
@@ -108,30 +133,48 @@ class SharedNeighbours(SharedFits):
         found = self.nearest(state, model, known, X, own)
         return found if options.get("return_distance", True) else found[1]
 
-    def open_rows(self, state: NearestRows, known: Neighbours, k: int) -> np.ndarray:
-        """Return the rows whose k nearest rows scikit-learn is to be asked for."""
-        if k not in known.open:
-            known.open[k] = _open_ties(known, k, state.model._y)
-        return known.open[k]
-
     def nearest(
         self, state: NearestRows, model: Any, known: Neighbours, X: Any, own: Callable
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return distances and indices (n_rows, n_neighbors)."""
         k = model.n_neighbors
-        rows = self.open_rows(state, known, k)
+        rows = known.open[k]
         if k in known.settled:
             return known.settled[k]
         distances, indices = known.distances[:, :k], known.indices[:, :k]
         if not rows.size:
             return distances, indices
-        if known.apart:
-            distances, indices = distances.copy(), indices.copy()
-            distances[rows], indices[rows] = own().kneighbors(safe_indexing(X, rows))
-        else:
+        few = rows if known.apart else self._few(state, known, k, X, own)
+        if few is None:
             distances, indices = own().kneighbors(X)
+        else:
+            distances, indices = distances.copy(), indices.copy()
+            found = own().kneighbors(
+                safe_indexing(X, few if known.apart else self._padded(state, few))
+            )
+            places = np.searchsorted(few, rows)
+            distances[rows], indices[rows] = (one[places] for one in found)
         known.settled[k] = distances, indices
         return distances, indices
+
+    def _few(self, state, known, k, X, own) -> np.ndarray | None:
+        """Return rows that may be asked for alone, all with open ties; None: ask for every row."""
+        if not known.blocks:
+            return None
+        if known.few is None:
+            rows = np.unique(np.concatenate(list(known.open.values())))
+            some = own().kneighbors(
+                safe_indexing(X, self._padded(state, rows)), n_neighbors=state.most
+            )
+            some = [one[: len(rows)] for one in some]
+            known.few = rows, known_alike(known.distances[rows], known.indices[rows], *some)
+        rows, alike = known.few
+        return rows if alike[np.searchsorted(rows, known.open[k]), k - 1].all() else None
+
+    def _padded(self, state: NearestRows, rows: np.ndarray) -> np.ndarray:
+        """Return rows in whole blocks, unless threads would share so many in another way."""
+        whole = padded(rows)
+        return whole if len(whole) <= min(_ON_Y, state.model.n_samples_fit_) else rows
 
 
 class SharedVotes(SharedNeighbours):
@@ -151,7 +194,7 @@ class SharedVotes(SharedNeighbours):
             return method(model, X)
         k, rows = model.n_neighbors, np.empty(0, dtype=np.intp)
         if self._counts_by_itself(state, model):
-            rows = self.open_rows(state, known, k)
+            rows = known.open[k]
             distances, indices = known.distances[:, :k], known.indices[:, :k]
         else:
             distances, indices = self.nearest(state, model, known, X, own)
@@ -174,25 +217,6 @@ class SharedVotes(SharedNeighbours):
         metric = state.model.effective_metric_
         brute = state.model._fit_method == "brute"
         return brute and model.weights == "uniform" and metric != "euclidean"
-
-
-def _open_ties(known: Neighbours, k: int, y: np.ndarray) -> np.ndarray:
-    """Return the rows of which several sets of k rows are the nearest, with different targets."""
-    distances = known.distances
-    if k == distances.shape[1]:
-        return np.empty(0, dtype=np.intp)  # all of the training rows
-    rows = np.flatnonzero(distances[:, k - 1] == distances[:, k])
-    if not rows.size:
-        return rows
-    tied = distances[rows] == distances[rows, k - 1][:, None]
-    targets = np.asarray(y)[known.indices[rows]]
-    last = targets[:, k - 1][:, None]
-    same = targets == last
-    if same.ndim == 3:
-        same = same.all(axis=2)
-    # Those beyond the last that is known may be as far away, too.
-    ends = distances[rows, -1] > distances[rows, k - 1]
-    return rows[~((same | ~tied).all(axis=1) & ends)]
 
 
 def _weights(distances: np.ndarray) -> np.ndarray:
