@@ -9,6 +9,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.skipif(not DOCS.is_dir(), reason="tested without a clone")
-def test_examples_of_many_penalties():
-    failed, tried = doctest.testfile(str(DOCS / "many_penalties.rst"), module_relative=False)
+@pytest.mark.parametrize("page", ["many_penalties.rst", "from_grid_search.rst"])
+def test_examples_of(page):
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried and not failed
