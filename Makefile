@@ -67,7 +67,7 @@ format: $(READY)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-# Some hours; then the tables in README.md are written from what was measured.
+# Some hours; then the tables in benchmarks/README.md are written from what was measured.
 bench: $(READY)
 	$(PY) -m benchmarks.everyday.uses
 	$(PY) -m benchmarks.everyday.pipelines
