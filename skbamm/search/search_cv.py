@@ -14,6 +14,7 @@ from skbamm._sklearn_compat import RealInterval, SearchBase, StrOptions, search_
 from skbamm.criteria import NAMES as CRITERIA
 from skbamm.data.array_inputs import reading
 from skbamm.data.matrices import check_device
+from skbamm.progress import shown
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.fitting import Fitting
 from skbamm.search.presolved import users_own
@@ -90,7 +91,9 @@ class BAMMSearchCV(SearchBase):
     cv : int, cross-validation generator or iterable, default=None
         As for GridSearchCV. Splits are drawn once.
     verbose : int, default=0
-        As for GridSearchCV; from 1 on, each phase of the search prints a line.
+        As for GridSearchCV; from 1 on, each phase of the search prints a line, and what takes long
+        shows a bar (in terminals and notebooks with tqdm) or a line every ten seconds. Vectors are
+        never printed whole: with one, scikit-learn's lines of single fits are left out.
     pre_dispatch : int or str, default="2*n_jobs"
         As for GridSearchCV.
     error_score : "raise" or float, default=np.nan
@@ -256,8 +259,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows, in any form that the estimator takes.
+        X : array-like, sparse matrix or tensor of shape (n_samples, n_features)
+            Rows, in any form that the estimator takes. Torch tensors (sparse ones, too) and other
+            arrays of the array API are read like NumPy arrays, if a model can be solved or shared.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             The target.
         **params : dict of str -> object
@@ -279,7 +283,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             if fitting.weigher is not None:
                 params = fitting.weigher.take_groups(X, y, self.cv, params)
             fitting.begin(self)
-            with reading(inputs):
+            with reading(inputs), shown(self.verbose > 0):
                 super().fit(X, y, **params)
             if fitting.needs_stand_in:
                 if self.refit:
