@@ -23,6 +23,7 @@ from skbamm.bilevel.record import LatestRecord, Record
 from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Schedule, adaptive
 from skbamm.effort import METER, spend
+from skbamm.progress import PROGRESS
 
 
 def solve(
@@ -95,6 +96,9 @@ def solve(
                 spend(run.seconds)
             stop = run.step(k)
             run = run.following or run
+            progress = PROGRESS.get()
+            if progress is not None:
+                progress.step("search", nit, max_iter, f"loss {run.record.leading()[1]:.6g}")
             if callback is not None:
                 x, upper = run.record.leading()
                 if callback(k, x.to(x0.device), upper) and stop is None:

@@ -41,6 +41,7 @@ class Fitting:
         self.clock = Clock(search.max_time)
         self.space = read_grid(search.estimator, search.param_grid)
         self.estimator, self.n_jobs = search.estimator, search.n_jobs  # the user's
+        self.verbose = search.verbose
         self.watched = who_looks_on(search)
         self.run: SearchRun | None = None
         self.outcome = Outcome()
@@ -86,12 +87,16 @@ class Fitting:
 
     def begin(self, search: Any) -> None:
         """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""
+        if any(c.holder is not None for c in self.space.combinations):
+            search.verbose = min(search.verbose, 1)  # its lines of fits print vectors whole
         if self.needs_stand_in:
             search.estimator = stand_in_for(self.estimator, self.bank, users=True)
 
     def end(self, search: Any) -> None:
         """Give the search the user's own back, and let go of the data."""
-        search.estimator, search.n_jobs = self.estimator, self.n_jobs
+        search.estimator, search.n_jobs, search.verbose = (
+            self.estimator, self.n_jobs, self.verbose
+        )  # fmt: skip
         cv = vars(search).get("_checked_cv_orig")
         if isinstance(cv, FrozenSplits):
             search._checked_cv_orig = cv.cv

@@ -9,6 +9,7 @@ from joblib import effective_n_jobs
 from sklearn.exceptions import FitFailedWarning
 
 from skbamm.clock import Clock
+from skbamm.progress import PROGRESS
 
 _STAGE = "the scoring of candidates"
 _ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitted model begins with
@@ -102,6 +103,9 @@ class Scoring:
     def _score(self, candidates, more, which: list[int]) -> None:
         columns = more and {name: [column[i] for i in which] for name, column in more.items()}
         self.results = self.evaluate([candidates[i] for i in which], more_results=columns)
+        progress = PROGRESS.get()
+        if progress is not None and len(which) < len(candidates):
+            progress.step("scoring", which[-1] + 1, len(candidates))
 
     def _parts(self, candidates, size: int) -> list[list[int]]:
         """Return the numbers of candidates to score at a time, in order.

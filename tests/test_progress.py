@@ -1,0 +1,87 @@
+"""Progress in terminals and in log files, and what verbose prints of vectors."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
+
+import skbamm.progress as progress
+from skbamm import BAMMSearchCV, PerFeature
+
+X, Y = load_diabetes(return_X_y=True)
+WIDE = np.random.default_rng(0).normal(size=(len(X), 60))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when the test says so."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_a_log_file_gets_a_line_now_and_then(clock):
+    log = io.StringIO()
+    shown = progress.Progress(log)
+    for done in range(1, 31):
+        clock[0] += 1
+        shown.step("search", done, 100, f"loss {1 / done:.3g}")
+    shown.close()
+    first, *more = log.getvalue().splitlines()
+    # The phase began with its first step.
+    assert first == "[BAMM] search: 3 of at most 100, 2 s, at most 65 s more, loss 0.333"
+    assert len(more) == 2 and "\r" not in log.getvalue()
+
+
+def test_a_terminal_gets_a_bar_for_each_phase():
+    pytest.importorskip("tqdm")
+    screen = Terminal()
+    shown = progress.Progress(screen)
+    shown.step("search", 1, 4)
+    shown.step("search", 2, 4, "loss 0.5")
+    shown.step("search", 1, 4)  # another one
+    shown.step("scoring", 1, 2)
+    shown.close()
+    written = screen.getvalue()
+    assert "search:" in written and "scoring:" in written and "[BAMM]" not in written
+
+
+def test_without_tqdm_a_terminal_gets_lines(monkeypatch, clock):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    screen = Terminal()
+    shown = progress.Progress(screen)
+    shown.step("search", 1, 4)
+    clock[0] += 5
+    shown.step("search", 2, 4)
+    assert screen.getvalue().startswith("[BAMM] search: 2 of at most 4")
+
+
+@pytest.mark.parametrize("model, values", [(Ridge(), (1e-3, 1e3)), (DecisionTreeRegressor(), [1])])
+def test_a_search_steps_where_it_is_asked_to(model, values, monkeypatch, capsys):
+    steps = []
+    monkeypatch.setattr(progress.Progress, "step", lambda self, *args: steps.append(args))
+    name = "alpha" if isinstance(model, Ridge) else "max_depth"
+    BAMMSearchCV(model, {name: values}).fit(X, Y)
+    assert not steps and not capsys.readouterr().out
+    search = BAMMSearchCV(model, {name: values}, verbose=1).fit(X, Y)
+    assert [done for phase, done, *_ in steps] == list(
+        range(1, 1 + search.n_iter_ * (name == "alpha"))
+    )
+    assert progress.PROGRESS.get() is None
+
+
+def test_no_vector_is_printed_whole(capfd):
+    grid = {"alpha": PerFeature(1e-2, 1e2, shrinkage=False)}
+    search = BAMMSearchCV(Ridge(), grid, verbose=3, tol=0.1).fit(WIDE, Y)
+    assert len(search.best_params_["alpha"]) == 60 and search.verbose == 3
+    lines = capfd.readouterr().out.splitlines()
+    assert lines and max(map(len, lines)) < 200 and len(lines) < 20
