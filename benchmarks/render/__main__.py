@@ -17,14 +17,22 @@ from benchmarks.render.labels import label_noise, label_noise_large
 from benchmarks.render.penalties import penalties, penalties_large, penalties_optuna, penalties_real
 from benchmarks.render.scores import accuracy, held_out, surrogates
 from benchmarks.render.searches import estimators, kernel_ridge, lasso_path, speed
+from benchmarks.render.shared_fits import shared_fits
 from benchmarks.render.speed import gpu, growth, speed_cases, speed_profile
 
-PAGES = (ROOT.parent / "README.md", ROOT / "README.md", ROOT.parent / "docs" / "beside_a_grid.rst")
+DOCS = ROOT.parent / "docs"
+PAGES = (
+    ROOT.parent / "README.md",
+    ROOT / "README.md",
+    DOCS / "beside_a_grid.rst",
+    DOCS / "shared_fits.rst",
+)
 MARKED = re.compile(r"(<!-- benchmark:(\w+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 MARKED_RST = re.compile(r"(\.\. benchmark:(\w+)\n\n).*?(\.\. /benchmark)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {
     "everyday": everyday,
     "pipelines": pipelines,
+    "shared_fits": shared_fits,
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
     "speed_cases": speed_cases,

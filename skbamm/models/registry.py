@@ -89,6 +89,11 @@ _WHY_NOT: dict[type, str] = {
 }
 
 
+def registered() -> dict[type, Twin]:
+    """Return every class that has a twin, meta-estimators aside."""
+    return dict(_TWINS)
+
+
 def supported() -> str:
     """Name every supported estimator and the parameters that are tuned, for error messages."""
     named = []

@@ -35,24 +35,38 @@ class SharedFits:
     answers: tuple[str, ...] = ()
 
     def mismatch(self, estimator: Any) -> str:
-        """Return why candidates cannot share fits with this setting; "" if they can.
+        """Return why candidates cannot share fits with this setting.
 
         Parameters
         ----------
         estimator : estimator
             One candidate, whose parameters are valid.
+
+        Returns
+        -------
+        str
+            "" if they can.
         """
         return ""
 
     def begin(self, models: list[Any], X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
-        """Return what candidates share on some training rows: by default a fitted model.
+        """Fit what candidates share on some training rows.
 
         Parameters
         ----------
         models : list of estimator
             All candidates, not fitted.
-        X, y, fit_params
-            As ``fit`` takes them.
+        X : array-like of shape (n_samples, n_features)
+            The training rows, as ``fit`` takes them.
+        y : array-like or None
+            Their target.
+        fit_params : dict of str -> object
+            Further arguments of ``fit``.
+
+        Returns
+        -------
+        object
+            Whatever ``serve`` needs; by default what ``widest`` returns, fitted.
         """
         return fitted(self.widest(models), X, y, fit_params)
 
@@ -87,6 +101,7 @@ class SharedFits:
         Parameters
         ----------
         state : object
+            What ``begin`` returned.
         model : estimator
             As ``serve`` left it.
         name : str
@@ -99,6 +114,11 @@ class SharedFits:
             Returns the model as ``serve`` left it, with nothing replaced.
         **options : dict
             Other arguments of the method.
+
+        Returns
+        -------
+        object
+            What the model's own method would return.
         """
         raise NotImplementedError
 
