@@ -261,7 +261,7 @@ class SearchDisplay:
             edges = np.unique(x), np.unique(y)
             fine = self.curve is not None
             low, high = np.nanquantile(z, 0.1) if fine else np.nanmin(z), np.nanmax(z)
-            image = (
+            image: Any = (
                 ax.contourf(*edges, np.clip(z, low, None), 20, cmap="viridis")
                 if fine
                 else ax.pcolormesh(*edges, z, shading="nearest", vmin=low, vmax=high)
