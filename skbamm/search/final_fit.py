@@ -135,6 +135,11 @@ def final_fit(
         clock.end("the final fit")
         adopt(estimator, begin)
         return True
+    except ValueError:
+        if shares_rows:
+            raise
+        # Of all rows the transformers may make other features than of any fold's.
+        own_fit(estimator, X, y, fit_params)
     fitted = begin.twin.fitted(last_step(estimator))
     most = getattr(fitted, "max_iter", None)
     return shares_rows or most is None or np.max(getattr(fitted, "n_iter_", 0)) < most

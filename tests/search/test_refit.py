@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, PoissonRegressor
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from skbamm import BAMMSearchCV
 from skbamm.solvers import pooled_fit
 from skbamm.solvers.linear import LinearSolver
 from tests.truth import LOSS, assert_true, fold_scores, logistic, ridge, search_over
@@ -178,3 +180,21 @@ def test_other_points_are_scored_only_where_the_scorer_has_more_to_say(binary):
     assert own.converged_ and list(own.cv_results_["stage"]) == ["refined"]
     other = search_over(logistic(), {"C": (1e-3, 1e3)}, *binary, cv=CV, scoring="accuracy")
     assert set(other.cv_results_["stage"]) == {"scan", "refined", "finer"}
+
+
+@pytest.mark.parametrize("model", [PoissonRegressor(), LogisticRegression()])
+def test_all_rows_may_have_more_categories_than_any_folds(model):
+    """Then the mean of the folds' coefficients is nothing that the refit could begin at."""
+    rng = np.random.default_rng(0)
+    kind = np.array(["a", "b", "c", "d"])[np.repeat([0, 1, 2, 3], 10)]
+    X = np.c_[kind, rng.normal(size=40).round(3)].astype(object)
+    y = rng.integers(0, 2, 40)
+    halves = [(np.arange(a, a + 20), np.arange(20 - a, 40 - a)) for a in (0, 20)]
+    encode = ColumnTransformer(
+        [("kinds", OneHotEncoder(handle_unknown="ignore"), [0])], remainder=StandardScaler()
+    )
+    pipeline = make_pipeline(encode, model)
+    name = "poissonregressor__alpha" if "alpha" in model.get_params() else "logisticregression__C"
+    search = BAMMSearchCV(pipeline, {name: (0.1, 10.0)}, cv=halves).fit(X, y)
+    own = clone(pipeline).set_params(**search.best_params_).fit(X, y)
+    np.testing.assert_allclose(search.best_estimator_[-1].coef_, own[-1].coef_, atol=1e-3)
