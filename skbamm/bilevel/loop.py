@@ -98,7 +98,8 @@ def solve(
             run = run.following or run
             progress = PROGRESS.get()
             if progress is not None:
-                progress.step("search", nit, max_iter, f"relative loss {run.record.leading()[1]:.6g}")
+                _, loss = run.record.leading()
+                progress.step("search", nit, max_iter, f"relative loss {loss:.6g}")
             if callback is not None:
                 x, upper = run.record.leading()
                 if callback(k, x.to(x0.device), upper) and stop is None:
