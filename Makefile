@@ -107,7 +107,7 @@ $(PY):
 # can bring in another one (a CUDA build is gigabytes).
 $(READY): pyproject.toml constraints.txt | $(PY)
 	$(PIP) torch
-	$(PIP) -e ".[test,plot,lint]"
+	$(PIP) -e ".[test,plot,progress,lint]"
 	@touch $@
 
 $(DOCS): $(READY)

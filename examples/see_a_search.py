@@ -2,8 +2,8 @@
 See what a search found
 =======================
 
-A search over an interval returns one value. ``SearchDisplay`` shows the rest: how the score depends on
-the value, how sure that is, and how the search came there.
+A search over an interval returns one value. ``SearchDisplay`` shows the rest: how the score depends
+on the value, how sure that is, and how the search came there.
 """
 
 from pathlib import Path
@@ -20,10 +20,10 @@ from skbamm import BAMMSearchCV, SearchDisplay
 # %%
 # One value
 # ---------
-# With ``X`` and ``y`` the score is computed all over the interval, on the search's own splits. The dark
-# band is one standard error of the mean on both sides, the light one goes from the worst fold to the
-# best. Values whose score is within the dark band at the star are as good as it, for all that the folds
-# can tell. Below is the path: one point for each iteration, time runs down.
+# With ``X`` and ``y`` the score is computed all over the interval, on the search's own splits. The
+# dark band is one standard error of the mean on both sides, the light one goes from the worst fold
+# to the best. Values whose score is within the dark band at the star are as good as it, for all that
+# the folds can tell. Below is the path: one point for each iteration, time runs down.
 
 X, y = load_breast_cancer(return_X_y=True)
 model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
