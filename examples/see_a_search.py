@@ -22,8 +22,8 @@ from skbamm import BAMMSearchCV, SearchDisplay
 # ---------
 # With ``X`` and ``y`` the score is computed all over the interval, on the search's own splits. The
 # dark band is one standard error of the mean on both sides, the light one goes from the worst fold
-# to the best. Values whose score is within the dark band at the star are as good as it, for all that
-# the folds can tell. Below is the path: one point for each iteration, time runs down.
+# to the best. Values whose score is within the dark band at the star are as good as it, for all
+# that the folds can tell. Below is the path: one point for each iteration, time runs down.
 
 X, y = load_breast_cancer(return_X_y=True)
 model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
