@@ -106,7 +106,9 @@ class Weigher:
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
             )
         values = last_step(target.estimator).get_params()
-        absolutes = values.get("l1_ratio", 0.0) != 0 or values.get("penalty") == "l1"
+        penalty = values.get("penalty")  # the name goes first: with "l2" there may be any ratio
+        ratio = 0.0 if penalty == "l2" else values.get("l1_ratio", 0.0)
+        absolutes = ratio != 0 or penalty == "l1"
         if len(space.combinations[0].axes) > 1 or absolutes:
             raise ValueError(
                 f"SampleWeights: weights cannot be learned with {model!r}: it has more than an L2 "
