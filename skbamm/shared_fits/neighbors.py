@@ -194,6 +194,8 @@ class SharedVotes(SharedNeighbours):
             return method(model, X)
         k, rows = model.n_neighbors, np.empty(0, dtype=np.intp)
         if self._counts_by_itself(state, model):
+            if not np.array_equal(model.classes_, np.arange(len(model.classes_))):
+                return getattr(own(), name)(X)  # before 1.9 it takes no other labels
             rows = known.open[k]
             distances, indices = known.distances[:, :k], known.indices[:, :k]
         else:
