@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 
-from skbamm._sklearn_compat import routing_enabled
+from skbamm._sklearn_compat import num_samples, routing_enabled
 from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.fold_maps import FoldMaps
 from skbamm.data.folded import FoldedData
@@ -243,6 +243,8 @@ class SolverFactory:
         weight = np.asarray(given[name])
         if weight.ndim != 1 or weight.dtype.kind not in "iufb" or not np.isfinite(weight).all():
             raise NotApplicable("sample_weight is not a finite vector")
+        if len(weight) != num_samples(self.X):
+            raise NotApplicable("sample_weight is not one entry a row")
         if (weight < 0).any():
             raise NotApplicable("sample_weight has negative entries")
         return weight.astype(float)

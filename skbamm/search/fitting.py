@@ -124,7 +124,6 @@ class Fitting:
         cv, n_rows = search._checked_cv_orig, num_samples(X)
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
-        _check_weights(fit_params, n_rows)
         criterion, row_weights, rows = search.criterion, None, None
         if self.weigher is not None:
             self.found = self.weigher.learn(cv, splits, X, y, fit_params)
@@ -231,18 +230,6 @@ class Fitting:
             if row["role"] == "joint grid":
                 reason = f"callbacks are to see the fits of {self.watched}"
                 row.update(role="enumerated", reason=reason)
-
-
-def _check_weights(fit_params: dict[str, Any], n_rows: int) -> None:
-    """Raise ValueError for weights that are not one a row: no fit could take them."""
-    for name, value in fit_params.items():
-        if name.rpartition("__")[2] != "sample_weight" or value is None or not np.ndim(value):
-            continue
-        if num_samples(value) != n_rows:
-            raise ValueError(
-                f"{name} must have one entry for each of the {n_rows} rows, got "
-                f"{num_samples(value)}."
-            )
 
 
 def _nothing():
