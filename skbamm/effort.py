@@ -90,6 +90,10 @@ class Meter:
         self.limit, self.spent, self._closer = limit, 0.0, closer
         self._began = time.perf_counter(), time.process_time()
 
+    def anew(self) -> Meter:
+        """Return a meter with the same limit that has counted nothing yet."""
+        return Meter(self.limit, self._closer)
+
     def spend(self, seconds: float) -> None:
         """Count some work, or raise OverBudget."""
         self.spent += seconds

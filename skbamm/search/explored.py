@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.effort import Meter
 from skbamm.space import Combination, named_values
 from skbamm.starts.line_search import parabola
 
@@ -94,6 +95,8 @@ class Explored:
         That tell where own fits are to be judged, if these serve because they are sooner.
     models : list of Tensor of shape (K, m, p), or None
         Models of the solved candidates, for others to begin at.
+    meter : Meter or None
+        How long they may be searched before own fits are sooner.
     """
 
     combination: Combination
@@ -107,6 +110,7 @@ class Explored:
     folds: Any = None
     paths: Any = None
     models: list[Any] = field(default_factory=list)
+    meter: Meter | None = None
 
     def add(self, points: list[list[float]], stage: str) -> int:
         """Add candidates; return how many there were before."""

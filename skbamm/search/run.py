@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.effort import metered
 from skbamm.search.explored import Explored
 from skbamm.search.factory import SolverFactory
 from skbamm.search.final_fit import Refit
@@ -89,26 +90,28 @@ class SearchRun:
         """
         if self.clock.over:
             return [], None
-        solving, intervals = self.solving, self.intervals
+        intervals = self.intervals
         best, place, scores = self._best(results)
         candidates: list[dict[str, Any]] = []
         stages: list[str] = []
         for explored in dict.fromkeys(one for one, _ in self._rows):
             known = len(explored.points)
             explored.add_waiting()
-            solving.attempt(
-                partial(intervals.solve_points, explored, known, explored.nearest(known))
-            )
+            self._solve_from(known, explored)
             waited = len(explored.points)
             if explored is best and explored.rounds:
                 explored.add_between(place, scores, intervals.worth)
-            solving.attempt(
-                partial(intervals.solve_points, explored, waited, explored.nearest(waited))
-            )
+            self._solve_from(waited, explored)
             self._add_rows(explored, known)
             candidates += explored.params(known)
             stages += explored.stages[known:]
         return candidates, {"stage": stages}
+
+    def _solve_from(self, first: int, explored: Explored) -> None:
+        """Solve candidates from the ``first`` on, each near another one, if that is soon done."""
+        nearest = explored.nearest(first)
+        with metered(explored.meter and explored.meter.anew()):
+            self.solving.attempt(partial(self.intervals.solve_points, explored, first, nearest))
 
     def _add_rows(self, explored: Explored, first: int) -> None:
         """Note whose candidates the next rows of the results are; own fits get transformed rows."""

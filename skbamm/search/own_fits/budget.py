@@ -97,7 +97,8 @@ def budget(
     own = OwnCost(joint, estimator, y, fits)
     least, scores = own.least, scored * LIMITS.score
     if least is None:
-        return None
+        most = LIMITS.overrun * expected
+        return Meter(most, lambda: max(most, own.measured() or torch.inf))
     if joint.pairwise:  # factors of kernels are well foreseen, and need no meter
         if expected > max(LIMITS.floor, least + scores, LIMITS.share_of_kernels * least):
             raise OverBudget("own fits are sooner")

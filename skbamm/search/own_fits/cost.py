@@ -6,6 +6,7 @@ is that of effort.py: seconds of one core, the same on every machine.
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -163,6 +164,8 @@ def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> floa
         small, large = sorted((n, d))
         factor = (large * small**2 + small**3 / 3) * SECONDS.newton
         return fit + factor * (SECONDS.svd if solver == "svd" else 1)
+    if kind == "LassoLars":
+        return fit + n_iter * (SECONDS.call + entries * outputs * SECONDS.dense)
     if kind == "KernelRidge":
         return fit + n**2 * (n * SECONDS.kernel_factor + SECONDS.kernel_entry)
     if kind == "QuantileRegressor":
@@ -217,7 +220,7 @@ class OwnCost:
         joint, weight = self.joint, {}
         if joint.data.fit_weight is not None:
             weight = {"sample_weight": joint.data.fit_weight[self._train]}
-        fitted = without_callbacks(clone(self.last))
+        fitted, began = without_callbacks(clone(self.last)), time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             try:
@@ -227,7 +230,9 @@ class OwnCost:
                 if from_signal(error):
                     raise
                 return None  # the search, or the user's own fits, will find out why
-        return self._seconds(_iterations(joint.twin.fitted(fitted)))
+        seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
+        # Of a model whose iterations have no known price, the clock tells.
+        return self.fits * (time.process_time() - began) if seconds is None else seconds
 
 
 def _iterations(fitted: Any) -> float:

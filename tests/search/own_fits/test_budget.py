@@ -10,6 +10,7 @@ from sklearn.linear_model import (
     ElasticNet,
     HuberRegressor,
     Lasso,
+    LassoLars,
     LogisticRegression,
     MultiTaskLasso,
     QuantileRegressor,
@@ -22,6 +23,7 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget, metered, spend
+from skbamm.search.own_fits import cost
 
 pytestmark = pytest.mark.budget
 
@@ -164,3 +166,19 @@ def test_a_meter_asks_once_for_a_closer_limit():
             spend(0.5)
     assert len(asked) == 1
     spend(1e9)  # nobody counts outside
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_a_path_that_takes_too_long_is_left_to_own_fits(priced, monkeypatch):
+    """Features far from zero, without an intercept: coefficients leave their faces many times."""
+    if not priced:  # as of an estimator of the user's
+        monkeypatch.setattr(cost, "own_fit_seconds", lambda *args: None)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(96, 44)) + 100.0
+    y = X[:, :3] @ [1.0, -2.0, 1.0] + rng.normal(size=96)
+    search = BAMMSearchCV(
+        LassoLars(fit_intercept=False), {"alpha": (1e-3, 10.0)},
+        scoring="neg_median_absolute_error", cv=3,
+    )  # fmt: skip
+    search.fit(X, y)
+    assert search.search_plan_[0]["reason"].startswith("own fits are sooner")
