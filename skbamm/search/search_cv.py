@@ -136,8 +136,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         candidates that differ from it in this parameter only. For hyperparameters of supported
         models in lists, and in intervals with ``refit=one_standard_error``.
     search_plan_ : list of dict
-        One row for each parameter: "parameter", "role" ("searched", "joint grid" or
-        "enumerated"), "low", "high", "scale" and "reason" (why own fits were used, if they were).
+        One row for each parameter: "parameter", "role" ("searched", "joint grid",
+        "shared fits" or "enumerated"), "low", "high", "scale" and "reason" (why own fits were used,
+        if they were).
     shrinkage_ : dict
         For a vector: "parameter", "names" of its entries and, for each amount of shrinkage from one
         value for all to hardly any, "spread" and "freedom" (the factors of the two added terms,
