@@ -7,6 +7,7 @@ likelihood, and Bayes' rule gives the probability that a label is right.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,38 @@ def label_quality(
     )  # fmt: skip
 
 
+def log_likelihoods(z: Tensor, label: Tensor, count: Tensor) -> tuple[float, float, float]:
+    """Return the log likelihood of labels that are chance, right, or recorded with noise.
+
+    Where they are right or noisy, the slope is fitted as in ``label_quality``.
+
+    Parameters
+    ----------
+    z, label
+        As for ``label_quality``.
+    count : Tensor of shape (n,)
+        How much each row counts.
+    """
+    if z.shape[1] == 1:
+        z = torch.cat([-0.5 * z, 0.5 * z], 1)
+    z = z - z.amax(1, keepdim=True)
+    whole = float(count.sum())
+    z, label, count = _some(z, label, count)
+    classes, scale = z.shape[1], whole / max(float(count.sum()), _FLOOR)
+    hot = torch.nn.functional.one_hot(label, classes).to(z.dtype) * count[:, None]
+    slope = 1.0
+    for _ in range(_MAX_ITER):
+        flatter, slope = slope, _slope(z, hot, slope, sure=0.0)
+        if abs(slope / flatter - 1) < 1e-4:
+            break
+    own = torch.log_softmax(slope * z, 1).gather(1, label[:, None])[:, 0]
+    nobody = torch.zeros(len(label), dtype=torch.bool, device=z.device)
+    slope, noise, _ = _fit_noise(None, z, label, count, nobody)
+    given = (torch.softmax(slope * z, 1) * noise[:, label].T).sum(1).clamp_min(_FLOOR)
+    chance = -math.log(classes) * whole
+    return chance, scale * float(count @ own), scale * float(count @ given.log())
+
+
 def _as_recorded(noise: Tensor, factor: Tensor | None) -> Tensor:
     """Return how often each class is recorded as another, without the factors of given classes."""
     if factor is None:
@@ -150,11 +183,11 @@ def _fit_noise(before: Quality | None, z: Tensor, label: Tensor, weight: Tensor,
     return slope, noise, rate
 
 
-def _slope(z: Tensor, true: Tensor, slope: float) -> float:
+def _slope(z: Tensor, true: Tensor, slope: float, sure: float = _SURE) -> float:
     """One safeguarded Newton step in log b for the likelihood of the true classes."""
     p = torch.softmax(slope * z, 1) * true.sum(1, keepdim=True)
     mean = (p * z).sum(1) / p.sum(1).clamp_min(_FLOOR)
-    gradient = slope * float(((true - p) * z).sum()) + _SURE * float(true.sum())
+    gradient = slope * float(((true - p) * z).sum()) + sure * float(true.sum())
     bend = slope**2 * float((p * (z - mean[:, None]) ** 2).sum()) - min(gradient, 0.0)
     step = gradient / max(bend, _FLOOR)
     return min(max(slope * 2.718281828 ** min(max(step, -0.5), 0.5), 1e-3), 1e3)

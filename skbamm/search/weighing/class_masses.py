@@ -37,6 +37,19 @@ class ClassMasses:
                 out[:, k] = balancing(given).numpy()[self.label]
         return out
 
+    def judging(self, found: list[Learned], only: np.ndarray) -> np.ndarray:
+        """Return learned weights with the classes' masses of the judging, (n, K)."""
+        w, own, unjudged = self._weights(found), self.own(only), self.unjudged(only)
+        if self.label is not None:
+            for k in range(len(found)):
+                mass = np.bincount(self.label, own[:, k] * unjudged[:, k])
+                kept = np.bincount(self.label, own[:, k] * w[:, k])
+                w[:, k] *= (mass / np.maximum(kept, _NOTHING))[self.label]
+        return w * (own.sum(0) / (own * w).sum(0))
+
+    def _weights(self, found: list[Learned]) -> np.ndarray:
+        return np.stack([one.weight.cpu().numpy() for one in found], 1)
+
     def learned(self, found: list[Learned], only: np.ndarray, each: bool = True) -> np.ndarray:
         """Return learned weights that leave the sum of the user's as it is, (n, K).
 
@@ -50,7 +63,7 @@ class ClassMasses:
             Whether each class gets a mass, between its given share, which noise may have moved,
             and the estimated one, which is uncertain.
         """
-        w, own = np.stack([one.weight.cpu().numpy() for one in found], 1), self.own(only)
+        w, own = self._weights(found), self.own(only)
         for k, one in enumerate(found):
             if self.label is None or not each or one.quality.shares is None:
                 continue

@@ -1,8 +1,7 @@
 """Learns the weights of the training rows before the search: how scikit-learn's side sees it.
 
-Everything is learned twice: on all rows, for the final model, and without each fold's test rows,
-for that fold's models. So the penalty, and the scores, are not chosen on labels that the weights
-were fitted to.
+Everything is learned on all rows, for the final model, and without each fold's test rows, for its
+models. So the penalty and the scores are not chosen on labels that the weights were fitted to.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from skbamm.search.weighing.found import (
     mean_noise,
     mean_right,
 )
+from skbamm.search.weighing.gate import Gate, likelihoods
 from skbamm.search.weighing.input import (
     check_takes_weights,
     fit_name,
@@ -230,7 +230,7 @@ class Weigher:
         begun, found = self._judge(inner, only), []
         clock = self.settings.clock
         with clock.kept():
-            if n < MANY or self._choices:
+            if n < MANY or len(self.given.candidates()) > 1:
                 self._say("learning the weights of each fold's training rows")
                 for k, part in enumerate(inner):
                     if clock.over:
@@ -245,6 +245,10 @@ class Weigher:
                 how = self._choose(splits, np.ones(n, bool))
         kind, prior = how
         factors = self.masses.learned(found, only, kind != "groups")
+        gate = Gate(None)
+        with clock.kept():
+            if not clock.over:
+                gate = self._gate(splits, found, only)
         noise = mean_noise([one.quality.loss for one in found])
         self._say("learning the final weights")
         everything = [split for part in (splits, *partitions) for split in part]
@@ -260,10 +264,13 @@ class Weigher:
             clock.end("the learning of weights")
         everyone = np.ones((n, 1), bool)
         rows = self.masses.learned([final], everyone, kind != "groups")[:, 0]
+        if not gate.learned:
+            self._say("no weights: the labels are likelier without noise, so all rows are kept")
+            rows = np.ones(n)
         if not self.given.refit_on_trusted:
             rows = np.where(self.trusted, 0.0, rows)
             rows *= n / rows.sum()
-        quality = np.where(self.trusted, 1.0, final.quality.right.cpu().numpy())
+        quality = np.where(self.trusted, 1.0, gate.quality(final.quality.right.cpu().numpy()))
         self._say(f"{int((quality < 0.5).sum())} labels are more likely wrong than right")
         self._check_classes(rows)
         name = fit_name(self.estimator)
@@ -273,17 +280,12 @@ class Weigher:
         )  # fmt: skip
         return WeightsFound(
             row_weights, scored, quality, quality < 0.5, self.weight,
-            {"kind": kind, "prior": prior}, history_of(final, kind),
+            {"kind": kind, "prior": prior, **gate.params()}, history_of(final, kind),
         )  # fmt: skip
 
     def _say(self, message: str) -> None:
-        """Tell the user, from verbose=1 on."""
         if self.settings.verbose > 0:
             print(f"[BAMM] {message}")
-
-    @property
-    def _choices(self) -> bool:
-        return len(self.given.candidates()) > 1
 
     def _judge(self, inner: list[list], only: np.ndarray) -> list[Learned]:
         """Judge the training rows of each fold by models of the fold's own splits."""
@@ -296,13 +298,11 @@ class Weigher:
     def _start(self, splits: list, only: np.ndarray) -> torch.Tensor:
         """Return the penalty to learn with: that of models of the labels as they are.
 
-        It is stronger than the final one will be. While labels are in doubt it must be: else the
-        models imitate the rows that they judge.
+        It is stronger than the final one, lest models imitate the rows that they judge.
         """
         known = self._starts.get(id(splits))
         if known is None or known[0] is not splits:
             middle = [sum(axis.bounds()) / 2 for axis in self.axes]
-            # There is no need to be exact: some of many rows tell.
             factors = self.masses.unjudged(np.repeat(only[:, None], len(splits), 1))
             x = self._penalty(splits, factors, None, begin=middle, rough=True)
             known = self._starts[id(splits)] = splits, x
@@ -311,7 +311,7 @@ class Weigher:
     def _choose(self, splits: list, only: np.ndarray) -> tuple[str, float]:
         """Choose the kind and the prior by weights learned without each split's test rows."""
         candidates = self.given.candidates()
-        if not self._choices:
+        if len(candidates) == 1:
             return candidates[0]
         inner = [inner_splits(splits, k) for k in range(len(splits))]
         train = np.zeros((len(only), len(splits)), bool)
@@ -385,6 +385,27 @@ class Weigher:
         at = x.to(joint.device)[None]
         y = solve_lower(problem, at, tol=_ROUGH).y
         return float(problem.directions(at, y, torch.zeros_like(y), 0.0).upper.sum())
+
+    def _gate(self, splits, found: list[Learned], only: np.ndarray) -> Gate:
+        """Return whether held-out labels speak for noise."""
+        held_out = ~only.all(1) & ~self.trusted
+        enough = len(splits) > 2 and held_out.sum() >= 0.5 * (~self.trusted).sum()
+        if not is_classifier(self.estimator) or not enough:
+            return Gate(None)
+        plain = self._likelihoods(splits, self.masses.unjudged(only))
+        return Gate.between(plain, self._likelihoods(splits, self.masses.judging(found, only)))
+
+    def _likelihoods(self, splits, factors) -> tuple[float, float, float]:
+        """Return ``gate.likelihoods`` of models whose training rows have these factors."""
+        n = len(factors)
+        joint = self._solver(splits, RowWeights("", np.ones(n), factors))
+        drawn: Any = slice(None)
+        enough = enough_rows(joint.rows(joint.dtype))
+        if n >= MANY and enough < n:  # some of many rows tell
+            drawn = draw_rows(n, enough)
+        everyone = np.ones(n, bool)
+        x = self._start(splits, everyone).to(joint.device)
+        return likelihoods(self._model(joint, everyone, drawn), x)
 
     def _name(self, joint) -> str:
         """Name of the criterion that the penalty is chosen by, its loss aside."""
@@ -466,8 +487,7 @@ class Weigher:
             self.settings.criterion, joint.task.loss, target, joint.data.weights
         )
         if self._auto and self._balances() and isinstance(criterion.loss, ExpectedErrorLoss):
-            # Like the models: the balanced error alone has the same minimum if one class has
-            # more wrong labels than the other.
+            # Its minimum stays where it is if one class has more wrong labels than another.
             given = torch.bincount(target[torch.as_tensor(only)].long()).double()
             factor = balancing(given / given.sum())
             criterion = replace(criterion, loss=ExpectedErrorLoss(criterion.loss.n_outputs, factor))

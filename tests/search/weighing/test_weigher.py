@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -162,6 +163,7 @@ def test_clean_labels_keep_their_rows(noisy):
     search = search_for().fit(noisy.X, noisy.true)
     assert search.label_issues_.mean() <= 0.02
     assert np.median(search.sample_weight_) == pytest.approx(1, abs=0.1)
+    assert search.weights_params_["weights"] in ("none", "learned")
 
 
 def test_every_form_of_the_data_gives_the_same(fitted, noisy):
@@ -303,8 +305,8 @@ def test_lists_and_fixed_penalties(noisy):
 
 def test_kinds_and_priors_are_chosen_by_rows_that_they_did_not_see(noisy):
     search = search_for(kind=["score", "free"], prior=[0.15, 1e3]).fit(noisy.X, noisy.y)
-    assert set(search.weights_params_) == {"kind", "prior"}
-    single = search_for(**search.weights_params_).fit(noisy.X, noisy.y)
+    chosen = {name: search.weights_params_[name] for name in ("kind", "prior")}
+    single = search_for(**chosen).fit(noisy.X, noisy.y)
     np.testing.assert_array_equal(single.sample_weight_, search.sample_weight_)
     assert_finds(search, noisy)
 
@@ -372,6 +374,23 @@ def test_a_class_without_any_weight(noisy):
 def test_no_target(noisy):
     with pytest.raises(ValueError, match="y"):
         search_for().fit(noisy.X)
+
+
+def weakly_predictable(n, n_features, strength, classes, seed):
+    """Labels drawn from the probabilities of a linear model: none is wrong."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, n_features))
+    p = softmax(X @ rng.normal(size=(n_features, classes)) * strength / n_features**0.5, axis=1)
+    return X, (p.cumsum(1) < rng.random((n, 1))).sum(1)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 2.0], ids=["chance", "weak", "stronger"])
+@pytest.mark.parametrize("classes, seed", [(2, 0), (2, 1), (3, 0)])
+def test_labels_that_are_hard_to_predict_are_not_called_wrong(strength, classes, seed):
+    X, y = weakly_predictable(500, 10, strength, classes, seed)
+    search = search_for(fit={"cv": 5}).fit(X, y)
+    assert search.label_issues_.mean() <= 0.02
+    assert search.weights_params_["evidence"] < 4
 
 
 @pytest.mark.parametrize(
