@@ -10,7 +10,8 @@ DOCS   := $(VENV)/.ready-docs
 # Environments of their own for other versions of scikit-learn.
 OLDEST  := .venv-oldest
 NIGHTLY := .venv-nightly
-NIGHTLY_WHEELS := https://pypi.anaconda.org/scientific-python-nightly-wheels/simple
+# The index of scikit-learn's nightly wheels (its installation page names it); else pre-releases.
+NIGHTLY_WHEELS ?=
 
 # One worker a core, one thread a worker: the tests are many and small.
 TEST_WORKERS ?= auto
@@ -53,7 +54,7 @@ contract-oldest: $(OLDEST)/.ready
 # scikit-learn's nightly build, which is newer than the package allows; needs a network.
 contract-nightly: $(NIGHTLY)/.ready
 	$(NIGHTLY)/bin/python -m pip install --quiet --pre --upgrade --no-deps \
-	    --index-url $(NIGHTLY_WHEELS) scikit-learn
+	    $(if $(NIGHTLY_WHEELS),--index-url $(NIGHTLY_WHEELS)) scikit-learn
 	OMP_NUM_THREADS=1 $(NIGHTLY)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
 	    --maxprocesses=8 $(CONTRACT) $(TEST_ARGS)
 
