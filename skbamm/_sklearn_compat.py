@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import Interval as RealInterval
 from sklearn.utils._param_validation import StrOptions, make_constraint
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_n_features as check_n_features
@@ -69,6 +70,7 @@ __all__ = [
     "prune_tree",
     "routing_enabled",
     "safe_indexing",
+    "safe_split",
     "search_context",
     "set_classes",
     "smooth_counts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -72,6 +72,13 @@ class Bank:
         self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
         self._n_rows = num_samples(X)
         self._fold_of_rows = None
+
+    def without_sharing(self) -> Bank:
+        """Return a bank of the same solutions whose fits are whole: they serve for any rows."""
+        return replace(
+            self, shared=SharedSteps({}), lists=SharedLists([]), refit=None, scoring_only=False,
+            test_rows={}, _known={},
+        )  # fmt: skip
 
     def __reduce__(self):
         # Workers get the solutions and never the data, which scikit-learn sends them anyway.

@@ -102,7 +102,7 @@ def final_fit(
         own_fit(estimator, X, y, fit_params)
         return not solutions
     shares_rows = isinstance(solver, LinearSolver) and solver.folds is None
-    begin = solutions[0]
+    begin = replace(solutions[0])  # the fold's own model stays what was scored
     if shares_rows and begin.adopt and begin.twin.finds_minima:
         with threads_for_rows():
             exact = pooled_fit(solver, last)

@@ -17,6 +17,7 @@ from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
 from skbamm.data.matrices import as_indices, own_copy
 from skbamm.search.bank import Bank
+from skbamm.search.fold_models import check_wanted
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_for
 from skbamm.search.run import SearchRun
@@ -42,6 +43,9 @@ class Fitting:
         self.space = read_grid(search.estimator, search.param_grid)
         self.estimator, self.n_jobs = search.estimator, search.n_jobs  # the user's
         self.verbose = search.verbose
+        self.wants_folds = bool(search.return_estimator or search.return_oof)
+        if self.wants_folds:
+            check_wanted(search, [c.target.estimator for c in self.space.combinations])
         self.watched = who_looks_on(search)
         self.run: SearchRun | None = None
         self.outcome = Outcome()
@@ -118,12 +122,16 @@ class Fitting:
 
     def take_up(self, search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         """Draw the splits, once, and solve what can be solved before anything is fitted."""
-        if not self.needs_stand_in:
+        if not (self.needs_stand_in or self.wants_folds):
             return
         check_vectors(self.space, X)
         cv, n_rows = search._checked_cv_orig, num_samples(X)
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
+        if not self.needs_stand_in:
+            search._checked_cv_orig = FrozenSplits(cv, splits)
+            self.bank.take(X, y, splits, fit_params)
+            return
         criterion, row_weights, rows = search.criterion, None, None
         if self.weigher is not None:
             self.found = self.weigher.learn(cv, splits, X, y, fit_params)

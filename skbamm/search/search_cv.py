@@ -17,6 +17,7 @@ from skbamm.data.matrices import check_device
 from skbamm.progress import shown
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.fitting import Fitting
+from skbamm.search.fold_models import METHODS, publish_folds
 from skbamm.search.presolved import users_own
 from skbamm.search.report import say_how_sure
 from skbamm.search.summary import as_html, as_text
@@ -100,6 +101,13 @@ class BAMMSearchCV(SearchBase):
         As for GridSearchCV.
     return_train_score : bool, default=False
         As for GridSearchCV.
+    return_estimator : bool, default=False
+        Keep the best candidate's model of each split, in ``fold_estimators_``. Models that were
+        solved cost nothing; others are fitted once more.
+    return_oof : bool or str, default=False
+        Keep what these models predict for the rows that they did not see, in
+        ``oof_predictions_``. True is "predict"; other methods are "predict_proba",
+        "predict_log_proba" and "decision_function".
     max_iter : int, default=100
         Most iterations of one search over an interval.
     tol : float, default=1e-4
@@ -158,6 +166,13 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         value of jointly solved lists is solved. False if own fits were used for an interval.
     device_ : str
         The device that the models were solved on.
+    fold_estimators_ : list of estimator
+        Only with ``return_estimator``: one for each split, None where its fit fails.
+    oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes or n_outputs)
+        Only with ``return_oof``: what cross_val_predict returns for the best values and the same
+        splits. A row that several splits test has the mean of their predictions, and of labels
+        the most frequent; a row that none tests has NaN. Class columns are those of the sorted
+        classes. A list of arrays where the method gives one for each output.
     sample_weight_ : ndarray of shape (n_samples,)
         Only with ``sample_weights``, like the attributes below: the weights of the final fit. Their
         mean is one, or that of the ``sample_weight`` given to fit, which multiplies them.
@@ -200,6 +215,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     _parameter_constraints: dict = {
         **SearchBase._parameter_constraints,
         "sample_weights": [SampleWeights, None],
+        "return_estimator": ["boolean"],
+        "return_oof": ["boolean", StrOptions(set(METHODS))],
         "criterion": [StrOptions({"auto", *CRITERIA})],
         "max_iter": [RealInterval(Integral, 1, None, closed="left")],
         "tol": [RealInterval(Real, 0, None, closed="neither")],
@@ -228,6 +245,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         pre_dispatch="2*n_jobs",
         error_score=np.nan,
         return_train_score=False,
+        return_estimator=False,
+        return_oof=False,
         max_iter=100,
         tol=1e-4,
         max_time=None,
@@ -248,6 +267,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             return_train_score=return_train_score,
         )
         self.sample_weights = sample_weights
+        self.return_estimator = return_estimator
+        self.return_oof = return_oof
         self.criterion = criterion
         self.max_iter = max_iter
         self.tol = tol
@@ -287,6 +308,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             fitting.begin(self)
             with reading(inputs), shown(self.verbose > 0):
                 super().fit(X, y, **params)
+                publish_folds(self, fitting, inputs)
             if fitting.needs_stand_in:
                 if self.refit:
                     self.best_estimator_ = users_own(self.best_estimator_)
