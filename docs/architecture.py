@@ -18,6 +18,7 @@ PACKAGES = {
     "losses": (1, 1.0, "losses of rows"),
     "bilevel": (1, 2.0, "sl-BAMM: loop, steps, guards"),
     "criteria": (2, 0.5, "differentiable criteria"),
+    "metrics": (2, 1.5, "scores of tensors"),
     "glm": (3, 1.0, "penalised linear problems"),
     "kernels": (3, 2.0, "kernel ridge problems"),
     "shared_fits": (4, 0.0, "one fit for many candidates"),

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.linear_model import _cd_fast
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
@@ -48,7 +49,9 @@ except ImportError:
 
 __all__ = [
     "AutoPropagatedCallback",
+    "BaseScorer",
     "GroupsConsumerMixin",
+    "KnownScorer",
     "PassthroughScorer",
     "RealInterval",
     "SearchBase",
@@ -171,6 +174,27 @@ def convert_arrays(estimator: Any, convert: Any) -> Any:
     given = estimator.get_params(deep=True).items()
     arrays = {name: value for name, value in given if isinstance(value, np.ndarray | np.generic)}
     return _converted(estimator, convert).set_params(**arrays)
+
+
+class KnownScorer(BaseScorer):
+    """A scorer that first looks whether a model's score is known.
+
+    Parameters
+    ----------
+    own : scorer
+    key : str
+        Under which the score stands in ``known_scores`` of the model.
+    """
+
+    def __init__(self, own: Any, key: str):
+        self.__dict__.update(vars(own))
+        self.own, self.key = own, key
+
+    def _score(self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> Any:
+        known = getattr(estimator, "known_scores", {})
+        if self.key in known:
+            return known[self.key]
+        return self.own._score(method_caller, estimator, X, y_true, **kwargs)
 
 
 def brier_scores() -> tuple[Any, ...]:

@@ -31,6 +31,8 @@ class Bank:
         The user's data, and how they are split.
     scoring_only : bool
         Whether the splits code the fold's number in place of training rows.
+    scored : bool
+        Whether solutions may be scored without their rows: these are the test rows of their fold.
     idle : bool
         Whether every fit is the estimator's own, with nothing that could be shared.
     refit : callable or None
@@ -54,6 +56,7 @@ class Bank:
     splits: list = field(default_factory=list)
     fit_params: dict[str, Any] = field(default_factory=dict)
     scoring_only: bool = False
+    scored: bool = False
     idle: bool = False
     refit: Any = None
     row_weights: Any = None
@@ -134,6 +137,8 @@ class Bank:
         if not solution.adopt:
             warm_fit(stand_in.whole(), solution, rows_of(), y, fit_params)
             return None
+        if self.scored:
+            stand_in.known_scores = solution.scores
         replaced = solution.transformers is not None
         adopt(stand_in.estimator if replaced else stand_in.whole(), solution)
         return self._known_rows(solution.transformers)
@@ -170,7 +175,8 @@ class Bank:
     def look(self, scorers: Any, return_train_score: bool) -> None:
         """Note whether nothing but the test rows of a fold will be scored in it."""
         apart = self.scoring_only or len(self._folds()) == len(self.splits)
-        self.shared.one_set = apart and not return_train_score and hand_rows_on(scorers)
+        self.scored = apart and not return_train_score
+        self.shared.one_set = self.scored and hand_rows_on(scorers)
         self.lists.one_set = self.shared.one_set
 
     def _weighted(self, fit_params, place, fold):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from typing import Any
@@ -15,8 +16,9 @@ from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
 from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
-from skbamm.data.matrices import as_indices, own_copy
+from skbamm.data.matrices import as_indices, choose_device, own_copy
 from skbamm.search.bank import Bank
+from skbamm.search.device_scores import DeviceScores, looking_up
 from skbamm.search.fold_models import check_wanted
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_for
@@ -42,7 +44,7 @@ class Fitting:
         self.clock = Clock(search.max_time)
         self.space = read_grid(search.estimator, search.param_grid)
         self.estimator, self.n_jobs = search.estimator, search.n_jobs  # the user's
-        self.verbose = search.verbose
+        self.verbose, self.scoring = search.verbose, search.scoring
         self.wants_folds = bool(search.return_estimator or search.return_oof)
         if self.wants_folds:
             check_wanted(search, [c.target.estimator for c in self.space.combinations])
@@ -56,6 +58,7 @@ class Fitting:
         alike = [] if self.watched or search.sample_weights is not None else self.space.combinations
         self.bank = Bank(shared=SharedSteps(uses), lists=SharedLists(alike))
         self.bank.lists.note(self.space.plan)
+        self._scorers: Any = None  # that may look scores up
         self._threads: Any = None  # of candidates that share fits
         self._folder: Any = None  # of the workers
         self._routed: Any = None
@@ -93,13 +96,22 @@ class Fitting:
         """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""
         if any(c.holder is not None for c in self.space.combinations):
             search.verbose = min(search.verbose, 1)  # its lines of fits print vectors whole
+        if self._may_score_there(search):
+            self._scorers, _ = search._get_scorers()
+            search.scoring = looking_up(self._scorers)
         if self.needs_stand_in:
             search.estimator = stand_in_for(self.estimator, self.bank, users=True)
 
+    def _may_score_there(self, search: Any) -> bool:
+        """Whether solved models may be scored on another device than the CPU."""
+        looks_on = self.watched or getattr(search, "_skl_callbacks", [])
+        there = choose_device(search.device, sys.maxsize).type != "cpu"
+        return there and self._has_twin and not (looks_on or search.return_train_score)
+
     def end(self, search: Any) -> None:
         """Give the search the user's own back, and let go of the data."""
-        search.estimator, search.n_jobs, search.verbose = (
-            self.estimator, self.n_jobs, self.verbose
+        search.estimator, search.n_jobs, search.verbose, search.scoring = (
+            self.estimator, self.n_jobs, self.verbose, self.scoring
         )  # fmt: skip
         cv = vars(search).get("_checked_cv_orig")
         if isinstance(cv, FrozenSplits):
@@ -141,7 +153,7 @@ class Fitting:
         search._checked_cv_orig = FrozenSplits(cv, splits)
         self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
         self.bank.take(X, y, splits, fit_params)
-        scorers, _ = search._get_scorers()
+        scorers = self._scorers or search._get_scorers()[0]
         settings = Settings(
             criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
             search.verbose, self.clock,
@@ -151,6 +163,8 @@ class Fitting:
             dict(self._routed.scorer.score), scorers, search.refit, row_weights, rows,
         )  # fmt: skip
         run.solving.watched = bool(self.watched)
+        if self._scorers is not None:
+            run.solving.scores = DeviceScores(run.solving.factory, scorers)
         run.intervals.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any

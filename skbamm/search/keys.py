@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+OWN_SCORE = "own score"  # the key of what an estimator's ``score`` returns
 _nothing_like_it = itertools.count()
 
 

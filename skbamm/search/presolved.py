@@ -18,7 +18,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skbamm.search.bank import Bank, own_fit
-from skbamm.search.keys import candidate_key
+from skbamm.search.keys import OWN_SCORE, candidate_key
 from skbamm.search.transforms.shared_steps import SharedSteps, of_pairs, sharing_part
 
 _CONTEXT = "_parent_callback_ctx"  # where scikit-learn puts what callbacks are told
@@ -37,6 +37,8 @@ class StandIn:
     users : bool
         Whether it is the user's.
     """
+
+    known_scores: dict[str, float] = {}
 
     def __init__(self, estimator: Any, bank: Bank, users: bool = False):
         self.estimator, self.bank, self._users = estimator, bank, users
@@ -85,6 +87,8 @@ class StandIn:
     def __getattr__(self, name):
         if name == "estimator" or name.startswith("__"):
             raise AttributeError(name)
+        if name == "score" and OWN_SCORE in self.known_scores:
+            return lambda *_, **__: self.known_scores[OWN_SCORE]
         found, known = getattr(self.estimator, name), vars(self).get("_known_rows")
         return found if known is None else known.response(self.estimator, name, found)
 

@@ -312,7 +312,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             if fitting.needs_stand_in:
                 if self.refit:
                     self.best_estimator_ = users_own(self.best_estimator_)
-                self.estimator = fitting.estimator
+                self.estimator, self.scoring = fitting.estimator, fitting.scoring
                 scorers, _ = self._get_scorers()  # the default one holds the estimator
                 self.scorer_ = getattr(scorers, "_scorers", scorers)
             if inputs is not None and self.refit:

@@ -21,7 +21,7 @@ from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.own_fits.budget import budget
 from skbamm.search.own_fits.check import UnfitTwin
 from skbamm.solvers.criterion import UnfitCriterion
-from skbamm.solvers.solutions import FoldSolutions
+from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Combination, Space, UnfitVector
 
 
@@ -64,6 +64,8 @@ class Solving:
         The combination of each candidate.
     adoptable : bool
         False: every model is fitted by its own fit, from its solution.
+    scores : DeviceScores or None
+        Scores what is solved on a device.
     watched : bool
         True: every model is fitted by its own fit, as if none were solved.
     """
@@ -75,6 +77,7 @@ class Solving:
         self.solvers: dict[str, Any] = {}
         self.combinations: dict[str, Combination] = {}
         self.adoptable, self.watched = True, False
+        self.scores: Any = None
 
     def solver(self, combination: Combination) -> Any:
         """Return the solver of a combination, or raise NotApplicable."""
@@ -101,9 +104,11 @@ class Solving:
         if self.watched:
             return
         features = feature_memory(self.factory.X) if joint.folds is None else None
+        kept: list[list[Solution]] = []
         for s, (key, combination) in enumerate(zip(keys, combinations, strict=True)):
             self.combinations[key] = combination
             self.solvers[key] = solutions.solvers[s] if solutions.solvers else joint
+            kept.append([])
             for k, fold in enumerate(joint.used):
                 solution = joint.solution(solutions, s, k, features)
                 data = None if joint.folds is None else joint.folds[fold]
@@ -111,6 +116,9 @@ class Solving:
                     self.bank.test_rows[id(data.transformers)] = data.test_rows
                 solution.adopt &= self.adoptable
                 self.bank.put(key, fold, solution)
+                kept[-1].append(solution)
+        if self.scores is not None:
+            self.scores.of(joint, solutions, combinations, kept)
 
     def meter(
         self, joint: Any, estimator: Any, fits: int, values: int, group: list[Combination],

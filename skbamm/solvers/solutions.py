@@ -50,6 +50,8 @@ class Solution:
         Whether the estimator's own fit from here would do nothing.
     transformers : Pipeline or None
         Fitted on this fold's training rows.
+    scores : dict of str -> float
+        Those of its test rows that are known, by the scorer.
     """
 
     twin: Any
@@ -58,3 +60,4 @@ class Solution:
     features: dict[str, Any]
     adopt: bool
     transformers: Any = None
+    scores: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,29 @@
+"""Metrics of predicted probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.metrics.predicted import NoTwin, Predicted
+
+
+def log_loss(given: Predicted, normalize: bool = True, labels: Any = None) -> Tensor:
+    """Return minus the mean log of the probabilities of the labels."""
+    if not normalize or labels is not None:
+        raise NoTwin("a sum is asked for, or labels are given")
+    p = given.probabilities
+    eps = torch.finfo(p.dtype).eps
+    own = p.clamp(eps, 1 - eps).gather(1, given.y[:, None])[:, 0]
+    return -given.mean(own.log())
+
+
+def brier(given: Predicted, pos_label: Any = None, scale_by_half: Any = "auto") -> Tensor:
+    """Return the Brier score of two classes."""
+    which = given.positive(pos_label)
+    if scale_by_half not in ("auto", True, False):
+        raise NoTwin("an option is unknown")
+    halves, p = 1.0 if scale_by_half else 2.0, given.probabilities[:, which]
+    return halves * given.mean(((given.y == which).to(p.dtype) - p).square())

@@ -1,0 +1,95 @@
+"""Metrics of how rows are ranked: areas below curves of all thresholds."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skbamm.metrics.predicted import NoTwin, Predicted
+
+
+def roc_auc(
+    given: Predicted, average: Any = "macro", max_fpr: Any = None, multi_class: str = "raise"
+) -> Tensor:
+    """Return the area below the ROC curve; of several classes against the rest, or in pairs."""
+    ranks = given.ranks
+    if max_fpr is not None:
+        raise NoTwin("a part of the area is asked for")
+    if ranks.ndim == 1:
+        return _roc_area(given.y == 1, ranks, given.weight)
+    if given.method != "predict_proba" or average not in ("macro", "weighted"):
+        raise NoTwin("scores are no probabilities, or are averaged in another way")
+    if multi_class == "ovr":
+        return _against_the_rest(_roc_area, given, average)
+    if multi_class != "ovo" or given.weight is not None:
+        raise NoTwin("scikit-learn refuses this")
+    areas, shares = [], []
+    for a, b in combinations(range(ranks.shape[1]), 2):
+        of_pair = (given.y == a) | (given.y == b)
+        y, some = given.y[of_pair], ranks[of_pair]
+        areas.append(0.5 * (_roc_area(y == a, some[:, a]) + _roc_area(y == b, some[:, b])))
+        shares.append(of_pair.double().mean() if average == "weighted" else of_pair.new_ones(()))
+    weights = torch.stack(shares).double()
+    return (torch.stack(areas) * weights).sum() / weights.sum()
+
+
+def average_precision(given: Predicted, average: Any = "macro", pos_label: Any = 1) -> Tensor:
+    """Return the mean of the precision over the recall; of several classes against the rest."""
+    ranks = given.ranks
+    if ranks.ndim == 1:
+        which = given.positive(pos_label)
+        if which == 0:
+            # scikit-learn turns decisions round, and takes the other class's probability.
+            decides = given.method == "decision_function"
+            ranks = -ranks if decides else given.probabilities[:, 0]
+        return _mean_precision(given.y == which, ranks, given.weight)
+    if pos_label != 1 or average not in ("macro", "weighted"):
+        raise NoTwin("scikit-learn refuses this, or averages in another way")
+    return _against_the_rest(_mean_precision, given, average)
+
+
+def _against_the_rest(area: Any, given: Predicted, average: str) -> Tensor:
+    own = [given.y == c for c in range(given.ranks.shape[1])]
+    areas = torch.stack([area(y, given.ranks[:, c], given.weight) for c, y in enumerate(own)])
+    if average == "macro":
+        return areas.mean()
+    weights = torch.stack([given.mean(y) for y in own])
+    return (areas * weights).sum() / weights.sum()
+
+
+def _roc_area(y: Tensor, score: Tensor, weight: Tensor | None = None) -> Tensor:
+    true, false = _counts(y, score, weight)
+    before, height = true[:-1], true[1:]
+    area = ((false[1:] - false[:-1]) * (before + height)).sum() / 2
+    whole = true[-1] * false[-1]
+    if not whole > 0:
+        raise NoTwin("only one class weighs anything")
+    return area / whole
+
+
+def _mean_precision(y: Tensor, score: Tensor, weight: Tensor | None = None) -> Tensor:
+    true, false = _counts(y, score, weight)
+    true, false, gained = true[1:], false[1:], true.diff()
+    if not true[-1] > 0:
+        raise NoTwin("no positive row weighs anything")
+    return (gained * true / (true + false)).sum() / true[-1]
+
+
+def _counts(y: Tensor, score: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the positive and the negative rows at or above each score, from none on, (t + 1,)."""
+    if weight is not None:
+        some = weight > 0
+        y, score, weight = y[some], score[some], weight[some]
+    if not len(y):
+        raise NoTwin("no row weighs anything")
+    score, order = score.sort(descending=True, stable=True)
+    last = torch.ones_like(y)
+    last[:-1] = score[1:] != score[:-1]
+    heavy = torch.ones_like(score, dtype=torch.float64) if weight is None else weight[order]
+    own = y[order]
+    return tuple(  # type: ignore[return-value]
+        torch.cat([heavy.new_zeros(1), (heavy * part).cumsum(0)[last]]) for part in (own, ~own)
+    )
