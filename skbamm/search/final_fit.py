@@ -29,10 +29,12 @@ class Refit:
     Parameters
     ----------
     solving : Solving
+    own : bool
+        Whether it is the estimator's own fit, wherever the search was.
     """
 
-    def __init__(self, solving: Solving):
-        self.solving = solving
+    def __init__(self, solving: Solving, own: bool = False):
+        self.solving, self.own = solving, own
 
     def __call__(self, estimator: Any, key: str, X: Any, y: Any, fit_params: dict) -> None:
         """Fit an estimator in place; ``key`` is its candidate's."""
@@ -41,6 +43,8 @@ class Refit:
         combination = self.solving.combinations.get(key)
         linear = isinstance(solver, LinearSolver) and self.solving.row_weights is None
         if linear and self._fit_shared(estimator, combination, solutions, solver):
+            return
+        if linear and not self.own and self._fit_there(estimator, combination, solutions, solver):
             return
         sure = final_fit(estimator, solutions, solver, X, y, fit_params, self.solving.clock)
         if sure or not linear or combination is None:
@@ -56,9 +60,34 @@ class Refit:
         if not exact or solver.data.columns is None or not solver.twin.warm_starts:
             return False
         with threads_for_rows():
-            return shared_fit(
-                estimator, combination.target, combination.params, solutions, self.solving.factory
+            return solved_fit(
+                estimator, combination.target, combination.params, solutions, self.solving.factory,
+                shared=True,
+            )  # fmt: skip
+
+    def _fit_there(self, estimator: Any, combination: Any, solutions: list, solver: Any) -> bool:
+        """Give an estimator the model that was solved on a device; return whether that is done.
+
+        Its own fit would have to bring all rows to the CPU, and to pass over them there.
+        """
+        if solver.device.type == "cpu" or combination is None or not solutions:
+            return False
+        target, last = combination.target, last_step(estimator)
+        alone = combination.holder is None and target.twin.feature_penalty(last) is None
+        inside = target.pipeline is not None and target.pipeline is not target.estimator
+        if not alone or inside or solver.task.transformed is not None or not solutions[0].adopt:
+            return False
+        outcome, factory, exact = self.solving.outcome, self.solving.factory, False
+
+        def solve() -> None:
+            nonlocal exact
+            exact = exact_fit(estimator, solutions, solver)
+            outcome.solved_there = not exact and solved_fit(
+                estimator, target, combination.params, solutions, factory
             )
+
+        self.solving.attempt(solve)
+        return exact or outcome.solved_there
 
     def _looseness(self, estimator: Any, key: str, solver: Any) -> str:
         """Say that own fits of the best candidate differ from what was scored, if they do."""
@@ -102,14 +131,9 @@ def final_fit(
         own_fit(estimator, X, y, fit_params)
         return not solutions
     shares_rows = isinstance(solver, LinearSolver) and solver.folds is None
+    if exact_fit(estimator, solutions, solver):
+        return True
     begin = replace(solutions[0])  # the fold's own model stays what was scored
-    if shares_rows and begin.adopt and begin.twin.finds_minima:
-        with threads_for_rows():
-            exact = pooled_fit(solver, last)
-        if exact is not None:
-            begin.parameters = _as_exported(exact, begin)
-            adopt(estimator, begin)
-            return True
     model = begin.twin.model(last)
     if not may_begin_at_solution(begin.twin, model):
         own_fit(estimator, X, y, fit_params)
@@ -145,18 +169,36 @@ def final_fit(
     return shares_rows or most is None or np.max(getattr(fitted, "n_iter_", 0)) < most
 
 
-def shared_fit(
-    estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
-    maker: SolverFactory,
-) -> bool:  # fmt: skip
-    """Fit a pipeline whose folds share columns, without a copy of its rows; return whether it is.
+def exact_fit(estimator: Any, solutions: list[Solution], solver: Any) -> bool:
+    """Give an estimator the minimum that follows from the folds' second moments, if it does.
 
-    The transformers are fitted on all rows; the model is solved, and adopted where the estimator's
-    own fit would not go on from there.
+    Return whether it does: its own fit would end there, to rounding.
+    """
+    begin = replace(solutions[0])
+    shares_rows = isinstance(solver, LinearSolver) and solver.folds is None
+    if not (shares_rows and begin.adopt and begin.twin.finds_minima):
+        return False
+    with threads_for_rows():
+        exact = pooled_fit(solver, last_step(estimator))
+    if exact is None:
+        return False
+    begin.parameters = _as_exported(exact, begin)
+    adopt(estimator, begin)
+    return True
+
+
+def solved_fit(
+    estimator: Any, target: Target, params: dict[str, Any], solutions: list[Solution],
+    maker: SolverFactory, shared: bool = False,
+) -> bool:  # fmt: skip
+    """Solve a model on all rows, and adopt it; return whether that is done.
+
+    The transformers, if there are any, are fitted on all rows. The model is adopted where the
+    estimator's own fit would not go on from there.
 
     Parameters
     ----------
-    estimator : Pipeline
+    estimator : estimator
         Fitted in place.
     target : Target
     params : dict
@@ -164,6 +206,8 @@ def shared_fit(
     solutions : list of Solution
         The folds' models of its hyperparameters.
     maker : SolverFactory
+    shared : bool, default=False
+        Whether only if there is no copy of the rows: a pipeline's folds share columns.
     """
     everything = np.arange(num_samples(maker.X))
     try:
@@ -172,14 +216,18 @@ def shared_fit(
         )
     except NotApplicable:
         return False
-    if not isinstance(joint, LinearSolver) or joint.data.columns is None:
+    if not isinstance(joint, LinearSolver) or (shared and joint.data.columns is None):
         return False
     joint.penalties.set_values(last_step(estimator))
     begin = [_with_intercept(one) for one in solutions]
     p = joint.rows(torch.float64).n_coefficients
     alike = {one.shape[1] for one in begin} == {p}  # not where the folds' features are others
-    y = [torch.as_tensor(joint.data.inside(np.mean(begin, 0)))[None]] if alike else None
-    solution = joint.solution(joint.polish((), [[]], y), 0, 0, None)
+    y = None
+    if alike:
+        mean = joint.data.inside(np.mean(begin, 0, dtype=float))
+        y = [torch.as_tensor(mean, device=joint.device)[None]]
+    features = feature_memory(maker.X) if joint.folds is None else None
+    solution = joint.solution(joint.polish((), [[]], y), 0, 0, features)
     if solution.adopt:
         adopt(estimator, solution)
     return solution.adopt

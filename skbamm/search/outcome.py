@@ -47,6 +47,8 @@ class Outcome:
         Intervals that could not be searched jointly, with the reason.
     refit_adopted : str
         Why the final model is the search's solution and not the estimator's own fit; "" if it is.
+    solved_there : bool
+        Whether the final model was solved on a device.
     loose : str
         That the estimator's own fits stop far from the models that were scored; "" if not.
     """
@@ -59,6 +61,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     left_to_own_fits: dict[str, str] = field(default_factory=dict)
     refit_adopted: str = ""
+    solved_there: bool = False
     loose: str = ""
 
     def columns(self) -> dict[str, np.ndarray]:

@@ -44,12 +44,15 @@ class SearchRun:
         self, space, settings, bank, X, y, splits, fit_params, score_params, scorers, refit,
         row_weights=None, rows=None,
     ):  # fmt: skip
+        several = hasattr(scorers, "_scorers")
         factory = SolverFactory(settings, X, y, splits, fit_params, score_params, row_weights, rows)
         self.space, self.bank, self.refit, self.clock = space, bank, refit, settings.clock
         self.solving = Solving(space, settings, bank, factory)
         self.outcome = self.solving.outcome
         self.solved, self.say = self.solving.solved, self.solving.say
         self.intervals = IntervalSearch(self.solving, scorers, refit)
+        # Of several scores it is the name of one.
+        self._refits_itself = isinstance(refit, str) and refit == "own" and not several
         self._rows: list[tuple[Explored, int]] = []  # whose candidate each row of the results is
 
     def __reduce__(self):
@@ -129,7 +132,7 @@ class SearchRun:
 
     def _best(self, results: dict[str, Any]) -> tuple[Explored | None, int, np.ndarray]:
         """Return whose candidate is the best, which of these it is, and their scores."""
-        scores = results.get(f"mean_test_{self.refit if isinstance(self.refit, str) else 'score'}")
+        scores = results.get(f"mean_test_{self.refit}", results.get("mean_test_score"))
         if scores is None or np.isnan(scores).all() or not self._rows:
             return None, 0, np.empty(0)
         rows = self._rows[: len(scores)]  # Ctrl-C may have left some without a score
@@ -144,8 +147,8 @@ class SearchRun:
         return not self.solving.solvers and all(one.solver is None for one, _ in self._rows)
 
     def begin_refit(self) -> None:
-        """From now on a fit is the final one: the estimator's own, from where we are."""
-        self.bank.refit = Refit(self.solving)
+        """From now on a fit is the final one, from where we are."""
+        self.bank.refit = Refit(self.solving, self._refits_itself)
 
 
 def _nothing():

@@ -87,6 +87,8 @@ class BAMMSearchCV(SearchBase):
         are scored in this process.
     refit : bool, str or callable, default=True
         As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started if possible.
+        Models that were searched on a GPU are solved there on all rows, to the estimator's ``tol``,
+        and adopted; with a single score, "own" asks for the estimator's own fit there, too.
         Predefined callables are :func:`skbamm.one_standard_error` and
         :func:`skbamm.most_regularised`; they set ``best_score_`` too.
     cv : int, cross-validation generator or iterable, default=None
@@ -135,8 +137,9 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         counts rows, ``best_index_`` is the middle one of the values whose scores differ by less
         than one row.
     refit_adopted_ : bool
-        Whether ``best_estimator_`` has the minimum that was scored, because its own fit ended far
-        from it. A ConvergenceWarning reports that too.
+        Whether ``best_estimator_`` has the minimum that was solved for and not what its own fit
+        ends at: where it was solved on a GPU; or where its own fit ended far from what was scored,
+        which a ConvergenceWarning reports too.
     best_score_standard_error_ : float
         Standard error of ``best_score_`` over the splits.
     best_params_range_ : dict of str -> (float, float)
@@ -325,7 +328,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.history_ = outcome.columns()
         self.n_iter_, self.device_ = outcome.n_iter, outcome.device
         self.converged_ = outcome.converged and not (clock.interrupted or clock.ended)
-        self.refit_adopted_ = bool(outcome.refit_adopted)
+        self.refit_adopted_ = bool(outcome.refit_adopted) or outcome.solved_there
         if fitting.found is not None:
             fitting.found.publish(self)
         publish_vector(self, space, outcome)

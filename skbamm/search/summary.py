@@ -100,7 +100,9 @@ def _notes(search: Any) -> list[str]:
     if intervals and not search.converged_:
         notes.append("the search did not meet tol; the best point found is used")
     if search.refit_adopted_:
-        notes.append("the final fit ended far from the minimum that was scored, which replaced it")
+        far = "the final fit ended far from the minimum that was scored, which replaced it"
+        there = f"the final model was solved on {search.device_}"
+        notes.append(far if search.device_ == "cpu" else there)
     for row in search.search_plan_:
         value = getattr(search, "best_params_", {}).get(row["parameter"])
         if row["low"] is None or not isinstance(value, Real):
