@@ -19,6 +19,7 @@ from skbamm.data.callbacks import who_looks_on
 from skbamm.data.matrices import as_indices, choose_device, own_copy
 from skbamm.search.bank import Bank
 from skbamm.search.device_scores import DeviceScores, looking_up
+from skbamm.search.earlier import Earlier, seen_by
 from skbamm.search.fold_models import check_wanted
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_for
@@ -45,6 +46,8 @@ class Fitting:
         self.space = read_grid(search.estimator, search.param_grid)
         self.estimator, self.n_jobs = search.estimator, search.n_jobs  # the user's
         self.verbose, self.scoring = search.verbose, search.scoring
+        self.earlier: Earlier | None = search._earlier
+        self.seen: tuple[int | None, str] = (None, "")
         self.wants_folds = bool(search.return_estimator or search.return_oof)
         if self.wants_folds:
             check_wanted(search, [c.target.estimator for c in self.space.combinations])
@@ -63,6 +66,8 @@ class Fitting:
         self._folder: Any = None  # of the workers
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
+        self._same = False  # whether an earlier fit that this one goes on from is of the same data
+        self._listed: list[dict[str, Any]] = []  # all candidates then, if they are in lists
         self._more: dict[str, list] | None = None
         if search.sample_weights is not None:
             refuse_weights(self.space)
@@ -134,12 +139,11 @@ class Fitting:
 
     def take_up(self, search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         """Draw the splits, once, and solve what can be solved before anything is fitted."""
-        if not (self.needs_stand_in or self.wants_folds):
-            return
         check_vectors(self.space, X)
         cv, n_rows = search._checked_cv_orig, num_samples(X)
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
+        self._compare(search, X, y, splits, [fit_params, dict(self._routed.scorer.score)])
         if not self.needs_stand_in:
             search._checked_cv_orig = FrozenSplits(cv, splits)
             self.bank.take(X, y, splits, fit_params)
@@ -165,6 +169,7 @@ class Fitting:
         run.solving.watched = bool(self.watched)
         if self._scorers is not None:
             run.solving.scores = DeviceScores(run.solving.factory, scorers)
+        run.intervals.earlier = self.earlier
         run.intervals.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
@@ -196,6 +201,17 @@ class Fitting:
             search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
         self.bank.look(scorers, search.return_train_score)
 
+    def _compare(self, search: Any, X: Any, y: Any, splits: list, params: list) -> None:
+        """Note what is fitted to; leave out of lists what an earlier fit to the same has scored."""
+        self.seen = seen_by(self, search.sample_weights, X, y, splits, params)
+        if self.earlier is None:
+            return
+        self._same = self.earlier.is_of(self.seen)
+        if self._same and not self.space.continuous:
+            self._listed = [c.params for c in self.space.combinations]
+            left = [c for c in self.space.combinations if not self.earlier.is_known(c.params)]
+            self.space.combinations = left or self.space.combinations[:1]
+
     def _pairwise(self, solved: bool) -> bool:
         """Whether any candidate is given a kernel or distances."""
         return any(
@@ -207,7 +223,11 @@ class Fitting:
     def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:
         """Score the candidates, as GridSearchCV does."""
         run = self.run
-        candidates = list(ParameterGrid(search.param_grid)) if run is None else self._candidates
+        candidates = self._candidates
+        if run is None:
+            candidates = list(ParameterGrid(search.param_grid))
+            if self._listed:
+                candidates = [c.params for c in self.space.combinations]
         search_ctx = callback_ctx.subcontext(
             task_name="search",
             max_subtasks=len(candidates) * search.n_splits_,
@@ -216,7 +236,7 @@ class Fitting:
         began = time.perf_counter()
         # Callbacks are told beforehand how many candidates there are.
         if getattr(search, "_skl_callbacks", []) or self.watched:
-            evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
+            results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
             size = parts_of(search, self.clock, self.space.continuous)
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
@@ -226,11 +246,22 @@ class Fitting:
                 if not further:
                     break
                 scored.add(further, more, size)
+            results = scored.results
+        if self.earlier is not None and self._same:
+            self.earlier.join(results, self._listed)
         if run is not None:
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()
         self._leave_threads()
         search_ctx.call_on_fit_task_end(estimator=search)
+
+    def best_index(self, results: dict[str, Any]) -> int | None:
+        """Return the row of an interval's candidates to take; None where scikit-learn's will do."""
+        before = 0
+        if self.earlier is not None:
+            results, before = self.earlier.scored_now(results)
+        index = None if self.run is None else self.run.best_index(results)
+        return None if index is None else index + before
 
     def _share_among_threads(self) -> None:
         """Let threads fit the candidates, in place of processes, if all of them share fits."""

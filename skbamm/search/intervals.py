@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
@@ -16,6 +17,7 @@ from skbamm.effort import metered
 from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
+from skbamm.search.earlier import STAGE, Earlier
 from skbamm.search.explored import Explored
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import few_rows, groups, solve_list
@@ -29,6 +31,7 @@ from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Combination, VectorAxis, named_values
 from skbamm.starts.points import profile
+from skbamm.starts.subsample import Beginning
 
 # A surrogate's optimum need not be known better, least of all at an end of the interval.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
@@ -49,12 +52,15 @@ class IntervalSearch:
     ----------
     more_rounds : bool
         Whether the scorer will be asked for points between those that it has judged.
+    earlier : Earlier or None
+        What an earlier fit has found, where this one goes on from it.
     """
 
     def __init__(self, solving: Solving, scorers: Any, refit: Any):
         self.solving, self.scorers, self.refit = solving, scorers, refit
         self.clock, self.outcome = solving.clock, solving.outcome
         self.more_rounds = True
+        self.earlier: Earlier | None = None
         self._stopped: list[str] = []  # searches that did not end by themselves
 
     @cached_property
@@ -96,7 +102,21 @@ class IntervalSearch:
                 raise
         if not explored.points or (attempt.sooner and not explored.models):
             self._cover(explored, attempt)
+        self._add_earlier(explored)
         return explored
+
+    def _add_earlier(self, explored: Explored) -> None:
+        """Let the best values of an earlier fit be scored beside those of this one."""
+        place = self._earlier_place(explored)
+        if place is None or place in explored.points or self.clock.interrupted:
+            return
+        first = explored.add([place], STAGE)
+        self.solving.attempt(partial(self.solve_points, explored, first, None))
+
+    def _earlier_place(self, explored: Explored) -> list[float] | None:
+        if self.earlier is None:
+            return None
+        return self.earlier.place(explored.combination, explored.axes)
 
     def warn(self) -> None:
         """Warn of searches that were stopped early."""
@@ -182,6 +202,10 @@ class IntervalSearch:
                 "near": near, "tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, most)
             }  # fmt: skip
             explored.models = joint.models(solved)
+        place = self._earlier_place(explored)
+        if place is not None and "near" not in options:
+            x = torch.tensor([place], dtype=torch.float64, device=joint.device)
+            options |= {"near": Beginning(x, None, None, x), "begin": place}
         result, criterion, start = joint.search(axes, chosen, max_time=self.clock.left, **options)
         if result.status is Status.DIVERGED and not explored.points:
             raise NotApplicable("the search found no finite model")

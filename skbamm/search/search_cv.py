@@ -16,6 +16,7 @@ from skbamm.data.array_inputs import reading
 from skbamm.data.matrices import check_device
 from skbamm.progress import shown
 from skbamm.sample_weights import SampleWeights
+from skbamm.search.earlier import Earlier
 from skbamm.search.fitting import Fitting
 from skbamm.search.fold_models import METHODS, publish_folds
 from skbamm.search.presolved import users_own
@@ -232,6 +233,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     estimator: Any  # these are GridSearchCV's
     best_estimator_: Any
     scorer_: Any
+    _earlier: Earlier | None = None  # while resume runs
+    _seen: tuple[int | None, str]
 
     def __init__(
         self,
@@ -323,6 +326,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         finally:
             fitting.end(self)
             del self._fitting
+        self._seen = fitting.seen
         space, outcome, clock = fitting.space, fitting.outcome, fitting.clock
         self.search_plan_ = space.plan
         self.history_ = outcome.columns()
@@ -336,6 +340,54 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         outcome.tell()
         clock.tell()
         return self
+
+    def resume(self, X, y=None, **params):
+        """Go on from a fitted search, with more time, other values or another scorer.
+
+        Set what is to be different by ``set_params``, and call it in place of ``fit``. A search
+        of intervals begins at the best values found, moved into them, and scores these again. Rows
+        of ``cv_results_`` stay if the rows, the target, the splits, the estimator and the scorer
+        are the same; values of lists that they have are not fitted again, but for the best.
+
+        Parameters
+        ----------
+        X, y, **params
+            As for ``fit``. The number of features has to be that of ``fit``.
+
+        Returns
+        -------
+        object
+            The fitted search itself.
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        ValueError
+            If X has another number of features.
+
+        Notes
+        -----
+        ``history_``, ``n_iter_`` and ``search_plan_`` are those of the last search. Splitters that
+        shuffle need a fixed ``random_state`` for their splits to be the same.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.linear_model import Ridge
+        >>> from skbamm import BAMMSearchCV
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> search = BAMMSearchCV(Ridge(), {"alpha": [1.0, 10.0]}).fit(X, y)
+        >>> search = search.set_params(param_grid={"alpha": [0.01, 0.1, 1.0, 10.0]}).resume(X, y)
+        >>> [params["alpha"] for params in search.cv_results_["params"]]
+        [0.01, 0.1, 1.0, 10.0]
+        """
+        self._earlier = Earlier(self)
+        try:
+            self._earlier.check(X)
+            return self.fit(X, y, **params)
+        finally:
+            del self._earlier
 
     def report(self):
         """Say in plain text what was found, how, and how sure it is.
@@ -373,9 +425,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _select_best_index(self, refit, refit_metric, results):
         """Return the row to refit; of an interval's, the middle of those that score alike."""
-        run = self._fitting.run
-        if run is not None and not callable(refit):
-            index = run.best_index(results)
+        if not callable(refit):
+            index = self._fitting.best_index(results)
             if index is not None:
                 return np.int64(index)
         return super()._select_best_index(refit, refit_metric, results)

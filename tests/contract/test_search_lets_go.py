@@ -23,7 +23,7 @@ OURS = {
     "search_plan_", "history_", "n_iter_", "converged_", "device_",
     "refit_adopted_", "best_score_standard_error_", "best_params_range_", "shrinkage_", "dropped_",
     "sample_weight_", "fold_sample_weight_", "label_quality_", "label_issues_",
-    "weights_params_", "weights_score_",
+    "weights_params_", "weights_score_", "_seen",
 }  # fmt: skip
 
 PUBLIC = {"BAMMSearchCV", "FeaturePenalty", "PerFeature", "SampleWeights"}
