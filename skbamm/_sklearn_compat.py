@@ -38,6 +38,8 @@ except ImportError:
     class AutoPropagatedCallback:  # type: ignore[no-redef]
         """A callback that reaches the estimator of a search; there are none before 1.9."""
 
+        max_propagation_depth: int | None = None
+
 
 try:
     from sklearn.utils._array_api import check_same_namespace  # from 1.9 on

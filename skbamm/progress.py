@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
@@ -20,31 +20,43 @@ class Progress:
     ----------
     stream : file, default=None
         Where to write; standard output by default.
+    silent : bool, default=False
+        Whether to write nothing: others want to know.
+    tell : callable, default=None
+        Called at every iteration of a search.
 
     Notes
     -----
-    A bar needs tqdm, and a terminal or a notebook. Otherwise, or with a stream that is a file, a
-    phase that takes long prints a line every ten seconds.
+    A bar needs tqdm or rich, and a terminal or a notebook. Otherwise, or with a stream that is a
+    file, a phase that takes long prints a line every ten seconds.
     """
 
-    def __init__(self, stream: TextIO | None = None):
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        silent: bool = False,
+        tell: Callable[[], None] | None = None,
+    ):
         self.stream = sys.stdout if stream is None else stream
-        self._bars = _bars(self.stream)
+        self.silent, self._tell = silent, tell
+        self._bars = None if silent else _bars(self.stream)
         self._bar: Any = None
         self._phase, self._done, self._began, self._told = "", 0, 0.0, 0.0
 
     def step(self, phase: str, done: int, total: int, value: str = "") -> None:
         """Say that ``done`` of at most ``total`` steps of a phase are done, and its best value."""
+        if self._tell is not None and phase == "search":
+            self._tell()
+        if self.silent:
+            return
         if phase != self._phase or done <= self._done:
             self.close()
             self._phase, self._began = phase, time.perf_counter()
             self._told = self._began - _EVERY + _FIRST
             if self._bars is not None:
-                self._bar = self._bars(total=total, desc=phase, leave=False, file=self.stream)
+                self._bar = self._bars(phase, total, self.stream)
         if self._bar is not None:
-            if value:
-                self._bar.set_postfix_str(value, refresh=False)
-            self._bar.update(done - self._done)
+            self._bar.show(done - self._done, value)
         self._done = done
         now = time.perf_counter()
         if self._bars is None and now - self._told >= _EVERY:
@@ -62,12 +74,9 @@ class Progress:
 
 
 @contextmanager
-def shown(wanted: bool) -> Iterator[None]:
-    """Show the progress of what runs within."""
-    if not wanted:
-        yield
-        return
-    progress = Progress()
+def shown(wanted: bool, tell: Callable[[], None] | None = None) -> Iterator[None]:
+    """Show the progress of what runs within, if it is ``wanted``; ``tell`` others in any case."""
+    progress = Progress(silent=not wanted, tell=tell)
     token = PROGRESS.set(progress)
     try:
         yield
@@ -76,13 +85,55 @@ def shown(wanted: bool) -> Iterator[None]:
         progress.close()
 
 
+class _TqdmBar:
+    """A bar of tqdm's: phase, steps, time spent and left, best value."""
+
+    def __init__(self, kind: Any, phase: str, total: int, stream: TextIO):
+        self.bar = kind(total=total, desc=phase, leave=False, file=stream)
+
+    def show(self, more: int, value: str) -> None:
+        if value:
+            self.bar.set_postfix_str(value, refresh=False)
+        self.bar.update(more)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+class _RichBar:
+    """A bar of rich's with the same contents."""
+
+    def __init__(self, rich: Any, console: Any, phase: str, total: int, stream: TextIO):
+        columns = (
+            rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
+            rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[value]}"),
+        )  # fmt: skip
+        self.bar = rich.Progress(*columns, console=console(file=stream), transient=True)
+        self.task = self.bar.add_task(phase, total=total, value="")
+        self.bar.start()
+
+    def show(self, more: int, value: str) -> None:
+        self.bar.update(self.task, advance=more, **({"value": value} if value else {}))
+
+    def close(self) -> None:
+        self.bar.stop()
+
+
 def _bars(stream: TextIO) -> Any:
-    """Return tqdm's bar for a terminal or a notebook, or None."""
+    """Return what makes a bar for a terminal or a notebook, or None."""
     in_notebook = "ipykernel" in sys.modules and stream is sys.stdout
     if not in_notebook and not getattr(stream, "isatty", bool)():
         return None
     try:
         from tqdm.auto import tqdm
     except ImportError:
+        pass
+    else:
+        return lambda *args: _TqdmBar(tqdm, *args)
+    try:
+        import rich.progress
+        from rich.console import Console
+    except ImportError:
         return None
-    return tqdm
+    return lambda *args: _RichBar(rich.progress, Console, *args)

@@ -55,8 +55,25 @@ def test_a_terminal_gets_a_bar_for_each_phase():
     assert "search:" in written and "scoring:" in written and "[BAMM]" not in written
 
 
-def test_without_tqdm_a_terminal_gets_lines(monkeypatch, clock):
+def test_without_tqdm_it_is_rich_that_draws_it(monkeypatch):
+    pytest.importorskip("rich", reason="rich is not installed")
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    shown = progress.Progress(screen)
+    shown.step("search", 1, 4)
+    shown.step("search", 2, 4, "loss 0.5")
+    shown.step("scoring", 1, 2, "best score 0.9")
+    shown.close()
+    written = screen.getvalue()
+    for told in ("search", "2/4", "loss 0.5", "scoring", "1/2", "best score 0.9"):
+        assert told in written
+    assert "[BAMM]" not in written
+
+
+def test_without_both_a_terminal_gets_lines(monkeypatch, clock):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
     screen = Terminal()
     shown = progress.Progress(screen)
     shown.step("search", 1, 4)
@@ -68,7 +85,9 @@ def test_without_tqdm_a_terminal_gets_lines(monkeypatch, clock):
 @pytest.mark.parametrize("model, values", [(Ridge(), (1e-3, 1e3)), (DecisionTreeRegressor(), [1])])
 def test_a_search_steps_where_it_is_asked_to(model, values, monkeypatch, capsys):
     steps = []
-    monkeypatch.setattr(progress.Progress, "step", lambda self, *args: steps.append(args))
+    monkeypatch.setattr(
+        progress.Progress, "step", lambda self, *args: None if self.silent else steps.append(args)
+    )
     name = "alpha" if isinstance(model, Ridge) else "max_depth"
     BAMMSearchCV(model, {name: values}).fit(X, Y)
     assert not steps and not capsys.readouterr().out
@@ -77,6 +96,18 @@ def test_a_search_steps_where_it_is_asked_to(model, values, monkeypatch, capsys)
         range(1, 1 + search.n_iter_ * (name == "alpha"))
     )
     assert progress.PROGRESS.get() is None
+
+
+def test_the_scoring_says_which_score_is_the_best_so_far(monkeypatch):
+    steps = []
+    monkeypatch.setattr(progress.Progress, "step", lambda self, *args: steps.append(args))
+    grid = {"splitter": ["best", "random"], "max_depth": [1, 2]}
+    model = DecisionTreeRegressor(random_state=0)
+    search = BAMMSearchCV(model, grid, cv=2, verbose=1, max_time=600).fit(X, Y)
+    told = [args for args in steps if args[0] == "scoring"]
+    assert told[-1] == ("scoring", 4, 4, f"best score {search.best_score_:.6g}")
+    means = np.maximum.accumulate(search.cv_results_["mean_test_score"])
+    assert {value for *_, value in told} <= {f"best score {mean:.6g}" for mean in means}
 
 
 def test_no_vector_is_printed_whole(capfd):

@@ -12,10 +12,12 @@ def who_looks_on(search: Any) -> str:
     """Return whose fits callbacks are to see; "" if there are none that look at models' fits.
 
     They may be on the estimator, on any part of it, on a candidate, or, if they are such as
-    propagate, on the search.
+    propagate, on the search: those of depth 0 do not.
     """
     own = getattr(search, "_skl_callbacks", [])
-    if any(isinstance(callback, AutoPropagatedCallback) for callback in own):
+    if any(
+        isinstance(one, AutoPropagatedCallback) and one.max_propagation_depth != 0 for one in own
+    ):
         return type(search.estimator).__name__
     for part in _parts([search.estimator, search.param_grid]):
         if getattr(part, "_skl_callbacks", []):

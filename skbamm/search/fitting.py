@@ -26,6 +26,7 @@ from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_
 from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
 from skbamm.search.shared_fits import SharedLists
+from skbamm.search.tasks import SearchTasks
 from skbamm.search.transforms.shared_steps import SharedSteps, note_shared, shared_settings
 from skbamm.search.vectors_found import check_vectors, refuse_weights
 from skbamm.search.weighing.weigher import Weigher
@@ -54,6 +55,8 @@ class Fitting:
         self.watched = who_looks_on(search)
         self.run: SearchRun | None = None
         self.outcome = Outcome()
+        self.context: Any = None  # the fit's, of scikit-learn's callbacks
+        self.tasks: SearchTasks | None = None
         self.found: Any = None  # of the weights of rows
         self.weigher: Weigher | None = None
         uses = {} if self.watched else shared_settings(self.space.combinations)
@@ -93,6 +96,11 @@ class Fitting:
             return None
         return ArrayInputs(X, y, params)
 
+    def step(self) -> None:
+        """Let callbacks know of an iteration."""
+        if self.tasks is not None:
+            self.tasks.step()
+
     @property
     def _has_twin(self) -> bool:
         return any(c.target.twin is not None for c in self.space.combinations)
@@ -130,7 +138,7 @@ class Fitting:
         for one in (*parts, self.weigher, self.bank):
             if one is not None:
                 vars(one).clear()
-        self.run = self.weigher = self._routed = None
+        self.run = self.weigher = self._routed = self.tasks = self.context = None
 
     def route(self, routed: Any) -> Any:
         """Take what scikit-learn routed for fit; return it, to be added to."""
@@ -174,6 +182,9 @@ class Fitting:
         self.run, self.outcome = run, run.outcome
         # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
         # where nothing is left to fit.
+        solves = self.space.continuous or (self._has_twin and not self.watched)
+        if self.context is not None and getattr(search, "_skl_callbacks", []):
+            self.tasks = SearchTasks(search, self.context, solves)
         self._candidates, self._more = run.candidates()
         if self.watched:
             self._leave_to_own_fits()
@@ -228,11 +239,8 @@ class Fitting:
             candidates = list(ParameterGrid(search.param_grid))
             if self._listed:
                 candidates = [c.params for c in self.space.combinations]
-        search_ctx = callback_ctx.subcontext(
-            task_name="search",
-            max_subtasks=len(candidates) * search.n_splits_,
-            sequential_subtasks=False,
-        ).call_on_fit_task_begin(estimator=search)
+        tasks = self.tasks or SearchTasks(search, callback_ctx, solves=False)
+        search_ctx = tasks.begin_scores(len(candidates) * search.n_splits_)
         began = time.perf_counter()
         # Callbacks are told beforehand how many candidates there are.
         if getattr(search, "_skl_callbacks", []) or self.watched:
@@ -253,7 +261,7 @@ class Fitting:
             run.say(f"scored {len(candidates)} candidates in {time.perf_counter() - began:.2f} s")
             run.begin_refit()
         self._leave_threads()
-        search_ctx.call_on_fit_task_end(estimator=search)
+        tasks.end()
 
     def best_index(self, results: dict[str, Any]) -> int | None:
         """Return the row of an interval's candidates to take; None where scikit-learn's will do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import FitFailedWarning
 
@@ -105,7 +106,8 @@ class Scoring:
         self.results = self.evaluate([candidates[i] for i in which], more_results=columns)
         progress = PROGRESS.get()
         if progress is not None and len(which) < len(candidates):
-            progress.step("scoring", which[-1] + 1, len(candidates))
+            told = _best_so_far(self.results)
+            progress.step("scoring", which[-1] + 1, len(candidates), told)
 
     def _parts(self, candidates, size: int) -> list[list[int]]:
         """Return the numbers of candidates to score at a time, in order.
@@ -128,3 +130,10 @@ class Scoring:
 
     def _solved(self, candidates) -> bool:
         return self.run is not None and self.run.solved(candidates)
+
+
+def _best_so_far(results: dict[str, Any]) -> str:
+    """Return the best mean score, of several scores the first one's; "" if there is none."""
+    name = next((name for name in results if name.startswith("mean_test_")), "")
+    means = np.asarray(results[name])[~np.isnan(results[name])] if name else []
+    return f"best {name.removeprefix('mean_test_')} {max(means):.6g}" if len(means) else ""

@@ -96,7 +96,9 @@ class BAMMSearchCV(SearchBase):
         As for GridSearchCV. Splits are drawn once.
     verbose : int, default=0
         As for GridSearchCV; from 1 on, each phase of the search prints a line, and what takes long
-        shows a bar (in terminals and notebooks with tqdm) or a line every ten seconds. Vectors are
+        shows a bar with its best value and the time left (in terminals and notebooks, with tqdm or
+        rich) or a line every ten seconds. scikit-learn's callbacks see the search as two tasks,
+        "solve" and "score", wherever models are solved. Vectors are
         never printed whole: with one, scikit-learn's lines of single fits are left out.
     pre_dispatch : int or str, default="2*n_jobs"
         As for GridSearchCV.
@@ -312,7 +314,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             if fitting.weigher is not None:
                 params = fitting.weigher.take_groups(X, y, self.cv, params)
             fitting.begin(self)
-            with reading(inputs), shown(self.verbose > 0):
+            with reading(inputs), shown(self.verbose > 0, fitting.step):
                 super().fit(X, y, **params)
                 publish_folds(self, fitting, inputs)
             if fitting.needs_stand_in:
@@ -418,6 +420,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     def _get_routed_params_for_fit(self, params):
         return self._fitting.route(super()._get_routed_params_for_fit(params))
+
+    def _init_callback_context(self, *args, **kwargs):
+        # From scikit-learn 1.9 on: the solve comes before ``_run_search`` is given the context.
+        self._fitting.context = super()._init_callback_context(*args, **kwargs)
+        return self._fitting.context
 
     def _check_input_parameters(self, X, y, split_params):
         """Take up the data: ``_run_search`` gets none."""

@@ -199,3 +199,45 @@ def test_callbacks_of_a_part_see_the_fits_of_an_interval(build):
     fits = 2 * len(search.cv_results_["params"]) + 1
     assert callback.count_hooks("setup") == fits
     assert callback.count_hooks("teardown") == fits
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_the_solve_is_a_task_of_the_search(refit, values):
+    callback = RecordingCallback()
+    search = BAMMSearchCV(LogisticRegression(), {"C": values}, cv=2, refit=refit)
+    search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    begun = [r["context"] for r in callback.record if r["name"] == "on_fit_task_begin"]
+    assert [c.task_name for c in begun if c.parent is begun[1]] == ["solve", "score"]
+    iterations = [c for c in begun if c.task_name == "iteration"]
+    assert bool(iterations) == isinstance(values, tuple)
+    assert {c.parent.task_name for c in iterations} <= {"solve"}
+    evaluations = [c for c in begun if c.task_name == EVALUATION]
+    assert {c.parent.task_name for c in evaluations} == {"score"}
+    assert tasks(callback, "on_fit_task_begin") == tasks(callback, "on_fit_task_end")
+
+
+def test_scikit_learns_progress_bar_shows_the_solve(values, capfd):
+    pytest.importorskip("rich", reason="the bar is made with rich")
+    from sklearn.callback import ProgressBar
+
+    search = BAMMSearchCV(LogisticRegression(), {"C": values}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=0)).fit(X_CLASS, Y_BINARY)
+    told = capfd.readouterr().out
+    for task in ("fit", "search", "solve", "score"):
+        assert f"BAMMSearchCV - {task}" in told
+
+
+def test_scikit_learns_monitor_of_scores_sees_what_it_sees_in_a_grid_search(values):
+    from sklearn.callback import ScoringMonitor
+
+    data = []
+    for cls in (BAMMSearchCV, GridSearchCV):
+        monitor = ScoringMonitor(scoring="accuracy")
+        model = LogisticRegression(max_iter=1000).set_callbacks(monitor)
+        grid = {"C": values} if cls is BAMMSearchCV else {"C": [0.1, 1.0]}
+        cls(model, grid, cv=2).fit(X_CLASS, Y_BINARY)
+        # Each fit ends with a score, and so does each of its iterations.
+        rows = monitor.get_logs().data
+        data.append({row["task_name"] for row in rows})
+        assert all(0 <= row["accuracy"] <= 1 for row in rows)
+    assert data[0] == data[1] != set()
