@@ -26,6 +26,7 @@ _INDEXED = (_aten.index.Tensor, _aten.index_put_.default, _aten._index_put_impl_
 
 
 waits: list[str] = []  # operations that a real GPU would be waited for with
+sent: list[tuple[str, int]] = []  # how many numbers were copied "there", and "home"
 
 
 @contextmanager
@@ -113,6 +114,8 @@ def _call(function, args, kwargs):
     home = function is _aten._to_copy.default and not goes_far
     if far and (function in _WAITED_FOR or home):
         waits.append(str(function))
+    if function in _COPIES:
+        _note_copy(function, args, goes_far)
     out = function(*tree_map(_near, args), **tree_map(_near, kwargs))
     same = {id(t.near): t for t in far} if function._schema.is_mutable else {}
 
@@ -122,6 +125,12 @@ def _call(function, args, kwargs):
         return same.get(id(t)) if id(t) in same else _Far(t) if goes_far else t
 
     return tree_map(place, out)
+
+
+def _note_copy(function, args, goes_far):
+    source = args[1] if function is _aten.copy_.default else args[0]
+    if isinstance(source, _Far) != goes_far:
+        sent.append(("there" if goes_far else "home", source.numel()))
 
 
 def _near(t):

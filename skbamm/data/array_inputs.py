@@ -17,6 +17,7 @@ import torch
 from sklearn import config_context, get_config
 
 from skbamm._sklearn_compat import convert_arrays, namespace_and_device
+from skbamm.data.far_rows import at_home, far_rows
 
 ROWS_TRIED = 3  # that tell whether an estimator predicts from arrays like the user's
 SAME = 1e-3  # relative difference of predictions, which may be in single precision
@@ -69,25 +70,30 @@ class ArrayInputs:
     X, y : array-like
     params : dict of str -> object
         The other arguments of fit.
+    stays : bool, default=False
+        Whether X stays on a GPU if it is there.
 
     Attributes
     ----------
     X, y : array-like
-        The same, in NumPy if they were arrays of another library.
+        The same, in NumPy if they were arrays of another library; X that stays, as ``FarRows``.
     params : dict of str -> object
         Likewise.
     foreign : bool
         Whether X or y was an array of another library.
     """
 
-    def __init__(self, X: Any, y: Any, params: dict[str, Any]):
+    def __init__(self, X: Any, y: Any, params: dict[str, Any], stays: bool = False):
         self._places: list[Any] = []  # of X and of y: the library and the device
         for array in (X, y):
             back = get_config()["array_api_dispatch"] and is_foreign(array)
             self._places.append(namespace_and_device(array) if back else None)
         self._given = X
         self.foreign = any(map(is_foreign, (X, y)))
-        self.X, self.y = (to_numpy(part) if is_foreign(part) else part for part in (X, y))
+        far = far_rows(X) if stays and is_foreign(X) else None
+        self.X, self.y = (
+            to_numpy(part) if is_foreign(part) else part for part in (X if far is None else far, y)
+        )
         self.params = {
             name: to_numpy(part) if is_foreign(part) else part for name, part in params.items()
         }
@@ -129,7 +135,7 @@ class ArrayInputs:
                 there = to_numpy(moved.predict(self._given[:ROWS_TRIED, ...]))
         except Exception as error:  # what an estimator says of arrays it was not made for
             return f"{type(error).__name__}: {error}"
-        here = estimator.predict(self.X[:ROWS_TRIED])
+        here = estimator.predict(at_home(self.X[:ROWS_TRIED]))
         return None if _are_near(there, here) else "its predictions differ"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from skbamm.data.far_rows import FarRows
 from skbamm.folds.sparse import count_entries
 
 _FAR = 1e3  # mean beside spread, from which a feature is brought to zero
@@ -30,7 +31,7 @@ def far_centre(matrix: Any) -> np.ndarray | None:
         return None
     step = max(1, n // _LOOK)
     if not sp.issparse(matrix):
-        centre = _centre(matrix[::step], matrix.size)
+        centre = _centre(np.asarray(matrix[::step]), matrix.size)
         return centre if centre.any() else None
     centre = np.zeros(d, matrix.dtype)
     full = matrix.indices[matrix.indptr[0] : matrix.indptr[1]]
@@ -55,6 +56,8 @@ def far_means(mean: np.ndarray, spread: np.ndarray, size: int) -> np.ndarray:
 
 def less(matrix: Any, centre: np.ndarray) -> Any:
     """Return a matrix less a centre; of a sparse one only what is stored changes."""
+    if isinstance(matrix, FarRows):
+        return matrix.less(centre)
     if not sp.issparse(matrix):
         return matrix - centre
     data = matrix.data - centre[matrix.indices]

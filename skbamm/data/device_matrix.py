@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from skbamm.data.centring import far_centre, less
+from skbamm.data.far_rows import FarRows
 from skbamm.folds import over_ranges, threads_for_products
 
 _COPIED = 1 << 26  # bytes of a copy that a CPU keeps
@@ -22,7 +23,7 @@ class DeviceMatrix:
 
     Parameters
     ----------
-    matrix : ndarray or CSR array
+    matrix : ndarray, CSR array or FarRows
     device : torch.device
     """
 
@@ -64,9 +65,10 @@ class DeviceMatrix:
     def _whole(self) -> Tensor:
         """Return the dense matrix on its device, in its own precision."""
         if not self._tensors:
-            tensor = _as_tensor(self.matrix)
+            far = isinstance(self.matrix, FarRows)
+            tensor = self.matrix.tensor() if far else _as_tensor(self.matrix)
             if self.device.type != "cpu":
-                tensor = sent(tensor, self.device)
+                tensor = tensor.to(self.device) if far else sent(tensor, self.device)
             self._tensors[tensor.dtype] = tensor
         return next(iter(self._tensors.values()))
 

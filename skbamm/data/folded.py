@@ -118,7 +118,7 @@ class FoldedData:
             shared = self._centre(shared)
         self.matrix: Any = None if shared is None else shared.matrix
         n, sample = len(task.target), self.sample
-        entries = sample.size if isinstance(sample, np.ndarray) else 0
+        entries = 0 if sp.issparse(sample) else sample.size
         self.device = choose_device(device, n * n if pairwise else entries)
         self._placed = shared or DeviceMatrix(None, self.device)
         self.used, self.splits = list(range(len(splits))), splits

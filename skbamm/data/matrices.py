@@ -16,6 +16,7 @@ from sklearn.utils import Bunch, check_array
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.array_inputs import is_foreign
 from skbamm.data.device_matrix import DeviceMatrix
+from skbamm.data.far_rows import FarRows, at_home
 from skbamm.data.transformer_fits import Fit, fit_transform
 from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
@@ -85,11 +86,13 @@ class FoldData:
 
 def as_matrix(X: Any) -> Any:
     """Return X as a float array or CSR matrix, without a copy if possible, or NotApplicable."""
-    return place(X, "cpu").matrix
+    return place(at_home(X), "cpu").matrix
 
 
 def place(X: Any, device: str) -> DeviceMatrix:
     """Return X as such a matrix on the requested device, which may be "auto"."""
+    if isinstance(X, FarRows):
+        return _finite(DeviceMatrix(X, X.device if device == "auto" else torch.device(device)))
     if is_foreign(X):
         raise NotApplicable("transformers return no NumPy arrays")
     with warnings.catch_warnings():
@@ -101,7 +104,10 @@ def place(X: Any, device: str) -> DeviceMatrix:
         except (ValueError, TypeError) as error:
             raise NotApplicable(str(error)) from None
     entries = 0 if sp.issparse(matrix) else matrix.size
-    placed = DeviceMatrix(matrix, choose_device(device, entries))
+    return _finite(DeviceMatrix(matrix, choose_device(device, entries)))
+
+
+def _finite(placed: DeviceMatrix) -> DeviceMatrix:
     if not get_config()["assume_finite"] and not placed.all_finite():
         raise NotApplicable("X contains NaN or infinity")
     return placed
@@ -141,7 +147,7 @@ def transformed(transformers: Any, X: Any, rows: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
-            return transformers.transform(safe_indexing(X, rows))
+            return transformers.transform(at_home(safe_indexing(X, rows)))
         except Exception as error:
             if from_signal(error):
                 raise
@@ -213,7 +219,7 @@ def _well_scaled(matrix: Any) -> bool:
     rows = 4096
     if sp.issparse(matrix):
         rows = min(rows, _LOOKED_AT * matrix.shape[0] // max(matrix.nnz, 1))
-    sample = matrix[:: max(1, matrix.shape[0] // max(rows, 1))]
+    sample = at_home(matrix[:: max(1, matrix.shape[0] // max(rows, 1))])
     if sp.issparse(sample):
         largest = np.zeros(sample.shape[1])
         np.maximum.at(largest, sample.indices, np.abs(sample.data))

@@ -11,12 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
 from skbamm.data.centring import far_centre, far_means, less
 from skbamm.data.device_matrix import DeviceMatrix
+from skbamm.data.far_rows import SCALERS, FarRows, at_home, fit_far
 from skbamm.data.matrices import (
     FoldData,
     FoldParts,
@@ -35,7 +35,6 @@ _CHECKED = 16  # rows of each fold that what was read is held against
 _CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
 _LOOK = 4096  # rows that tell of means and spreads
 _PART, _LARGE = 8192, 1 << 20  # rows that a scaler is fitted to at a time, of so many numbers
-_IN_PARTS = (StandardScaler, MinMaxScaler, MaxAbsScaler)
 STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 
 
@@ -68,7 +67,7 @@ class SharedColumns:
     def centred(self) -> tuple[SharedColumns, list[np.ndarray | None]]:
         """Return the same with features near zero, and what was taken off in each fold."""
         matrix, d = self.placed.matrix, self.scale.shape[1]
-        sample = matrix[:: max(1, matrix.shape[0] // _LOOK)]
+        sample = at_home(matrix[:: max(1, matrix.shape[0] // _LOOK)])
         squares = sample.multiply(sample) if sp.issparse(sample) else sample * sample
         mean, square = (
             np.asarray(part.mean(0, dtype=np.float64)).ravel()[:d] for part in (sample, squares)
@@ -161,7 +160,7 @@ class SharedFold:
         own, got = np.flatnonzero(state.present[k]), _dense(self._some)
         if got.shape[1] != len(own):
             raise UnreadTransformer
-        told = _dense(columns[self._rows]) * state.scale[k]
+        told = _dense(at_home(columns[self._rows])) * state.scale[k]
         size = np.abs(told[:, own]).max(0) + np.abs(got).max(0) + np.abs(state.shift[k, own])
         told += state.shift[k]
         for part in state.parts:
@@ -185,7 +184,7 @@ class SharedFold:
     def test_rows(self) -> Any:
         """Return the test rows, as the transformers return them up to rounding."""
         shared, own, k = self.shared, self.columns, self._fold
-        base, d = shared.placed.matrix[self.test], self.width
+        base, d = at_home(shared.placed.matrix[self.test]), self.width
         shift: Any = np.tile(shared.shift[k], (len(self.test), 1))
         if len(shared.owner):
             np.add.at(shift.T, shared.owner, (_dense(base[:, d:]) * shared.factor[k]).T)
@@ -222,12 +221,14 @@ def share_columns(
         return None
     folds = [SharedFold(transformers, fits, setting, *split) for split in splits]
     dense = all(isinstance(fold.sample, np.ndarray) for fold in folds)
-    if dense and len(folds) * X.shape[0] * max(fold.width for fold in folds) <= STACKED:
+    few = len(folds) * X.shape[0] * max(fold.width for fold in folds) <= STACKED
+    if dense and few and not isinstance(X, FarRows):
         return [fold.alone() for fold in folds]
     try:
         state = read([fold.transformers for fold in folds], State.of(X, len(splits)))
         state = state.trimmed()
-        matrix = as_matrix(state.values)
+        values = state.values
+        matrix = values if isinstance(values, FarRows) else as_matrix(values)
         state = _near_zero(state, matrix, X)
         matrix = state.values
         for k, fold in enumerate(folds):
@@ -272,6 +273,9 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
+            if isinstance(X, FarRows):
+                fit_far(in_parts, X[train])
+                return fitted, None
             for start in range(0, len(train), _PART):
                 in_parts.partial_fit(X[train[start : start + _PART]])
         except Exception as error:
@@ -287,13 +291,15 @@ def _fits_in_parts(transformers: Any, X: Any) -> Any:
     There is no copy of a fold's rows then, and what is made of some of them stays in the cache.
     """
     (_, scaler), *others = transformers.steps
-    large = isinstance(X, np.ndarray) and X.size > _LARGE
-    return scaler if large and not others and type(scaler) in _IN_PARTS else None
+    large = isinstance(X, np.ndarray | FarRows) and X.size > _LARGE
+    return scaler if large and not others and type(scaler) in SCALERS else None
 
 
 def _near_zero(state: State, matrix: Any, X: Any) -> State:
     """Return the state about values near zero; the user's own are copied only if they are far."""
     centre = far_centre(matrix)
+    if isinstance(matrix, FarRows):
+        return state if centre is None else state.moved(*matrix.standardized())
     if sp.issparse(matrix):
         return (
             replace(state, values=matrix)

@@ -15,6 +15,7 @@ from sklearn.base import clone
 
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
+from skbamm.data.far_rows import at_home
 from skbamm.faults import from_signal
 from skbamm.models import NotApplicable
 
@@ -92,7 +93,7 @@ def fit_transform(transformers: Any, X: Any, y: Any, train: np.ndarray) -> tuple
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
             target = None if y is None else safe_indexing(y, train)
-            return fitted, fitted.fit_transform(safe_indexing(X, train), target)
+            return fitted, fitted.fit_transform(at_home(safe_indexing(X, train)), target)
         except Exception as error:
             if from_signal(error):
                 raise

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from skbamm._sklearn_compat import check_method_params, num_samples, safe_indexing
+from skbamm.data.far_rows import FarRows, at_home
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
@@ -91,6 +92,11 @@ class Bank:
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
         self._solutions[key, fold] = solution
+
+    @property
+    def far(self) -> bool:
+        """Whether X is on a device, of which own fits and scorers get what they ask for."""
+        return isinstance(self.X, FarRows)
 
     @property
     def empty(self) -> bool:
@@ -213,6 +219,7 @@ def _digest(rows) -> bytes:
 
 def own_fit(estimator, X, y, fit_params) -> None:
     """Fit as scikit-learn's search does."""
+    X = at_home(X)
     fit_params = _as_taken(estimator, fit_params)
     if y is None:
         estimator.fit(X, **fit_params)

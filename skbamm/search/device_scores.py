@@ -27,6 +27,7 @@ from skbamm._sklearn_compat import (
     routing_enabled,
     safe_indexing,
 )
+from skbamm.data.far_rows import with_rows_at_home
 from skbamm.faults import from_signal
 from skbamm.metrics import TWINS, NoTwin, Predicted
 from skbamm.metrics.predicted import linked
@@ -109,10 +110,14 @@ def looking_up(scorers: Any) -> Any:
     """Return scorers, as a search takes them, that look whether a score is known."""
     several = getattr(scorers, "_scorers", None)
     found = {
-        key: KnownScorer(one, key) if isinstance(one, BaseScorer) else one
+        key: KnownScorer(one, key) if isinstance(one, BaseScorer) else _of_users_rows(one)
         for key, one in (several or {"score": scorers}).items()
     }
     return found if several else found["score"]
+
+
+def _of_users_rows(scorer: Any) -> Any:
+    return scorer if isinstance(scorer, PassthroughScorer) else with_rows_at_home(scorer)
 
 
 class DeviceScores:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
@@ -134,7 +135,7 @@ class SolverFactory:
         if folds is None:
             shared, folds = self._data(target, params, y, share)
         sample = shared.matrix if folds is None else folds[0].sample
-        task = twin.task(last, y, weight, not isinstance(sample, np.ndarray))
+        task = twin.task(last, y, weight, sp.issparse(sample))
         kind = solver_of(twin.family)
         data = FoldedData(
             task, shared, folds, self.splits,
@@ -218,8 +219,8 @@ class SolverFactory:
             return None
 
         def device(matrix):
-            dense = isinstance(matrix, np.ndarray)
-            return choose_device(self.settings.device, matrix.size if dense else 0)
+            entries = 0 if sp.issparse(matrix) else matrix.size
+            return choose_device(self.settings.device, entries)
 
         return share_columns(steps, self.rows.fits, setting, self.splits, device)
 

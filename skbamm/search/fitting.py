@@ -16,6 +16,7 @@ from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
 from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
+from skbamm.data.far_rows import SCALERS, FarRows
 from skbamm.data.matrices import as_indices, choose_device, own_copy
 from skbamm.search.bank import Bank
 from skbamm.search.device_scores import DeviceScores, looking_up
@@ -72,6 +73,11 @@ class Fitting:
         self._same = False  # whether an earlier fit that this one goes on from is of the same data
         self._listed: list[dict[str, Any]] = []  # all candidates then, if they are in lists
         self._more: dict[str, list] | None = None
+        # Whether solved models may be scored on another device than the CPU.
+        looks_on = self.watched or getattr(search, "_skl_callbacks", [])
+        there = choose_device(search.device, sys.maxsize).type != "cpu"
+        self._scores_there = there and not (looks_on or search.return_train_score)
+        self._scores_there &= self._has_twin
         if search.sample_weights is not None:
             refuse_weights(self.space)
             self.weigher = Weigher.for_search(search, self.space, self.clock)
@@ -94,7 +100,7 @@ class Fitting:
         """Return the user's arrays in NumPy, unless all that serves are fits as they come."""
         if self.weigher is None and not self.bank.lists and not self._has_twin:
             return None
-        return ArrayInputs(X, y, params)
+        return ArrayInputs(X, y, params, stays=self._takes_far_rows)
 
     def step(self) -> None:
         """Let callbacks know of an iteration."""
@@ -105,21 +111,25 @@ class Fitting:
     def _has_twin(self) -> bool:
         return any(c.target.twin is not None for c in self.space.combinations)
 
+    @property
+    def _takes_far_rows(self) -> bool:
+        """Whether X may stay on a device: whatever is done with it is done there."""
+        return (
+            self._scores_there
+            and self.weigher is None
+            and not self.wants_folds
+            and all(takes_far_rows(combination) for combination in self.space.combinations)
+        )
+
     def begin(self, search: Any) -> None:
         """Put a stand-in in the estimator's place: BaseSearchCV.fit clones that."""
         if any(c.holder is not None for c in self.space.combinations):
             search.verbose = min(search.verbose, 1)  # its lines of fits print vectors whole
-        if self._may_score_there(search):
+        if self._scores_there:
             self._scorers, _ = search._get_scorers()
             search.scoring = looking_up(self._scorers)
         if self.needs_stand_in:
             search.estimator = stand_in_for(self.estimator, self.bank, users=True)
-
-    def _may_score_there(self, search: Any) -> bool:
-        """Whether solved models may be scored on another device than the CPU."""
-        looks_on = self.watched or getattr(search, "_skl_callbacks", [])
-        there = choose_device(search.device, sys.maxsize).type != "cpu"
-        return there and self._has_twin and not (looks_on or search.return_train_score)
 
     def end(self, search: Any) -> None:
         """Give the search the user's own back, and let go of the data."""
@@ -166,8 +176,11 @@ class Fitting:
         self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
         self.bank.take(X, y, splits, fit_params)
         scorers = self._scorers or search._get_scorers()[0]
+        device = search.device
+        if device == "auto" and isinstance(X, FarRows):
+            device = str(X.device)
         settings = Settings(
-            criterion, search.max_iter, search.tol, search.max_time, search.device, search.dtype,
+            criterion, search.max_iter, search.tol, search.max_time, device, search.dtype,
             search.verbose, self.clock,
         )  # fmt: skip
         run = SearchRun(
@@ -291,6 +304,21 @@ class Fitting:
             if row["role"] == "joint grid":
                 reason = f"callbacks are to see the fits of {self.watched}"
                 row.update(role="enumerated", reason=reason)
+
+
+def takes_far_rows(combination: Any) -> bool:
+    """Whether a model is solved where its rows are: it is linear, and scaled at most."""
+    target = combination.target
+    if target.twin is None or target.twin.family != "linear" or combination.holder is not None:
+        return False
+    if target.twin.transforms_target or combination.line_axis is not None:
+        return False
+    if target.pipeline is None:
+        return True
+    if target.pipeline is not target.estimator:
+        return False
+    before = target.pipeline.steps[:-1]
+    return len(before) == 1 and type(before[0][1]) in SCALERS
 
 
 def _nothing():

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skbamm.data.far_rows import with_rows_at_home
 from skbamm.search.bank import Bank, own_fit
 from skbamm.search.keys import OWN_SCORE, candidate_key
 from skbamm.search.transforms.shared_steps import SharedSteps, of_pairs, sharing_part
@@ -90,7 +91,9 @@ class StandIn:
         if name == "score" and OWN_SCORE in self.known_scores:
             return lambda *_, **__: self.known_scores[OWN_SCORE]
         found, known = getattr(self.estimator, name), vars(self).get("_known_rows")
-        return found if known is None else known.response(self.estimator, name, found)
+        if known is not None:
+            found = known.response(self.estimator, name, found)
+        return with_rows_at_home(found) if self.bank.far and callable(found) else found
 
     def get_params(self, deep=True):
         """Return the user's estimator's parameters."""

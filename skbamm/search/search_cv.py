@@ -122,7 +122,8 @@ class BAMMSearchCV(SearchBase):
         ConvergenceWarning names the stages. The result is still scored and refitted;
         scikit-learn's own fits are not interrupted.
     device : str, default="auto"
-        "cpu", "cuda", "cuda:1", ...; "auto" is a GPU if there is one and X is large.
+        "cpu", "cuda", "cuda:1", ...; "auto" is where X is, or a GPU if there is one and X is
+        large.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of the search. Models that are scored are always solved in float64.
     random_state : int, RandomState instance or None, default=None
@@ -293,6 +294,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         X : array-like, sparse matrix or tensor of shape (n_samples, n_features)
             Rows, in any form that the estimator takes. Torch tensors (sparse ones, too) and other
             arrays of the array API are read like NumPy arrays, if a model can be solved or shared.
+            Rows on a GPU stay there if all models are linear, with one of scikit-learn's scalers
+            before them at most: what own fits and a user's scorers ask for is copied.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             The target.
         **params : dict of str -> object

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, scale
 from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV, PerGroup, SampleWeights
@@ -19,6 +19,7 @@ from skbamm.bilevel.adaptive import AdaptiveIteration
 from skbamm.data.device_matrix import DeviceMatrix, sent
 from skbamm.solvers.linear import LinearSolver
 from tests.pretend_gpu import pretended_gpu, waits
+from tests.pretend_gpu import sent as copied
 from tests.shrinkage.vectors import quick
 
 X, Y = load_diabetes(return_X_y=True)
@@ -49,8 +50,9 @@ SEARCHES = {
 }  # fmt: skip
 
 
-def fitted(name, device, max_iter=100):
+def fitted(name, device, max_iter=100, tensors=False):
     model, space, data, scoring = SEARCHES[name]
+    data = as_tensors(data, device) if tensors else data
     weights = SampleWeights() if name == "weights" else None
     search = BAMMSearchCV(
         model, space, scoring=scoring, cv=2, device=device, sample_weights=weights, tol=1e-2,
@@ -61,20 +63,74 @@ def fitted(name, device, max_iter=100):
         return search.fit(*data)
 
 
+def as_tensors(data, device):
+    return tuple(part if sp.issparse(part) else torch.tensor(part).to(device) for part in data)
+
+
+@pytest.mark.parametrize("tensors", [False, True], ids=["numpy", "tensors"])
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_pretended_gpu_changes_nothing(name):
+def test_a_pretended_gpu_changes_nothing(name, tensors):
     # A few iterations are enough to see everything, and as good as many: all digits are the same.
     # But what else the scorer is to judge depends on whether a search has converged.
     few = 100 if name == "two" else 6
     plain = fitted(name, "cpu", few)
     with pretended_gpu() as device:
-        search = fitted(name, device, few)
+        search = fitted(name, device, few, tensors)
     assert search.device_ == device and plain.device_ == "cpu"
     assert search.search_plan_ == plain.search_plan_
     near = 1e-3 if name == "two" else 1e-7  # coordinate descent, the CPU's own, is there sooner
     np.testing.assert_allclose(
         search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], rtol=near
     )
+
+
+ON_A_GPU = {
+    "logistic": (LogisticRegression(), {"C": (1e-2, 1e2)}, "roc_auc"),
+    "list": (LogisticRegression(), {"C": [0.1, 1.0]}, ["accuracy", "neg_log_loss"]),
+    "ridge": (Ridge(), {"alpha": (1e-2, 1e2)}, None),
+    "scaled": (
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        {"logisticregression__C": (1e-2, 1e2)}, "neg_log_loss",
+    ),
+    "squeezed": (
+        make_pipeline(MinMaxScaler(), LogisticRegression()),
+        {"logisticregression__C": [0.1, 1.0]}, "f1",
+    ),
+    "largest": (
+        make_pipeline(MaxAbsScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0]}, "r2"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ON_A_GPU)
+def test_nothing_of_the_size_of_x_is_copied_to_or_from_a_gpu(name):
+    """Not by the search, not by the scores, and not by the refit."""
+    model, space, scoring = ON_A_GPU[name]
+    X = np.concatenate([MANY] * 5)  # large enough for folds that share what is scaled
+    rng = np.random.default_rng(1)
+    y = np.concatenate([LABELS] * 5) ^ (rng.random(len(X)) < 0.1)
+    several = isinstance(scoring, list)
+    weight = np.arange(len(y)) % 3 + 1.0
+    prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
+    given = {f"{prefix}sample_weight": weight} if name in ("list", "ridge", "squeezed") else {}
+    options = {"scoring": scoring, "cv": 2, "refit": "accuracy" if several else True}
+    options["max_iter"] = 6
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plain = BAMMSearchCV(model, space, device="cpu", **options).fit(X, y, **given)
+        with pretended_gpu() as device:
+            there = as_tensors((X, y), device)
+            search = BAMMSearchCV(model, space, device=device, **options)
+            copied.clear()
+            search.fit(*there, **given)
+    most = 3 * len(X)  # weights of both folds; X has ten times as many
+    assert max(numbers for _, numbers in copied) <= most
+    assert sum(numbers for way, numbers in copied if way == "home") < X.size / 2
+    score = "split0_test_accuracy" if several else "split0_test_score"
+    np.testing.assert_allclose(search.cv_results_[score], plain.cv_results_[score], rtol=1e-6)
+    one, other = (s.best_estimator_ for s in (search, plain))
+    one, other = (e[-1] if hasattr(e, "steps") else e for e in (one, other))
+    assert np.abs(one.coef_ - other.coef_).max() < 2e-2 * np.abs(other.coef_).max()
 
 
 def test_an_iteration_waits_for_a_gpu_once(monkeypatch):
