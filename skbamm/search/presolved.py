@@ -175,7 +175,7 @@ class InsideBank:
     """Fits the pipeline in a TransformedTargetRegressor; the arguments are SharedSteps.fit's."""
 
     holders: dict = {}
-    idle = False
+    idle = far = False
 
     def __init__(self, shared: SharedSteps, params: dict[str, Any], fold: int):
         self.shared, self.params, self.fold = shared, params, fold
