@@ -13,8 +13,7 @@ from skbamm.refit_rules import most_regularised, one_standard_error
 from skbamm.sample_weights import SampleWeights
 from skbamm.search import BAMMSearchCV, EdgeWarning
 from skbamm.space import Interval, PerClass, PerFeature, PerGroup, PerTarget
-
-__version__ = "0.1.0"
+from skbamm.versioned import VERSION as __version__
 
 __all__ = [
     "BAMMSearchCV",

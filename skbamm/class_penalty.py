@@ -12,8 +12,10 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skbamm.versioned import Versioned
 
-class ClassPenalty(OneVsRestClassifier):
+
+class ClassPenalty(Versioned, OneVsRestClassifier):
     """Fit a model for each class against the rest, each with a penalty of its own.
 
     Parameters

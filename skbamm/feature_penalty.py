@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 
 from skbamm._sklearn_compat import check_same_namespace
 from skbamm.blocks import transformer_blocks
+from skbamm.versioned import Versioned
 
 _NORMS = ("auto", "l1", "l2")
 # Estimators by the norm that their penalty is; where a parameter decides, see `_norm_of`.
@@ -42,7 +43,7 @@ def _delegates(name):
     return available_if(check)
 
 
-class FeaturePenalty(MetaEstimatorMixin, BaseEstimator):
+class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
     """Fit a linear model with its penalty multiplied by a factor of its own for each feature.
 
     Features are scaled, the model is fitted, and its coefficients are returned in the units of

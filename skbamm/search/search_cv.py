@@ -23,9 +23,10 @@ from skbamm.search.presolved import users_own
 from skbamm.search.report import say_how_sure
 from skbamm.search.summary import as_html, as_text
 from skbamm.search.vectors_found import publish_vector
+from skbamm.versioned import Versioned
 
 
-class BAMMSearchCV(SearchBase):
+class BAMMSearchCV(Versioned, SearchBase):
     """Search over hyperparameters by bi-level optimisation, with cross-validation.
 
     A drop-in replacement for :class:`sklearn.model_selection.GridSearchCV`. Regularisation
@@ -237,7 +238,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
     best_estimator_: Any
     scorer_: Any
     _earlier: Earlier | None = None  # while resume runs
-    _seen: tuple[int | None, str]
+    _seen: tuple[int | None, str] = (None, "")  # a hash of what it was fitted to
 
     def __init__(
         self,
@@ -356,8 +357,12 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
         Parameters
         ----------
-        X, y, **params
-            As for ``fit``. The number of features has to be that of ``fit``.
+        X : array-like, sparse matrix or tensor of shape (n_samples, n_features)
+            As for ``fit``, with as many features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            The target.
+        **params : dict of str -> object
+            As for ``fit``.
 
         Returns
         -------
