@@ -51,7 +51,14 @@ class ClassPenalty(Versioned, OneVsRestClassifier):
     [10.0, 1.0, 0.1]
     """
 
-    def __init__(self, estimator, penalty_factor=None, *, n_jobs=None, verbose=0):
+    def __init__(
+        self,
+        estimator: Any,
+        penalty_factor: Any = None,
+        *,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ):
         super().__init__(estimator, n_jobs=n_jobs, verbose=verbose)
         self.penalty_factor = penalty_factor
 

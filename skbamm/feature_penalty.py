@@ -90,7 +90,7 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
     (np.True_, 0.0)
     """
 
-    def __init__(self, estimator, penalty_factor=None, norm="auto"):
+    def __init__(self, estimator: Any, penalty_factor: Any = None, norm: str = "auto"):
         self.estimator = estimator
         self.penalty_factor = penalty_factor
         self.norm = norm

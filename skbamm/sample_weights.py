@@ -59,13 +59,13 @@ class SampleWeights(BaseEstimator):
 
     def __init__(
         self,
-        kind="free",
+        kind: str | list[str] = "free",
         *,
-        prior=0.15,
-        trusted=None,
-        proxy=None,
-        proxy_grid=None,
-        refit_on_trusted=True,
+        prior: float | list[float] = 0.15,
+        trusted: Any = None,
+        proxy: Any = None,
+        proxy_grid: dict[str, Any] | None = None,
+        refit_on_trusted: bool = True,
     ):
         self.kind = kind
         self.prior = prior

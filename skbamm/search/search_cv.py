@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,12 +22,13 @@ from skbamm.search.fitting import Fitting
 from skbamm.search.fold_models import METHODS, publish_folds
 from skbamm.search.presolved import users_own
 from skbamm.search.report import say_how_sure
+from skbamm.search.results import Results
 from skbamm.search.summary import as_html, as_text
 from skbamm.search.vectors_found import publish_vector
 from skbamm.versioned import Versioned
 
 
-class BAMMSearchCV(Versioned, SearchBase):
+class BAMMSearchCV(Versioned, Results, SearchBase):
     """Search over hyperparameters by bi-level optimisation, with cross-validation.
 
     A drop-in replacement for :class:`sklearn.model_selection.GridSearchCV`. Regularisation
@@ -234,35 +236,33 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         "random_state": ["random_state"],
     }
 
-    estimator: Any  # these are GridSearchCV's
-    best_estimator_: Any
-    scorer_: Any
+    estimator: Any  # GridSearchCV's
     _earlier: Earlier | None = None  # while resume runs
     _seen: tuple[int | None, str] = (None, "")  # a hash of what it was fitted to
 
     def __init__(
         self,
-        estimator,
-        param_grid,
+        estimator: Any,
+        param_grid: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
-        sample_weights=None,
-        scoring=None,
-        criterion="auto",
-        n_jobs=None,
-        refit=True,
-        cv=None,
-        verbose=0,
-        pre_dispatch="2*n_jobs",
-        error_score=np.nan,
-        return_train_score=False,
-        return_estimator=False,
-        return_oof=False,
-        max_iter=100,
-        tol=1e-4,
-        max_time=None,
-        device="auto",
-        dtype="auto",
-        random_state=None,
+        sample_weights: SampleWeights | None = None,
+        scoring: Any = None,
+        criterion: str = "auto",
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[[dict[str, Any]], int] = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+        return_estimator: bool = False,
+        return_oof: bool | str = False,
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        max_time: float | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
@@ -287,7 +287,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.dtype = dtype
         self.random_state = random_state
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Any, y: Any = None, **params: Any) -> BAMMSearchCV:
         """Search, score and refit.
 
         Parameters
@@ -347,7 +347,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         clock.tell()
         return self
 
-    def resume(self, X, y=None, **params):
+    def resume(self, X: Any, y: Any = None, **params: Any) -> BAMMSearchCV:
         """Go on from a fitted search, with more time, other values or another scorer.
 
         Set what is to be different by ``set_params``, and call it in place of ``fit``. A search
@@ -399,7 +399,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         finally:
             del self._earlier
 
-    def report(self):
+    def report(self) -> str:
         """Say in plain text what was found, how, and how sure it is.
 
         Returns
