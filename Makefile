@@ -33,7 +33,7 @@ CONTRACT := tests/contract tests/search/test_pipelines.py tests/models/test_base
 	tests/models/test_quantile.py tests/models/test_multi_output.py \
 	tests/models/test_several_labels.py tests/models/test_feature_penalty.py
 
-.PHONY: demo test test-fast contract-oldest contract-nightly lint format bench docs clean
+.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench docs clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -45,6 +45,11 @@ test: $(READY)
 # Under two minutes on two cores.
 test-fast: $(READY)
 	$(PYTEST) $(FAST) $(TEST_ARGS)
+
+# With the packages that a search is to fit in with; some hundred megabytes.
+test-others: $(READY)
+	$(PIP) -e ".[others]"
+	$(PYTEST) tests/search/test_fits_in.py tests/search/test_fits_in_others.py $(TEST_ARGS)
 
 # Two minutes on two cores, after its environment was made.
 contract-oldest: $(OLDEST)/.ready

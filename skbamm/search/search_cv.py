@@ -57,7 +57,8 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
         - a list or array: these values;
         - a tuple of two numbers, the lower first, or an :class:`skbamm.Interval`: the interval
           between them; an error if the parameter cannot be searched;
-        - a frozen continuous scipy distribution of finite support: its support;
+        - a frozen continuous scipy distribution of finite support: its support; likewise skrub's
+          ``choose_float`` and Optuna's ``FloatDistribution``;
         - for the parameter that scales the penalty of a linear model (``alpha``, ``C``),
           :class:`skbamm.PerFeature`, :class:`skbamm.PerGroup` or :class:`skbamm.PerClass`: a value
           for each feature, group of features or class; the last also for ``class_weight``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -150,7 +151,24 @@ def as_interval(name: str, value: Any) -> Interval | None:
             )
         kind = getattr(getattr(value, "dist", None), "name", "")
         return Interval(low, high, "log" if kind in ("loguniform", "reciprocal") else "auto")
-    return None
+    return _as_choice(name, value)
+
+
+def _as_choice(name: str, value: Any) -> Interval | None:
+    """Return the interval of a choice of a number, as skrub and Optuna have them."""
+    low: Any
+    high: Any
+    low, high, log = (getattr(value, part, None) for part in ("low", "high", "log"))
+    if not (_is_real(low) and _is_real(high) and isinstance(log, bool)):
+        return None
+    if isinstance(value, Sequence):  # a few numbers between the ends
+        return None
+    if getattr(value, "to_int", False) or getattr(value, "step", None) is not None:
+        raise ValueError(
+            f"The choice for parameter {name!r} must be of any number between its ends, got "
+            f"{value!r}. Use a list of values."
+        )
+    return Interval(low, high, "log" if log else "linear")
 
 
 def reversed_pair(value: Any) -> bool:
