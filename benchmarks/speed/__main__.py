@@ -13,6 +13,7 @@ PARTS = {
     "profile": "where the time goes in the cases of specialists",
     "growth": "how time grows with rows, folds and starts; one iteration beside its products",
     "gpu": "large searches on a GPU beside the grid on the machine's cores",
+    "launches": "operations that an iteration starts on a GPU, counted without one",
     "kernel_ridge": "alpha and gamma of KernelRidge beside a 10 x 10 grid",
     "lasso_path": "one L1 penalty beside LassoCV and celer's path",
     "memory": "peak memory beyond X (Linux)",

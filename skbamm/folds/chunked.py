@@ -26,6 +26,7 @@ from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
 
 _FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 27  # numbers of a batched product
+_WEIGHTS_SHARE = 8  # of a matrix's numbers that its rows' weights are kept up to, on a device
 WORK = 6  # numbers that a function of the rows makes of each predictor, about
 
 
@@ -74,6 +75,7 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
     train_total: Tensor
+    _target_in_dtype: tuple[Tensor, Tensor] | None = None  # the target, and what it is converted to
     _last_chunk: tuple[FoldWeights, int, int, int, Chunk] | None = None
 
     @property
@@ -103,7 +105,14 @@ class ChunkedRows:
 
     def _ranges(self, columns: int) -> list[Range]:
         """Return the chunks for a pass with so many predictors a row."""
-        return chunk_ranges(self.n_rows, self.n_features + WORK * columns, self.device)
+        cached = self.device.type == "cpu"  # the matrix, too
+        width = self.n_features if cached else self._copied_features
+        return chunk_ranges(self.n_rows, width + WORK * columns, self.device)
+
+    @property
+    def _copied_features(self) -> int:
+        """Numbers of a row of the matrix that a pass makes copies of."""
+        return self.n_features
 
     def _over(self, columns: int, work: Callable[[list[Range]], Any]) -> list:
         """Return what ``work`` makes of shares of the chunks, for so many predictors a row."""
@@ -237,9 +246,10 @@ class ChunkedRows:
         if known is not None and known[0] is self.weights and known[1:4] == (start, stop, starts):
             chunk = known[4]
         else:
-            train, validation = self.weights.columns(start, stop, self.dtype, starts)
+            most = 0 if self.device.type == "cpu" else self.entries // _WEIGHTS_SHARE
+            train, validation = self.weights.columns(start, stop, self.dtype, starts, most)
             chunk = Chunk(
-                self.target[start:stop].to(self.dtype), train, validation,
+                self._target(start, stop), train, validation,
                 rows=slice(start, stop), folds=slice(0, self.weights.n_folds),
             )  # fmt: skip
             if train.numel() <= ALONE:  # all rows at once, most likely, and again soon
@@ -247,6 +257,15 @@ class ChunkedRows:
         if kept is None:
             return chunk
         return replace(chunk, kept=kept[0][start:stop].flatten(2))
+
+    def _target(self, start: int, stop: int) -> Tensor:
+        """Return the target of some rows in the working precision; on a device it is kept."""
+        if self.device.type == "cpu":
+            return self.target[start:stop].to(self.dtype)
+        known = self._target_in_dtype
+        if known is None or known[0] is not self.target:
+            known = self._target_in_dtype = self.target, self.target.to(self.dtype)
+        return known[1][start:stop]
 
 
 def _runs(outputs: list[int], m: int, first: int) -> list[tuple[int, int, int]]:

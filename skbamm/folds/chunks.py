@@ -20,7 +20,9 @@ CPU = torch.device("cpu")
 # hold. Threads wait for each other between any two steps, so that few large chunks are sooner done
 # than many small ones.
 ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
-_ON_DEVICE = 1 << 29  # and that leave room in the memory of a GPU
+# And on a GPU: so many that each operation takes longer than to start it, so few that a pass hardly
+# adds to the memory that a large matrix takes.
+_ON_DEVICE = 1 << 26
 
 
 class _Team:

@@ -50,6 +50,11 @@ class DenseRows(ChunkedRows):
         self._some: tuple[FoldWeights, DenseRows] | None = None  # the last sample, and of which
         self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
 
+    @property
+    def _copied_features(self):
+        plain = self.X.dtype == self.dtype and self._index is None and self._right is None
+        return 0 if plain else self.n_features
+
     def take(self, rows):
         """See ``Rows.take``."""
         index = torch.as_tensor(rows, device=self.device)

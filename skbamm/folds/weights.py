@@ -83,15 +83,20 @@ class FoldWeights:
         )
 
     def columns(
-        self, start: int, stop: int, dtype: torch.dtype, starts: int
+        self, start: int, stop: int, dtype: torch.dtype, starts: int, most: int = 0
     ) -> tuple[Tensor, Tensor]:
-        """Return the same for several starts, (rows, starts K), the rows innermost in memory."""
+        """Return the same for several starts, (rows, starts K), the rows innermost in memory.
+
+        Those of the last passes are kept, if all rows have no more than ``most``, or few.
+        """
         key = start, stop, dtype, starts
         if key in self._kept:
             return self._kept[key]
         train, validation = self.chunk(start, stop, dtype)
         found = train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T
-        if self.n_rows * self.n_folds * starts <= _KEPT:
+        if self.n_rows * self.n_folds * starts <= max(_KEPT, most):
+            if most and sum(part.numel() for part, _ in self._kept.values()) > most:
+                self._kept.clear()
             self._kept[key] = found
         return found
 

@@ -110,13 +110,15 @@ class GLMProblem(PenalisedProblem):
             else:
                 up, up_gradient, up_product = judge(z[0], chunk, z[1] if mu else None)
             assert product is not None
-            pull = V * up_gradient
-            bent = V * up_product if mu else pull
+            if not mu:  # what a loss returns may be the predictors themselves: these are last
+                second = torch.mul(W, product, out=z[1]).addcmul_(V, up_gradient, value=-1)
+                first = torch.mul(W, gradient, out=z[0])
+                return [first, second], [chunk.train * value, chunk.validation * up]
+            assert up_product is not None
+            pull, bent = V * up_gradient, V * up_product
             first, second = torch.mul(W, gradient, out=z[0]), torch.mul(W, product, out=z[1])
-            if mu:
-                first.mul_(1 - mu).add_(pull, alpha=mu)
-                second.mul_(1 - mu).add_(bent, alpha=mu)
-            second.sub_(pull)
+            first.mul_(1 - mu).add_(pull, alpha=mu)
+            second.mul_(1 - mu).add_(bent, alpha=mu).sub_(pull)
             return [first, second], [chunk.train * value, chunk.validation * up]
 
         products, (lower, average) = self.rows.sweep(torch.stack([y, v]), function, room)

@@ -21,8 +21,8 @@ class LogisticLoss(PointwiseLoss):
         """Return value, gradient and Hessian times u."""
         p = torch.sigmoid(z)
         # Above the threshold softplus(z) is z itself: to rounding, in either precision.
-        value = softplus(z, threshold=40).sub_(target * z)
-        product = None if u is None else (1 - p).mul_(p).mul_(u)
+        value = softplus(z, threshold=40).addcmul_(target, z, value=-1)
+        product = None if u is None else torch.ops.aten.sigmoid_backward(u, p)  # u (1 - p) p
         return value[:, 0], p - target, product
 
     def curvature(self, z, target):
