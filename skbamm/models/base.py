@@ -26,7 +26,7 @@ from skbamm._sklearn_compat import (
 )
 from skbamm.glm import MeanLoss
 from skbamm.glm.penalties import AbsoluteValues, Penalty
-from skbamm.kernels.kernel import Kernel
+from skbamm.kernels.kernel import Kernel, Precomputed
 from skbamm.losses import PointwiseLoss
 
 # Width of kinks while a penalty is searched, relative to the target's mean absolute deviation.
@@ -197,6 +197,8 @@ class Twin(ABC):
     loss_parameter : Hyperparameter or None
         A parameter of the loss that an interval can be searched for; the task's loss is a
         ``ParametricLoss`` then. Lists of its values are enumerated.
+    solves_lists : bool
+        Whether lists of what it tunes are solved jointly; otherwise they are enumerated.
     """
 
     estimator_type: type
@@ -211,6 +213,7 @@ class Twin(ABC):
     own_scores_below: int = 0
     transforms_target: bool = False
     loss_parameter: Hyperparameter | None = None
+    solves_lists: bool = True
 
     @abstractmethod
     def mismatch(self, estimator: Any) -> str:
@@ -249,6 +252,10 @@ class Twin(ABC):
     def tunes(self, estimator: Any) -> tuple[Hyperparameter, ...]:
         """Return the parameters of an estimator that can be tuned with its other settings."""
         return self.hyperparameters
+
+    def takes_kernels(self, estimator: Any) -> bool:
+        """Whether the rows that an estimator is given are those of a kernel."""
+        return False
 
     def enables(self, name: str) -> str:
         """Return the setting that allows tuning a parameter that ``tunes`` leaves out."""
@@ -340,6 +347,10 @@ class KernelTwin(Twin):
     @abstractmethod
     def kernel(self, estimator: Any) -> Kernel:
         """Return the estimator's kernel."""
+
+    def takes_kernels(self, estimator):
+        """See ``Twin.takes_kernels``."""
+        return isinstance(self.kernel(estimator), Precomputed)
 
     @abstractmethod
     def export(self, estimator: Any, task: Task, dual_coef: np.ndarray, rows: Any) -> None:

@@ -23,6 +23,7 @@ from skbamm.models.one_vs_rest import OneVsRestTwin
 from skbamm.models.quantile import QuantileTwin
 from skbamm.models.ridge import RidgeClassifierTwin, RidgeTwin
 from skbamm.models.sgd import SGDClassifierTwin, SGDRegressorTwin
+from skbamm.models.support_vectors import NuSVCTwin, NuSVRTwin, SVCTwin, SVRTwin
 from skbamm.models.transformed_target import TransformedTargetTwin
 from skbamm.models.tweedie import GammaTwin, PoissonTwin, TweedieTwin
 
@@ -47,6 +48,10 @@ _TWINS: dict[type, Twin] = {
         SGDClassifierTwin(),
         SGDRegressorTwin(),
         KernelRidgeTwin(),
+        SVCTwin(),
+        NuSVCTwin(),
+        SVRTwin(),
+        NuSVRTwin(),
     )
 }
 

@@ -26,7 +26,6 @@ from skbamm.data.matrices import (
 )
 from skbamm.data.shared_columns import share_columns
 from skbamm.data.transformer_fits import TransformerFits
-from skbamm.kernels import Precomputed
 from skbamm.models import NotApplicable, TransformedTarget, last_step, solver_of
 from skbamm.search.keys import candidate_key
 from skbamm.shrinkage.solver import VectorSolver
@@ -124,7 +123,7 @@ class SolverFactory:
         for one in (last, twin.model(last)):
             _check_parameters(one)
         y = twin.transformed(last, self.y, self.splits) if twin.transforms_target else self.y
-        given = twin.family == "kernel" and isinstance(twin.kernel(last), Precomputed)
+        given = twin.takes_kernels(last)
         # scikit-learn takes the columns of a kernel's training rows as well only if it is told.
         pairwise = get_tags(target.estimator).input_tags.pairwise if given else False
         if given and pairwise != (target.pipeline is None):
@@ -176,7 +175,7 @@ class SolverFactory:
         own_targets = isinstance(y, TransformedTarget) and not y.shared
         if target.pipeline is None:
             # Kernels of the rows are made on the CPU, and folds' own rows go where each is used.
-            here = own_targets or target.twin.family == "kernel"
+            here = own_targets or solver_of(target.twin.family).pairwise
             shared = self.rows.placed("cpu" if here else self.settings.device)
             if not own_targets:
                 return shared, None

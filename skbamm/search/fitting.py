@@ -241,7 +241,7 @@ class Fitting:
         return any(
             get_tags(c.target.estimator).input_tags.pairwise
             for c in self.space.combinations
-            if not solved or (c.target.twin is not None and c.target.twin.family == "kernel")
+            if not solved or c.target.takes_kernels
         )
 
     def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:

@@ -177,7 +177,7 @@ class IntervalSearch:
         began, spent = time.perf_counter(), self.clock.spent
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
         options: dict[str, Any] = {"max_iter": s.max_iter, "tol": s.tol}
-        own_scores = few_rows(joint, joint.twin.own_scores_below)
+        own_scores = joint.own_scores or few_rows(joint, joint.twin.own_scores_below)
         if self.solving.row_weights is not None:
             options |= {"upper_loss": upper_loss, "begin": self.solving.row_weights.begin}
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
@@ -231,7 +231,9 @@ class IntervalSearch:
         known = len(explored.points)
         exact = s.criterion == "auto" and not note
         if not combination.holder and not self.clock.over:
-            if explored.rounds == 0 and self._is_to_be_judged(
+            if joint.keeps_visits:
+                explored.add([x for x in joint.visited(axes) if x != found], "visited")
+            elif explored.rounds == 0 and self._is_to_be_judged(
                 combination, joint, criterion, result, exact
             ):
                 explored.scan(self.worth > 0)

@@ -101,6 +101,11 @@ class FoldSolver(ABC):
         Whether a search may begin at any models, of which ``beginning`` takes the best.
     by_products : bool
         Whether steps are found by products with the Hessian, whose number is hard to foresee.
+    keeps_visits : bool
+        Whether the points that a search tries are solved as they are to be scored: the scorer
+        then judges these, and no scan.
+    own_scores : bool
+        Whether the models that are scored are the estimator's own fits.
     dtype : torch.dtype
         The working precision of the search.
     """
@@ -108,6 +113,8 @@ class FoldSolver(ABC):
     pairwise: ClassVar[bool] = False
     begins_anywhere: bool = False
     by_products: bool = False
+    keeps_visits: bool = False
+    own_scores: bool = False
     dtype: torch.dtype = torch.float64
 
     def __init__(self, twin: Twin, data: FoldedData):
@@ -198,6 +205,10 @@ class FoldSolver(ABC):
 
     def models(self, solutions: FoldSolutions) -> list[Tensor]:
         """Return the models (K, m, p) of each value, if others gain by beginning at them."""
+        return []
+
+    def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
+        """Return the points that a search has tried, if they are solved."""
         return []
 
     def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sklearn.base import clone
@@ -26,6 +26,9 @@ from skbamm.space.interval import Axis, as_interval, check_no_text, make_axis, r
 from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
+
+
+_OWN_LISTS = "every value has its own fit"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ class Target:
         step = self.pipeline.steps[-2][1]
         why = self.feature_map.mismatch(step)
         return f"{type(step).__name__}: {why}" if why else ""
+
+    @property
+    def takes_kernels(self) -> bool:
+        """Whether the twin's model is given rows of a kernel."""
+        return self.twin is not None and self.twin.takes_kernels(last_step(self.estimator))
 
     @property
     def tuned(self) -> dict[str, Hyperparameter]:
@@ -204,6 +212,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
             if name in target.searchable:
                 check_no_text(name, params[name])
         if not intervals:
+            if target.twin is not None and not target.twin.solves_lists:
+                target = replace(target, twin=None, reason=_OWN_LISTS)
             yield Combination(params, target)
             continue
         found = target.searchable

@@ -1,0 +1,167 @@
+"""SVC, NuSVC, SVR and NuSVR, as libsvm solves them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+from skbamm.criteria import ABSOLUTE, SCALED, SQUARED
+from skbamm.losses import EpsilonInsensitiveLoss, HingeLoss
+from skbamm.models.base import (
+    C,
+    Hyperparameter,
+    Task,
+    Twin,
+    balanced_or_given,
+    class_indices,
+    kink_width,
+    numeric_target,
+)
+from skbamm.support_vectors import svm_kernel
+
+_KERNELS = "'rbf', 'poly', 'sigmoid', 'linear' or 'precomputed'"
+_OF_KERNELS = (Hyperparameter("gamma", positive=True), Hyperparameter("coef0", high=1e9))
+_EPSILON, _NU = Hyperparameter("epsilon", positive=True), Hyperparameter("nu", high=1.0)
+
+
+class SupportVectorTwin(Twin):
+    """``sum of C w_i times the errors beyond the margin + ||w||^2 / 2`` in a kernel's space.
+
+    Attributes
+    ----------
+    unknown : str
+        What ``nu`` makes an unknown of the fit, "C" or "epsilon"; "" without nu.
+    """
+
+    family = "support vectors"
+    solves_lists = False  # fits share kernels
+    unknown = ""
+    own: tuple[Hyperparameter, ...] = (C,)
+
+    @property
+    def hyperparameters(self) -> tuple[Hyperparameter, ...]:  # type: ignore[override]
+        """What can be tuned, of some kernel."""
+        return (*self.own, *_OF_KERNELS)
+
+    def mismatch(self, estimator):
+        """See ``Twin.mismatch``."""
+        if svm_kernel(estimator) is None:
+            told = "a function" if callable(estimator.kernel) else repr(estimator.kernel)
+            return f"kernel={told} is not one of {_KERNELS}"
+        return ""
+
+    def tunes(self, estimator):
+        """See ``Twin.tunes``."""
+        kernel: Any = svm_kernel(estimator)
+        return (*self.own, *(one for one in _OF_KERNELS if one.name in kernel.parameters))
+
+    def enables(self, name):
+        """See ``Twin.enables``."""
+        allowed = {"gamma": "kernel='rbf', 'poly' or 'sigmoid'", "coef0": "kernel='poly'"}
+        return allowed.get(name, "")
+
+    def takes_kernels(self, estimator):
+        """See ``Twin.takes_kernels``."""
+        return estimator.kernel == "precomputed"
+
+    def export(self, estimator, task, dual_coef, fitted, rows, gamma):
+        """Give ``estimator`` what its own fit would have given it.
+
+        Parameters
+        ----------
+        estimator : estimator
+        task : Task
+        dual_coef : ndarray
+            Not used; it is among what was fitted.
+        fitted : dict of str -> object
+            The attributes of a fit on the kernel of the same training rows.
+        rows : ndarray or CSR matrix of shape (n, d)
+            These rows.
+        gamma : float
+        """
+        vars(estimator).update(fitted)
+        if self.takes_kernels(estimator):
+            return
+        estimator._gamma = gamma
+        estimator.shape_fit_ = rows.shape
+        if sp.issparse(rows):
+            as_sparse_fit(estimator, rows)
+        else:
+            given = np.asarray(rows[estimator.support_], dtype=np.float64)
+            estimator.support_vectors_ = np.ascontiguousarray(given)
+
+
+class SVRTwin(SupportVectorTwin):
+    """Support vector regression with a given ``epsilon``."""
+
+    estimator_type: type = SVR
+    own = (C, _EPSILON)
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        target = numeric_target(y, vector=True)
+        return Task(
+            target=target,
+            loss=EpsilonInsensitiveLoss(estimator.epsilon, width=kink_width(target)),
+            fit_intercept=True,
+            criterion="r2",
+            criteria=(*SQUARED, *ABSOLUTE),
+        )
+
+
+class NuSVRTwin(SVRTwin):
+    """Support vector regression with a given share of rows beyond the margin."""
+
+    estimator_type = NuSVR
+    own = (C, _NU)
+    unknown = "epsilon"
+
+
+class SVCTwin(SupportVectorTwin):
+    """Support vector classification, by pairs of classes if there are more than two."""
+
+    estimator_type: type = SVC
+
+    def task(self, estimator, y, weight, sparse):
+        """See ``Twin.task``."""
+        classes, index = class_indices(y)
+        given, class_weight = estimator.class_weight, None
+        if given is not None:
+            class_weight = balanced_or_given(given, classes, classes[index], None)
+        return Task(
+            target=index.astype(np.float64),
+            loss=HingeLoss(1 if len(classes) == 2 else len(classes)),
+            fit_intercept=True,
+            criterion=SCALED[0],
+            criteria=SCALED,
+            classes=classes,
+            row_class=index,
+            class_weight=class_weight,
+        )
+
+
+class NuSVCTwin(SVCTwin):
+    """The same with a given share of rows beyond the margin."""
+
+    estimator_type = NuSVC
+    own = (_NU,)
+    unknown = "C"
+
+
+def as_sparse_fit(estimator: Any, rows: Any) -> None:
+    """Give a model what it would have of a fit on sparse rows (n, d)."""
+    X = sp.csr_matrix(np.eye(2))
+    like = SVR(C=10.0).fit(X, [0.0, 1.0])
+    dense, taken = estimator._dual_coef_, rows[estimator.support_].astype(np.float64)
+    taken.sort_indices()
+    estimator.support_vectors_ = type(like.support_vectors_)(taken)
+    machines, n = dense.shape
+    indices = np.tile(np.arange(n), machines)
+    ends = np.arange(0, dense.size + 1, n)
+    own = type(like.dual_coef_)((dense.ravel().copy(), indices, ends), dense.shape)
+    turned = bool((estimator.dual_coef_ != dense).any())
+    estimator._dual_coef_, estimator.dual_coef_ = own, -own if turned else own
+    estimator._sparse = True

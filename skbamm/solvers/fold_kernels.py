@@ -1,0 +1,114 @@
+"""Kernels of each fold's rows, which folds share where they share X."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skbamm.data.folded import FoldedData
+from skbamm.support_vectors import SVMKernel
+
+
+class FoldKernels:
+    """What the kernels of all folds' rows are functions of, and these for some parameters.
+
+    Parameters
+    ----------
+    kernel : SVMKernel
+    data : FoldedData
+    some : ndarray of int, or None
+        The user's rows that are looked at; all if not given.
+    """
+
+    def __init__(self, kernel: SVMKernel, data: FoldedData, some: np.ndarray | None = None):
+        self.kernel, self.data = kernel, data
+        n = len(data.task.target)
+        looked_at = np.ones(n, dtype=bool)
+        if some is not None:
+            looked_at[:] = False
+            looked_at[some] = True
+        score = np.ones(n) if data.score_weight is None else np.asarray(data.score_weight)
+        self._train: list[np.ndarray] = []
+        self._test: list[np.ndarray] = []
+        for train, test in data.splits:
+            train, test = np.arange(n)[train], np.arange(n)[test]
+            self._train.append(train[looked_at[train]])
+            self._test.append(test[looked_at[test]])
+        self._score = score
+        self._shared: np.ndarray | None = None  # base of all rows that are looked at
+        self._place = np.cumsum(looked_at) - 1
+        self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._last: tuple[Any, np.ndarray] | None = None
+        self._rows: dict[int, Any] = {}
+        if data.folds is None:
+            matrix = data.matrix if some is None else data.matrix[np.flatnonzero(looked_at)]
+            if some is not None and self._given(matrix):
+                matrix = matrix[:, np.flatnonzero(looked_at)]
+            self._shared = kernel.base(matrix)
+        else:
+            self._looked_at = looked_at
+
+    def rows(self, k: int) -> np.ndarray:
+        """Return the user's rows that the k-th used fold trains on."""
+        return self._train[k]
+
+    def held_out(self, k: int) -> np.ndarray:
+        """Return the user's rows that it is judged by."""
+        return self._test[k]
+
+    def score_weight(self, k: int) -> np.ndarray:
+        """Return what these count."""
+        return self._score[self._test[k]]
+
+    def training_rows(self, k: int) -> Any:
+        """Return the rows of X that the k-th used fold trains on."""
+        if k not in self._rows:
+            fold = self.data.fold(k)
+            if fold is None:
+                rows = self.data.matrix[self._train[k]]
+                if self._given(self.data.matrix):
+                    rows = rows[:, self._train[k]]
+            else:
+                rows = fold.matrix[: len(fold.train)][self._looked_at[fold.train]]
+            self._rows[k] = rows
+        return self._rows[k]
+
+    def at(self, k: int, numbers: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the kernels of the training rows (n, n) and of the held-out rows to them."""
+        if self._shared is None:
+            one, other = self._own(k)
+            return self.kernel.values(one, numbers), self.kernel.values(other, numbers)
+        if self._last is None or self._last[0] != numbers:
+            self._last = None  # lest there be two at a time
+            self._last = dict(numbers), self.kernel.values(self._shared, numbers)
+        return self._parts(self._last[1], k)
+
+    def bases(self, k: int, rows: np.ndarray, held_out: np.ndarray):
+        """Return the bases of some training rows, and of some held-out rows to them."""
+        if self._shared is None:
+            one, other = self._own(k)
+            return one[np.ix_(rows, rows)], other[np.ix_(held_out, rows)]
+        train, test = self._place[self._train[k]][rows], self._place[self._test[k]][held_out]
+        return self._shared[np.ix_(train, train)], self._shared[np.ix_(test, train)]
+
+    def _parts(self, matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        train, test = self._place[self._train[k]], self._place[self._test[k]]
+        columns = matrix.take(train, axis=1)
+        return columns.take(train, axis=0), columns.take(test, axis=0)
+
+    def _own(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the bases of a fold that has rows of its own."""
+        if k not in self._bases:
+            fold = self.data.fold(k)
+            assert fold is not None
+            training = self.training_rows(k)
+            held_out = fold.matrix[len(fold.train) :][self._looked_at[fold.test]]
+            if sp.issparse(training) != sp.issparse(held_out):  # of mixed blocks
+                held_out = type(training)(held_out)
+            self._bases[k] = self.kernel.base(training), self.kernel.base(held_out, training)
+        return self._bases[k]
+
+    def _given(self, matrix: Any) -> bool:
+        return type(self.kernel).__name__ == "GivenKernel"

@@ -1,0 +1,502 @@
+"""Searches intervals of support vector machines, by fits of libsvm on kernels that folds share.
+
+The models are libsvm's own, so that what is scored is what a fit gives. Each point costs one fit a
+fold; its hypergradient follows from the support vectors. A trust region over few points is what
+that allows, and a bound of libsvm's iterations keeps it off points that cost more than they can
+gain: as C grows, a fit may take a thousand times as long.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from skbamm.bilevel import BilevelResult, Status
+from skbamm.bilevel.steps.trust_region import TrustRegionStep
+from skbamm.data.folded import FoldedData
+from skbamm.folds import draw_rows
+from skbamm.models import NotApplicable
+from skbamm.solvers.base import FoldSolver, Quest
+from skbamm.solvers.fold_kernels import FoldKernels
+from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.starts.subsample import Beginning
+from skbamm.support_vectors import (
+    Bounds,
+    Machine,
+    hypergradient,
+    machines_of,
+    own_gamma,
+    pair_log_loss,
+    svm_kernel,
+)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many points are tried, and what each may cost; see benchmarks/everyday/svm.py.
+
+    Attributes
+    ----------
+    points : int
+        Points of a search at most.
+    most_rows : int
+        Rows up to which kernels of all of them are kept.
+    some_rows : int
+        Rows that a search of more looks at.
+    dear : float
+        Times the iterations of the best point so far that a fit may take.
+    least : int
+        Iterations for each training row that it may take anyway.
+    close : float
+        Steps in x that are too short to matter: 10 % of a value.
+    flat : float
+        Share of F by which the last two points must be better for more to follow.
+    """
+
+    points: int = 12
+    most_rows: int = 5000
+    some_rows: int = 2000
+    dear: float = 8.0
+    least: int = 10
+    close: float = 0.1
+    flat: float = 1e-3
+
+
+EFFORT = Effort()
+
+
+class TooDear(Exception):
+    """Raised where a fit takes more iterations than it may."""
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """One fold's fit.
+
+    Attributes
+    ----------
+    fitted : dict of str -> object
+        What it gave the estimator.
+    gamma : float
+    """
+
+    fitted: dict[str, Any]
+    gamma: float
+
+
+@dataclass
+class Visit:
+    """A point that was tried.
+
+    Attributes
+    ----------
+    x : list of float
+    value : float
+        F there.
+    gradient : ndarray of shape (h,)
+    fits : list of FoldFit
+    iterations : float
+        Of libsvm, in the mean of all folds.
+    """
+
+    x: list[float]
+    value: float
+    gradient: np.ndarray
+    fits: list[FoldFit]
+    iterations: float
+
+
+@dataclass
+class FittedFolds(FoldSolutions):
+    """Fits of some values in all folds.
+
+    Attributes
+    ----------
+    fits : list of list of FoldFit
+    """
+
+    fits: list[list[FoldFit]] = field(default_factory=list)
+
+
+class SupportVectorSolver(FoldSolver):
+    """One combination's support vector machine over all folds.
+
+    Parameters
+    ----------
+    twin : SupportVectorTwin
+    estimator : estimator
+        As the user set it.
+    data : FoldedData
+    dtype : str
+        Not used: libsvm works in double precision.
+    """
+
+    pairwise = True
+    keeps_visits = True
+
+    def __init__(self, twin: Any, estimator: Any, data: FoldedData, dtype: str):
+        super().__init__(twin, data)
+        if data.row_weights is not None:
+            raise NotApplicable("learned weights go with linear models")
+        self.estimator, self.device = estimator, torch.device("cpu")
+        kernel = svm_kernel(estimator)
+        assert kernel is not None  # else there is no twin
+        self.kernel = kernel
+        n = len(self.task.target)
+        some = draw_rows(n, EFFORT.some_rows) if n > EFFORT.most_rows else None
+        self._kernels = FoldKernels(kernel, data, some)
+        plain = type(estimator)()
+        # Probabilities cost five more fits, and no decision depends on them.
+        probable = getattr(estimator, "probability", None) is True
+        self._own = {"probability": plain.probability} if probable else {}
+        self.own_scores = some is not None or probable or estimator.max_iter >= 0
+        self._visits: dict[tuple[float, ...], Visit] = {}
+
+    def grid(self, values: np.ndarray) -> FoldSolutions:
+        """Leave lists to own fits, which share kernels."""
+        raise NotApplicable("lists have own fits, which share kernels")
+
+    def begin(self, quest: Quest) -> Beginning:
+        """Begin where kernels are neither flat nor narrow, and errors cost about what they are."""
+        points = self._starting_points(quest.axes)
+        x0 = torch.tensor(points if quest.begin is None else [quest.begin], dtype=torch.float64)
+        return Beginning(x0, None, None, x0)
+
+    def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
+        """Try the starting points, and go on from the best."""
+        search = _Search(self, quest)
+        try:
+            status = search.run(first.x.tolist())
+        except KeyboardInterrupt:
+            if not search.found:
+                raise
+            status = Status.INTERRUPTED
+        return search.result(status, first.x)
+
+    def polish(
+        self,
+        axes: tuple[Any, ...],
+        x: list[list[float]],
+        y: list[Tensor] | None,
+        tol: float = 0.0,
+    ) -> FittedFolds:
+        """Fit these x in all folds, unless that is done."""
+        fits = []
+        for point in x:
+            known = self._visits.get(tuple(point))
+            if known is None:
+                known = self.visit(axes, point, None, None)
+            fits.append(known.fits)
+        nothing = np.zeros((len(x), len(self.used), 1, 1))
+        return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
+
+    def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
+        """See ``FoldSolver.visited``."""
+        return [visit.x for visit in self._visits.values()]
+
+    def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
+        """Return value s in the k-th used fold as the bank keeps it."""
+        assert isinstance(solutions, FittedFolds)
+        fit, fold = solutions.fits[s][k], self.data.fold(k)
+        rows = self._kernels.training_rows(k)
+        if fold is not None:
+            features = fold.features
+        elif self.twin.takes_kernels(self.estimator):
+            features = {**features, "n_features_in_": rows.shape[1]}
+        return Solution(
+            self.twin,
+            self.task.without_rows(self.used[k]),
+            (fit.fitted["_dual_coef_"], fit.fitted, rows, fit.gamma),
+            features,
+            not self.own_scores,
+            None if fold is None else fold.transformers,
+        )
+
+    def visit(
+        self, axes: tuple[Any, ...], x: list[float], quest: Quest | None, most: int | None
+    ) -> Visit:
+        """Fit a point in all folds and keep it.
+
+        Parameters
+        ----------
+        axes : tuple of Axis
+        x : list of float
+        quest : Quest or None
+            Whose F and hypergradient are computed; None for neither.
+        most : int or None
+            Iterations that a fit may take.
+
+        Raises
+        ------
+        TooDear
+            If one takes more.
+        """
+        numbers = {axis.parameter: axis.number(at) for axis, at in zip(axes, x, strict=True)}
+        value, gradient = 0.0, np.zeros(len(axes))
+        fits, iterations = [], []
+        for k in range(len(self.used)):
+            model, given, kernels = self._fit(k, numbers, most)
+            iterations.append(float(np.mean(model.n_iter_)))
+            own = model.get_params(deep=False)
+            fitted = {name: v for name, v in vars(model).items() if name not in own}
+            fits.append(FoldFit(fitted, given.get("gamma", 0.0)))
+            if quest is not None:
+                share, slope = self._fold(k, model, given, kernels, axes, quest)
+                value, gradient = value + share, gradient + slope
+        for i, axis in enumerate(axes):
+            at = torch.tensor(x[i], dtype=torch.float64, requires_grad=True)
+            gradient[i] *= float(torch.autograd.grad(axis.value(at), at)[0])
+        found = Visit(x, value, gradient, fits, float(np.mean(iterations)))
+        self._visits[tuple(x)] = found
+        return found
+
+    def _fit(self, k: int, numbers: dict[str, float], most: int | None):
+        """Return a fold's model, its kernel's parameters, and kernels of training and other rows."""
+        given = self._numbers(k, numbers)
+        training, held_out = self._kernels.at(k, given)
+        known = self.estimator.get_params(deep=False)
+        own = {name: number for name, number in numbers.items() if name in known}
+        model = clone(self.estimator).set_params(**own, **self._own, kernel="precomputed")
+        if "verbose" in known:
+            model.set_params(verbose=False)
+        limited = most is not None and model.max_iter < 0
+        if limited:
+            model.set_params(max_iter=most)
+        rows, weight = self._kernels.rows(k), self._sample_weight(k)
+        target = self.task.target[rows]
+        if self.task.classes is not None:
+            target = self.task.classes[self.task.row_class[rows]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(training, target, sample_weight=weight)
+        if limited and model.fit_status_:
+            raise TooDear
+        return model, given, (training, held_out)
+
+    def _fold(self, k, model, given, kernels, axes, quest) -> tuple[float, np.ndarray]:
+        """Return a fold's share of F, and its derivatives in the parameters of the axes."""
+        training, held_out = kernels
+        rows, weight = self._kernels.held_out(k), self._kernels.score_weight(k)
+        machines = machines_of(model, self._bounds(k, model))
+        decisions = [held_out[:, m.rows] @ m.beta + m.intercept for m in machines]
+        if self.task.classes is None:
+            value, slopes = self._of_numbers(k, decisions[0], rows, weight, quest.criterion)
+            parts = [slice(None)]
+            gradients = [slopes]
+        else:
+            value, parts, gradients = self._of_classes(
+                decisions, machines, rows, weight, quest.criterion.name
+            )
+        names = [axis.parameter for axis in axes]
+        total = np.zeros(len(axes))
+        for machine, part, gradient in zip(machines, parts, gradients, strict=True):
+            if not len(machine.rows) or not gradient.any():
+                continue
+            sv, some = machine.rows, np.arange(len(rows))[part]
+            inner = training[np.ix_(sv, sv)]
+            outer = held_out[np.ix_(some, sv)]
+
+            def slopes_of(name, sv=sv, some=some, inner=inner, outer=outer):
+                one, other = self._kernels.bases(k, sv, some)
+                return (
+                    self.kernel.slope(one, inner, given, name),
+                    self.kernel.slope(other, outer, given, name),
+                )
+
+            def residual(machine=machine, inner=inner):
+                reached = inner @ machine.beta + machine.intercept
+                if self.task.classes is None:
+                    own = self.task.target[self._kernels.rows(k)][machine.rows]
+                    return own - reached - np.sign(machine.beta) * model.epsilon
+                return np.sign(machine.beta) - reached
+
+            total += hypergradient(
+                machine, getattr(model, "nu", None), self.twin.unknown, inner, outer, gradient,
+                names, slopes_of, residual,
+            )  # fmt: skip
+        return value / len(self.used), total / len(self.used)
+
+    def _of_numbers(self, k, decisions, rows, weight, criterion) -> tuple[float, np.ndarray]:
+        """Return a regression fold's loss and its gradient in the predictions."""
+        plain = criterion.by_fold()
+        loss = plain.loss_of(slice(k, k + 1))
+        z = torch.as_tensor(decisions, dtype=torch.float64)[:, None, None]
+        target = torch.as_tensor(self.task.target[rows], dtype=torch.float64)[:, None]
+        value, gradient, _ = loss.evaluate(z, loss.targets(target), None)
+        share = torch.as_tensor(weight / weight.sum())
+        average = (value[:, 0].cpu() * share).sum()
+        shares = plain.shares(average.expand(1, len(self.used)))
+        slope = plain.slopes(shares)[0, k]
+        # Shares are those of the mean over the folds already.
+        times = len(self.used)
+        found = (gradient[:, 0, 0] * share * slope * times).numpy()
+        return float(shares[0, k]) * times, found
+
+    def _of_classes(self, decisions, machines, rows, weight, name):
+        """Return a fold's loss of pairs, the rows of each, and gradients in their decisions."""
+        index = self.task.row_class[rows]
+        if name.startswith("balanced"):
+            count = np.bincount(index, weight, minlength=len(self.task.classes))
+            weight = weight / np.where(count > 0, count, 1.0)[index]
+        parts, margins, weights, signs = [], [], [], []
+        for f, machine in zip(decisions, machines, strict=True):
+            part = np.flatnonzero(np.isin(index, machine.classes))
+            sign = np.where(index[part] == machine.classes[0], 1.0, -1.0)
+            parts.append(part)
+            signs.append(sign)
+            margins.append(sign * f[part])
+            weights.append(weight[part])
+        value, slopes = pair_log_loss(margins, weights)
+        return value, parts, [s * g for s, g in zip(signs, slopes, strict=True)]
+
+    def _numbers(self, k: int, numbers: dict[str, float]) -> dict[str, float]:
+        """Return the parameters of a fold's kernel: those that are searched, and its own."""
+        given = {}
+        for name in self.kernel.parameters:
+            if name in numbers:
+                given[name] = numbers[name]
+            elif name == "gamma":
+                given[name] = own_gamma(self.estimator, self._kernels.training_rows(k))
+            else:
+                given[name] = float(getattr(self.estimator, name))
+        return given
+
+    def _bounds(self, k: int, model: Any) -> Bounds:
+        rows = self._kernels.rows(k)
+        weight = self._sample_weight(k)
+        found = np.ones(len(rows)) if weight is None else weight.copy()
+        index = self.task.row_class
+        if index is not None:
+            index = index[rows]
+            if self.task.class_weight is not None:
+                found = found * self.task.class_weight(rows)[index]
+        C = None if self.twin.unknown == "C" else float(model.C)
+        return Bounds(found, C, getattr(model, "nu", None), index)
+
+    def _sample_weight(self, k: int) -> np.ndarray | None:
+        weight = self.data.fit_weight
+        return None if weight is None else np.asarray(weight)[self._kernels.rows(k)]
+
+    def _starting_points(self, axes: Sequence[Any]) -> list[list[float]]:
+        """Return points about where models tend to be good, inside the intervals."""
+        target = self.task.target
+        spread = float(target.std()) or 1.0 if self.task.classes is None else 1.0
+        around = {"C": (1.5 * spread, 15 * spread), "gamma": (1.0, 1.0)}
+        if self.kernel.parameters:
+            plain = clone(self.estimator).set_params(gamma="scale")
+            scale = own_gamma(plain, self._kernels.training_rows(0))
+            around["gamma"] = (scale, scale / 3)
+        points = []
+        for which in (0, 1):
+            point = []
+            for axis in axes:
+                low, high = axis.bounds()
+                at = (low + high) / 2
+                if axis.parameter in around:
+                    value = min(max(around[axis.parameter][which], axis.low), axis.high)
+                    at = float(axis.place(torch.tensor(value, dtype=torch.float64)))
+                point.append(min(max(at, low), high))
+            if point not in points:
+                points.append(point)
+        return points
+
+
+class _Search:
+    """Points that are tried one after the other."""
+
+    def __init__(self, solver: SupportVectorSolver, quest: Quest):
+        self.solver, self.quest, self.axes = solver, quest, quest.axes
+        self.found: list[Visit] = []
+        low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
+        self.low, self.high = torch.tensor(low).double(), torch.tensor(high).double()
+        self._seconds: list[float] = []
+
+    @property
+    def best(self) -> Visit:
+        return min(self.found, key=lambda visit: visit.value)
+
+    def run(self, starts: list[list[float]]) -> Status:
+        """Try the starting points, then follow the best; return why no more."""
+        for x in starts:
+            self._try(x, first=True)
+            if self.quest.left == 0.0:
+                return Status.MAX_TIME
+        if not np.isfinite(self.best.value):
+            return Status.DIVERGED
+        rule = TrustRegionStep(first=1.2, longest=2.5, project=self._project)
+        here, last = self.best, self.best.value
+        most = min(EFFORT.points, self.quest.max_iter)
+        while len(self.found) < most:
+            x = self._next(rule, here)
+            best = self.best
+            step = float((x - torch.tensor(best.x)).abs().max())
+            if step < EFFORT.close:
+                return Status.CONVERGED
+            tried = self._try(x.tolist())
+            if tried is None:  # too dear: half as far
+                tried = self._try(((x + torch.tensor(best.x)) / 2).tolist())
+            if tried is None:
+                return Status.PLATEAU
+            here = tried
+            if self.quest.left == 0.0:
+                return Status.MAX_TIME
+            if len(self.found) >= len(starts) + 4 and not len(self.found) % 2:
+                if self.best.value > last - EFFORT.flat * abs(last):
+                    return Status.CONVERGED
+                last = self.best.value
+        return Status.MAX_ITER if most < EFFORT.points else Status.PLATEAU
+
+    def result(self, status: Status, starts: Tensor) -> BilevelResult:
+        """Return the best point."""
+        best = self.best
+        at = torch.tensor(best.x, dtype=torch.float64)
+        nothing = torch.zeros(len(self.solver.used), 1, 1, dtype=torch.float64)
+        slope = float(np.abs(best.gradient).max()) if len(best.gradient) else 0.0
+        history: dict[str, list] = {
+            "seconds": self._seconds,
+            "upper": [visit.value / self.null for visit in self.found],
+            "kkt_residual": [float(np.abs(visit.gradient).max()) for visit in self.found],
+            "x": [torch.tensor(visit.x, dtype=torch.float64) for visit in self.found],
+        }
+        start = int((starts - at).abs().sum(1).argmin())
+        return BilevelResult(
+            at, nothing, nothing, best.value / self.null, start, (0.0, 0.0, slope), status,
+            len(self.found), history,
+        )  # fmt: skip
+
+    @property
+    def null(self) -> float:
+        """What F is relative to."""
+        return self.quest.criterion.null if self.solver.task.classes is not None else 1.0
+
+    def _try(self, x: list[float], first: bool = False) -> Visit | None:
+        """Return a point's visit; None if its fits take too many iterations."""
+        n = max(len(train) for train, _ in self.solver.data.splits)
+        most = EFFORT.least * n
+        if self.found:
+            most = max(most, int(EFFORT.dear * self.best.iterations))
+        try:
+            visit = self.solver.visit(self.axes, x, self.quest, None if first else most)
+        except TooDear:
+            return None
+        self.found.append(visit)
+        self._seconds.append(self.quest.spent)
+        return visit
+
+    def _next(self, rule: TrustRegionStep, here: Visit) -> Tensor:
+        x = torch.tensor([here.x], dtype=torch.float64)
+        value = torch.tensor([here.value], dtype=torch.float64)
+        slope = torch.tensor(here.gradient[None], dtype=torch.float64)
+        step = rule.step(x, value, slope, torch.tensor([True]))
+        return self._project(step)[0]
+
+    def _project(self, x: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(x.double(), self.low), self.high)

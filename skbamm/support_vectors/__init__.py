@@ -1,0 +1,17 @@
+"""Support vector machines: kernels, what their fits consist of, and their hypergradients."""
+
+from skbamm.support_vectors.hypergradient import hypergradient
+from skbamm.support_vectors.kernels import SVMKernel, own_gamma, svm_kernel
+from skbamm.support_vectors.machines import Bounds, Machine, machines_of
+from skbamm.support_vectors.margins import pair_log_loss
+
+__all__ = [
+    "Bounds",
+    "Machine",
+    "SVMKernel",
+    "hypergradient",
+    "machines_of",
+    "own_gamma",
+    "pair_log_loss",
+    "svm_kernel",
+]
