@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from skbamm.criteria import ABSOLUTE, SCALED, SQUARED
@@ -20,7 +19,7 @@ from skbamm.models.base import (
     kink_width,
     numeric_target,
 )
-from skbamm.support_vectors import svm_kernel
+from skbamm.support_vectors import svm_kernel, take_kernel_fit
 
 _KERNELS = "'rbf', 'poly', 'sigmoid', 'linear' or 'precomputed'"
 _OF_KERNELS = (Hyperparameter("gamma", positive=True), Hyperparameter("coef0", high=1e9))
@@ -82,16 +81,7 @@ class SupportVectorTwin(Twin):
             These rows.
         gamma : float
         """
-        vars(estimator).update(fitted)
-        if self.takes_kernels(estimator):
-            return
-        estimator._gamma = gamma
-        estimator.shape_fit_ = rows.shape
-        if sp.issparse(rows):
-            as_sparse_fit(estimator, rows)
-        else:
-            given = np.asarray(rows[estimator.support_], dtype=np.float64)
-            estimator.support_vectors_ = np.ascontiguousarray(given)
+        take_kernel_fit(estimator, fitted, rows, gamma)
 
 
 class SVRTwin(SupportVectorTwin):
@@ -149,19 +139,3 @@ class NuSVCTwin(SVCTwin):
     estimator_type = NuSVC
     own = (_NU,)
     unknown = "C"
-
-
-def as_sparse_fit(estimator: Any, rows: Any) -> None:
-    """Give a model what it would have of a fit on sparse rows (n, d)."""
-    X = sp.csr_matrix(np.eye(2))
-    like = SVR(C=10.0).fit(X, [0.0, 1.0])
-    dense, taken = estimator._dual_coef_, rows[estimator.support_].astype(np.float64)
-    taken.sort_indices()
-    estimator.support_vectors_ = type(like.support_vectors_)(taken)
-    machines, n = dense.shape
-    indices = np.tile(np.arange(n), machines)
-    ends = np.arange(0, dense.size + 1, n)
-    own = type(like.dual_coef_)((dense.ravel().copy(), indices, ends), dense.shape)
-    turned = bool((estimator.dual_coef_ != dense).any())
-    estimator._dual_coef_, estimator.dual_coef_ = own, -own if turned else own
-    estimator._sparse = True

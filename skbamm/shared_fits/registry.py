@@ -10,6 +10,12 @@ from skbamm.shared_fits.density import SharedDensityTree
 from skbamm.shared_fits.discriminant import SharedAxes, SharedCovariances
 from skbamm.shared_fits.naive_bayes import SharedComplementCounts, SharedCounts, SharedMoments
 from skbamm.shared_fits.neighbors import SharedNeighbours, SharedVotes
+from skbamm.shared_fits.support_vectors import (
+    SharedKernels,
+    SharedNuKernels,
+    SharedNuRegressionKernels,
+    SharedRegressionKernels,
+)
 from skbamm.shared_fits.trees import SharedClassifierForest, SharedForest, SharedTree
 
 _FAMILIES: dict[type, SharedFits] = {
@@ -28,6 +34,10 @@ _FAMILIES: dict[type, SharedFits] = {
         SharedTree(),
         SharedForest(),
         SharedClassifierForest(),
+        SharedKernels(),
+        SharedNuKernels(),
+        SharedRegressionKernels(),
+        SharedNuRegressionKernels(),
     )
     for kind in family.estimator_types
 }

@@ -1,6 +1,7 @@
 """Support vector machines: kernels, what their fits consist of, and their hypergradients."""
 
 from skbamm.support_vectors.hypergradient import hypergradient
+from skbamm.support_vectors.kernel_fits import on_kernel, take_kernel_fit
 from skbamm.support_vectors.kernels import SVMKernel, own_gamma, svm_kernel
 from skbamm.support_vectors.machines import Bounds, Machine, machines_of
 from skbamm.support_vectors.margins import pair_log_loss
@@ -11,7 +12,9 @@ __all__ = [
     "SVMKernel",
     "hypergradient",
     "machines_of",
+    "on_kernel",
     "own_gamma",
     "pair_log_loss",
     "svm_kernel",
+    "take_kernel_fit",
 ]

@@ -1,0 +1,221 @@
+"""Support vector machines: fits share what their kernels are functions of, and the kernels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+from sklearn.utils.validation import validate_data
+
+from skbamm.shared_fits.base import NotShared, SharedFits, fitted
+from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
+
+_MOST_ROWS = 5000
+_MOST = 1 << 25  # numbers of the kernels that are kept of a fold: 256 MiB
+
+
+@dataclass(eq=False)
+class Kernels:
+    """Training rows, and kernels of them.
+
+    Attributes
+    ----------
+    rows : ndarray or CSR matrix of shape (n, d)
+    y, fit_params
+        As ``fit`` takes them.
+    features : dict of str -> object
+        Attributes by which a fit remembers its features.
+    bases : dict of type -> ndarray
+        What the kernels of a kind are functions of.
+    matrices : dict
+        The kernels that were used last.
+    unbounded : dict
+        For settings that differ in C only, the last fit whose coefficients stay below it.
+    """
+
+    rows: Any
+    y: Any
+    fit_params: dict[str, Any]
+    features: dict[str, Any]
+    bases: dict[Any, np.ndarray] = field(default_factory=dict)
+    matrices: OrderedDict = field(default_factory=OrderedDict)
+    unbounded: dict[Any, Any] = field(default_factory=dict)
+
+    def of(self, model: Any) -> tuple[np.ndarray, float]:
+        """Return the kernel (n, n) of a model, and its gamma."""
+        kernel, numbers = setting(model, self.rows)
+        key = kernel_key(model, numbers)
+        if key in self.matrices:
+            self.matrices.move_to_end(key)
+        else:
+            base = self.base(kernel)
+            while self.matrices and (1 + len(self.matrices)) * base.size > _MOST:
+                self.matrices.popitem(last=False)
+            self.matrices[key] = kernel.values(base, numbers)
+        return self.matrices[key], numbers.get("gamma", 0.0)
+
+    def base(self, kernel: SVMKernel) -> np.ndarray:
+        """Return the base of a kernel of the rows."""
+        kind = base_kind(kernel)
+        if kind not in self.bases:
+            self.bases[kind] = kernel.base(self.rows)
+        return self.bases[kind]
+
+
+class SharedKernels(SharedFits):
+    """Distances, or inner products, of the rows serve every kernel and every penalty.
+
+    Each candidate has a fit of its own, by libsvm on the kernel of the rows. Where no coefficient
+    reaches its bound, and raising C has changed no step of a fit, C has no further effect.
+    """
+
+    estimator_types: tuple[type, ...] = (SVC,)
+    parameters: tuple[str, ...] = (
+        "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
+        "probability", "max_iter", "decision_function_shape", "break_ties",
+    )  # fmt: skip
+    answers = ("predict", "decision_function", "predict_proba", "predict_log_proba")
+
+    def mismatch(self, estimator):
+        """Return why not: a kernel that is given is shared already."""
+        if svm_kernel(estimator) is None or estimator.kernel == "precomputed":
+            return "its kernel is computed by the user"
+        return ""
+
+    def begin(self, models, X, y, fit_params):
+        """Take up the rows."""
+        seen = clone(models[0])
+        rows, _ = validate_data(
+            seen, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False
+        )
+        if rows.shape[0] > _MOST_ROWS:
+            raise NotShared("the kernel of so many rows is too large")
+        features = {n: v for n, v in vars(seen).items() if n.endswith("_in_")}
+        state = Kernels(rows, y, fit_params, features)
+        for model in models:  # so that what they take is known
+            kernel = svm_kernel(model)
+            assert kernel is not None
+            state.base(kernel)
+        return state
+
+    def serve(self, state, model):
+        """Fit a candidate on its kernel."""
+        matrix, gamma = state.of(model)
+        key = self._key(model)
+        known = state.unbounded.get(key)
+        if known is None or not known.same or not known.C <= model.C:
+            inner = clone(model).set_params(kernel="precomputed")
+            fitted(inner, matrix, state.y, state.fit_params)
+            given = inner.get_params(deep=False)
+            found = {name: v for name, v in vars(inner).items() if name not in given}
+            known = _Fit(found, model.C, known)
+            if key is not None and not known.bounded:
+                state.unbounded[key] = known
+        take_kernel_fit(model, dict(known.fitted), state.rows, gamma)
+        vars(model).update(state.features)
+
+    def view(self, model):
+        """Return what the kernel depends on; "scale" is that of the training rows."""
+        return model.kernel, model.gamma, model.degree, model.coef0
+
+    def precompute(self, state, model, X):
+        """Return the kernel of some rows to the training rows."""
+        rows = validate_data(
+            clone(model), X, dtype=np.float64, order="C", accept_sparse="csr",
+            accept_large_sparse=False,
+        )  # fmt: skip
+        kernel, numbers = setting(model, state.rows)
+        if sp.issparse(rows) != sp.issparse(state.rows):
+            raise NotShared("the rows are of another kind")
+        return kernel.values(kernel.base(rows, state.rows), numbers)
+
+    def answer(self, state, model, name, known, X, own, **options):
+        """Return what the model's own method returns, from the kernel."""
+        return getattr(on_kernel(own(), known.shape[1]), name)(known)
+
+    def _key(self, model: Any) -> Any:
+        """Return what tells apart settings that differ in more than C; None if all do."""
+        if not hasattr(model, "C") or self._weighted(model):
+            return None
+        rest = model.get_params(deep=False)
+        rest.pop("C")
+        return tuple(sorted((name, str(value)) for name, value in rest.items()))
+
+    def _weighted(self, model: Any) -> bool:
+        return getattr(model, "class_weight", None) is not None
+
+
+class SharedNuKernels(SharedKernels):
+    """The same of NuSVC."""
+
+    estimator_types = (NuSVC,)
+    parameters = ("nu", *SharedKernels.parameters[1:])
+
+
+class SharedRegressionKernels(SharedKernels):
+    """The same of SVR."""
+
+    estimator_types = (SVR,)
+    parameters = (
+        "C", "epsilon", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "max_iter",
+    )  # fmt: skip
+    answers = ("predict",)
+
+
+class SharedNuRegressionKernels(SharedRegressionKernels):
+    """The same of NuSVR."""
+
+    estimator_types = (NuSVR,)
+    parameters = ("nu", *(n for n in SharedRegressionKernels.parameters if n != "epsilon"))
+
+    def _key(self, model):
+        """Return None: nu ties the coefficients to C."""
+        return None
+
+
+class _Fit:
+    """A fit, and whether a larger C would change it.
+
+    A fit with a larger C takes the same steps until a coefficient would pass the smaller one. So
+    where two fits are the same to the last digit, no step of either came to the smaller C.
+    """
+
+    def __init__(self, found: dict[str, Any], C: float, before: _Fit | None):
+        self.fitted, self.C = found, C
+        coef = found["_dual_coef_"]
+        self.bounded = bool((np.abs(coef) >= C).any())
+        self.same = before is not None and before.C < C and self._equals(before)
+        if self.same:
+            self.C = before.C  # type: ignore[union-attr]
+
+    def _equals(self, other: _Fit) -> bool:
+        mine, its = self.fitted, other.fitted
+        return np.array_equal(mine["_dual_coef_"], its["_dual_coef_"]) and np.array_equal(
+            mine["_num_iter"], its["_num_iter"]
+        )
+
+
+def setting(model: Any, rows: Any) -> tuple[SVMKernel, dict[str, float]]:
+    """Return a model's kernel and the values of its parameters for some training rows."""
+    kernel = svm_kernel(model)
+    assert kernel is not None  # else there is a mismatch
+    numbers = {name: float(getattr(model, name)) for name in kernel.parameters if name != "gamma"}
+    if "gamma" in kernel.parameters:
+        numbers["gamma"] = own_gamma(model, rows)
+    return kernel, numbers
+
+
+def kernel_key(model: Any, numbers: dict[str, float]) -> Any:
+    """Return what tells kernels of the same rows apart."""
+    degree = model.degree if model.kernel == "poly" else None
+    return model.kernel, degree, tuple(sorted(numbers.items()))
+
+
+def base_kind(kernel: SVMKernel) -> Any:
+    """Return what tells apart kernels that are functions of different bases."""
+    return type(kernel).base
