@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 from sklearn.utils.validation import validate_data
@@ -15,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted
 from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
 
+_CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 _MOST_ROWS = 5000
 _MOST = 1 << 25  # numbers of the kernels that are kept of a fold: 256 MiB
 
@@ -109,9 +112,10 @@ class SharedKernels(SharedFits):
         key = self._key(model)
         known = state.unbounded.get(key)
         if known is None or not known.same or not known.C <= model.C:
-            inner = clone(model).set_params(kernel="precomputed")
-            fitted(inner, matrix, state.y, state.fit_params)
-            given = inner.get_params(deep=False)
+            inner, given = copy.copy(model), set(vars(model))
+            inner.kernel = "precomputed"
+            with config_context(**_CHECKED):
+                fitted(inner, matrix, state.y, state.fit_params)
             found = {name: v for name, v in vars(inner).items() if name not in given}
             known = _Fit(found, model.C, known)
             if key is not None and not known.bounded:
@@ -136,15 +140,14 @@ class SharedKernels(SharedFits):
 
     def answer(self, state, model, name, known, X, own, **options):
         """Return what the model's own method returns, from the kernel."""
-        return getattr(on_kernel(own(), known.shape[1]), name)(known)
+        with config_context(**_CHECKED):
+            return getattr(on_kernel(own(), known.shape[1]), name)(known)
 
     def _key(self, model: Any) -> Any:
         """Return what tells apart settings that differ in more than C; None if all do."""
         if not hasattr(model, "C") or self._weighted(model):
             return None
-        rest = model.get_params(deep=False)
-        rest.pop("C")
-        return tuple(sorted((name, str(value)) for name, value in rest.items()))
+        return tuple((name, str(v)) for name, v in sorted(vars(model).items()) if name != "C")
 
     def _weighted(self, model: Any) -> bool:
         return getattr(model, "class_weight", None) is not None
