@@ -429,8 +429,8 @@ class _Search:
             self._try(x, first=True)
             if self.quest.left == 0.0:
                 return Status.MAX_TIME
-        if not np.isfinite(self.best.value):
-            return Status.DIVERGED
+        if not self.found:
+            raise NotApplicable("own fits fail at all starting points")
         rule = TrustRegionStep(first=1.2, longest=2.5, project=self._project)
         here, last = self.best, self.best.value
         most = min(EFFORT.points, self.quest.max_iter)
@@ -485,7 +485,7 @@ class _Search:
             most = max(most, int(EFFORT.dear * self.best.iterations))
         try:
             visit = self.solver.visit(self.axes, x, self.quest, None if first else most)
-        except TooDear:
+        except (TooDear, ValueError):  # such as of a nu that no model can have
             return None
         self.found.append(visit)
         self._seconds.append(self.quest.spent)
