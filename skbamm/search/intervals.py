@@ -18,7 +18,7 @@ from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.earlier import STAGE, Earlier
-from skbamm.search.explored import Explored
+from skbamm.search.explored import SCAN, Explored
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import few_rows, groups, solve_list
 from skbamm.search.own_fits.budget import own_values
@@ -233,6 +233,7 @@ class IntervalSearch:
         if not combination.holder and not self.clock.over:
             if joint.keeps_visits:
                 explored.add([x for x in joint.visited(axes) if x != found], "visited")
+                explored.rounds = SCAN.rounds
             elif explored.rounds == 0 and self._is_to_be_judged(
                 combination, joint, criterion, result, exact
             ):

@@ -8,6 +8,7 @@ gain: as C grows, a fit may take a thousand times as long.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
@@ -64,13 +66,14 @@ class Effort:
     points: int = 12
     most_rows: int = 5000
     some_rows: int = 2000
-    dear: float = 8.0
+    dear: float = 4.0
     least: int = 10
     close: float = 0.1
     flat: float = 1e-3
 
 
 EFFORT = Effort()
+_CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # they are already
 
 
 class TooDear(Exception):
@@ -153,10 +156,12 @@ class SupportVectorSolver(FoldSolver):
         n = len(self.task.target)
         some = draw_rows(n, EFFORT.some_rows) if n > EFFORT.most_rows else None
         self._kernels = FoldKernels(kernel, data, some)
-        plain = type(estimator)()
         # Probabilities cost five more fits, and no decision depends on them.
         probable = getattr(estimator, "probability", None) is True
-        self._own = {"probability": plain.probability} if probable else {}
+        self._template = clone(estimator).set_params(kernel="precomputed", verbose=False)
+        if probable:
+            self._template.probability = type(estimator)().probability
+        self._names = set(estimator.get_params(deep=False))
         self.own_scores = some is not None or probable or estimator.max_iter >= 0
         self._visits: dict[tuple[float, ...], Visit] = {}
 
@@ -245,8 +250,7 @@ class SupportVectorSolver(FoldSolver):
         for k in range(len(self.used)):
             model, given, kernels = self._fit(k, numbers, most)
             iterations.append(float(np.mean(model.n_iter_)))
-            own = model.get_params(deep=False)
-            fitted = {name: v for name, v in vars(model).items() if name not in own}
+            fitted = {name: v for name, v in vars(model).items() if name not in self._names}
             fits.append(FoldFit(fitted, given.get("gamma", 0.0)))
             if quest is not None:
                 share, slope = self._fold(k, model, given, kernels, axes, quest)
@@ -262,19 +266,16 @@ class SupportVectorSolver(FoldSolver):
         """Return a fold's model, its kernel's parameters, and kernels of training and other rows."""
         given = self._numbers(k, numbers)
         training, held_out = self._kernels.at(k, given)
-        known = self.estimator.get_params(deep=False)
-        own = {name: number for name, number in numbers.items() if name in known}
-        model = clone(self.estimator).set_params(**own, **self._own, kernel="precomputed")
-        if "verbose" in known:
-            model.set_params(verbose=False)
+        model = copy.copy(self._template)
+        vars(model).update({name: v for name, v in numbers.items() if name in self._names})
         limited = most is not None and model.max_iter < 0
         if limited:
-            model.set_params(max_iter=most)
+            model.max_iter = most
         rows, weight = self._kernels.rows(k), self._sample_weight(k)
         target = self.task.target[rows]
         if self.task.classes is not None:
             target = self.task.classes[self.task.row_class[rows]]
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), config_context(**_CHECKED):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(training, target, sample_weight=weight)
         if limited and model.fit_status_:

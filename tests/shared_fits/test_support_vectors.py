@@ -1,0 +1,94 @@
+"""Support vector machines on shared kernels give the tables of GridSearchCV."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+from skbamm import BAMMSearchCV
+from skbamm.shared_fits.support_vectors import SharedKernels
+from tests.shared_fits.tables import check_same_table
+
+X, Y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+X_2, Y_2 = (rows[:150] for rows in load_breast_cancer(return_X_y=True))
+X_2 = StandardScaler().fit_transform(X_2)
+X_R, Y_R = (rows[:120] for rows in load_diabetes(return_X_y=True))
+Y_R = Y_R / Y_R.std()
+GRID = {"C": [0.1, 1.0, 30.0, 1e3], "gamma": [0.01, 0.3, "scale", "auto"]}
+
+
+@pytest.mark.parametrize("data", [(X, Y), (X_2, Y_2)], ids=["three classes", "two"])
+def test_classes(data):
+    rows, labels = data
+    names = np.array(list("abc"))[labels]
+    check_same_table(SVC(), GRID, rows, names, return_train_score=True)
+    check_same_table(SVC(), GRID, sp.csr_matrix(rows), labels)
+    scoring = ["accuracy", "balanced_accuracy"] + (["roc_auc"] if labels.max() == 1 else [])
+    check_same_table(SVC(), GRID, rows.astype(np.float32), labels, scoring=scoring)
+
+
+def test_other_kernels_and_settings():
+    kernels = {"kernel": ["linear", "poly", "sigmoid", "rbf"], "C": [0.1, 10.0]}
+    check_same_table(SVC(gamma=0.05, coef0=0.5), kernels, X, Y)
+    more = {"degree": [2, 4], "coef0": [0.0, 1.0]}
+    check_same_table(SVC(kernel="poly"), more, X, Y)
+    more = {"class_weight": [None, "balanced"], "decision_function_shape": ["ovo", "ovr"]}
+    check_same_table(SVC(break_ties=False), more | {"C": [0.5, 2.0]}, X, Y)
+    check_same_table(SVC(break_ties=True), {"C": [0.5, 2.0]}, X, Y)
+    check_same_table(NuSVC(), {"nu": [0.05, 0.3], "gamma": [0.01, 0.1]}, X, Y)
+
+
+def test_numbers():
+    grid = GRID | {"epsilon": [0.05, 0.5]}
+    check_same_table(SVR(), grid, X_R, Y_R, scoring=["r2", "neg_mean_absolute_error"])
+    check_same_table(SVR(kernel="linear"), {"C": [0.1, 1.0]}, sp.csr_array(X_R), Y_R)
+    check_same_table(NuSVR(), {"nu": [0.2, 0.8], "C": [0.3, 3.0]}, X_R, Y_R)
+
+
+def test_weights_pipelines_and_workers():
+    weights = {"sample_weight": np.linspace(0.2, 2, len(Y))}
+    check_same_table(SVC(), GRID, X, Y, fit_params=weights)
+    model = make_pipeline(StandardScaler(), SVC())
+    grid = {f"svc__{name}": values for name, values in GRID.items()}
+    for n_jobs in (1, 2):
+        check_same_table(model, grid, X_2, Y_2, n_jobs=n_jobs)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter")
+def test_probabilities():
+    model = SVC(probability=True, random_state=0)
+    check_same_table(model, {"C": [0.5, 5.0]}, X_2, Y_2, scoring="neg_log_loss")
+
+
+def test_c_without_effect_is_not_fitted_again(monkeypatch):
+    """Where no coefficient is bounded, and a larger C changed nothing, fits are known."""
+    kernels, fits = [], SVC.fit
+
+    def fit(self, X, *args, **kwargs):
+        kernels.append(self.kernel)
+        return fits(self, X, *args, **kwargs)
+
+    monkeypatch.setattr(SVC, "fit", fit)
+    digits, labels = (rows[:200] for rows in load_digits(return_X_y=True))
+    grid = {"C": [1e4, 1e5, 1e6, 1e7, 1e8], "gamma": [1e-3]}
+    search = BAMMSearchCV(SVC(), grid, cv=3).fit(digits, labels)
+    assert kernels.count("precomputed") == 3 * 2
+    assert np.ptp(search.cv_results_["mean_test_score"]) == 0
+
+
+def test_best_model_is_that_of_its_own_fit():
+    for rows in (X, sp.csr_matrix(X)):
+        search = BAMMSearchCV(SVC(), GRID, cv=3).fit(rows, Y)
+        own = SVC(**search.best_params_).fit(rows, Y)
+        assert np.array_equal(search.decision_function(rows), own.decision_function(rows))
+
+
+def test_functions_and_given_kernels_are_left_alone():
+    assert SharedKernels().mismatch(SVC(kernel=lambda a, b: a @ b.T))
+    assert SharedKernels().mismatch(SVC(kernel="precomputed"))
+    search = BAMMSearchCV(SVC(kernel="precomputed"), {"C": [0.1, 1.0]}, cv=3).fit(X @ X.T, Y)
+    assert search.search_plan_[0]["role"] == "enumerated"
