@@ -38,6 +38,7 @@ from skbamm.support_vectors import (
     own_gamma,
     pair_log_loss,
     svm_kernel,
+    with_edges,
 )
 
 
@@ -49,6 +50,8 @@ class Effort:
     ----------
     points : int
         Points of a search at most.
+    first : float
+        Length of the first step in x.
     most_rows : int
         Rows up to which kernels of all of them are kept.
     some_rows : int
@@ -58,17 +61,18 @@ class Effort:
     least : int
         Iterations for each training row that it may take anyway.
     close : float
-        Steps in x that are too short to matter: 10 % of a value.
+        Steps in x that are too short to matter: 15 % of a value.
     flat : float
         Share of F by which the last two points must be better for more to follow.
     """
 
     points: int = 12
+    first: float = 1.2
     most_rows: int = 5000
     some_rows: int = 2000
     dear: float = 4.0
     least: int = 10
-    close: float = 0.1
+    close: float = 0.15
     flat: float = 1e-3
 
 
@@ -301,6 +305,7 @@ class SupportVectorSolver(FoldSolver):
         for machine, part, gradient in zip(machines, parts, gradients, strict=True):
             if not len(machine.rows) or not gradient.any():
                 continue
+            machine, edges = self._with_edges(k, machine, training, model)
             sv, some = machine.rows, np.arange(len(rows))[part]
             inner = training[np.ix_(sv, sv)]
             outer = held_out[np.ix_(some, sv)]
@@ -312,18 +317,20 @@ class SupportVectorSolver(FoldSolver):
                     self.kernel.slope(other, outer, given, name),
                 )
 
-            def residual(machine=machine, inner=inner):
-                reached = inner @ machine.beta + machine.intercept
-                if self.task.classes is None:
-                    own = self.task.target[self._kernels.rows(k)][machine.rows]
-                    return own - reached - np.sign(machine.beta) * model.epsilon
-                return np.sign(machine.beta) - reached
-
             total += hypergradient(
                 machine, getattr(model, "nu", None), self.twin.unknown, inner, outer, gradient,
-                names, slopes_of, residual,
+                names, slopes_of, edges,
             )  # fmt: skip
         return value / len(self.used), total / len(self.used)
+
+    def _with_edges(self, k, machine, training, model) -> tuple[Machine, Any]:
+        rows, places = self._kernels.rows(k), np.arange(len(training))
+        if self.task.classes is None:
+            return with_edges(machine, training, places, self.task.target[rows], model.epsilon)
+        index = self.task.row_class[rows]
+        places = places[np.isin(index, machine.classes)]
+        target = np.where(index[places] == machine.classes[0], 1.0, -1.0)
+        return with_edges(machine, training, places, target, None)
 
     def _of_numbers(self, k, decisions, rows, weight, criterion) -> tuple[float, np.ndarray]:
         """Return a regression fold's loss and its gradient in the predictions."""
@@ -419,6 +426,7 @@ class _Search:
         low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
         self.low, self.high = torch.tensor(low).double(), torch.tensor(high).double()
         self._seconds: list[float] = []
+        self._most = min(EFFORT.points, quest.max_iter)
 
     @property
     def best(self) -> Visit:
@@ -432,28 +440,52 @@ class _Search:
                 return Status.MAX_TIME
         if not self.found:
             raise NotApplicable("own fits fail at all starting points")
-        rule = TrustRegionStep(first=1.2, longest=2.5, project=self._project)
-        here, last = self.best, self.best.value
-        most = min(EFFORT.points, self.quest.max_iter)
-        while len(self.found) < most:
+        status = self._follow()
+        for step in self._along_valley():
+            before, known = self.best.value, len(self.found)
+            x = self._project(torch.tensor(self.best.x) + step)
+            if known >= self._most or self.quest.left == 0.0 or self._is_known(x):
+                continue
+            self._try(x.tolist())
+            if self.best.value < before - EFFORT.flat * abs(before):
+                status = self._follow()
+        return Status.MAX_TIME if self.quest.left == 0.0 else status
+
+    def _follow(self) -> Status:
+        """Go on from the best point, within a trust region; return why no more."""
+        rule = TrustRegionStep(first=EFFORT.first, longest=2.5, project=self._project)
+        here, last, begun = self.best, self.best.value, len(self.found)
+        while len(self.found) < self._most:
             x = self._next(rule, here)
-            best = self.best
-            step = float((x - torch.tensor(best.x)).abs().max())
-            if step < EFFORT.close:
+            if self._is_known(x, EFFORT.close):
                 return Status.CONVERGED
             tried = self._try(x.tolist())
             if tried is None:  # too dear: half as far
-                tried = self._try(((x + torch.tensor(best.x)) / 2).tolist())
+                tried = self._try(((x + torch.tensor(self.best.x)) / 2).tolist())
             if tried is None:
                 return Status.PLATEAU
             here = tried
             if self.quest.left == 0.0:
                 return Status.MAX_TIME
-            if len(self.found) >= len(starts) + 4 and not len(self.found) % 2:
+            if (len(self.found) - begun) % 3 == 0:
                 if self.best.value > last - EFFORT.flat * abs(last):
                     return Status.CONVERGED
                 last = self.best.value
-        return Status.MAX_ITER if most < EFFORT.points else Status.PLATEAU
+        return Status.MAX_ITER if self._most < EFFORT.points else Status.PLATEAU
+
+    def _along_valley(self) -> list[Tensor]:
+        """Return steps along which C times gamma, and so a wide kernel's model, is the same."""
+        names = [axis.parameter for axis in self.axes]
+        if not {"C", "gamma"} <= {*names} or any(axis.scale != "log" for axis in self.axes):
+            return []
+        way = torch.tensor([{"C": 1.0, "gamma": -1.0}.get(name, 0.0) for name in names])
+        return [EFFORT.first * way.double(), -EFFORT.first * way.double()]
+
+    def _is_known(self, x: Tensor, close: float = 0.5) -> bool:
+        """Whether a point that was tried is so close."""
+        return any(
+            float((x - torch.tensor(visit.x)).abs().max()) < close for visit in self.found
+        )  # fmt: skip
 
     def result(self, status: Status, starts: Tensor) -> BilevelResult:
         """Return the best point."""

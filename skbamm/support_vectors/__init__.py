@@ -3,7 +3,7 @@
 from skbamm.support_vectors.hypergradient import hypergradient
 from skbamm.support_vectors.kernel_fits import on_kernel, take_kernel_fit
 from skbamm.support_vectors.kernels import SVMKernel, own_gamma, svm_kernel
-from skbamm.support_vectors.machines import Bounds, Machine, machines_of
+from skbamm.support_vectors.machines import Bounds, Machine, machines_of, with_edges
 from skbamm.support_vectors.margins import pair_log_loss
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "pair_log_loss",
     "svm_kernel",
     "take_kernel_fit",
+    "with_edges",
 ]

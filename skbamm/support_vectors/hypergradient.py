@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import scipy.linalg
 
-from skbamm.support_vectors.machines import Machine
+from skbamm.support_vectors.machines import Edges, Machine
 
 _RIDGE = 1e-12  # of the kernel's diagonal: rows that are alike make it singular
 
@@ -36,7 +36,7 @@ def hypergradient(
     gradient: np.ndarray,
     names: Sequence[str],
     slopes: Callable[[str], tuple[np.ndarray, np.ndarray]],
-    residual: Callable[[], np.ndarray],
+    edges: Edges | None = None,
 ) -> list[float]:
     """Return the derivatives of a loss of held-out decisions in hyperparameters.
 
@@ -57,24 +57,19 @@ def hypergradient(
         "C", "epsilon", "nu", or parameters of the kernel.
     slopes : callable
         Maps such a parameter to the derivatives of the two kernels.
-    residual : callable
-        Returns how far the support vectors are beyond the margin, (s,): asked for only where no
-        coefficient is free.
+    edges : Edges or None
+        Of a machine without free coefficients.
     """
     beta = machine.beta
     per_C = np.where(machine.bounded, beta / machine.C, 0.0)
     total = float(gradient.sum())
     through = held_out.T @ gradient  # of each coefficient
-    if not machine.bounded.all():
+    signs, last = np.sign(beta), np.zeros(2)
+    if edges is None:
         on_free, last = _adjoint(machine, nu, unknown, kernel, per_C, through, total)
     else:
-        on_free, last = np.zeros_like(beta), np.zeros(2)
-        # b is half way between the rows of either side that are the nearest to the margin.
-        beyond = residual()
-        for side in (beta > 0, beta < 0):
-            if side.any():
-                nearest = np.flatnonzero(side)[np.abs(beyond[side]).argmin()]
-                on_free[nearest] += total / 2
+        on_free = np.zeros_like(beta)
+        np.add.at(on_free, edges.places, total / 2)
     found = []
     for name in names:
         if name == "C" and unknown != "C":
@@ -82,7 +77,9 @@ def hypergradient(
             if unknown == "epsilon":
                 slope += last[1] * (nu * machine.total - np.abs(per_C).sum())
         elif name == "epsilon":
-            slope = -on_free @ np.sign(beta)
+            on_margin = signs if edges is None else edges.signs
+            slope = -(on_free if edges is None else total / 2) * on_margin
+            slope = slope.sum()
         elif name == "nu":
             slope = last[1] * machine.total * machine.C
         else:

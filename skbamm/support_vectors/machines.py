@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -62,6 +62,63 @@ class Machine:
     bounded: np.ndarray
     total: float
     classes: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The two rows between which libsvm puts b where no coefficient is free.
+
+    Attributes
+    ----------
+    places : ndarray of int of shape (2,)
+        Among the machine's rows, to which they were added with coefficients of zero.
+    signs : ndarray of shape (2,)
+        1 for a row whose target is above f by epsilon, -1 for one below.
+    """
+
+    places: np.ndarray
+    signs: np.ndarray
+
+
+def with_edges(
+    machine: Machine, kernel: np.ndarray, rows: np.ndarray, target: np.ndarray, epsilon: float | None
+) -> tuple[Machine, Edges | None]:
+    """Return a machine and its edges; None where some coefficient is free.
+
+    Parameters
+    ----------
+    machine : Machine
+    kernel : ndarray of shape (n, n)
+        Of all training rows.
+    rows : ndarray of int of shape (r,)
+        The training rows of the machine's classes.
+    target : ndarray of shape (r,)
+        Their targets, or 1 and -1.
+    epsilon : float or None
+        None of classifiers.
+    """
+    if not machine.bounded.all():
+        return machine, None
+    beta = np.zeros(len(kernel))
+    np.add.at(beta, machine.rows, machine.beta)
+    beta, b = beta[rows], target - kernel[np.ix_(rows, machine.rows)] @ machine.beta
+    if epsilon is None:
+        least = np.where((target > 0) == (beta == 0), b, -np.inf)
+        most = np.where((target > 0) != (beta == 0), b, np.inf)
+        ends, signs = (least.argmax(), most.argmin()), np.zeros(2)
+    else:
+        low = np.where(beta > 0, -np.inf, b + np.where(beta < 0, epsilon, -epsilon))
+        high = np.where(beta < 0, np.inf, b + np.where(beta > 0, -epsilon, epsilon))
+        ends = low.argmax(), high.argmin()
+        signs = np.array([-1.0 if beta[ends[0]] < 0 else 1.0, 1.0 if beta[ends[1]] > 0 else -1.0])
+    n, added = len(machine.rows), rows[list(ends)]
+    wider = replace(
+        machine,
+        rows=np.concatenate([machine.rows, added]),
+        beta=np.concatenate([machine.beta, np.zeros(2)]),
+        bounded=np.concatenate([machine.bounded, [True, True]]),
+    )
+    return wider, Edges(np.array([n, n + 1]), signs)
 
 
 def machines_of(model: Any, bounds: Bounds) -> list[Machine]:

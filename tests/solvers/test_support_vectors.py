@@ -1,0 +1,240 @@
+"""Intervals of support vector machines: hypergradients, and what is scored and refitted."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_moons
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+from skbamm import BAMMSearchCV, Interval
+from skbamm.clock import Clock
+from skbamm.search.factory import SolverFactory
+from skbamm.search.outcome import Settings
+from skbamm.solvers.base import Quest
+from skbamm.solvers.support_vectors import EFFORT, TooDear
+from skbamm.space import read_grid
+
+X, Y = (rows[:180] for rows in load_breast_cancer(return_X_y=True))
+X = StandardScaler().fit_transform(X)
+X_3, Y_3 = load_iris(return_X_y=True)
+X_3 = StandardScaler().fit_transform(X_3)
+X_R, Y_R = (rows[:160] for rows in load_diabetes(return_X_y=True))
+X_R, Y_R = StandardScaler().fit_transform(X_R), (Y_R - Y_R.mean()) / Y_R.std()
+WEIGHT = np.random.default_rng(0).uniform(0.2, 2, 200)
+BOX = {"C": (0.1, 100.0), "gamma": (1e-3, 1.0)}
+
+
+def solver_of(estimator, grid, rows, target, fit_params=None):
+    combination = read_grid(estimator, grid).combinations[0]
+    folds = KFold(3, shuffle=True, random_state=0)
+    splits = list(folds.split(rows, target))
+    settings = Settings("auto", 100, 1e-6, None, "cpu", "auto", 0, Clock(None))
+    factory = SolverFactory(settings, rows, target, splits, fit_params or {}, {}, None)
+    return factory.make(combination.target, combination.params), combination.all_axes
+
+
+def quest_of(joint, axes, criterion):
+    return Quest(axes, criterion, None, joint.criterion(criterion), 10, 1e-6, None)
+
+
+KERNELS = {"gamma": (0.01, 0.3), "coef0": Interval(0.0, 2.0)}
+CLASSES, PAIRS, NUMBERS = (X, Y), (X_3, Y_3), (X_R, Y_R)
+
+
+@pytest.mark.parametrize(
+    ("model", "grid", "data", "place"),
+    [
+        (SVC(), BOX, CLASSES, [1.0, -3.0]),
+        (SVC(), BOX, CLASSES, [-2.0, -6.0]),  # all coefficients at their bounds
+        (SVR(), BOX | {"epsilon": (0.03, 0.5)}, NUMBERS, [-2.0, -1.5, -6.0]),
+        (SVC(class_weight="balanced"), BOX, CLASSES, [0.7, -2.5]),
+        (SVC(), BOX, PAIRS, [0.3, -1.5]),
+        (SVC(kernel="linear"), {"C": (0.01, 1.0)}, CLASSES, [-2.0]),
+        (SVC(kernel="poly", degree=2), {"C": (0.1, 10)} | KERNELS, CLASSES, [-1.0, -3.0, 5.0]),
+        (SVC(kernel="sigmoid"), {"C": (0.1, 10)} | KERNELS, CLASSES, [0.5, -4.2, 1.0]),
+        (NuSVC(), {"nu": (0.1, 0.4), "gamma": (1e-3, 1.0)}, CLASSES, [3.0, -3.0]),
+        (NuSVC(), {"nu": (0.1, 0.4), "gamma": (1e-3, 1.0)}, PAIRS, [6.0, -1.5]),
+        (SVR(), BOX | {"epsilon": (0.03, 0.5)}, NUMBERS, [0.2, -1.5, -3.0]),
+        (NuSVR(), BOX | {"nu": (0.2, 0.8)}, NUMBERS, [0.2, 4.0, -3.0]),
+    ],
+    ids=lambda value: str(value)[:12] if isinstance(value, list) else type(value).__name__,
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hypergradients(model, grid, data, place, weighted):
+    """Beside central differences of libsvm's own solutions; nu leaves row weights out."""
+    rows, target = data
+    with_nu = type(model).__name__ == "NuSVC"
+    given = {"sample_weight": WEIGHT[: len(target)]} if weighted and not with_nu else None
+    joint, axes = solver_of(model.set_params(tol=1e-9), grid, rows, target, given)
+    quest = quest_of(joint, axes, "r2" if rows is X_R else "scaled_log_loss")
+    assert len(axes) == len(place)
+    found = joint.visit(axes, place, quest, None).gradient
+    step, slopes = 1e-4, []
+    for i in range(len(place)):
+        ends = []
+        for sign in (1, -1):
+            beside = list(place)
+            beside[i] += sign * step
+            ends.append(joint.visit(axes, beside, quest, None).value)
+        slopes.append((ends[0] - ends[1]) / (2 * step))
+    np.testing.assert_allclose(found, slopes, rtol=1e-2, atol=1e-2 * np.abs(slopes).max())
+
+
+@pytest.mark.parametrize("criterion", ["balanced_scaled_log_loss", "absolute_error"])
+def test_other_criteria(criterion):
+    model, rows, target = (SVR(), X_R, Y_R) if criterion[0] == "a" else (SVC(), X, Y)
+    joint, axes = solver_of(model.set_params(tol=1e-9), BOX, rows, target)
+    quest, place = quest_of(joint, axes, criterion), [0.5, -3.0]
+    found = joint.visit(axes, place, quest, None).gradient
+    ends = [joint.visit(axes, [0.5, -3.0 + d], quest, None).value for d in (1e-4, -1e-4)]
+    assert found[1] == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-2)
+
+
+MODELS = [
+    (SVC(), BOX, CLASSES, "accuracy"),
+    (SVC(), BOX, CLASSES, "roc_auc"),
+    (SVC(decision_function_shape="ovo", break_ties=False), BOX, PAIRS, "f1_macro"),
+    (SVC(class_weight="balanced"), BOX, PAIRS, "balanced_accuracy"),
+    (SVC(kernel="linear"), {"C": (0.01, 10.0)}, CLASSES, "accuracy"),
+    (NuSVC(), {"nu": (0.05, 0.4)}, CLASSES, "accuracy"),
+    (SVR(), BOX | {"epsilon": (0.01, 0.5)}, NUMBERS, "r2"),
+    (SVR(), BOX, NUMBERS, "neg_mean_absolute_error"),
+    (NuSVR(), {"C": (0.1, 10.0), "nu": (0.2, 0.8)}, NUMBERS, "neg_mean_squared_error"),
+]
+
+
+@pytest.mark.parametrize(("model", "grid", "data", "scoring"), MODELS)
+@pytest.mark.parametrize("form", ["dense", "sparse", "pipeline"])
+def test_scores_are_those_of_own_fits(model, grid, data, scoring, form):
+    (rows, target), options = data, {"cv": 3, "scoring": scoring}
+    if form == "pipeline":
+        model = make_pipeline(MinMaxScaler((-1, 1)), model)
+        grid = {f"{model.steps[-1][0]}__{name}": value for name, value in grid.items()}
+    rows = sp.csr_matrix(rows) if form == "sparse" else rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of ends of the intervals
+        search = BAMMSearchCV(model, grid, **options).fit(rows, target)
+    assert {row["role"] for row in search.search_plan_} == {"searched"}
+    assert not any(row["reason"] for row in search.search_plan_)
+    best = clone(model).set_params(**search.best_params_)
+    own = cross_val_score(best, rows, target, **options).mean()
+    assert search.best_score_ == pytest.approx(own, abs=1e-9)
+    fitted = best.fit(rows, target)
+    np.testing.assert_allclose(search.predict(rows), fitted.predict(rows), rtol=1e-9)
+    assert set(vars(search.best_estimator_)) == set(vars(fitted))
+
+
+def test_adopted_models_are_those_of_own_fits():
+    """All that a fit leaves, to rounding, of the fold's model."""
+    for rows in (X_3, sp.csr_matrix(X_3)):
+        joint, axes = solver_of(SVC(gamma=0.2), {"C": (0.1, 10.0)}, rows, Y_3)
+        solved = joint.polish(axes, [[0.0]], None)
+        one = joint.solution(solved, 0, 1, {"n_features_in_": 4})
+        model, train = SVC(C=1.0, gamma=0.2), joint.data.splits[1][0]
+        one.twin.export(model, one.task, *one.parameters)
+        one.twin.remember(model, one.features, None)
+        own = SVC(C=1.0, gamma=0.2).fit(rows[train], Y_3[train])
+        assert set(vars(model)) == set(vars(own))
+        for name, value in vars(own).items():
+            mine = vars(model)[name]
+            assert type(mine) is type(value), name
+            if sp.issparse(value):
+                mine, value = mine.toarray(), value.toarray()
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                np.testing.assert_allclose(mine, value, rtol=1e-9, atol=1e-12, err_msg=name)
+            else:
+                assert np.array_equal(mine, value), name
+
+
+@pytest.mark.parametrize("data", [CLASSES, PAIRS, NUMBERS], ids=["two", "three", "numbers"])
+def test_as_good_as_a_grid(data):
+    rows, target = data
+    model = SVR() if rows is X_R else SVC()
+    values = {"C": np.logspace(-1, 2, 5), "gamma": np.logspace(-3, 0, 5)}
+    grid = GridSearchCV(model, values, cv=5).fit(rows, target)
+    search = BAMMSearchCV(model, BOX, cv=5).fit(rows, target)
+    row = 1 / len(target) if rows is not X_R else 0.0
+    assert search.best_score_ >= grid.best_score_ - 0.005 - row
+    assert len(search.cv_results_["params"]) <= EFFORT.points + 4
+
+
+def test_kernels_in_a_list_and_a_given_one():
+    grid = {"kernel": ["rbf", "linear"], "C": (0.1, 10.0)}
+    search = BAMMSearchCV(SVC(), grid, cv=3).fit(X_3, Y_3)
+    assert set(search.cv_results_["param_kernel"]) == {"rbf", "linear"}
+    given = BAMMSearchCV(SVC(kernel="precomputed"), {"C": (0.1, 10.0)}, cv=3)
+    given.fit(X_3 @ X_3.T, Y_3)
+    own = SVC(kernel="precomputed", **given.best_params_)
+    assert given.best_score_ == pytest.approx(
+        cross_val_score(own, X_3 @ X_3.T, Y_3, cv=3).mean(), abs=1e-9
+    )
+    assert given.predict(X_3 @ X_3.T).shape == Y_3.shape
+    with pytest.raises(ValueError, match="'gamma' cannot be searched.*kernel='rbf'"):
+        BAMMSearchCV(SVC(kernel="linear"), {"gamma": (0.1, 1.0)}).fit(X_3, Y_3)
+    with pytest.raises(ValueError, match="'degree' cannot be searched over an interval"):
+        BAMMSearchCV(SVC(kernel="poly"), {"degree": (2, 4)}).fit(X_3, Y_3)
+    with pytest.raises(ValueError, match="'gamma' must begin at above 0"):
+        BAMMSearchCV(SVC(), {"gamma": Interval(0.0, 1.0, "log")}).fit(X_3, Y_3)
+
+
+def test_units_of_rows_and_targets():
+    """Rows and targets in other units, and far from zero, give the same model."""
+    found = []
+    for shift, times in ((0.0, 1.0), (1e4, 1.0)):
+        search = BAMMSearchCV(SVC(), BOX, cv=3).fit(times * X_3 + shift, Y_3)
+        found.append(search.cv_results_["mean_test_score"])
+    np.testing.assert_allclose(*found)
+    scores = [
+        BAMMSearchCV(SVR(epsilon=0.1 * s), {"C": (0.1 * s, 100 * s)}, cv=3).fit(X_R, s * Y_R)
+        for s in (1.0, 1e4)
+    ]
+    assert scores[0].best_score_ == pytest.approx(scores[1].best_score_, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter")
+def test_probabilities_and_few_steps_are_left_to_own_fits():
+    model = SVC(probability=True, random_state=0)
+    search = BAMMSearchCV(model, {"C": (0.1, 10.0)}, cv=3, scoring="neg_log_loss").fit(X, Y)
+    own = cross_val_score(
+        clone(model).set_params(**search.best_params_), X, Y, cv=3, scoring="neg_log_loss"
+    )
+    assert search.best_score_ == pytest.approx(own.mean(), abs=1e-12)
+    assert search.predict_proba(X).shape == (len(Y), 2)
+
+
+def test_a_point_that_costs_too_much_is_not_tried():
+    rows, target = make_moons(200, noise=0.3, random_state=0)
+    joint, axes = solver_of(SVC(), {"C": (0.1, 1e9), "gamma": (1e-3, 1e3)}, rows, target)
+    quest = quest_of(joint, axes, "scaled_log_loss")
+    with pytest.raises(TooDear):
+        joint.visit(axes, [18.0, 0.0], quest, 1000)
+    assert joint.visited(axes) == []
+
+
+def test_many_rows_are_searched_on_some(monkeypatch):
+    rows, target = make_moons(600, noise=0.25, random_state=0)
+    monkeypatch.setattr(type(EFFORT), "most_rows", 500, raising=False)
+    object.__setattr__(EFFORT, "most_rows", 500)
+    object.__setattr__(EFFORT, "some_rows", 200)
+    try:
+        search = BAMMSearchCV(SVC(), BOX, cv=3).fit(rows, target)
+    finally:
+        object.__setattr__(EFFORT, "most_rows", 5000)
+        object.__setattr__(EFFORT, "some_rows", 2000)
+    own = SVC(**search.best_params_)
+    folds = StratifiedKFold(3)
+    assert search.best_score_ == cross_val_score(own, rows, target, cv=folds).mean()
+    assert search.best_score_ > 0.9
+
+
+def test_nu_that_no_model_can_have():
+    target = np.r_[np.ones(20), np.zeros(160)].astype(int)
+    rows = X + 2 * target[:, None]
+    search = BAMMSearchCV(NuSVC(), {"nu": (0.01, 0.2)}, cv=3).fit(rows, target)
+    assert search.best_score_ > 0.9
