@@ -20,7 +20,8 @@ def rows() -> list[tuple[str, str, str]]:
     """Return an estimator, its parameters and the way taken, a row each."""
     found = []
     for kind, twin in registered().items():
-        found.append((kind, twin.hyperparameters, "intervals are searched, lists solved jointly"))
+        way = "intervals are searched" + (", lists solved jointly" if twin.solves_lists else "")
+        found.append((kind, twin.hyperparameters, way))
         if twin.loss_parameter is not None:
             way = "intervals are searched, each value of a list is solved jointly in all folds"
             found.append((kind, (twin.loss_parameter,), way))

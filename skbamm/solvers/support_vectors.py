@@ -1,9 +1,7 @@
 """Searches intervals of support vector machines, by fits of libsvm on kernels that folds share.
 
 The models are libsvm's own, so that what is scored is what a fit gives. Each point costs one fit a
-fold; its hypergradient follows from the support vectors. A trust region over few points is what
-that allows, and a bound of libsvm's iterations keeps it off points that cost more than they can
-gain: as C grows, a fit may take a thousand times as long.
+fold, and its hypergradient follows from the support vectors.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,19 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status
-from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.data.folded import FoldedData
 from skbamm.folds import draw_rows
 from skbamm.models import NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.fold_kernels import FoldKernels
 from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.solvers.support_vector_search import (
+    EFFORT,
+    FoldFit,
+    PointSearch,
+    TooDear,
+    Visit,
+)
 from skbamm.starts.subsample import Beginning
 from skbamm.support_vectors import (
     Bounds,
@@ -41,84 +46,7 @@ from skbamm.support_vectors import (
     with_edges,
 )
 
-
-@dataclass(frozen=True)
-class Effort:
-    """How many points are tried, and what each may cost; see benchmarks/everyday/svm.py.
-
-    Attributes
-    ----------
-    points : int
-        Points of a search at most.
-    first : float
-        Length of the first step in x.
-    most_rows : int
-        Rows up to which kernels of all of them are kept.
-    some_rows : int
-        Rows that a search of more looks at.
-    dear : float
-        Times the iterations of the best point so far that a fit may take.
-    least : int
-        Iterations for each training row that it may take anyway.
-    close : float
-        Steps in x that are too short to matter: 15 % of a value.
-    flat : float
-        Share of F by which the last two points must be better for more to follow.
-    """
-
-    points: int = 12
-    first: float = 1.2
-    most_rows: int = 5000
-    some_rows: int = 2000
-    dear: float = 4.0
-    least: int = 10
-    close: float = 0.15
-    flat: float = 1e-3
-
-
-EFFORT = Effort()
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # they are already
-
-
-class TooDear(Exception):
-    """Raised where a fit takes more iterations than it may."""
-
-
-@dataclass(frozen=True)
-class FoldFit:
-    """One fold's fit.
-
-    Attributes
-    ----------
-    fitted : dict of str -> object
-        What it gave the estimator.
-    gamma : float
-    """
-
-    fitted: dict[str, Any]
-    gamma: float
-
-
-@dataclass
-class Visit:
-    """A point that was tried.
-
-    Attributes
-    ----------
-    x : list of float
-    value : float
-        F there.
-    gradient : ndarray of shape (h,)
-    fits : list of FoldFit
-    iterations : float
-        Of libsvm, in the mean of all folds.
-    """
-
-    x: list[float]
-    value: float
-    gradient: np.ndarray
-    fits: list[FoldFit]
-    iterations: float
 
 
 @dataclass
@@ -181,7 +109,9 @@ class SupportVectorSolver(FoldSolver):
 
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
         """Try the starting points, and go on from the best."""
-        search = _Search(self, quest)
+        n = max(len(self._kernels.rows(k)) for k in range(len(self.used)))
+        null = quest.criterion.null if self.task.classes is not None else 1.0
+        search = PointSearch(partial(self._searched, quest), quest, n, null)
         try:
             status = search.run(first.x.tolist())
         except KeyboardInterrupt:
@@ -189,6 +119,9 @@ class SupportVectorSolver(FoldSolver):
                 raise
             status = Status.INTERRUPTED
         return search.result(status, first.x)
+
+    def _searched(self, quest: Quest, x: list[float], most: int | None) -> Visit:
+        return self.visit(quest.axes, x, quest, most)
 
     def polish(
         self,
@@ -267,7 +200,7 @@ class SupportVectorSolver(FoldSolver):
         return found
 
     def _fit(self, k: int, numbers: dict[str, float], most: int | None):
-        """Return a fold's model, its kernel's parameters, and kernels of training and other rows."""
+        """Return a fold's model, its kernel's parameters, and its kernels."""
         given = self._numbers(k, numbers)
         training, held_out = self._kernels.at(k, given)
         model = copy.copy(self._template)
@@ -415,121 +348,3 @@ class SupportVectorSolver(FoldSolver):
             if point not in points:
                 points.append(point)
         return points
-
-
-class _Search:
-    """Points that are tried one after the other."""
-
-    def __init__(self, solver: SupportVectorSolver, quest: Quest):
-        self.solver, self.quest, self.axes = solver, quest, quest.axes
-        self.found: list[Visit] = []
-        low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
-        self.low, self.high = torch.tensor(low).double(), torch.tensor(high).double()
-        self._seconds: list[float] = []
-        self._most = min(EFFORT.points, quest.max_iter)
-
-    @property
-    def best(self) -> Visit:
-        return min(self.found, key=lambda visit: visit.value)
-
-    def run(self, starts: list[list[float]]) -> Status:
-        """Try the starting points, then follow the best; return why no more."""
-        for x in starts:
-            self._try(x, first=True)
-            if self.quest.left == 0.0:
-                return Status.MAX_TIME
-        if not self.found:
-            raise NotApplicable("own fits fail at all starting points")
-        status = self._follow()
-        for step in self._along_valley():
-            before, known = self.best.value, len(self.found)
-            x = self._project(torch.tensor(self.best.x) + step)
-            if known >= self._most or self.quest.left == 0.0 or self._is_known(x):
-                continue
-            self._try(x.tolist())
-            if self.best.value < before - EFFORT.flat * abs(before):
-                status = self._follow()
-        return Status.MAX_TIME if self.quest.left == 0.0 else status
-
-    def _follow(self) -> Status:
-        """Go on from the best point, within a trust region; return why no more."""
-        rule = TrustRegionStep(first=EFFORT.first, longest=2.5, project=self._project)
-        here, last, begun = self.best, self.best.value, len(self.found)
-        while len(self.found) < self._most:
-            x = self._next(rule, here)
-            if self._is_known(x, EFFORT.close):
-                return Status.CONVERGED
-            tried = self._try(x.tolist())
-            if tried is None:  # too dear: half as far
-                tried = self._try(((x + torch.tensor(self.best.x)) / 2).tolist())
-            if tried is None:
-                return Status.PLATEAU
-            here = tried
-            if self.quest.left == 0.0:
-                return Status.MAX_TIME
-            if (len(self.found) - begun) % 3 == 0:
-                if self.best.value > last - EFFORT.flat * abs(last):
-                    return Status.CONVERGED
-                last = self.best.value
-        return Status.MAX_ITER if self._most < EFFORT.points else Status.PLATEAU
-
-    def _along_valley(self) -> list[Tensor]:
-        """Return steps along which C times gamma, and so a wide kernel's model, is the same."""
-        names = [axis.parameter for axis in self.axes]
-        if not {"C", "gamma"} <= {*names} or any(axis.scale != "log" for axis in self.axes):
-            return []
-        way = torch.tensor([{"C": 1.0, "gamma": -1.0}.get(name, 0.0) for name in names])
-        return [EFFORT.first * way.double(), -EFFORT.first * way.double()]
-
-    def _is_known(self, x: Tensor, close: float = 0.5) -> bool:
-        """Whether a point that was tried is so close."""
-        return any(
-            float((x - torch.tensor(visit.x)).abs().max()) < close for visit in self.found
-        )  # fmt: skip
-
-    def result(self, status: Status, starts: Tensor) -> BilevelResult:
-        """Return the best point."""
-        best = self.best
-        at = torch.tensor(best.x, dtype=torch.float64)
-        nothing = torch.zeros(len(self.solver.used), 1, 1, dtype=torch.float64)
-        slope = float(np.abs(best.gradient).max()) if len(best.gradient) else 0.0
-        history: dict[str, list] = {
-            "seconds": self._seconds,
-            "upper": [visit.value / self.null for visit in self.found],
-            "kkt_residual": [float(np.abs(visit.gradient).max()) for visit in self.found],
-            "x": [torch.tensor(visit.x, dtype=torch.float64) for visit in self.found],
-        }
-        start = int((starts - at).abs().sum(1).argmin())
-        return BilevelResult(
-            at, nothing, nothing, best.value / self.null, start, (0.0, 0.0, slope), status,
-            len(self.found), history,
-        )  # fmt: skip
-
-    @property
-    def null(self) -> float:
-        """What F is relative to."""
-        return self.quest.criterion.null if self.solver.task.classes is not None else 1.0
-
-    def _try(self, x: list[float], first: bool = False) -> Visit | None:
-        """Return a point's visit; None if its fits take too many iterations."""
-        n = max(len(train) for train, _ in self.solver.data.splits)
-        most = EFFORT.least * n
-        if self.found:
-            most = max(most, int(EFFORT.dear * self.best.iterations))
-        try:
-            visit = self.solver.visit(self.axes, x, self.quest, None if first else most)
-        except (TooDear, ValueError):  # such as of a nu that no model can have
-            return None
-        self.found.append(visit)
-        self._seconds.append(self.quest.spent)
-        return visit
-
-    def _next(self, rule: TrustRegionStep, here: Visit) -> Tensor:
-        x = torch.tensor([here.x], dtype=torch.float64)
-        value = torch.tensor([here.value], dtype=torch.float64)
-        slope = torch.tensor(here.gradient[None], dtype=torch.float64)
-        step = rule.step(x, value, slope, torch.tensor([True]))
-        return self._project(step)[0]
-
-    def _project(self, x: Tensor) -> Tensor:
-        return torch.minimum(torch.maximum(x.double(), self.low), self.high)

@@ -81,7 +81,11 @@ class Edges:
 
 
 def with_edges(
-    machine: Machine, kernel: np.ndarray, rows: np.ndarray, target: np.ndarray, epsilon: float | None
+    machine: Machine,
+    kernel: np.ndarray,
+    rows: np.ndarray,
+    target: np.ndarray,
+    epsilon: float | None,
 ) -> tuple[Machine, Edges | None]:
     """Return a machine and its edges; None where some coefficient is free.
 

@@ -1,6 +1,7 @@
 """Intervals of support vector machines: hypergradients, and what is scored and refitted."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from skbamm import BAMMSearchCV, Interval
 from skbamm.clock import Clock
 from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
+from skbamm.solvers import support_vectors
 from skbamm.solvers.base import Quest
-from skbamm.solvers.support_vectors import EFFORT, TooDear
+from skbamm.solvers.support_vector_search import EFFORT, TooDear
 from skbamm.space import read_grid
 
 X, Y = (rows[:180] for rows in load_breast_cancer(return_X_y=True))
@@ -175,7 +177,7 @@ def test_kernels_in_a_list_and_a_given_one():
         cross_val_score(own, X_3 @ X_3.T, Y_3, cv=3).mean(), abs=1e-9
     )
     assert given.predict(X_3 @ X_3.T).shape == Y_3.shape
-    with pytest.raises(ValueError, match="'gamma' cannot be searched.*kernel='rbf'"):
+    with pytest.raises(ValueError, match=r"'gamma' cannot be searched.*kernel='rbf'"):
         BAMMSearchCV(SVC(kernel="linear"), {"gamma": (0.1, 1.0)}).fit(X_3, Y_3)
     with pytest.raises(ValueError, match="'degree' cannot be searched over an interval"):
         BAMMSearchCV(SVC(kernel="poly"), {"degree": (2, 4)}).fit(X_3, Y_3)
@@ -219,14 +221,8 @@ def test_a_point_that_costs_too_much_is_not_tried():
 
 def test_many_rows_are_searched_on_some(monkeypatch):
     rows, target = make_moons(600, noise=0.25, random_state=0)
-    monkeypatch.setattr(type(EFFORT), "most_rows", 500, raising=False)
-    object.__setattr__(EFFORT, "most_rows", 500)
-    object.__setattr__(EFFORT, "some_rows", 200)
-    try:
-        search = BAMMSearchCV(SVC(), BOX, cv=3).fit(rows, target)
-    finally:
-        object.__setattr__(EFFORT, "most_rows", 5000)
-        object.__setattr__(EFFORT, "some_rows", 2000)
+    monkeypatch.setattr(support_vectors, "EFFORT", replace(EFFORT, most_rows=500, some_rows=200))
+    search = BAMMSearchCV(SVC(), BOX, cv=3).fit(rows, target)
     own = SVC(**search.best_params_)
     folds = StratifiedKFold(3)
     assert search.best_score_ == cross_val_score(own, rows, target, cv=folds).mean()
