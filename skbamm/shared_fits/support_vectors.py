@@ -82,7 +82,12 @@ class SharedKernels(SharedFits):
         "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
         "probability", "max_iter", "decision_function_shape", "break_ties",
     )  # fmt: skip
-    answers = ("predict", "decision_function", "predict_proba", "predict_log_proba")
+    answers: tuple[str, ...] = (
+        "predict",
+        "decision_function",
+        "predict_proba",
+        "predict_log_proba",
+    )
 
     def mismatch(self, estimator):
         """Return why not: a kernel that is given is shared already."""
@@ -164,7 +169,7 @@ class SharedRegressionKernels(SharedKernels):
     """The same of SVR."""
 
     estimator_types = (SVR,)
-    parameters = (
+    parameters: tuple[str, ...] = (
         "C", "epsilon", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "max_iter",
     )  # fmt: skip
     answers = ("predict",)

@@ -132,8 +132,8 @@ class PointSearch:
 
     def run(self, starts: list[list[float]]) -> Status:
         """Try the starting points, then follow the best; return why no more."""
-        for x in starts:
-            self._try(x, first=True)
+        for start in starts:
+            self._try(start, first=True)
             if self.quest.left == 0.0:
                 return Status.MAX_TIME
         if not self.found:

@@ -24,6 +24,7 @@ from skbamm.bilevel import BilevelResult, Status
 from skbamm.data.folded import FoldedData
 from skbamm.folds import draw_rows
 from skbamm.models import NotApplicable
+from skbamm.models.support_vectors import SupportVectorTwin
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.fold_kernels import FoldKernels
 from skbamm.solvers.solutions import FoldSolutions, Solution
@@ -74,6 +75,7 @@ class SupportVectorSolver(FoldSolver):
         Not used: libsvm works in double precision.
     """
 
+    twin: SupportVectorTwin
     pairwise = True
     keeps_visits = True
 
@@ -95,6 +97,8 @@ class SupportVectorSolver(FoldSolver):
             self._template.probability = type(estimator)().probability
         self._names = set(estimator.get_params(deep=False))
         self.own_scores = some is not None or probable or estimator.max_iter >= 0
+        self._class: Any = self.task.row_class  # of classifiers
+        self._class_names: Any = self.task.classes
         self._visits: dict[tuple[float, ...], Visit] = {}
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
@@ -211,7 +215,7 @@ class SupportVectorSolver(FoldSolver):
         rows, weight = self._kernels.rows(k), self._sample_weight(k)
         target = self.task.target[rows]
         if self.task.classes is not None:
-            target = self.task.classes[self.task.row_class[rows]]
+            target = self._class_names[self._class[rows]]
         with warnings.catch_warnings(), config_context(**_CHECKED):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(training, target, sample_weight=weight)
@@ -251,7 +255,7 @@ class SupportVectorSolver(FoldSolver):
                 )
 
             total += hypergradient(
-                machine, getattr(model, "nu", None), self.twin.unknown, inner, outer, gradient,
+                machine, getattr(model, "nu", 0.0), self.twin.unknown, inner, outer, gradient,
                 names, slopes_of, edges,
             )  # fmt: skip
         return value / len(self.used), total / len(self.used)
@@ -260,7 +264,7 @@ class SupportVectorSolver(FoldSolver):
         rows, places = self._kernels.rows(k), np.arange(len(training))
         if self.task.classes is None:
             return with_edges(machine, training, places, self.task.target[rows], model.epsilon)
-        index = self.task.row_class[rows]
+        index = self._class[rows]
         places = places[np.isin(index, machine.classes)]
         target = np.where(index[places] == machine.classes[0], 1.0, -1.0)
         return with_edges(machine, training, places, target, None)
@@ -283,9 +287,9 @@ class SupportVectorSolver(FoldSolver):
 
     def _of_classes(self, decisions, machines, rows, weight, name):
         """Return a fold's loss of pairs, the rows of each, and gradients in their decisions."""
-        index = self.task.row_class[rows]
+        index = self._class[rows]
         if name.startswith("balanced"):
-            count = np.bincount(index, weight, minlength=len(self.task.classes))
+            count = np.bincount(index, weight, minlength=len(self._class_names))
             weight = weight / np.where(count > 0, count, 1.0)[index]
         parts, margins, weights, signs = [], [], [], []
         for f, machine in zip(decisions, machines, strict=True):

@@ -29,7 +29,7 @@ _RIDGE = 1e-12  # of the kernel's diagonal: rows that are alike make it singular
 
 def hypergradient(
     machine: Machine,
-    nu: float | None,
+    nu: float,
     unknown: str,
     kernel: np.ndarray,
     held_out: np.ndarray,
@@ -44,7 +44,8 @@ def hypergradient(
     ----------
     machine : Machine
         With s support vectors.
-    nu : float or None
+    nu : float
+        Anything where there is none.
     unknown : str
         What nu makes an unknown: "C", "epsilon", or "" where there is no nu.
     kernel : ndarray of shape (s, s)
