@@ -9,6 +9,7 @@ from typing import Any
 
 from skbamm.kernels.kernel import Kernel
 from skbamm.models.base import Factors, Task, TrainingRows, Twin
+from skbamm.models.steps import last_step
 
 _SHARED = (
     "family", "hyperparameters", "path_parameters", "own_lists_below", "own_scores_below",
@@ -54,7 +55,11 @@ class MetaTwin(Twin):
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
-        return self.find(self.held(estimator))[1]
+        held = self.held(estimator)
+        inner, reason = self.find(held)
+        if inner is not None and inner.family not in ("linear", "kernel"):
+            return f"models of {type(last_step(held)).__name__} inside of it have own fits"
+        return reason
 
     def for_estimator(self, estimator):
         """See ``Twin.for_estimator``."""

@@ -54,7 +54,7 @@ class OneVsRestTwin(MetaTwin):
         inner, reason = self.find(model)
         if inner is None:
             return reason
-        if not is_classifier(model) or isinstance(inner, MetaTwin):
+        if not is_classifier(model) or isinstance(inner, MetaTwin) or inner.family != "linear":
             return f"{type(model).__name__} is not a linear classifier"
         if getattr(model, "loss", "") == "hinge":
             return "loss='hinge' has a kink"

@@ -147,9 +147,9 @@ class SharedLists:
             if row["role"] != "enumerated":
                 continue
             if row["parameter"] in names:
-                kind = type(names[row["parameter"]].models[0]).__name__
+                group = names[row["parameter"]]
                 more = row["reason"].partition("; ")[2]  # of transformers
-                reason = f"one fit of {kind} a fold serves all values"
+                reason = group.family.told.format(type(group.models[0]).__name__)
                 row.update(role="shared fits", reason="; ".join(filter(None, [reason, more])))
             elif why := self.reasons.get(row["parameter"]):
                 row["reason"] = "; ".join(filter(None, [why, row["reason"].partition("; ")[2]]))

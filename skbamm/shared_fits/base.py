@@ -28,11 +28,14 @@ class SharedFits:
         In which candidates may differ.
     answers : tuple of str
         Methods of a model that ``answer`` replaces where rows have been seen before.
+    told : str
+        What the plan says of it, with ``{}`` for the name of the class.
     """
 
     estimator_types: tuple[type, ...] = ()
     parameters: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    told: str = "one fit of {} a fold serves all values"
 
     def mismatch(self, estimator: Any) -> str:
         """Return why candidates cannot share fits with this setting.

@@ -82,6 +82,7 @@ class SharedKernels(SharedFits):
         "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
         "probability", "max_iter", "decision_function_shape", "break_ties",
     )  # fmt: skip
+    told = "fits of {} share their kernels in each fold"
     answers: tuple[str, ...] = (
         "predict",
         "decision_function",

@@ -27,7 +27,7 @@ from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
-_OWN_LISTS = "every value has its own fit"
+_OWN_LISTS = "no values of its lists are solved jointly"
 
 
 @dataclass(frozen=True)

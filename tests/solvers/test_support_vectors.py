@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_moons
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from skbamm import BAMMSearchCV, Interval
+from skbamm import BAMMSearchCV, Interval, SampleWeights
 from skbamm.clock import Clock
 from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
@@ -234,3 +237,25 @@ def test_nu_that_no_model_can_have():
     rows = X + 2 * target[:, None]
     search = BAMMSearchCV(NuSVC(), {"nu": (0.01, 0.2)}, cv=3).fit(rows, target)
     assert search.best_score_ > 0.9
+
+
+@pytest.mark.parametrize(
+    ("model", "grid"),
+    [
+        (OneVsRestClassifier(SVC()), {"estimator__C": (0.1, 1.0)}),
+        (TransformedTargetRegressor(SVR()), {"regressor__C": (0.1, 1.0)}),
+        (MultiOutputRegressor(SVR()), {"estimator__C": (0.1, 1.0)}),
+    ],
+)
+def test_meta_estimators_ask_for_lists(model, grid):
+    with pytest.raises(ValueError, match=r"cannot be searched over an interval.*Use a list"):
+        BAMMSearchCV(model, grid).fit(X_3, Y_3)
+    (name,) = grid
+    target = {"M": np.c_[Y_R, Y_R], "O": Y_R > 0, "T": Y_R}[str(model)[0]]
+    BAMMSearchCV(model, {name: [0.1, 1.0]}, cv=3).fit(X_R, target)
+
+
+def test_weights_are_not_learned_with_it():
+    for grid in ({"C": (0.1, 1.0)}, {"C": [0.1, 1.0]}):
+        with pytest.raises(ValueError, match="weights cannot be learned with SVC"):
+            BAMMSearchCV(SVC(), grid, sample_weights=SampleWeights()).fit(X, Y)
