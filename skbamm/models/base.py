@@ -124,6 +124,8 @@ class Hyperparameter:
         Whether None is a value, too, which the solvers get as one that is not a number.
     low : float
         Least value.
+    words : tuple of str
+        Texts that are values, too, in lists.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Hyperparameter:
     high: float = inf
     optional: bool = False
     low: float = 0.0
+    words: tuple[str, ...] = ()
 
     def valid(self, value: Any) -> bool:
         """Whether the solvers can take this value."""

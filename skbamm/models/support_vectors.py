@@ -22,7 +22,8 @@ from skbamm.models.base import (
 from skbamm.support_vectors import svm_kernel, take_kernel_fit
 
 _KERNELS = "'rbf', 'poly', 'sigmoid', 'linear' or 'precomputed'"
-_OF_KERNELS = (Hyperparameter("gamma", positive=True), Hyperparameter("coef0", high=1e9))
+_GAMMA = Hyperparameter("gamma", positive=True, words=("scale", "auto"))
+_OF_KERNELS = (_GAMMA, Hyperparameter("coef0", high=1e9))
 _EPSILON, _NU = Hyperparameter("epsilon", positive=True), Hyperparameter("nu", high=1.0)
 
 

@@ -208,7 +208,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     for params in ParameterGrid(listed):
         target = _target(estimator, params, _varied(listed))
         for name in [name for name, value in params.items() if isinstance(value, str)]:
-            if name in target.searchable:
+            one = target.searchable.get(name)
+            if one is not None and params[name] not in one.words:
                 check_no_text(name, params[name])
         if not intervals:
             if target.twin is not None and not target.twin.solves_lists:

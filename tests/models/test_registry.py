@@ -18,7 +18,7 @@ from sklearn.linear_model import (
     SGDRegressor,
     TweedieRegressor,
 )
-from sklearn.svm import SVC, LinearSVC, LinearSVR
+from sklearn.svm import LinearSVC, LinearSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm.models import find_twin, supported
@@ -58,7 +58,8 @@ def test_a_subclass_may_do_anything_and_has_none(kind):
 
 
 @pytest.mark.parametrize(
-    "other", [GaussianProcessRegressor(), SVC(), DecisionTreeClassifier(), None, "passthrough"]
+    "other",
+    [GaussianProcessRegressor(), OneClassSVM(), DecisionTreeClassifier(), None, "passthrough"],
 )
 def test_others_have_none(other):
     twin, reason = find_twin(other)
@@ -82,7 +83,9 @@ def test_supported_estimators_are_named_with_what_is_tuned():
         "TweedieRegressor (alpha), HuberRegressor (alpha, epsilon), QuantileRegressor (alpha), "
         "LinearSVC (C), LinearSVR (C, epsilon), "
         "SGDClassifier (alpha, l1_ratio), SGDRegressor (alpha, l1_ratio), "
-        "KernelRidge (alpha, gamma), one of ClassPenalty, FeaturePenalty, MultiOutputRegressor, "
+        "KernelRidge (alpha, gamma), SVC (C, gamma, coef0), NuSVC (nu, gamma, coef0), "
+        "SVR (C, epsilon, gamma, coef0), NuSVR (C, nu, gamma, coef0), "
+        "one of ClassPenalty, FeaturePenalty, MultiOutputRegressor, "
         "OneVsRestClassifier, TransformedTargetRegressor around such a model, "
         "and gamma of Nystroem and RBFSampler before a linear one"
     )

@@ -188,6 +188,14 @@ def test_kernels_in_a_list_and_a_given_one():
         BAMMSearchCV(SVC(), {"gamma": Interval(0.0, 1.0, "log")}).fit(X_3, Y_3)
 
 
+def test_words_in_a_list_beside_an_interval():
+    search = BAMMSearchCV(SVC(), {"C": (0.1, 10.0), "gamma": ["scale", "auto", 0.1]}, cv=3)
+    search.fit(X_3, Y_3)
+    assert set(map(str, search.cv_results_["param_gamma"])) == {"scale", "auto", "0.1"}
+    best = SVC(**search.best_params_)
+    assert search.best_score_ == pytest.approx(cross_val_score(best, X_3, Y_3, cv=3).mean())
+
+
 def test_units_of_rows_and_targets():
     """Rows and targets in other units, and far from zero, give the same model."""
     found = []

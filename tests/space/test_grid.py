@@ -9,9 +9,10 @@ from sklearn.decomposition import PCA
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LassoLars, LogisticRegression, Ridge
 from sklearn.model_selection import ParameterGrid
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from skbamm import Interval
@@ -249,8 +250,8 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
 @pytest.mark.parametrize(
     ("estimator", "grid", "name", "why"),
     [
-        (SVC(), {"C": Interval(1, 2)}, "C", "SVC has no differentiable twin"),
-        (SVC(), {"tol": (1e-4, 1e-2)}, "tol", "SVC has no differentiable twin"),
+        (OneClassSVM(), {"nu": Interval(0.1, 0.2)}, "nu", "OneClassSVM has no differentiable twin"),
+        (SVC(), {"tol": (1e-4, 1e-2)}, "tol", "of SVC as it is set only 'C', 'gamma' can be"),
         (
             DecisionTreeClassifier(),
             {"max_depth": (2, 10)},
@@ -269,7 +270,12 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             "tol",
             "of LogisticRegression as it is set only 'C' can be",
         ),
-        (SVC(), {"C": stats.uniform(1, 2)}, "C", "SVC has no differentiable twin"),
+        (
+            GaussianNB(),
+            {"var_smoothing": stats.uniform(1, 2)},
+            "var_smoothing",
+            "GaussianNB has no",
+        ),
         (
             LogisticRegression(l1_ratio=1),
             {"C": Interval(1, 2)},
@@ -359,7 +365,10 @@ def test_numbers_given_as_text_are_named():
     for values in (["0.1", 1.0], ("0.1", "10"), Interval(0.1, "1e3"), np.array(["1", "2"])):
         with pytest.raises(ValueError, match=r"parameter 'C' must be numbers, got .*'1?0?\.?1"):
             read_grid(LogisticRegression(), {"C": values})
-    read_grid(SVC(), {"gamma": ["scale", "0.1"]})  # texts may be values there
+    for grid in ({"gamma": ["scale", "auto", 0.1]}, {"gamma": ["scale", 0.1], "C": (0.1, 1.0)}):
+        read_grid(SVC(), grid)  # texts may be values there
+    with pytest.raises(ValueError, match=r"parameter 'gamma' must be numbers"):
+        read_grid(SVC(), {"gamma": ["scale", "0.1"]})
 
 
 @pytest.mark.parametrize(
