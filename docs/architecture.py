@@ -21,6 +21,7 @@ PACKAGES = {
     "metrics": (2, 1.5, "scores of tensors"),
     "glm": (3, 1.0, "penalised linear problems"),
     "kernels": (3, 2.0, "kernel ridge problems"),
+    "support_vectors": (3, 0.0, "libsvm's kernels and slopes"),
     "shared_fits": (4, 0.0, "one fit for many candidates"),
     "models": (4, 1.0, "twins of estimators"),
     "weights": (4, 2.0, "learned weights of rows"),

@@ -19,6 +19,7 @@ from benchmarks.render.scores import accuracy, held_out, surrogates
 from benchmarks.render.searches import estimators, kernel_ridge, lasso_path, speed
 from benchmarks.render.shared_fits import shared_fits
 from benchmarks.render.speed import gpu, growth, speed_cases, speed_profile
+from benchmarks.render.svm import svm
 
 DOCS = ROOT.parent / "docs"
 PAGES = (
@@ -33,6 +34,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "everyday": everyday,
     "pipelines": pipelines,
     "shared_fits": shared_fits,
+    "svm": svm,
     "speed": lambda: speed(LARGE),
     "small": lambda: speed(SMALL),
     "speed_cases": speed_cases,

@@ -9,7 +9,7 @@ with z the targets, or 1 and -1, s the signs of beta and B the rows at their bou
 b follow from a linear system, and one more solve of it, for the gradient of a loss of decisions,
 gives the derivative in every hyperparameter (Chapelle, Vapnik, Bousquet & Mukherjee, "Choosing
 multiple parameters for support vector machines", 2002; Keerthi, Sindhwani & Chapelle, "An
-efficient method for gradient-based adaptation of hyperparameters in SVM models", 2007).
+efficient method for gradient-based adaptation of hyperparameters in SVM models", 2006).
 
 nu adds an equation, that the sizes of all coefficients sum to a given number, and an unknown: C of
 NuSVC, in whose scaled form decisions of free rows are 1 and -1, and epsilon of NuSVR.
