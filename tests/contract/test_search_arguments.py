@@ -11,7 +11,7 @@ from sklearn.linear_model import LassoLars, LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import has_fit_parameter
 
@@ -269,14 +269,14 @@ class OwnLogistic(LogisticRegression):
     "estimator, name",
     [
         (DecisionTreeClassifier(), "max_depth"),
-        (SVC(), "C"),
+        (OneClassSVM(), "nu"),
         (OwnLogistic(), "C"),
         (LogisticRegression(), "tol"),
         (LassoLars(positive=True), "alpha"),
-        (make_pipeline(StandardScaler(), SVC()), "svc__C"),
+        (make_pipeline(StandardScaler(), OneClassSVM()), "oneclasssvm__nu"),
         (make_pipeline(StandardScaler(), LogisticRegression()), "standardscaler__copy"),
     ],
-    ids=["tree", "SVC", "subclass", "other-parameter", "positive", "pipeline", "scaler"],
+    ids=["tree", "one-class", "subclass", "other-parameter", "positive", "pipeline", "scaler"],
 )
 @pytest.mark.parametrize(
     "interval",
@@ -338,7 +338,7 @@ def test_linear_interval():
         (logistic(), {"fit_intercept": (True, False)}, "enumerated"),
         (LogisticRegression(), {"max_iter": [500, 1000]}, "enumerated"),
         (DecisionTreeClassifier(random_state=0), {"max_depth": (2, 3, 4)}, "enumerated"),
-        (SVC(), {"C": (0.1, 1.0, 10.0)}, "enumerated"),
+        (SVC(), {"C": (0.1, 1.0, 10.0)}, "shared fits"),
     ],
     ids=str,
 )

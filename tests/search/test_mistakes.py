@@ -8,9 +8,9 @@ from scipy.stats import norm, randint
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeRegressor
 
 from skbamm import BAMMSearchCV, FeaturePenalty, Interval, PerClass, PerGroup, SampleWeights
@@ -53,7 +53,12 @@ MISTAKES = {
     "an interval of a forest": (
         fit({"max_features": (0.1, 1.0)}, RandomForestRegressor()), "max_features", "list",
     ),
-    "an interval of SVC": (fit({"C": (0.1, 1.0)}, SVC(), y=LABELS), "'C'", "SVC", "LinearSVC"),
+    "an interval of a rule": (
+        fit({"var_smoothing": (0.1, 1.0)}, GaussianNB(), y=LABELS),
+        "'var_smoothing'",
+        "GaussianNB",
+        "SVC",
+    ),
     "a ratio of lbfgs": (
         fit({"l1_ratio": (0.0, 1.0)}, LogisticRegression(), y=LABELS), "l1_ratio", "solver='saga'",
     ),

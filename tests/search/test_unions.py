@@ -86,7 +86,7 @@ def test_a_union_of_grids(binary):
     assert set(table["stage"][: grid[0] + 1]) == {"scan"}
     assert set(table["stage"][grid[1] + 1 :]) == {"scan", "refined", "finer"}
     by_grid = [row["role"] for row in search.search_plan_ if row["parameter"] == "model__C"]
-    assert by_grid == ["searched", "joint grid", "enumerated", "searched"]
+    assert by_grid == ["searched", "joint grid", "shared fits", "searched"]
     reasons = [
         row["reason"] for row in search.search_plan_ if row["parameter"] == "model__max_depth"
     ]
