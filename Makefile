@@ -33,7 +33,7 @@ CONTRACT := tests/contract tests/search/test_pipelines.py tests/models/test_base
 	tests/models/test_quantile.py tests/models/test_multi_output.py \
 	tests/models/test_several_labels.py tests/models/test_feature_penalty.py
 
-.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench docs clean
+.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench docs links clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -105,6 +105,10 @@ bench: $(READY)
 
 docs: $(DOCS)
 	$(PY) -m sphinx -W -b html docs docs/_build/html
+
+# Links inside of the pages; `make links ONLINE=--online` tries those to other sites, too.
+links: docs
+	$(PY) docs/check_links.py docs/_build/html $(ONLINE)
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,10 @@
 """Sphinx configuration; ``make docs`` builds the pages into docs/_build/html."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # pages.py
 
 project = "skbamm"
 author = "skbamm developers"
@@ -10,10 +14,11 @@ version = release
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
+    "pages",
 ]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -21,6 +26,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"(wrong_labels|group_penalties|see_a_search)\.py",
     "ignore_pattern": r"(demo|published_experiments)\.py",
     "download_all_examples": False,
+    "write_computation_times": False,
+    "reset_modules": ("matplotlib", "pages.colours"),
 }
 default_role = "code"
 
@@ -37,4 +44,7 @@ napoleon_use_ivar = True  # attributes that are properties are described once
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbamm {release}"
 html_sidebars = {"**": []}  # few pages need no second menu
-html_theme_options = {"show_prev_next": False}
+html_theme_options = {"show_prev_next": False, "header_links_before_dropdown": 3}
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]

@@ -72,7 +72,7 @@ base = nested["one penalty"]["test_score"]
 for line, found in enumerate(nested.values()):
     gain = found["test_score"] - base
     ax.plot(gain, np.full(len(gain), line), "o", color="C0", alpha=0.5, clip_on=False)
-    ax.plot(gain.mean(), line, "|", color="k", ms=18, mew=2)
+    ax.plot(gain.mean(), line, "|", color="0.5", ms=18, mew=2)
 ax.set(xlabel="R² on fresh rows, beside that of one penalty", ylim=(len(nested) - 0.5, -0.5))
 ax.set_yticks(range(len(nested)), list(nested))
 ax.axvline(0, color="0.7", lw=0.8, zorder=0)
