@@ -8,6 +8,8 @@ other digits is answered with the CPU's, so that results must be equal to the la
 
 from __future__ import annotations
 
+import weakref
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +38,31 @@ def pretended_gpu() -> Iterator[str]:
         yield NAME
 
 
+class Memory:
+    """Bytes that tensors on the pretended GPU hold, now and at most."""
+
+    def __init__(self):
+        self.now = self.most = 0
+        self._holders: Counter[int] = Counter()  # tensors of a storage, by its address
+
+    def restart(self) -> None:
+        self.most = self.now
+
+    def hold(self, tensor, storage) -> None:
+        place, size = storage._cdata, storage.nbytes()
+        self.now += 0 if self._holders[place] else size
+        self._holders[place] += 1
+        self.most = max(self.most, self.now)
+        weakref.finalize(tensor, self._let_go, place, size)
+
+    def _let_go(self, place: int, size: int) -> None:
+        self._holders[place] -= 1
+        self.now -= 0 if self._holders[place] else size
+
+
+memory = Memory()
+
+
 class _Far(torch.Tensor):
     """A tensor on the pretended GPU."""
 
@@ -48,6 +75,7 @@ class _Far(torch.Tensor):
 
     def __init__(self, near):
         self.near = near
+        memory.hold(self, near.untyped_storage())
 
     def __repr__(self):
         return f"far {self.near!r}"

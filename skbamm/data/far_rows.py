@@ -17,7 +17,7 @@ from torch import Tensor
 _NEAR = ("cpu", "mps")  # devices that are none, or have no double precision
 _DLPACK_CPU = 1  # the number of the CPU among the devices of DLPack
 SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler)  # that can be fitted on a device
-_FEW, _PART = 1 << 21, 1 << 24  # numbers that are kept at home, and worked on at a time
+_FEW, _PART = 1 << 21, 1 << 23  # numbers that are kept at home, and worked on at a time
 _CONSTANT = 100.0  # roundings of a mean up to which a deviation is none
 
 

@@ -25,8 +25,8 @@ from skbamm.folds.chunks import ALONE, Range, chunk_ranges, over_chunks
 from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
 
-_FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 27  # numbers of a batched product
-_WEIGHTS_SHARE = 8  # of a matrix's numbers that its rows' weights are kept up to, on a device
+_FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 25  # numbers of a batched product
+_WEIGHTS_SHARE = 5  # of a matrix: up to so much its rows' weights are kept on a device
 WORK = 6  # numbers that a function of the rows makes of each predictor, about
 
 
@@ -110,6 +110,11 @@ class ChunkedRows:
         return chunk_ranges(self.n_rows, width + WORK * columns, self.device)
 
     @property
+    def _n_bytes(self) -> int:
+        """Bytes of the matrix."""
+        return self.entries * self.dtype.itemsize
+
+    @property
     def _copied_features(self) -> int:
         """Numbers of a row of the matrix that a pass makes copies of."""
         return self.n_features
@@ -136,12 +141,15 @@ class ChunkedRows:
 
         def work(ranges):
             total = _Totals()
-            for start, stop in ranges:
-                block = self._block(start, stop)
-                z = blocks(predictors := block.predict(flat), shape)
-                back, sums = function(z, self._chunk(start, stop, shape[1], kept))
-                total.add(block.pull(join(back, z, predictors)) if back else flat[:0], sums)
+            for part in ranges:
+                total.add(*of_chunk(*part))
             return total
+
+        def of_chunk(start, stop):  # nothing of one chunk is held beside the next
+            block = self._block(start, stop)
+            z = blocks(predictors := block.predict(flat), shape)
+            back, sums = function(z, self._chunk(start, stop, shape[1], kept))
+            return block.pull(join(back, z, predictors)) if back else flat[:0], sums
 
         return _merge(self._over(len(flat), work)).result(shape)
 
@@ -209,8 +217,10 @@ class ChunkedRows:
 
         def work(ranges):
             for start, stop in ranges:
-                z = blocks(self._block(start, stop).predict(flat), shape)
-                function(z, self._chunk(start, stop, shape[1]))
+                function(
+                    blocks(self._block(start, stop).predict(flat), shape),
+                    self._chunk(start, stop, shape[1]),
+                )
 
         self._over(len(flat), work)
 
@@ -246,7 +256,10 @@ class ChunkedRows:
         if known is not None and known[0] is self.weights and known[1:4] == (start, stop, starts):
             chunk = known[4]
         else:
-            most = 0 if self.device.type == "cpu" else self.entries // _WEIGHTS_SHARE
+            there = (
+                self.device.type != "cpu" and self._n_bytes >= self.entries * self.dtype.itemsize
+            )
+            most = self._n_bytes // _WEIGHTS_SHARE if there else 0
             train, validation = self.weights.columns(start, stop, self.dtype, starts, most)
             chunk = Chunk(
                 self._target(start, stop), train, validation,

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
 # And on a GPU: so many that each operation takes longer than to start it, so few that a pass hardly
 # adds to the memory that a large matrix takes.
-_ON_DEVICE = 1 << 26
+_ON_DEVICE = 1 << 25
 
 
 class _Team:

@@ -55,6 +55,10 @@ class DenseRows(ChunkedRows):
         plain = self.X.dtype == self.dtype and self._index is None and self._right is None
         return 0 if plain else self.n_features
 
+    @property
+    def _n_bytes(self):
+        return self.X.nbytes
+
     def take(self, rows):
         """See ``Rows.take``."""
         index = torch.as_tensor(rows, device=self.device)
@@ -86,18 +90,21 @@ class DenseRows(ChunkedRows):
 
         def work(ranges):
             total = torch.zeros(m * S * width, p, p, dtype=torch.float64, device=self.device)
-            for start, stop in ranges:
-                block = self._block(start, stop)
-                z, X = block.predict(flat), block.X
-                weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]
-                if share:
-                    weights = weights.unflatten(2, (S, K)).mean(3)
-                weights = join([weights])
-                total[:, :d, :d] += weighted_gram(X, weights)
-                if self.fit_intercept:
-                    total[:, :d, d] += weights @ X
-                    total[:, d, d] += weights.sum(1)
+            for part in ranges:
+                add(total, *part)
             return total
+
+        def add(total, start, stop):  # nothing of one chunk is held beside the next
+            block = self._block(start, stop)
+            z, X = block.predict(flat), block.X
+            weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]
+            if share:
+                weights = weights.unflatten(2, (S, K)).mean(3)
+            weights = join([weights])
+            total[:, :d, :d] += weighted_gram(X, weights)
+            if self.fit_intercept:
+                total[:, :d, d] += weights @ X
+                total[:, d, d] += weights.sum(1)
 
         numbers = d + max(WORK * len(flat), d)
         if self.n_rows * numbers <= ALONE:

@@ -87,15 +87,18 @@ class FoldWeights:
     ) -> tuple[Tensor, Tensor]:
         """Return the same for several starts, (rows, starts K), the rows innermost in memory.
 
-        Those of the last passes are kept, if all rows have no more than ``most``, or few.
+        Those of the last passes are kept, if there are few, or in up to ``most`` bytes.
         """
         key = start, stop, dtype, starts
         if key in self._kept:
             return self._kept[key]
         train, validation = self.chunk(start, stop, dtype)
         found = train.T.repeat(starts, 1).T, validation.T.repeat(starts, 1).T
-        if self.n_rows * self.n_folds * starts <= max(_KEPT, most):
-            if most and sum(part.numel() for part, _ in self._kept.values()) > most:
+        numbers = self.n_rows * self.n_folds * starts
+        few, room = numbers <= _KEPT, 2 * numbers * dtype.itemsize <= most
+        if few or room:
+            held = sum(2 * part.nbytes for part, _ in self._kept.values())
+            if room and not few and held + 2 * found[0].nbytes > most:
                 self._kept.clear()
             self._kept[key] = found
         return found
