@@ -189,7 +189,7 @@ def plain_cv(problem: Problem) -> Found:
     return Found(problem.tuned().predict(problem.X_test))
 
 
-def _out_of_fold(problem: Problem) -> np.ndarray:
+def out_of_fold(problem: Problem) -> np.ndarray:
     """Probabilities from models that did not see the row, with C by cross-validation."""
     best = problem.tuned().best_estimator_
     return cross_val_predict(best, problem.X, problem.y, cv=CV, method="predict_proba")
@@ -197,7 +197,7 @@ def _out_of_fold(problem: Problem) -> np.ndarray:
 
 def self_confidence(problem: Problem) -> Found:
     """The out-of-fold probability of the given label: ranks the rows, decides nothing."""
-    return Found(quality=_out_of_fold(problem)[np.arange(len(problem.y)), problem.y])
+    return Found(quality=out_of_fold(problem)[np.arange(len(problem.y)), problem.y])
 
 
 def pruning(problem: Problem) -> Found:
@@ -206,7 +206,7 @@ def pruning(problem: Problem) -> Found:
     The rule has no threshold to tune: a label is doubted where a model that did not see it finds
     another class more likely.
     """
-    probability = _out_of_fold(problem)
+    probability = out_of_fold(problem)
     flagged = (probability.argmax(1) != problem.y) & ~problem.trusted
     search = problem.search().fit(problem.X[~flagged], problem.y[~flagged])
     quality = probability[np.arange(len(problem.y)), problem.y]

@@ -232,6 +232,12 @@ def provenance(threads: int, packages: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def parts(name: str) -> dict[str, Any]:
+    """The parts of ``NAME.json`` that have been measured."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())["parts"] if path.exists() else {}
+
+
 def write_part(
     name: str,
     part: str,

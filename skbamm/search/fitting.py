@@ -169,7 +169,7 @@ class Fitting:
         criterion, row_weights, rows = search.criterion, None, None
         if self.weigher is not None:
             self.found = self.weigher.learn(cv, splits, X, y, fit_params)
-            criterion = self.weigher.settings.criterion
+            criterion = self.weigher.criterion_for(self.found)
             row_weights, splits = self.found.row_weights, self.found.splits
             rows = self.weigher.rows_of(X, y)
         search._checked_cv_orig = FrozenSplits(cv, splits)

@@ -82,6 +82,12 @@ class FoldModel:
         given = self.share.new_zeros(m).index_add_(0, self.target.long(), self.share)
         return balancing(given)
 
+    @property
+    def counts(self) -> Tensor:
+        """What each row counts for while rows are judged: one in the mean, where classes do not."""
+        label = self.target.long()
+        return self.share * (self.share > 0).sum() * self.factor[label]
+
     @cached_property
     def masses(self) -> ClassMasses:
         """What the weights of each class add up to while rows are judged."""
@@ -159,6 +165,10 @@ class Learned:
         In [0, 1].
     quality : Quality
         By models trained with these weights, from folds that held the row out.
+    first : Quality
+        The first of all rows, where nothing was known of them yet.
+    right : Tensor of shape (n,)
+        How likely each label is right in the mean of the judgements: these models' errors differ.
     result : BilevelResult or None
         Of sl-BAMM.
     parameters : Tensor or None
@@ -167,8 +177,15 @@ class Learned:
 
     weight: Tensor
     quality: Quality
+    first: Quality
+    right: Tensor
     result: BilevelResult | None = None
     parameters: Tensor | None = None
+
+    def pruned(self) -> Learned:
+        """Return what judging once comes to: rows that are rather wrong than right are dropped."""
+        weight = torch.where(self.first.right < 0.5, FLOOR, 1.0).to(self.weight)
+        return Learned(weight, self.first, self.first, self.first.right)
 
 
 def judged(
@@ -187,13 +204,14 @@ def judged(
 
     Returns
     -------
-    quality : Quality
+    first, last : Quality
+        Of the first round and of the last.
     solution : LowerResult
         The folds' models of the last round, and a metric near them.
     """
     problem = model.problem(FreeWeights(model.trusted), x)
     w = torch.ones_like(model.share) if w is None else w
-    metric = None
+    metric, first = None, None
     for _ in range(_ROUNDS):
         at = torch.cat([x, w])[None]
         if metric is not None and y is not None:
@@ -201,10 +219,11 @@ def judged(
         solution = solve_lower(problem, at, y, tol=tol, curvature=metric)
         y, metric = solution.y, solution.curvature
         quality = model.judge(y, quality)
+        first = quality if first is None else first
         before, w = w, quality.right.clamp_min(FLOOR)
         if float((w - before).abs().mean()) < _SETTLED or (clock is not None and clock.over):
             break
-    return quality, solution
+    return first, quality, solution
 
 
 def learn(
@@ -239,18 +258,24 @@ def learn(
     """
     clock = Clock() if clock is None else clock
     y, before = None, None
+    first: Quality | None = None
     if some is not None:
         few, index = some
         w = None if begin is None else begin[index]
-        before, begun = judged(few, x, w, tol=_ROUGH_TOL, clock=clock)
+        _, before, begun = judged(few, x, w, tol=_ROUGH_TOL, clock=clock)
         y, before = begun.y, model.judge(begun.y, before)
+        first = before
         begin = before.right.clamp_min(FLOOR)
     if some is None or kind is not None:
-        quality, begun = judged(model, x, begin, y, before, clock=clock)
+        once, quality, begun = judged(model, x, begin, y, before, clock=clock)
+        first = once if first is None else first
     else:
         quality = before
+    assert first is not None
     if kind is None:
-        return Learned(model.certain(quality).clamp_min(FLOOR), quality)
+        return Learned(
+            model.certain(quality).clamp_min(FLOOR), quality, first, _mean([first, quality])
+        )
     weighting: Weighting
     if kind == "free":
         weighting = FreeWeights(model.trusted)
@@ -273,11 +298,17 @@ def learn(
     after = model.problem(FreeWeights(model.trusted), x)
     at = torch.cat([x, w])[None]
     last = solve_lower(after, at, result.y[None], tol=_LOWER_TOL)
-    quality = model.judge(last.y, quality)
+    before, quality = quality, model.judge(last.y, quality)
+    right = _mean([first, before, quality])
     if kind != "free":
-        return Learned(w, quality, result, result.x[1:])
+        return Learned(w, quality, first, right, result, result.x[1:])
     # What a row does for the others is one thing, what its label is likely to be another.
-    return Learned((w * model.certain(quality)).clamp_min(FLOOR), quality, result)
+    w = (w * model.certain(quality)).clamp_min(FLOOR)
+    return Learned(w, quality, first, right, result)
+
+
+def _mean(judgements: list[Quality]) -> Tensor:
+    return torch.stack([one.right for one in judgements]).mean(0)
 
 
 def _logit(p: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,6 +45,8 @@ class Quality:
         Estimated shares of the true classes.
     noise : Tensor or None
         As fitted to rows with factors.
+    z : Tensor of shape (n, n_classes) or None
+        The predictors that it was made of.
     """
 
     right: Tensor
@@ -53,6 +55,7 @@ class Quality:
     slope: float = 1.0
     shares: Tensor | None = None
     noise: Tensor | None = None
+    z: Tensor | None = None
 
 
 def label_quality(
@@ -102,12 +105,30 @@ def label_quality(
     shares = weight @ torch.where(sure[:, None], hot, true)
     return Quality(
         right, max(rate, 0.0), NoisyLabelLoss(outputs, _as_recorded(noise, factor)), slope,
-        shares / shares.sum(), noise,
+        shares / shares.sum(), noise, z,
     )  # fmt: skip
 
 
-def log_likelihoods(z: Tensor, label: Tensor, count: Tensor) -> tuple[float, float, float]:
-    """Return the log likelihood of labels that are chance, right, or recorded with noise.
+class Likelihoods(NamedTuple):
+    """Log likelihoods of labels that are chance, right, or recorded with noise."""
+
+    chance: float
+    right: float
+    noisy: float
+
+    @property
+    def without_noise(self) -> float:
+        """Where labels are right, or say nothing of the features."""
+        return max(self.right, self.chance)
+
+    @property
+    def with_noise(self) -> float:
+        """Where they are recorded with noise, or say nothing of the features."""
+        return max(self.noisy, self.chance)
+
+
+def log_likelihoods(z: Tensor, label: Tensor, count: Tensor) -> Likelihoods:
+    """Return the log likelihoods of labels, given predictors of models that did not see them.
 
     Where they are right or noisy, the slope is fitted as in ``label_quality``.
 
@@ -135,7 +156,7 @@ def log_likelihoods(z: Tensor, label: Tensor, count: Tensor) -> tuple[float, flo
     slope, noise, _ = _fit_noise(None, z, label, count, nobody)
     given = (torch.softmax(slope * z, 1) * noise[:, label].T).sum(1).clamp_min(_FLOOR)
     chance = -math.log(classes) * whole
-    return chance, scale * float(count @ own), scale * float(count @ given.log())
+    return Likelihoods(chance, scale * float(count @ own), scale * float(count @ given.log()))
 
 
 def _as_recorded(noise: Tensor, factor: Tensor | None) -> Tensor:

@@ -29,7 +29,7 @@ class WeightsFound:
     weight : ndarray of shape (n,) or None
         The user's sample weights.
     chosen : dict
-        The kind and the prior.
+        The kind, the prior, and whether weights are used, with the reason.
     history : dict of ndarray
     """
 
@@ -79,7 +79,9 @@ def mean_right(found: list[Learned], only: np.ndarray) -> torch.Tensor:
 def judged_by(found: list[Learned], right: torch.Tensor, trusted: torch.Tensor) -> Learned:
     """Return weights of all rows by what the folds think of them: nothing more is learned."""
     quality = replace(found[0].quality, right=torch.where(trusted, 1.0, right))
-    return Learned(certain(quality.right, trusted).clamp_min(FLOOR), quality)
+    return Learned(
+        certain(quality.right, trusted).clamp_min(FLOOR), quality, quality, quality.right
+    )
 
 
 def mean_noise(losses: list) -> Any:

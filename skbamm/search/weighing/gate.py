@@ -1,4 +1,4 @@
-"""Whether there is any noise to learn weights from: the gate against harm."""
+"""Whether there is any noise to learn weights from, and how to: the gate against harm."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from torch import Tensor
 
 from skbamm.bilevel import solve_lower
 from skbamm.glm import GLMProblem
-from skbamm.weights.learner import FoldModel, out_of_fold
-from skbamm.weights.noise import log_likelihoods
+from skbamm.weights.learner import FoldModel, Learned, out_of_fold
+from skbamm.weights.noise import Likelihoods, log_likelihoods
 
 _DOUBT = 2.0  # nats that noise must explain the labels better by to be as likely as no noise
+_CERTAIN = 10.0  # nats for noise by models without weights: the weights need no comparison
 _ROUGH = 1e-3  # tolerance of the models that are compared
 _LEAST = 0.01  # belief in noise, so that the order of the rows can be told
+# Part of the labels that look wrong where all are right: a linear model is never quite true.
+_MISFIT, _LEFT = 0.02, 0.05  # what is left of the odds at least, so that the order can be told
+_REASONS = {
+    "learned": "labels that were held out are likelier with noise",
+    "pruned": "weights explain labels that were held out no better than leaving out rows does",
+    "none": "no weights: labels that were held out are likelier without noise",
+    "": "learned weights were not compared with none: too few rows are held out",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,8 @@ class Gate:
 
     Attributes
     ----------
+    weights : {"learned", "pruned", "none"}
+        Which of them the held-out labels speak for.
     evidence : float or None
         Log likelihood of the labels of all rows under noise, by models whose weights were learned
         without the row's fold, less that of labels that are right, by models without weights.
@@ -30,19 +41,28 @@ class Gate:
         out, or models are trained on half of them, which is too little to learn weights from.
     """
 
-    evidence: float | None
+    weights: str = "learned"
+    evidence: float | None = None
 
     @classmethod
     def between(
-        cls, plain: tuple[float, float, float], learned: tuple[float, float, float]
+        cls, plain: Likelihoods, learned: Likelihoods, pruned: Likelihoods | None = None
     ) -> Gate:
-        """Return the gate for the chance, right and noisy likelihoods of both kinds of models."""
-        return cls(max(learned[2], learned[0]) - max(plain[1], plain[0]))
+        """Return the gate for models without weights, with learned ones, and of pruned rows.
 
-    @property
-    def learned(self) -> bool:
-        """Whether the learned weights are used: not if the labels are likelier without noise."""
-        return self.evidence is None or self.evidence > 0
+        Leaving out rows must be likelier than weights by as much as noise than no noise.
+        """
+        weights, evidence = "learned", learned.with_noise - plain.without_noise
+        if pruned is not None:
+            other = pruned.with_noise - _DOUBT - plain.without_noise
+            if other > evidence:
+                weights, evidence = "pruned", other
+        return cls(weights if evidence > 0 else "none", evidence)
+
+    @staticmethod
+    def is_certain(plain: Likelihoods) -> bool:
+        """Return whether models without weights tell that there is noise."""
+        return plain.with_noise - plain.without_noise > _CERTAIN
 
     @property
     def belief(self) -> float:
@@ -51,17 +71,33 @@ class Gate:
             return 1.0
         return max(_LEAST, float(1 / (1 + np.exp(np.clip(_DOUBT - self.evidence, -50, 50)))))
 
-    def quality(self, right: np.ndarray) -> np.ndarray:
-        """Return how likely each label is right, given how likely it is if labels are noisy."""
-        return 1 - self.belief * (1 - right)
+    def used(self, one: Learned) -> Learned:
+        """Return the weights that are used, if any are."""
+        return one.pruned() if self.weights == "pruned" else one
+
+    def quality(self, one: Learned, trusted: np.ndarray) -> np.ndarray:
+        """Return how likely each label is right, (n,)."""
+        # Where the weights that were learned do not help, they do not tell the wrong rows either.
+        right = (one.right if self.weights == "learned" else one.first.right).cpu().numpy()
+        if self.evidence is not None:
+            wrong = np.where(trusted, 0.0, 1 - right)
+            rate = max(float(wrong.mean()), 1e-12)
+            odds = wrong * max(1 - _MISFIT / rate, _LEFT)
+            right = 1 - self.belief * odds / (odds + 1 - wrong)
+        return np.where(trusted, 1.0, right)
 
     def params(self) -> dict[str, object]:
         """Return what ``weights_params_`` says of it."""
-        chosen: dict[str, object] = {"weights": "learned" if self.learned else "none"}
+        chosen: dict[str, object] = {"weights": self.weights, "reason": self.reason}
         return chosen if self.evidence is None else {**chosen, "evidence": self.evidence}
 
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence."""
+        return _REASONS["" if self.evidence is None else self.weights]
 
-def likelihoods(model: FoldModel, x: Tensor) -> tuple[float, float, float]:
+
+def likelihoods(model: FoldModel, x: Tensor) -> Likelihoods:
     """Return ``log_likelihoods`` of the labels by the folds' models at the penalty that x means.
 
     The weights that the model's rows have were learned without the rows that they judge.
@@ -72,6 +108,4 @@ def likelihoods(model: FoldModel, x: Tensor) -> tuple[float, float, float]:
     )  # fmt: skip
     y = solve_lower(problem, x[None], tol=_ROUGH).y
     z, seen = out_of_fold(model.rows, y, len(model.target))
-    label = model.target.long()
-    count = model.share * len(label) * model.factor[label]
-    return log_likelihoods(z[seen], label[seen], count[seen])
+    return log_likelihoods(z[seen], model.target[seen].long(), model.counts[seen])

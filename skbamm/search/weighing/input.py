@@ -10,6 +10,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skbamm._sklearn_compat import routing_enabled
 from skbamm.models import last_step
 
+_NOTHING = 1e-12
+
 
 def robust_criterion(criterion: str, scoring: Any, classifier: bool) -> str:
     """Return the criterion that "auto" means where labels may be wrong: a bounded one."""
@@ -61,3 +63,20 @@ def user_weight(weight: Any, n_rows: int) -> np.ndarray | None:
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         raise ValueError("sample_weight must be finite, not negative and not all zero.")
     return weight
+
+
+def check_classes(y: Any, weight: np.ndarray | None, rows: np.ndarray) -> None:
+    """Refuse weights that leave a class without any row."""
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            "SampleWeights: weights cannot be learned of a target that has several labels a "
+            f"row, got y of shape {np.shape(y)}."
+        )
+    classes, index = np.unique(np.asarray(y), return_inverse=True)
+    own = rows if weight is None else rows * weight
+    empty = np.bincount(index.ravel(), own, len(classes)) <= _NOTHING
+    if empty.any():
+        name = classes[empty].tolist()[0]
+        raise ValueError(
+            f"SampleWeights: every row of class {name!r} has weight zero (sample_weight)."
+        )

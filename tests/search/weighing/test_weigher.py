@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 
 from skbamm import BAMMSearchCV, SampleWeights
 from skbamm.search import factory
-from skbamm.search.weighing import partitions, weigher
+from skbamm.search.weighing import fold_models, learning, partitions
 
 INTERVAL = {"C": (1e-3, 1e2)}
 N = 180
@@ -98,16 +98,16 @@ def test_refit_is_the_estimators_own_with_sample_weight(fitted, noisy):
 def amount(request, monkeypatch):
     """As many rows as there are, and the way that many rows go."""
     if request.param == "many":
-        for module in (partitions, weigher):
+        for module in (partitions, fold_models, learning):
             monkeypatch.setattr(module, "MANY", 1)
-        monkeypatch.setattr(weigher, "enough_rows", lambda rows: 100)
+        monkeypatch.setattr(fold_models, "enough_rows", lambda rows: 100)
     return request.param
 
 
 @pytest.mark.parametrize("model", [None, make_pipeline(StandardScaler(), LogisticRegression())])
 def test_some_of_many_rows_tell_which_labels_of_all_are_wrong(monkeypatch, noisy, model):
     seen = []
-    own = weigher.learn
+    own = fold_models.learn
 
     def learn(model, x, *, kind, some, **options):
         few, drawn = some
@@ -118,10 +118,10 @@ def test_some_of_many_rows_tell_which_labels_of_all_are_wrong(monkeypatch, noisy
         seen.append((kind, model.rows.n_folds, len(drawn), len(model.target)))
         return own(model, x, kind=kind, some=some, **options)
 
-    for module in (partitions, weigher):
+    for module in (partitions, fold_models, learning):
         monkeypatch.setattr(module, "MANY", 1)
-    monkeypatch.setattr(weigher, "enough_rows", lambda rows: 100)
-    monkeypatch.setattr(weigher, "learn", learn)
+    monkeypatch.setattr(fold_models, "enough_rows", lambda rows: 100)
+    monkeypatch.setattr(fold_models, "learn", learn)
     grid = INTERVAL if model is None else {"logisticregression__C": INTERVAL["C"]}
     search = search_for(model, grid, fit={"cv": 5}).fit(noisy.X, noisy.y)
     assert seen == 5 * [(None, 4, 100, N)] + [("free", 5, 100, N)]
