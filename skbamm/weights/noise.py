@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -145,10 +146,9 @@ def log_likelihoods(z: Tensor, label: Tensor, count: Tensor) -> Likelihoods:
     whole = float(count.sum())
     z, label, count = _some(z, label, count)
     classes, scale = z.shape[1], whole / max(float(count.sum()), _FLOOR)
-    hot = torch.nn.functional.one_hot(label, classes).to(z.dtype) * count[:, None]
-    slope = 1.0
+    rows, slope = _Rows.of(z, label, count), 1.0
     for _ in range(_MAX_ITER):
-        flatter, slope = slope, _slope(z, hot, slope, sure=0.0)
+        flatter, slope = slope, rows.slope(rows.hot, slope, rows.softmax(slope))
         if abs(slope / flatter - 1) < 1e-4:
             break
     own = torch.log_softmax(slope * z, 1).gather(1, label[:, None])[:, 0]
@@ -176,42 +176,74 @@ def _some(*arrays: Tensor) -> tuple[Tensor, ...]:
     return tuple(array[index] for array in arrays)
 
 
-def _fit_noise(before: Quality | None, z: Tensor, label: Tensor, weight: Tensor, sure: Tensor):
+def _fit_noise(
+    before: Quality | None, z: Tensor, label: Tensor, weight: Tensor, sure: Tensor
+) -> tuple[float, Tensor, float]:
     """Return the slope, the noise and the share of wrong labels by EM."""
-    m = z.shape[1]
-    hot = torch.nn.functional.one_hot(label, m).to(z.dtype)
-    doubtful = (weight * ~sure)[:, None]
-    mass = doubtful.sum().clamp_min(_FLOOR)
-    even = (1 - torch.eye(m, dtype=z.dtype, device=z.device)) / (m - 1)
-    same = torch.eye(m, dtype=z.dtype, device=z.device)
+    rows = _Rows.of(z, label, weight)
+    doubtful = (rows.weight * ~_host(sure, weight))[:, None]
+    mass = max(float(doubtful.sum()), _FLOOR)
+    known = doubtful[:, 0] < rows.weight
+    m = rows.z.shape[1]
+    same = np.eye(m)
+    even = (1 - same) / (m - 1)
     slope, rate = 1.0, 0.2
     noise = (1 - rate) * same + rate * even
     if before is not None and before.noise is not None:
-        slope, noise = before.slope, before.noise
+        slope, noise = before.slope, before.noise.cpu().numpy()
     for _ in range(_MAX_ITER):
-        joint = torch.softmax(slope * z, 1) * noise[:, label].T
-        total = joint.sum(1, keepdim=True).clamp_min(_FLOOR)
-        true = torch.where(sure[:, None], hot, joint / total)
-        counts = (true * doubtful).T @ hot
+        p = rows.softmax(slope)
+        joint = p * noise.T[rows.label]
+        true = joint / np.maximum(joint.sum(1, keepdims=True), _FLOOR)
+        true[known] = rows.hot[known]
+        counts = (true * doubtful).T @ rows.hot
         # Not 1 - the diagonal's share: that rounds to less than nothing, or to 1 without rows.
         rate = float((counts * (1 - same)).sum() / mass)
         last = noise
         noise = counts + _PRIOR * ((1 - rate) * same + rate * even)
-        noise = noise / noise.sum(1, keepdim=True)
-        flatter, slope = slope, _slope(z, true * weight[:, None], slope)
-        if abs(slope / flatter - 1) < 1e-3 and float((noise - last).abs().max()) < 1e-4:
+        noise = noise / noise.sum(1, keepdims=True)
+        flatter, slope = slope, rows.slope(true, slope, p, _SURE)
+        if abs(slope / flatter - 1) < 1e-3 and float(np.abs(noise - last).max()) < 1e-4:
             break
-    return slope, noise, rate
+    return slope, torch.as_tensor(noise, dtype=z.dtype, device=z.device), rate
 
 
-def _slope(z: Tensor, true: Tensor, slope: float, sure: float = _SURE) -> float:
-    """One safeguarded Newton step in log b for the likelihood of the true classes."""
-    p = torch.softmax(slope * z, 1) * true.sum(1, keepdim=True)
-    mean = (p * z).sum(1) / p.sum(1).clamp_min(_FLOOR)
-    gradient = slope * float(((true - p) * z).sum()) + sure * float(true.sum())
-    bend = slope**2 * float((p * (z - mean[:, None]) ** 2).sum()) - min(gradient, 0.0)
-    step = gradient / max(bend, _FLOOR)
-    return min(max(slope * 2.718281828 ** min(max(step, -0.5), 0.5), 1e-3), 1e3)
+class _Rows(NamedTuple):
+    """Rows that count, as NumPy's arrays: there are few numbers, and many small steps."""
+
+    z: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    hot: np.ndarray
+
+    @classmethod
+    def of(cls, z: Tensor, label: Tensor, weight: Tensor) -> _Rows:
+        z_there, label_there = _host(z, weight), _host(label, weight)
+        hot = np.eye(z_there.shape[1])[label_there]
+        return cls(z_there, label_there, _host(weight, weight), hot)
+
+    def softmax(self, slope: float) -> np.ndarray:
+        """Return the classes' probabilities; no z is above zero."""
+        e = np.exp(slope * self.z)
+        return e / e.sum(1, keepdims=True)
+
+    def slope(self, true: np.ndarray, slope: float, p: np.ndarray, sure: float = 0.0) -> float:
+        """One safeguarded Newton step in log b for the likelihood of the true classes.
+
+        They have the probabilities ``true``, and p at the slope b.
+        """
+        weight = self.weight[:, None]
+        away = self.z - (p * self.z).sum(1, keepdims=True)
+        gradient = slope * float((weight * (true - p) * self.z).sum())
+        gradient += sure * float(self.weight.sum())
+        bend = slope**2 * float((weight * p * away * away).sum()) - min(gradient, 0.0)
+        step = gradient / max(bend, _FLOOR)
+        return min(max(slope * math.exp(min(max(step, -0.5), 0.5)), 1e-3), 1e3)
+
+
+def _host(values: Tensor, weight: Tensor) -> np.ndarray:
+    """Return the values of the rows that count."""
+    return values[weight > 0].cpu().numpy()
 
 
 def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = None) -> Quality:
