@@ -28,7 +28,7 @@ _MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
-_MOST_BALANCED = 4.0  # most that a row of one class counts for beside one of another
+_MOST_BALANCED = 2.5  # most that a row of one class counts for beside one of another
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,8 @@ def judged(
         quality = model.judge(y, quality)
         first = quality if first is None else first
         before, w = w, quality.right.clamp_min(FLOOR)
-        if float((w - before).abs().mean()) < _SETTLED or (clock is not None and clock.over):
+        moved = float(model.share @ (w - before).abs())  # of these rows: others have no part in it
+        if moved < _SETTLED or (clock is not None and clock.over):
             break
     return first, quality, solution
 

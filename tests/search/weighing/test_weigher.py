@@ -28,6 +28,7 @@ from sklearn.svm import SVC
 from skbamm import BAMMSearchCV, SampleWeights
 from skbamm.search import factory
 from skbamm.search.weighing import fold_models, learning, partitions
+from skbamm.search.weighing.gate import Gate
 
 INTERVAL = {"C": (1e-3, 1e2)}
 N = 180
@@ -145,18 +146,44 @@ def test_scores_are_of_fold_weights_that_saw_no_test_label(amount, noisy):
     assert search.best_score_ == pytest.approx(np.mean(scores), rel=1e-5)
 
 
-@pytest.mark.parametrize("how", [{}, {"kind": ["score", "free"], "prior": [0.15, 0.5]}], ids=str)
+CHOICE = {"kind": ["score", "free"], "prior": 0.5}
+
+
+def assert_blind(X, y, cv, k, flips, **how):
+    """Labels of the test rows of fold k change the weights of other folds only."""
+    train, test = cv[k]
+    before = search_for(fit={"cv": cv}, **how).fit(X, y).fold_sample_weight_
+    for flipped in flips(test):
+        other = y.copy()
+        other[flipped] = (y[flipped] + 1) % (y.max() + 1)
+        after = search_for(fit={"cv": cv}, **how).fit(X, other).fold_sample_weight_
+        np.testing.assert_allclose(after[train, k], before[train, k], rtol=0, atol=1e-10)
+        yield before, after
+
+
+@pytest.mark.parametrize("how", [{}, CHOICE], ids=["one kind", "a choice"])
 def test_weights_of_a_fold_do_not_depend_on_its_test_labels(how, amount, noisy):
     """Nor do the penalty, the kind and the prior that they are learned with."""
-    cv = list(KFold(3).split(noisy.X))
-    train, test = cv[1]
-    before = search_for(fit={"cv": cv}, **how).fit(noisy.X, noisy.y).fold_sample_weight_
-    for flipped in (test[:1], test):
-        y = noisy.y.copy()
-        y[flipped] = (y[flipped] + 1) % 3
-        after = search_for(fit={"cv": cv}, **how).fit(noisy.X, y).fold_sample_weight_
-        np.testing.assert_allclose(after[train, 1], before[train, 1], rtol=0, atol=1e-10)
+    few = slice(None) if not how else slice(90)  # a choice takes its time
+    X, y = noisy.X[few], noisy.y[few]
+    cv = list(KFold(3).split(X))
+    for before, after in assert_blind(X, y, cv, 1, lambda test: (test[:1], test), **how):
         assert np.abs(after[:, 0] - before[:, 0]).max() > 1e-6  # other folds learn from them
+
+
+@pytest.mark.parametrize("strength, seed", [(0.0, 0), (1.0, 1), (3.0, 0)])
+def test_nor_does_the_gate_of_a_fold(strength, seed, monkeypatch):
+    X, y = weakly_predictable(160, 4, strength, 2, seed)
+    asked, own = [], Gate.between
+
+    def between(*likelihoods):
+        asked.append(own(*likelihoods).weights)
+        return own(*likelihoods)
+
+    monkeypatch.setattr(Gate, "between", between)
+    cv = list(KFold(4).split(X))
+    assert len(list(assert_blind(X, y, cv, 2, lambda test: (test,)))) == 1
+    assert len(asked) == 2 * (4 + 1)  # each fold's and the final one, in both searches
 
 
 def test_clean_labels_keep_their_rows(noisy):
@@ -304,11 +331,12 @@ def test_lists_and_fixed_penalties(noisy):
 
 
 def test_kinds_and_priors_are_chosen_by_rows_that_they_did_not_see(noisy):
-    search = search_for(kind=["score", "free"], prior=[0.15, 1e3]).fit(noisy.X, noisy.y)
+    X, y = noisy.X[:120], noisy.y[:120]
+    search = search_for(kind=["score", "free"], prior=[0.15, 1e3]).fit(X, y)
     chosen = {name: search.weights_params_[name] for name in ("kind", "prior")}
-    single = search_for(**chosen).fit(noisy.X, noisy.y)
+    single = search_for(**chosen).fit(X, y)
     np.testing.assert_array_equal(single.sample_weight_, search.sample_weight_)
-    assert_finds(search, noisy)
+    assert f1_score(noisy.wrong[:120], search.label_issues_) > 0.85
 
 
 def test_class_weight_of_the_estimator(noisy):
@@ -391,6 +419,34 @@ def test_labels_that_are_hard_to_predict_are_not_called_wrong(strength, classes,
     search = search_for(fit={"cv": 5}).fit(X, y)
     assert search.label_issues_.mean() <= 0.02
     assert search.weights_params_["evidence"] < 4
+
+
+def test_no_weights_are_told_and_are_the_search_without_them(capsys, monkeypatch):
+    """If held-out labels speak for no noise, the result is that of a search without weights."""
+    monkeypatch.setattr(Gate, "between", lambda *likelihoods: Gate("none", -3.0))
+    X, y = weakly_predictable(160, 4, 2.0, 2, 0)
+    search = search_for(fit={"cv": 4, "verbose": 1}).fit(X, y)
+    reason = search.weights_params_["reason"]
+    assert reason.startswith("no weights: ") and reason in capsys.readouterr().out
+    assert search.weights_params_["weights"] == "none"
+    np.testing.assert_array_equal(search.sample_weight_, 1)
+    plain = BAMMSearchCV(LogisticRegression(max_iter=1000), INTERVAL, cv=4).fit(X, y)
+    assert search.best_params_ == plain.best_params_
+    assert search.best_score_ == plain.best_score_
+    assert not search.label_issues_.any()
+    assert len(np.unique(search.label_quality_)) > 100  # the order can be told all the same
+
+
+def test_rows_are_left_out_where_that_is_likelier_than_weights(noisy, monkeypatch):
+    monkeypatch.setattr(Gate, "between", lambda *likelihoods: Gate("pruned", 30.0))
+    search = search_for(fit={"cv": 4}).fit(noisy.X, noisy.y)
+    assert search.weights_params_["weights"] == "pruned"
+    out = search.sample_weight_ < 0.01
+    for kept in (search.sample_weight_[~out & (noisy.y == c)] for c in range(3)):
+        assert kept.max() == pytest.approx(kept.min())
+    # Some odds are taken off what is told of the rows: all that are called wrong are left out.
+    assert out[search.label_issues_].all()
+    assert f1_score(noisy.wrong, out) > 0.8
 
 
 @pytest.mark.parametrize(
