@@ -13,7 +13,7 @@ from benchmarks.cases.searches import LARGE, SMALL
 from benchmarks.lib.harness import ROOT
 from benchmarks.render.costs import import_time, iteration_cost, memory
 from benchmarks.render.everyday import everyday, pipelines
-from benchmarks.render.labels import label_noise, label_noise_large
+from benchmarks.render.labels import label_cells, label_noise, label_noise_large
 from benchmarks.render.penalties import penalties, penalties_large, penalties_optuna, penalties_real
 from benchmarks.render.scores import accuracy, held_out, surrogates
 from benchmarks.render.searches import estimators, kernel_ridge, lasso_path, speed
@@ -27,6 +27,7 @@ PAGES = (
     ROOT / "README.md",
     DOCS / "beside_a_grid.rst",
     DOCS / "shared_fits.rst",
+    DOCS / "wrong_labels.rst",
 )
 MARKED = re.compile(r"(<!-- benchmark:(\w+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 MARKED_RST = re.compile(r"(\.\. benchmark:(\w+)\n\n).*?(\.\. /benchmark)", re.DOTALL)
@@ -56,6 +57,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "penalties_large": penalties_large,
     "label_noise": lambda: label_noise(["digits"]),
     "label_noise_large": label_noise_large,
+    "label_cells": label_cells,
     "label_noise_more": lambda: label_noise(["pair", "binary", "imbalanced", "text"]),
 }
 

@@ -196,8 +196,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         The weights of each split's training rows, learned without its test rows: the scores in
         ``cv_results_`` belong to models whose weights saw no test label.
     weights_params_ : dict
-        The kind and the prior of the weights, whether they are "learned" or "none", and the
-        evidence for wrong labels in nats.
+        The kind and the prior of the weights; what is used of them ("weights": "learned", "pruned"
+        or "none"), the reason, and the evidence for wrong labels in nats.
     weights_score_ : float
         ``best_score_``: a score of the weights as well, since each fold is scored with weights
         learned without it. NaN without ``refit``.

@@ -164,10 +164,12 @@ def assert_blind(X, y, cv, k, flips, **how):
 @pytest.mark.parametrize("how", [{}, CHOICE], ids=["one kind", "a choice"])
 def test_weights_of_a_fold_do_not_depend_on_its_test_labels(how, amount, noisy):
     """Nor do the penalty, the kind and the prior that they are learned with."""
-    few = slice(None) if not how else slice(90)  # a choice takes its time
+    few, flips = slice(None), lambda test: (test[:1], test)
+    if how:  # a choice takes its time
+        few, flips = slice(90), lambda test: (test,)
     X, y = noisy.X[few], noisy.y[few]
     cv = list(KFold(3).split(X))
-    for before, after in assert_blind(X, y, cv, 1, lambda test: (test[:1], test), **how):
+    for before, after in assert_blind(X, y, cv, 1, flips, **how):
         assert np.abs(after[:, 0] - before[:, 0]).max() > 1e-6  # other folds learn from them
 
 
@@ -425,14 +427,15 @@ def test_no_weights_are_told_and_are_the_search_without_them(capsys, monkeypatch
     """If held-out labels speak for no noise, the result is that of a search without weights."""
     monkeypatch.setattr(Gate, "between", lambda *likelihoods: Gate("none", -3.0))
     X, y = weakly_predictable(160, 4, 2.0, 2, 0)
-    search = search_for(fit={"cv": 4, "verbose": 1}).fit(X, y)
+    same = {"cv": 4, "scoring": "neg_log_loss"}
+    search = search_for(fit={**same, "verbose": 1}).fit(X, y)
     reason = search.weights_params_["reason"]
     assert reason.startswith("no weights: ") and reason in capsys.readouterr().out
     assert search.weights_params_["weights"] == "none"
     np.testing.assert_array_equal(search.sample_weight_, 1)
-    plain = BAMMSearchCV(LogisticRegression(max_iter=1000), INTERVAL, cv=4).fit(X, y)
-    assert search.best_params_ == plain.best_params_
-    assert search.best_score_ == plain.best_score_
+    plain = BAMMSearchCV(LogisticRegression(max_iter=1000), INTERVAL, **same).fit(X, y)
+    assert search.best_params_["C"] == pytest.approx(plain.best_params_["C"], rel=0.02)
+    assert search.best_score_ == pytest.approx(plain.best_score_, rel=1e-4)
     assert not search.label_issues_.any()
     assert len(np.unique(search.label_quality_)) > 100  # the order can be told all the same
 
