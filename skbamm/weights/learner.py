@@ -28,7 +28,8 @@ _MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
-_MOST_BALANCED = 2.5  # most that a row of one class counts for beside one of another
+# Most that a row of one class counts for beside one of another: of two classes, and of more.
+_MOST_OF_TWO, _MOST_OF_MORE = 4.0, 2.5
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,13 @@ def balancing(given: Tensor) -> Tensor:
 
     Where two classes count alike, the boundary between them is where they are equally likely, even
     if part of each is wrong (Menon, van Rooyen, Ong & Williamson, "Learning from corrupted binary
-    labels via class-probability estimation", 2015). Rare classes get part of that only: much of
-    what is labelled so comes from the frequent ones.
+    labels via class-probability estimation", 2015). Rare classes get part of that only, and of
+    more than two a smaller one: much of what is labelled so comes from the frequent ones.
     """
     known = given > 0
     ratio = float((given[known].max() / given[known].min()).log())
-    power = min(1.0, math.log(_MOST_BALANCED) / max(ratio, 1e-12))
+    most = _MOST_OF_TWO if len(given) == 2 else _MOST_OF_MORE
+    power = min(1.0, math.log(most) / max(ratio, 1e-12))
     factor = torch.where(known, given.clamp_min(1e-12) ** -power, 0.0)
     return factor / (given @ factor)
 

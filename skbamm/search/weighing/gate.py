@@ -12,7 +12,7 @@ from skbamm.glm import GLMProblem
 from skbamm.weights.learner import FoldModel, Learned, out_of_fold
 from skbamm.weights.noise import Likelihoods, log_likelihoods
 
-_DOUBT = 1.0  # nats that noise must explain the labels better by to be as likely as no noise
+_DOUBT = 2.0  # nats that noise must explain the labels better by to be as likely as no noise
 _CERTAIN = 10.0  # nats for noise by models without weights: the weights need no comparison
 _ROUGH = 1e-3  # tolerance of the models that are compared
 _LEAST = 0.01  # belief in noise, so that the order of the rows can be told

@@ -17,10 +17,10 @@ def worth(noisy, right=-100.0, chance=-200.0):
     "learned, pruned, weights, evidence",
     [
         (-90, -95, "learned", 10),
-        (-90, -80, "pruned", 19),
-        (-90, -89.5, "learned", 10),  # not by enough
-        (-101, -99.5, "none", -0.5),
-        (-101, -100.5, "none", -1),
+        (-90, -80, "pruned", 18),
+        (-90, -88.5, "learned", 10),  # not by enough
+        (-101, -98.5, "none", -0.5),
+        (-101, -99.5, "none", -1),
         (-150, -300, "none", -50),
     ],
 )
