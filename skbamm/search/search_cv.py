@@ -48,8 +48,8 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
         SGDClassifier and SGDRegressor with their own losses (``alpha``, ``l1_ratio``), KernelRidge
         with kernels "rbf", "laplacian" and "poly" (``alpha``, ``gamma``) and "linear", "cosine"
         and "precomputed" (``alpha``), SVC, SVR, NuSVC and NuSVR alone or at the end of a pipeline
-        (``C``, ``epsilon``, ``nu``, ``gamma``, ``coef0``), and what :func:`skbamm.register_model` adds, alone, in a
-        OneVsRestClassifier (linear classifiers), MultiOutputRegressor (squared errors) or
+        (``C``, ``epsilon``, ``nu``, ``gamma``, ``coef0``), and what
+        :func:`skbamm.register_model` adds, alone, in a OneVsRestClassifier (linear classifiers), MultiOutputRegressor (squared errors) or
         TransformedTargetRegressor, or as the last step of a Pipeline, there also ``gamma`` of
         Nystroem and RBFSampler right before a linear model. Any other estimator works with lists.
     param_grid : dict or list of dict
@@ -142,7 +142,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         several candidates share. An interval has a row for each combination of the lists, the
         "refined" point, and other rows, which the column "stage" names: if the criterion is a
         surrogate, a "scan" over the interval and "finer" points around the best; for a vector, its
-        "start"; with ``refit=one_standard_error``, a "profile" around the refined point. If a score
+        "start"; of support vector machines the points that were "visited"; with
+        ``refit=one_standard_error``, a "profile" around the refined point. If a score
         counts rows, ``best_index_`` is the middle one of the values whose scores differ by less
         than one row.
     refit_adopted_ : bool
