@@ -50,8 +50,9 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
         and "precomputed" (``alpha``), SVC, SVR, NuSVC and NuSVR alone or at the end of a pipeline
         (``C``, ``epsilon``, ``nu``, ``gamma``, ``coef0``), and what
         :func:`skbamm.register_model` adds, alone, in a OneVsRestClassifier (linear classifiers),
-        MultiOutputRegressor (squared errors) or TransformedTargetRegressor, or as the last step of a Pipeline, there also ``gamma`` of
-        Nystroem and RBFSampler right before a linear model. Any other estimator works with lists.
+        MultiOutputRegressor (squared errors) or TransformedTargetRegressor, or as the last step of
+        a Pipeline, there also ``gamma`` of Nystroem and RBFSampler right before a linear model.
+        Any other estimator works with lists.
     param_grid : dict or list of dict
         Parameter names, with the prefix ``step__`` for those of a step, and their values:
 

@@ -19,6 +19,9 @@ from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, 
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 _MOST_ROWS = 5000
+# Numbers of rows that are multiplied for a kernel, below which own fits are sooner; what an entry
+# takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
+_LEAST, _ENTRY = 300_000, 8
 _MOST = 1 << 25  # numbers of the kernels that are kept of a fold: 256 MiB
 
 
@@ -82,7 +85,7 @@ class SharedKernels(SharedFits):
         "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
         "probability", "max_iter", "decision_function_shape", "break_ties",
     )  # fmt: skip
-    told = "fits of {} share their kernels in each fold"
+    told = "fits of {} share their kernels in each fold, unless rows are few"
     answers: tuple[str, ...] = (
         "predict",
         "decision_function",
@@ -102,8 +105,11 @@ class SharedKernels(SharedFits):
         rows, _ = validate_data(
             seen, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False
         )
-        if rows.shape[0] > _MOST_ROWS:
+        n, d = rows.shape
+        if n > _MOST_ROWS:
             raise NotShared("the kernel of so many rows is too large")
+        if n * n * (d + _ENTRY) < _LEAST:
+            raise NotShared("so small a kernel is sooner computed than shared")
         features = {n: v for n, v in vars(seen).items() if n.endswith("_in_")}
         state = Kernels(rows, y, fit_params, features)
         for model in models:  # so that what they take is known

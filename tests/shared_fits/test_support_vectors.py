@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from skbamm import BAMMSearchCV
+from skbamm.shared_fits import support_vectors
 from skbamm.shared_fits.support_vectors import SharedKernels
 from tests.shared_fits.tables import check_same_table
 
@@ -18,6 +19,13 @@ X_2, Y_2 = (rows[:150] for rows in load_breast_cancer(return_X_y=True))
 X_2 = StandardScaler().fit_transform(X_2)
 X_R, Y_R = (rows[:120] for rows in load_diabetes(return_X_y=True))
 Y_R = Y_R / Y_R.std()
+
+
+@pytest.fixture(autouse=True)
+def few_rows_share_too(monkeypatch):
+    monkeypatch.setattr(support_vectors, "_LEAST", 0)
+
+
 GRID = {"C": [0.1, 1.0, 30.0, 1e3], "gamma": [0.01, 0.3, "scale", "auto"]}
 
 
@@ -92,3 +100,16 @@ def test_functions_and_given_kernels_are_left_alone():
     assert SharedKernels().mismatch(SVC(kernel="precomputed"))
     search = BAMMSearchCV(SVC(kernel="precomputed"), {"C": [0.1, 1.0]}, cv=3).fit(X @ X.T, Y)
     assert search.search_plan_[0]["role"] == "enumerated"
+
+
+def test_few_rows_have_own_fits(monkeypatch):
+    monkeypatch.undo()
+    kernels, fits = [], SVC.fit
+
+    def fit(self, X, *args, **kwargs):
+        kernels.append(self.kernel)
+        return fits(self, X, *args, **kwargs)
+
+    monkeypatch.setattr(SVC, "fit", fit)
+    BAMMSearchCV(SVC(), {"C": [0.1, 1.0]}, cv=3).fit(X, Y)
+    assert "precomputed" not in kernels
