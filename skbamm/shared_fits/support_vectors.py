@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +17,11 @@ from skbamm.shared_fits.base import NotShared, SharedFits, fitted
 from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
-_MOST_ROWS = 5000
 # Numbers of rows that are multiplied for a kernel, below which own fits are sooner; what an entry
 # takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
 _LEAST, _ENTRY = 300_000, 8
-_MOST = 1 << 25  # numbers of the kernels that are kept of a fold: 256 MiB
+_MOST = 1 << 25  # numbers of all kernels of a fold: 256 MiB
+_TIMES = 2  # fits of a kernel, in the mean, from which on it is sooner computed whole
 
 
 @dataclass(eq=False)
@@ -39,7 +38,7 @@ class Kernels:
     bases : dict of type -> ndarray
         What the kernels of a kind are functions of.
     matrices : dict
-        The kernels that were used last.
+        The kernels that were used so far.
     unbounded : dict
         For settings that differ in C only, the last fit whose coefficients stay below it.
     """
@@ -49,20 +48,15 @@ class Kernels:
     fit_params: dict[str, Any]
     features: dict[str, Any]
     bases: dict[Any, np.ndarray] = field(default_factory=dict)
-    matrices: OrderedDict = field(default_factory=OrderedDict)
+    matrices: dict[Any, np.ndarray] = field(default_factory=dict)
     unbounded: dict[Any, Any] = field(default_factory=dict)
 
     def of(self, model: Any) -> tuple[np.ndarray, float]:
         """Return the kernel (n, n) of a model, and its gamma."""
         kernel, numbers = setting(model, self.rows)
         key = kernel_key(model, numbers)
-        if key in self.matrices:
-            self.matrices.move_to_end(key)
-        else:
-            base = self.base(kernel)
-            while self.matrices and (1 + len(self.matrices)) * base.size > _MOST:
-                self.matrices.popitem(last=False)
-            self.matrices[key] = kernel.values(base, numbers)
+        if key not in self.matrices:
+            self.matrices[key] = kernel.values(self.base(kernel), numbers)
         return self.matrices[key], numbers.get("gamma", 0.0)
 
     def base(self, kernel: SVMKernel) -> np.ndarray:
@@ -85,7 +79,7 @@ class SharedKernels(SharedFits):
         "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
         "probability", "max_iter", "decision_function_shape", "break_ties",
     )  # fmt: skip
-    told = "fits of {} share their kernels in each fold, unless rows are few"
+    told = "fits of {} share their kernels in each fold, unless rows are few or very many"
     answers: tuple[str, ...] = (
         "predict",
         "decision_function",
@@ -106,10 +100,12 @@ class SharedKernels(SharedFits):
             seen, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False
         )
         n, d = rows.shape
-        if n > _MOST_ROWS:
-            raise NotShared("the kernel of so many rows is too large")
-        if n * n * (d + _ENTRY) < _LEAST:
-            raise NotShared("so small a kernel is sooner computed than shared")
+        settings = [setting(model, rows)[1] for model in models]
+        kernels = {kernel_key(m, numbers) for m, numbers in zip(models, settings, strict=True)}
+        if n * n * len(kernels) > _MOST:
+            raise NotShared("the kernels of so many rows are too large to keep")
+        if n * n * (d + _ENTRY) < _LEAST or len(models) < _TIMES * len(kernels):
+            raise NotShared("own fits compute what they need of the kernels sooner")
         features = {n: v for n, v in vars(seen).items() if n.endswith("_in_")}
         state = Kernels(rows, y, fit_params, features)
         for model in models:  # so that what they take is known

@@ -25,30 +25,24 @@ class FoldKernels:
     def __init__(self, kernel: SVMKernel, data: FoldedData, some: np.ndarray | None = None):
         self.kernel, self.data = kernel, data
         n = len(data.task.target)
-        looked_at = np.ones(n, dtype=bool)
+        self._looked_at = np.ones(n, dtype=bool)
         if some is not None:
-            looked_at[:] = False
-            looked_at[some] = True
-        score = np.ones(n) if data.score_weight is None else np.asarray(data.score_weight)
-        self._train: list[np.ndarray] = []
-        self._test: list[np.ndarray] = []
-        for train, test in data.splits:
-            train, test = np.arange(n)[train], np.arange(n)[test]
-            self._train.append(train[looked_at[train]])
-            self._test.append(test[looked_at[test]])
-        self._score = score
-        self._shared: np.ndarray | None = None  # base of all rows that are looked at
-        self._place = np.cumsum(looked_at) - 1
-        self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._last: tuple[Any, np.ndarray] | None = None
+            self._looked_at[:] = False
+            self._looked_at[some] = True
+        score = data.score_weight
+        self._score = np.ones(n) if score is None else np.asarray(score)
+        splits = [(np.arange(n)[train], np.arange(n)[test]) for train, test in data.splits]
+        self._train = [train[self._looked_at[train]] for train, _ in splits]
+        self._test = [test[self._looked_at[test]] for _, test in splits]
+        self._place = np.cumsum(self._looked_at) - 1  # of the rows that are looked at
+        self._shared: np.ndarray | None = None  # base of all of these
+        self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of folds that share no X
+        self._last: tuple[Any, np.ndarray] | None = None  # the kernel that was asked for last
         self._rows: dict[int, Any] = {}
         if data.folds is None:
-            matrix = data.matrix if some is None else data.matrix[np.flatnonzero(looked_at)]
-            if some is not None and self._given(matrix):
-                matrix = matrix[:, np.flatnonzero(looked_at)]
-            self._shared = kernel.base(matrix)
-        else:
-            self._looked_at = looked_at
+            seen = np.flatnonzero(self._looked_at)
+            matrix = data.matrix if some is None else data.matrix[seen]
+            self._shared = kernel.base(matrix[:, seen] if kernel.given else matrix)
 
     def rows(self, k: int) -> np.ndarray:
         """Return the user's rows that the k-th used fold trains on."""
@@ -68,7 +62,7 @@ class FoldKernels:
             fold = self.data.fold(k)
             if fold is None:
                 rows = self.data.matrix[self._train[k]]
-                if self._given(self.data.matrix):
+                if self.kernel.given:
                     rows = rows[:, self._train[k]]
             else:
                 rows = fold.matrix[: len(fold.train)][self._looked_at[fold.train]]
@@ -109,6 +103,3 @@ class FoldKernels:
                 held_out = type(training)(held_out)
             self._bases[k] = self.kernel.base(training), self.kernel.base(held_out, training)
         return self._bases[k]
-
-    def _given(self, matrix: Any) -> bool:
-        return type(self.kernel).__name__ == "GivenKernel"

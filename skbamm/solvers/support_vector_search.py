@@ -35,6 +35,8 @@ class Effort:
         Rows up to which kernels of all of them are kept.
     some_rows : int
         Rows that a search of more looks at.
+    own : int
+        Points that are fitted anew where the scored models are own fits.
     dear : float
         Times the iterations of the best point so far that a fit may take.
     least : int
@@ -49,6 +51,7 @@ class Effort:
     first: float = 1.2
     most_rows: int = 5000
     some_rows: int = 2000
+    own: int = 4
     dear: float = 4.0
     least: int = 10
     close: float = 0.15

@@ -145,8 +145,9 @@ class SupportVectorSolver(FoldSolver):
         return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
 
     def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
-        """See ``FoldSolver.visited``."""
-        return [visit.x for visit in self._visits.values()]
+        """See ``FoldSolver.visited``; the best few where each is to be fitted anew."""
+        found = sorted(self._visits.values(), key=lambda visit: visit.value)
+        return [visit.x for visit in found[: EFFORT.own if self.own_scores else None]]
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return value s in the k-th used fold as the bank keeps it."""

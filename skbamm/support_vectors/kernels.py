@@ -19,9 +19,12 @@ class SVMKernel:
     ----------
     parameters : tuple of str
         What it depends on that can be searched.
+    given : bool
+        Whether rows are those of a kernel already, with a column for each row.
     """
 
     parameters: tuple[str, ...] = ()
+    given: bool = False
 
     def base(self, X: Any, Z: Any = None) -> np.ndarray:
         """Return what the kernel of rows X (n, d) with rows Z (m, d), or X, is a function of."""
@@ -43,6 +46,8 @@ class LinearKernel(SVMKernel):
 
 class GivenKernel(SVMKernel):
     """Rows of a kernel to the training rows."""
+
+    given = True
 
     def base(self, X, Z=None):
         """Return the kernel itself."""

@@ -23,7 +23,8 @@ Y_R = Y_R / Y_R.std()
 
 @pytest.fixture(autouse=True)
 def few_rows_share_too(monkeypatch):
-    monkeypatch.setattr(support_vectors, "_LEAST", 0)
+    for name in ("_LEAST", "_TIMES"):
+        monkeypatch.setattr(support_vectors, name, 0)
 
 
 GRID = {"C": [0.1, 1.0, 30.0, 1e3], "gamma": [0.01, 0.3, "scale", "auto"]}
@@ -102,8 +103,11 @@ def test_functions_and_given_kernels_are_left_alone():
     assert search.search_plan_[0]["role"] == "enumerated"
 
 
-def test_few_rows_have_own_fits(monkeypatch):
+@pytest.mark.parametrize("bound", [{}, {"_LEAST": 0, "_TIMES": 3}, {"_LEAST": 0, "_MOST": 1000}])
+def test_where_sharing_does_not_pay_fits_are_own(monkeypatch, bound):
     monkeypatch.undo()
+    for name, value in bound.items():
+        monkeypatch.setattr(support_vectors, name, value)
     kernels, fits = [], SVC.fit
 
     def fit(self, X, *args, **kwargs):
