@@ -124,7 +124,7 @@ class PointSearch:
         self.n_rows, self.null = n_rows, null
         self.found: list[Visit] = []
         low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
-        self.low, self.high = torch.tensor(low).double(), torch.tensor(high).double()
+        self.low, self.high = (torch.tensor(end, dtype=torch.float64) for end in (low, high))
         self._seconds: list[float] = []
         self._most = min(EFFORT.points, quest.max_iter)
 
@@ -144,7 +144,7 @@ class PointSearch:
         status = self._follow()
         for step in self._along_valley():
             before, known = self.best.value, len(self.found)
-            x = self._project(torch.tensor(self.best.x) + step)
+            x = self._project(torch.tensor(self.best.x, dtype=torch.float64) + step)
             if known >= self._most or self.quest.left == 0.0 or self._is_known(x):
                 continue
             self._try(x.tolist())
@@ -162,7 +162,9 @@ class PointSearch:
                 return Status.CONVERGED
             tried = self._try(x.tolist())
             if tried is None:  # too dear: half as far
-                tried = self._try(((x + torch.tensor(self.best.x)) / 2).tolist())
+                tried = self._try(
+                    ((x + torch.tensor(self.best.x, dtype=torch.float64)) / 2).tolist()
+                )
             if tried is None:
                 return Status.PLATEAU
             here = tried
@@ -184,9 +186,8 @@ class PointSearch:
 
     def _is_known(self, x: Tensor, close: float = 0.5) -> bool:
         """Whether a point that was tried is so close."""
-        return any(
-            float((x - torch.tensor(visit.x)).abs().max()) < close for visit in self.found
-        )  # fmt: skip
+        tried = torch.tensor([visit.x for visit in self.found], dtype=torch.float64)
+        return bool(((x - tried).abs().amax(1) < close).any())
 
     def result(self, status: Status, starts: Tensor) -> BilevelResult:
         """Return the best point."""

@@ -335,13 +335,13 @@ class SupportVectorSolver(FoldSolver):
         """Return points about where models tend to be good, inside the intervals."""
         target = self.task.target
         spread = float(target.std()) or 1.0 if self.task.classes is None else 1.0
-        around = {"C": (1.5 * spread, 15 * spread), "gamma": (1.0, 1.0)}
+        around = {"C": (1.5 * spread, 15 * spread, 0.15 * spread), "gamma": (1.0, 1.0, 1.0)}
         if self.kernel.parameters:
             plain = clone(self.estimator).set_params(gamma="scale")
             scale = own_gamma(plain, self._kernels.training_rows(0))
-            around["gamma"] = (scale, scale / 3)
+            around["gamma"] = (scale, scale / 3, scale / 10)
         points = []
-        for which in (0, 1):
+        for which in range(3):  # the last where there is little to learn
             point = []
             for axis in axes:
                 low, high = axis.bounds()
