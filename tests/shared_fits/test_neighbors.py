@@ -8,7 +8,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from tests.shared_fits.tables import check_same_table
 
@@ -85,10 +85,13 @@ def test_pipelines_beside_other_lists(n_jobs):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_other_models_in_the_same_search(n_jobs):
     """Processes share nothing: if there are several, all models have fits of their own."""
-    model = make_pipeline(StandardScaler(), SVC())
+    model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
     grid = [
-        {"svc__kernel": ["rbf", "poly"]},
-        {"svc": [KNeighborsClassifier()], "svc__n_neighbors": [1, 3, 5]},
+        {"decisiontreeclassifier__max_depth": [1, 2]},
+        {
+            "decisiontreeclassifier": [KNeighborsClassifier()],
+            "decisiontreeclassifier__n_neighbors": [1, 3, 5],
+        },
     ]
     shared = ["n_neighbors"] if n_jobs == 1 else ()
     check_same_table(model, grid, TIES, LABELS, shared=shared, n_jobs=n_jobs)

@@ -274,7 +274,7 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             GaussianNB(),
             {"var_smoothing": stats.uniform(1, 2)},
             "var_smoothing",
-            "GaussianNB has no",
+            "GaussianNB has no differentiable twin",
         ),
         (
             LogisticRegression(l1_ratio=1),

@@ -15,6 +15,7 @@ import torch
 from sklearn.base import is_classifier
 
 from skbamm.data.folded import RowWeights
+from skbamm.models import NotApplicable
 from skbamm.search.weighing.fold_models import FoldModels
 from skbamm.search.weighing.found import (
     WeightsFound,
@@ -157,10 +158,13 @@ class Learning:
         if Gate.is_certain(self.models.first_likelihoods(splits, only, begun)):
             return How(kind, prior, Gate())
         # Judged only: that takes a part of the time, and each fold has such folds.
-        found = [
-            self.models.weigh(part, train[:, k], None, None, 0.0, splits)
-            for k, part in enumerate(inner)
-        ]
+        try:
+            found = [
+                self.models.weigh(part, train[:, k], None, None, 0.0, splits)
+                for k, part in enumerate(inner)
+            ]
+        except NotApplicable:  # of so few rows a class has none in some fold of these folds
+            return How(kind, prior, Gate())
         return How(kind, prior, self._gate(splits, only, found, train, kind))
 
     def _choose(self, splits, only, inner, train) -> tuple[str, float]:
