@@ -19,7 +19,7 @@ from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 # Numbers of rows that are multiplied for a kernel, below which own fits are sooner; what an entry
 # takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
-_LEAST, _ENTRY = 300_000, 8
+_LEAST, _ENTRY = 150_000, 8
 _MOST = 1 << 25  # numbers of all kernels of a fold: 256 MiB
 _TIMES = 2  # fits of a kernel, in the mean, from which on it is sooner computed whole
 
