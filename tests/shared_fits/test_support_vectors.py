@@ -103,7 +103,9 @@ def test_functions_and_given_kernels_are_left_alone():
     assert search.search_plan_[0]["role"] == "enumerated"
 
 
-@pytest.mark.parametrize("bound", [{"_LEAST": 1e9}, {"_LEAST": 0, "_TIMES": 3}, {"_LEAST": 0, "_MOST": 1000}])
+@pytest.mark.parametrize(
+    "bound", [{"_LEAST": 1e9}, {"_LEAST": 0, "_TIMES": 3}, {"_LEAST": 0, "_MOST": 1000}]
+)
 def test_where_sharing_does_not_pay_fits_are_own(monkeypatch, bound):
     monkeypatch.undo()
     for name, value in bound.items():
