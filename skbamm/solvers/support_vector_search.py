@@ -137,7 +137,7 @@ class PointSearch:
         """Try the starting points, then follow the best; return why no more."""
         for start in starts:
             self._try(start, first=True)
-            if self.quest.left == 0.0:
+            if self.found and self.quest.left == 0.0:
                 return Status.MAX_TIME
         if not self.found:
             raise NotApplicable("own fits fail at all starting points")

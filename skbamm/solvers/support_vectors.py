@@ -346,6 +346,8 @@ class SupportVectorSolver(FoldSolver):
             for axis in axes:
                 low, high = axis.bounds()
                 at = (low + high) / 2
+                if axis.parameter == "nu":  # where classes differ in size, only small ones exist
+                    at = low + (high - low) * (0.5, 0.2, 0.05)[which]
                 if axis.parameter in around:
                     value = min(max(around[axis.parameter][which], axis.low), axis.high)
                     at = float(axis.place(torch.tensor(value, dtype=torch.float64)))

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
@@ -245,6 +246,20 @@ def test_nu_that_no_model_can_have():
     rows = X + 2 * target[:, None]
     search = BAMMSearchCV(NuSVC(), {"nu": (0.01, 0.2)}, cv=3).fit(rows, target)
     assert search.best_score_ > 0.9
+
+
+@pytest.mark.parametrize("max_time", [None, 1e-9])
+def test_starts_that_no_model_can_have_are_passed_by(max_time):
+    """Of 20 and 160 rows nu is at most .22; the middle of the interval is beyond."""
+    target = np.r_[np.ones(20), np.zeros(160)].astype(int)
+    rows = X + 2 * target[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of the time
+        search = BAMMSearchCV(NuSVC(), {"nu": (0.01, 0.8)}, cv=3, max_time=max_time)
+        search.fit(rows, target)
+    assert search.search_plan_[0]["reason"] == ""
+    assert search.best_params_["nu"] < 0.23
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize(
