@@ -109,6 +109,8 @@ class Problem(ABC):
         Whether the Hessian of f jumps; see ``KinkSearch`` for what f must be then.
     kinks : bool
         Whether phi has kinks, so that ``face`` returns one.
+    smoothed : bool
+        Whether f approximates a function with kinks by a smooth one.
     has_closed_form : bool
         Whether ``closed_form`` may give the solution.
     has_units : bool
@@ -121,6 +123,7 @@ class Problem(ABC):
     second_order: bool = False
     hessian_jumps: bool = False
     kinks: bool = False
+    smoothed: bool = False
     has_closed_form: bool = False
     has_units: bool = False
     upper_floor: float = 1.0

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skbamm.criteria.criterion import Choice, Criterion
 from skbamm.folds import FoldWeights
-from skbamm.losses import HalfSquaredLoss, OneVsRest, PointwiseLoss
+from skbamm.losses import OneVsRest, PointwiseLoss
 
 # Value of the best constant prediction, in the criterion's units, of a target (n, m) with weights
 # (n,), or None for ones.
@@ -72,7 +72,7 @@ class Given:
 
         They are numbers already, or -1 and 1, one output a class if there are more than two.
         """
-        if not isinstance(self.loss, HalfSquaredLoss):
+        if not self.loss.squared:
             return target.flatten().long()
         if target.ndim == 1 or target.shape[1] == 1:
             return (target.flatten() > 0).long()

@@ -14,7 +14,6 @@ from skbamm.losses import (
     BalancedLoss,
     BrierLoss,
     ExpectedErrorLoss,
-    HalfSquaredLoss,
     NormalisedLogisticLoss,
     OneVsRestLogisticLoss,
     SquaredHingeLoss,
@@ -57,7 +56,7 @@ def balanced_loss(given: Given) -> Criterion:
     factor, own = given.class_factor(), given.loss
     classes = int((factor > 0).sum())
     loss = BalancedLoss(own, factor, given.class_of)
-    if not isinstance(own, HalfSquaredLoss):
+    if not own.squared:
         return given.criterion(loss, lambda target, weight: math.log(classes))
     # Of targets of -1 and 1, a mean over the outputs: 4 p (1 - p) for p = 1 / classes.
     spread = 4 / classes * (1 - 1 / classes)

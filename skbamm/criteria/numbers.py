@@ -115,7 +115,7 @@ def _linked(given: Given, loss: UpperLoss) -> UpperLoss:
 def _half_squared(given: Given) -> UpperLoss:
     """Return the model's own loss where it is that, which saves work."""
     own = given.loss
-    return own if isinstance(own, HalfSquaredLoss) else HalfSquaredLoss(own.n_outputs)
+    return own if own.squared else HalfSquaredLoss(own.n_outputs)
 
 
 def _variances(given: Given) -> tuple[Tensor, float]:

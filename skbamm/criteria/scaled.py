@@ -45,6 +45,8 @@ class ScaledLogLoss:
         What a row of each class counts; one if not given.
     """
 
+    squared = False
+
     def __init__(
         self,
         n_outputs: int,
@@ -125,6 +127,7 @@ class PairwiseLoss:
     """
 
     n_outputs = 1
+    squared = False
 
     def __init__(self, free_scale: bool = False):
         self.free_scale = free_scale

@@ -122,6 +122,11 @@ class AffineRows:
         self.target, self.weights = base.target, base.weights
 
     @property
+    def matrices(self):
+        """See ``Rows.matrices``."""
+        return [self]
+
+    @property
     def train_total(self):
         """Sum of the training weights of each fold, shape (K,)."""
         return self.base.train_total

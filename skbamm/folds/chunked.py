@@ -79,6 +79,11 @@ class ChunkedRows:
     _last_chunk: tuple[FoldWeights, int, int, int, Chunk] | None = None
 
     @property
+    def matrices(self) -> Sequence[ChunkedRows]:
+        """See ``Rows.matrices``."""
+        return [self]
+
+    @property
     def target_mean(self) -> float:
         """See ``Rows.target_mean``."""
         return float(self.target.double().mean())

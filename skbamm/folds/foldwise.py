@@ -28,6 +28,11 @@ class FoldwiseRows:
         self.n_features, self.fit_intercept = first.n_features, first.fit_intercept
 
     @property
+    def matrices(self):
+        """See ``Rows.matrices``."""
+        return self.folds
+
+    @property
     def train_total(self):
         """Sum of the training weights of each fold, shape (K,)."""
         return torch.cat([rows.train_total for rows in self.folds])

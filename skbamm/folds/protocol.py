@@ -7,7 +7,7 @@ that go through the rows chunk by chunk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +45,18 @@ RowFunction = Callable[[list[Tensor], Chunk], tuple[list[Tensor], list[Tensor]]]
 Kept = list[Tensor]  # each (rows, m, S, K or 1), one for every matrix that the folds have
 
 
+class Matrix(Protocol):
+    """The size of one matrix."""
+
+    n_rows: int
+    n_features: int
+
+    @property
+    def entries(self) -> int:
+        """Number of entries that are stored."""
+        ...
+
+
 class Rows(Protocol):
     """A data matrix with p = d (+ 1 with an intercept) columns, its target and its folds."""
 
@@ -55,6 +67,11 @@ class Rows(Protocol):
     fit_intercept: bool
     device: torch.device
     dtype: torch.dtype
+
+    @property
+    def matrices(self) -> Sequence[Matrix]:
+        """The rows of each matrix: one that all folds share, or one for each fold."""
+        ...
 
     @property
     def target_mean(self) -> float:

@@ -37,6 +37,11 @@ class StackedRows(ChunkedRows):
         self.train_total = weights.train_total
 
     @property
+    def matrices(self) -> list[DenseRows]:
+        """See ``Rows.matrices``."""
+        return self.folds
+
+    @property
     def folds(self) -> list[DenseRows]:
         """Each fold's rows alone."""
         return [

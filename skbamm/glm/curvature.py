@@ -180,7 +180,7 @@ def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
 
     That may be of sparse features, where a diagonal and the frequent ones' matrix serve as well.
     """
-    p, one = rows.n_coefficients, getattr(rows, "folds", [rows])[0]
+    p, one = rows.n_coefficients, rows.matrices[0]
     if one.entries * METRIC.sparse > one.n_rows * one.n_features:
         return False
     seconds = rows.gram_seconds(starts * outputs, rows.n_rows)

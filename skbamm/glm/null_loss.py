@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.losses import HalfSquaredLoss
-
 _F64 = torch.finfo(torch.float64)
 # Rounding error relative to the loss at zero, where a constant fits a target far from zero exactly.
 _ROUNDING = 4 * _F64.eps
@@ -25,7 +23,7 @@ def null_loss(problem: Any) -> Tensor:
     """
     rows, loss = problem.rows, problem.loss
     level = torch.zeros(loss.n_outputs, rows.n_folds, dtype=torch.float64, device=rows.device)
-    if rows.fit_intercept and isinstance(loss, HalfSquaredLoss):
+    if rows.fit_intercept and loss.squared:
         means = [
             rows.totals(lambda chunk, j=j: chunk.train * loss.targets(chunk.target)[:, j])
             for j in range(loss.n_outputs)

@@ -68,7 +68,7 @@ class GLMProblem(PenalisedProblem):
         super().__init__(penalty, rows, bounds, mean_loss, limit)
         self.rows, self.loss = rows, loss
         self.metric_rows = rows if metric_rows is None else metric_rows
-        self.hessian_jumps = loss.hessian_jumps
+        self.hessian_jumps, self.smoothed = loss.hessian_jumps, loss.smoothed
         self.criterion = None if criterion is None else criterion.by_fold()
         self.shape = (starts, rows.n_folds)
         self.y_shape = (starts, rows.n_folds, loss.n_outputs, rows.n_coefficients)

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
 
 class UpperLoss(ABC):
-    """A loss of validation rows, with its first derivative in the predictor."""
+    """A loss of validation rows, with its first derivative in the predictor.
+
+    Attributes
+    ----------
+    n_outputs : int
+    squared : bool
+        Whether it is half the squared error, so that second moments of X are all it needs.
+    """
 
     n_outputs: int
+    squared: bool = False
 
     @abstractmethod
     def targets(self, target: Tensor) -> Tensor:

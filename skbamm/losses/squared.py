@@ -15,6 +15,8 @@ class HalfSquaredLoss(PointwiseLoss):
     n_outputs : int
     """
 
+    squared = True
+
     def __init__(self, n_outputs: int = 1):
         self.n_outputs = n_outputs
 

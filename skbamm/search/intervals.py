@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.effort import metered
-from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.earlier import STAGE, Earlier
@@ -256,7 +255,7 @@ class IntervalSearch:
         if self.solving.row_weights is not None:
             return False
         same = exact and joint.task.transformed is None
-        return not (same and result.success and not isinstance(criterion.loss, Smoothed))
+        return not (same and result.success and not criterion.loss.smoothed)
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:
         out, history, path = self.outcome, self.outcome.history, result.history["x"]

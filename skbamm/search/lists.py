@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from skbamm.effort import metered
-from skbamm.losses import Smoothed
 from skbamm.models import NotApplicable
 from skbamm.search.keys import candidate_key
 from skbamm.search.own_fits.check import check_twin
@@ -74,7 +73,7 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
 
 def few_rows(joint, enough: int) -> bool:
     """Whether a loss that has kinks has so few rows."""
-    return isinstance(joint.task.loss, Smoothed) and len(joint.task.target) < enough
+    return joint.task.loss.smoothed and len(joint.task.target) < enough
 
 
 def _tuned_values(combination: Combination) -> list[Any]:

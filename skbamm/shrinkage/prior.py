@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel.problem import Directions
+from skbamm.bilevel.faces import Face
+from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.criteria import Criterion
-from skbamm.glm import LeastSquaresProblem
 from skbamm.space import VectorAxis
 
 # From strong to weak, and then ever more of a price: beginning with the price would drop features
@@ -130,8 +130,8 @@ def columns_of(axis: VectorAxis, device: torch.device) -> Tensor:
     return torch.as_tensor(axis.columns, device=device)
 
 
-class ShrunkProblem:
-    """A problem whose F has a charge on x.
+class ShrunkProblem(Problem):
+    """A problem with a charge on x added to F; everything else is the problem's own.
 
     Parameters
     ----------
@@ -139,17 +139,57 @@ class ShrunkProblem:
     charge : Charge
     """
 
-    def __init__(self, problem: Any, charge: Charge):
-        self.problem, self.charge = problem, charge
-        # The charge is a term of F and x alone.
-        self.lower, self.face, self.curvature = problem.lower, problem.face, problem.curvature
-        self.closed_form, self.project = problem.closed_form, problem.project
-        self.kinks, self.hessian_jumps = problem.kinks, problem.hessian_jumps
+    def __init__(self, problem: Problem, charge: Charge):
+        self.problem, self.charge, self.shape = problem, charge, problem.shape
+        self.second_order, self.hessian_jumps = problem.second_order, problem.hessian_jumps
+        self.kinks, self.smoothed = problem.kinks, problem.smoothed
+        self.has_closed_form, self.has_units = problem.has_closed_form, problem.has_units
+        self.upper_floor = problem.upper_floor
         self._at_last: tuple[Tensor, Tensor, Tensor] | None = None
         self._upper: tuple[Tensor, Tensor] | None = None  # the last shares, with the charge first
 
-    def __getattr__(self, name):
-        return getattr(self.problem, name)
+    @property
+    def lower_floor(self) -> Tensor:
+        """See ``Problem``."""
+        return self.problem.lower_floor
+
+    @property
+    def upper_null(self) -> Tensor:
+        """See ``Problem``."""
+        return self.problem.upper_null
+
+    @property
+    def gradient_rounding(self) -> Tensor:
+        """See ``Problem``."""
+        return self.problem.gradient_rounding
+
+    def start(self, x: Tensor) -> Tensor:
+        """See ``Problem.start``."""
+        return self.problem.start(x)
+
+    def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
+        """See ``Problem.descend``."""
+        return self.problem.descend(x, y, tol)
+
+    def closed_form(self, x: Tensor, y: Tensor, curvature: Curvature, mu: float):
+        """See ``Problem.closed_form``."""
+        return self.problem.closed_form(x, y, curvature, mu)
+
+    def lower(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Problem.lower``."""
+        return self.problem.lower(x, y)
+
+    def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
+        """See ``Problem.face``."""
+        return self.problem.face(x, y, gradient, mu)
+
+    def curvature(self, x: Tensor, y: Tensor, mu: float) -> Curvature:
+        """See ``Problem.curvature``."""
+        return self.problem.curvature(x, y, mu)
+
+    def project(self, x: Tensor) -> Tensor:
+        """See ``Problem.project``."""
+        return self.problem.project(x)
 
     def _charge(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return each fold's share of the charge, (S, 1), and of its gradient, (S, 1, h)."""
@@ -215,7 +255,7 @@ def curvature_of_entries(problem: Any, x: Tensor, y: Tensor, axis: VectorAxis) -
 
     The intercept makes up for what all of a feature's values have in common.
     """
-    if isinstance(problem, LeastSquaresProblem):
+    if problem.has_closed_form:
         gram = problem.train.gram[None, :, None]
         diagonal, pulled = gram.diagonal(dim1=-2, dim2=-1), gram[..., -1, :]
     else:

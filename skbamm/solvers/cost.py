@@ -20,7 +20,6 @@ from skbamm.effort import (
 )
 from skbamm.folds import FoldwiseRows
 from skbamm.glm.curvature import gram_rows, shares_gram
-from skbamm.losses import HalfSquaredLoss
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 
 
@@ -119,12 +118,12 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     n, d = len(task.target), solver.data.n_features
     p = d + 1
     rows = solver.rows(torch.float64)
-    stored = getattr(rows, "folds", [rows])[0].entries
+    stored = rows.matrices[0].entries
     folds, outputs = len(solver.used), loss.n_outputs
     kinks = solver.penalties.has_kinks
-    if isinstance(loss, HalfSquaredLoss) and (kinks or not solver.least_squares):
+    if loss.squared and (kinks or not solver.least_squares):
         return _of_squares(solver, values, kinks, (n, p), stored)
-    if isinstance(loss, HalfSquaredLoss):
+    if loss.squared:
         return None
     if solver.by_products:
         return _of_products(solver, values, listed)
@@ -172,7 +171,7 @@ def _may_vanish(solver: LinearProblems) -> bool:
 def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:
     """Return what values of models take whose steps are products with the Hessian, in all folds."""
     rows = solver.rows(solver.dtype)
-    one, outputs = getattr(rows, "folds", [rows])[0], solver.task.loss.n_outputs
+    one, outputs = rows.matrices[0], solver.task.loss.n_outputs
     shape, columns = (one.n_rows, one.n_features), len(solver.used) * outputs
     passes: float = COUNTS.products + values * COUNTS.products_of_value
     if listed:  # few values are far apart

@@ -9,7 +9,7 @@ import torch
 
 from skbamm.criteria import SCALED, SCALED_PAIRWISE, Choice, Criterion, make_criterion
 from skbamm.folds import FoldWeights
-from skbamm.losses import HalfSquaredLoss, UpperLoss
+from skbamm.losses import UpperLoss
 from skbamm.models import Task
 
 
@@ -20,7 +20,7 @@ class UnfitCriterion(ValueError):
 def criteria_of(task: Task) -> tuple[str, ...]:
     """Return the criteria that go with a task: its own, and of margins those of free scale."""
     one_label = task.classes is not None and task.indicator is None
-    if not one_label or isinstance(task.loss, HalfSquaredLoss):
+    if not one_label or task.loss.squared:
         return task.criteria
     two = task.loss.n_outputs == 1
     return (*task.criteria, *SCALED, *(SCALED_PAIRWISE if two else ()))

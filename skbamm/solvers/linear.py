@@ -15,8 +15,7 @@ from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep, UpperStep
 from skbamm.criteria import Choice
 from skbamm.folds import Rows
-from skbamm.glm import GLMProblem, LeastSquaresProblem, of_like_rows
-from skbamm.losses import HalfSquaredLoss, Smoothed
+from skbamm.glm import GLMProblem, of_like_rows
 from skbamm.solvers.base import Quest
 from skbamm.solvers.cost import foreseen_seconds
 from skbamm.solvers.grams import place_of
@@ -96,13 +95,13 @@ class LinearSolver(LinearProblems):
             problem = self._on_some(quest, few, 1)
         exact = None
         # Exact paths have as many kinks as models have coefficients, or more.
-        soon = isinstance(problem, LeastSquaresProblem) and problem.y_shape[-1] > FIRST.many_kinks
+        soon = problem.has_closed_form and problem.y_shape[-1] > FIRST.many_kinks
         if len(quest.axes) == 1 and not soon:
             exact = begin_on_paths(problem, quest.axes[0], self.twin.inverse, quest.max_time)
         if exact is not None:
             exact.step = FIRST.exact
             return exact
-        points = paths(quest.axes, limit, isinstance(self.task.loss, Smoothed))
+        points = paths(quest.axes, limit, self.task.loss.smoothed)
         first = follow_paths(problem, points, quest.max_time)
         first.step = FIRST.path
         return first
@@ -119,7 +118,7 @@ class LinearSolver(LinearProblems):
             judge=None if few is None else partial(self._on_some, quest, few),
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.
-        moved = self.least_squares and not isinstance(quest.criterion.loss, HalfSquaredLoss)
+        moved = self.least_squares and not quest.criterion.loss.squared
         self.metric = None if moved else result.curvature
         return quest.dated(result, before)
 
@@ -256,7 +255,7 @@ class LinearSolver(LinearProblems):
         values = super().search_values(axes, judged)
         if self.begins_anywhere:
             return values
-        squares = isinstance(self.task.loss, HalfSquaredLoss) and self.task.loss.n_outputs == 1
+        squares = self.task.loss.squared and self.task.loss.n_outputs == 1
         absolute_only = len(axes) == 1 and self.penalties.values.get("l1_ratio", 1.0) == 1.0
         # Paths of squares are exact, or soon followed by second moments.
         soon = squares and (absolute_only or self.least_squares)
@@ -272,7 +271,7 @@ class LinearSolver(LinearProblems):
         strong = self._is_dear(quest)
         leave = self.twin.inverse if strong or (few is not None and several) else None
         # Another loss of least-squares models takes passes, where their own takes none.
-        passes = self.least_squares and not isinstance(quest.criterion.loss, HalfSquaredLoss)
+        passes = self.least_squares and not quest.criterion.loss.squared
         count = min(self.n_starts, 3) if passes else self.n_starts
         x0, ends = (
             torch.as_tensor(np.array(starting_points(quest.axes, count, some)), device=self.device)

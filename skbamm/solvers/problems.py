@@ -14,7 +14,6 @@ from skbamm.data.matrices import choose_dtype
 from skbamm.folds import DenseRows, Rows, StackedRows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
 from skbamm.glm.curvature import METRIC
-from skbamm.losses import HalfSquaredLoss
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.grams import KnownGrams
@@ -62,7 +61,7 @@ class LinearProblems(FoldSolver):
     @property
     def least_squares(self) -> bool:
         """Whether the model needs only second moments of X."""
-        if not isinstance(self.task.loss, HalfSquaredLoss):
+        if not self.task.loss.squared:
             return False
         rows = self.rows(torch.float64)
         return rows.n_coefficients <= MANY_FEATURES and not self.wide
@@ -82,7 +81,7 @@ class LinearProblems(FoldSolver):
         There are several classes, or more features than matrices are made of.
         """
         loss = self.task.loss
-        if loss.smoothed or loss.has_scale or isinstance(loss, HalfSquaredLoss):
+        if loss.smoothed or loss.has_scale or loss.squared:
             return False
         rows = self.rows(torch.float64)
         if loss.hessian_jumps or self.penalties.has_kinks:
@@ -122,7 +121,7 @@ class LinearProblems(FoldSolver):
         options: dict[str, Any] = {
             "criterion": criterion, "bounds": self.penalties.bounds(axes), "limit": limit,
         }  # fmt: skip
-        of_squares = criterion is None or isinstance(criterion.loss, HalfSquaredLoss)
+        of_squares = criterion is None or criterion.loss.squared
         if self.least_squares and of_squares:
             rows = self.rows(torch.float64)
             problem = LeastSquaresProblem(

@@ -12,7 +12,6 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
-from skbamm.losses import Smoothed
 from skbamm.solvers.cost import COUNTS, levels_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
@@ -132,7 +131,7 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
     brief = problem.hessian_jumps and solver.rows(torch.float64).n_coefficients > MANY_FEATURES
     most = TOL.mixed_iter if brief else TOL.final_iter
     finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
-    if isinstance(solver.task.loss, Smoothed):
+    if solver.task.loss.smoothed:
         # Single precision cannot tell which rows are near a kink.
         finish, single = partial(solve_narrowing, max_iter=most), False
     elif solver.task.loss.has_scale:
@@ -152,7 +151,7 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
 def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
     """Return models as they are kept, without a gradient where they are not solved."""
     solved = _solved(problem, x, result)
-    if isinstance(problem, LeastSquaresProblem) and not problem.kinks:
+    if problem.has_closed_form and not problem.kinks:
         solved = solved & _has_digits(problem, x).to(solved.device)
     norm = torch.where(solved, result.gradient_norm, torch.nan)
     return FoldSolutions(problem.coefficients(result.y).cpu().numpy(), norm.cpu().numpy())

@@ -20,8 +20,6 @@ from sklearn.linear_model import lars_path, lars_path_gram
 from torch import Tensor
 
 from skbamm.folds import DenseRows
-from skbamm.glm import LeastSquaresProblem
-from skbamm.losses import HalfSquaredLoss
 from skbamm.models import NotApplicable
 from skbamm.space import Axis
 from skbamm.starts.subsample import Beginning
@@ -193,7 +191,7 @@ def _folds(problem: Any) -> list | None:
     rows = problem.rows
     if min(rows.n_rows, rows.n_features) > LARS.most:
         return None
-    if isinstance(problem, LeastSquaresProblem):
+    if problem.has_closed_form:
         moments, d = problem.train, rows.n_features
         return [
             _OfMoments(gram.numpy(), cross.numpy(), float(square), d, rows.fit_intercept)
@@ -201,9 +199,9 @@ def _folds(problem: Any) -> list | None:
                 moments.gram.cpu(), moments.cross[:, 0].cpu(), moments.square[:, 0], strict=True
             )
         ]
-    each = getattr(rows, "folds", None) or [rows] * rows.n_folds
+    each = list(rows.matrices) * (rows.n_folds // len(rows.matrices))
     dense = all(isinstance(one, DenseRows) for one in each)
-    if not (dense and isinstance(problem.loss, HalfSquaredLoss) and rows.n_rows <= LARS.few_rows):
+    if not (dense and problem.loss.squared and rows.n_rows <= LARS.few_rows):
         return None
     return [_OfRows(one, k if one.n_folds > 1 else 0) for k, one in enumerate(each)]
 

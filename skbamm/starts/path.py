@@ -17,8 +17,6 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
-from skbamm.glm import LeastSquaresProblem
-from skbamm.losses import Smoothed
 from skbamm.starts.line_search import parabola
 from skbamm.starts.subsample import Beginning
 
@@ -67,7 +65,7 @@ def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: li
     many = problem.rows.n_rows >= _FEW_ROWS
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
     # Models of other losses are found sooner from those of a like penalty.
-    small = few and isinstance(problem, LeastSquaresProblem)
+    small = few and problem.has_closed_form
     best, around, trio = None, paths[0][:0], []
     count = _AROUND_MANY if many else _AROUND
     for points in paths:
@@ -88,7 +86,7 @@ def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: li
         if away or time.perf_counter() > deadline:
             break
     assert best is not None
-    known = _parabola(trio) if many and not _kinked(problem) else None
+    known = _parabola(trio) if many and not problem.smoothed else None
     if known is not None:
         vertex = best.x.clone()
         vertex[0, 0], bend = known
@@ -126,7 +124,7 @@ def follow(
     """
     path: list[_Point] = []
     curvature, least, worse = None, torch.inf, 0
-    tol = _KINKED_TOL if _kinked(problem) else _TOL
+    tol = _KINKED_TOL if problem.smoothed else _TOL
     for x in points[:, None]:
         if curvature is not None and y is not None:
             curvature = curvature.at(x, y)
@@ -159,10 +157,6 @@ def _parabola(points: list[_Point]) -> tuple[float, float] | None:
     It is of the first coordinate; None if the one in the middle is not below the others.
     """
     return parabola([(float(point.x[0, 0]), point.upper) for point in points])
-
-
-def _kinked(problem: Any) -> bool:
-    return isinstance(getattr(problem, "loss", None), Smoothed)
 
 
 def _between(x: Tensor, a: Tensor, b: Tensor) -> bool:

@@ -17,7 +17,6 @@ import torch
 from sklearn.linear_model import ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso, enet_path
 
 from skbamm.clock import Clock
-from skbamm.losses import HalfSquaredLoss
 from skbamm.starts.line_search import parabola
 
 _KINDS = (ElasticNet, Lasso, MultiTaskElasticNet, MultiTaskLasso)
@@ -85,7 +84,7 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
     if not (data.fit_weight is data.score_weight is data.row_weights is None):
         return None
     grouped = kind in (MultiTaskElasticNet, MultiTaskLasso)
-    squares = isinstance(criterion.loss, HalfSquaredLoss) and criterion.fold_losses is None
+    squares = criterion.loss.squared and criterion.fold_losses is None
     if not squares or joint.task.transformed is not None:
         return None
     if grouped != (joint.task.target.ndim == 2):
