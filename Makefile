@@ -33,7 +33,7 @@ CONTRACT := tests/contract tests/search/test_pipelines.py tests/models/test_base
 	tests/models/test_quantile.py tests/models/test_multi_output.py \
 	tests/models/test_several_labels.py tests/models/test_feature_penalty.py
 
-.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench docs links clean
+.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench tables docs links clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -103,7 +103,12 @@ bench: $(READY)
 	$(PY) -m benchmarks.labels.raters
 	$(PY) -m benchmarks.render
 
+# The tables of what is supported, in README.md and the pages, from the registries.
+tables: $(READY)
+	$(PY) docs/supported.py
+
 docs: $(DOCS)
+	$(PY) docs/supported.py --check
 	$(PY) -m sphinx -W -b html docs docs/_build/html
 
 # Links inside of the pages; `make links ONLINE=--online` tries those to other sites, too.

@@ -1,7 +1,7 @@
 """Write the table of what is searched, solved jointly or shared, from the registries.
 
-``python docs/supported.py`` writes it into docs/shared_fits.rst; with ``--check`` it writes nothing
-and exits with 1 if the page is out of date.
+``python docs/supported.py`` writes it into docs/shared_fits.rst, and a short one into README.md.
+With ``--check`` it writes nothing and exits with 1 if one is out of date.
 """
 
 import argparse
@@ -13,10 +13,12 @@ from skbamm.models.registry import registered
 from skbamm.shared_fits import shared_fits
 
 PAGE = Path(__file__).resolve().parent / "shared_fits.rst"
+README = PAGE.parents[1] / "README.md"
 MARKED = re.compile(r"(\.\. supported\n\n).*?(\.\. /supported)", re.DOTALL)
+IN_README = re.compile(r"(<!-- supported -->\n\n).*?(<!-- /supported -->)", re.DOTALL)
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[tuple[type, list[str], str]]:
     """Return an estimator, its parameters and the way taken, a row each."""
     found = []
     for kind, twin in registered().items():
@@ -30,34 +32,80 @@ def rows() -> list[tuple[str, str, str]]:
         found.append((kind, (feature_map.hyperparameter,), way))
     named = [(kind, [one.name for one in parameters], way) for kind, parameters, way in found]
     for kind, family in shared_fits().items():
-        named.append((kind, list(family.parameters), "shared fits"))
-    return [
-        (kind.__name__, ", ".join(f"``{name}``" for name in names), way)
-        for kind, names, way in named
-    ]
+        judged = [one.name for one in family.intervals if kind not in registered()]
+        way = "shared fits"
+        if judged:
+            way += f"; the scorer judges intervals of {', '.join(map(_code, judged))}"
+        named.append((kind, list(family.parameters), way))
+    return named
 
 
 def table() -> str:
     """Return the rows as a list-table of reStructuredText."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [("estimator", "parameters", "the way taken"), *rows()]:
+    written = [(k.__name__, ", ".join(map(_code, names)), way) for k, names, way in rows()]
+    for row in [("estimator", "parameters", "the way taken"), *written]:
         for mark, cell in zip("*  ", row, strict=True):
             lines.append(f"   {mark} - {cell}")
     rest = "   * - any other\n     - any\n     - lists are enumerated"
     return "\n".join([*lines, rest])
 
 
+def short_table() -> str:
+    """Return the rows in Markdown, one for all estimators of a kind.
+
+    Searched parameters stand apart from those of lists only, of which long names are left out.
+    """
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for kind, twin in registered().items():
+        numbers = [one.name for one in twin.hyperparameters]
+        own = twin.loss_parameter
+        more = "" if own is None else f"; intervals of {_mark(own.name)}"
+        lists = "lists jointly" if twin.solves_lists else "lists share kernels"
+        key = ", ".join(map(_mark, numbers)), f"intervals by gradients, {lists}{more}"
+        kinds.setdefault(key, []).append(kind.__name__)
+    for kind, feature_map in FEATURE_MAPS.items():
+        way = "intervals by gradients, before a linear model"
+        kinds.setdefault((_mark(feature_map.hyperparameter.name), way), []).append(kind.__name__)
+    for kind, family in shared_fits().items():
+        if kind in registered():
+            continue
+        judged = ", ".join(_mark(one.name) for one in family.intervals)
+        way = "lists by shared fits"
+        if judged:
+            way += f"; intervals of {judged}, judged by the scorer"
+        first = ", ".join(map(_mark, family.parameters[:2]))
+        some = first + (", ..." if len(family.parameters) > 2 else "")
+        kinds.setdefault((some, way), []).append(kind.__name__)
+    lines = ["| estimator | hyperparameters | the way taken |", "| --- | --- | --- |"]
+    for (names, way), estimators in kinds.items():
+        lines.append(f"| {', '.join(map(_mark, estimators))} | {names} | {way} |")
+    return "\n".join([*lines, "| any other | any | lists, as in `GridSearchCV` |"])
+
+
+def _code(name: str) -> str:
+    return f"``{name}``"
+
+
+def _mark(name: str) -> str:
+    return f"`{name}`"
+
+
 def main() -> int:
-    """Write the page, or check it."""
+    """Write the page and the README, or check them."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    before = PAGE.read_text()
-    after = MARKED.sub(lambda match: f"{match[1]}{table()}\n\n{match[2]}", before)
-    if options.parse_args().check:
-        print("up to date" if after == before else "out of date")
-        return int(after != before)
-    PAGE.write_text(after)
-    return 0
+    check, old = options.parse_args().check, []
+    for path, marked, made in ((PAGE, MARKED, table()), (README, IN_README, short_table())):
+        before = path.read_text()
+        after = marked.sub(rf"\g<1>{made}\n\n\g<2>", before)
+        if after != before:
+            old.append(path.name)
+            if not check:
+                path.write_text(after)
+    if check:
+        print(f"out of date: {', '.join(old)}; make tables writes them" if old else "up to date")
+    return int(check and bool(old))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ _STRONGER = {
     "l2_regularization": True,
     "reg_alpha": True,
     "reg_lambda": True,
+    "reg_param": True,
+    "shrinkage": True,
+    "var_smoothing": True,
 }
 _EVEN = 1e-9  # relative difference of scores that are the same
 
@@ -41,8 +44,8 @@ def one_standard_error(
         Name of the metric where there are several.
     stronger : dict of str -> bool, optional
         Parameters that regularise, by their full names or without the steps' names, and whether
-        larger values do so more. By default "alpha", "l2_regularization", "reg_alpha" and
-        "reg_lambda" (larger), and "C" (smaller).
+        larger values do so more. By default "alpha", "l2_regularization", "reg_alpha",
+        "reg_lambda", "reg_param", "shrinkage" and "var_smoothing" (larger), and "C" (smaller).
 
     Returns
     -------

@@ -10,7 +10,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from skbamm._sklearn_compat import (
 )
 from skbamm.glm import MeanLoss
 from skbamm.glm.penalties import AbsoluteValues, Penalty
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.kernels.kernel import Kernel, Precomputed
 from skbamm.losses import PointwiseLoss
 
@@ -107,42 +107,6 @@ class Task:
         loss: Any = self.loss
         sides = np.stack([self.sides(rows) for rows in training_rows], -1)
         return replace(self, loss=loss.weighted(torch.as_tensor(sides)))
-
-
-@dataclass(frozen=True)
-class Hyperparameter:
-    """A parameter of an estimator that an interval can be searched for.
-
-    Attributes
-    ----------
-    name : str
-    positive : bool
-        Whether it must be above ``low``.
-    high : float
-        Largest value; a parameter that has one is searched in linear units by default.
-    optional : bool
-        Whether None is a value, too, which the solvers get as one that is not a number.
-    low : float
-        Least value.
-    words : tuple of str
-        Texts that are values, too, in lists.
-    """
-
-    name: str
-    positive: bool = False
-    high: float = inf
-    optional: bool = False
-    low: float = 0.0
-    words: tuple[str, ...] = ()
-
-    def valid(self, value: Any) -> bool:
-        """Whether the solvers can take this value."""
-        if value is None:
-            return self.optional
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        if not number or isinstance(value, bool) or not np.isfinite(value):
-            return False
-        return self.low <= value <= self.high if self.high < inf else value > self.low
 
 
 class Factors(NamedTuple):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from skbamm.criteria import ABSOLUTE, SCALED, SQUARED
 from skbamm.losses import EpsilonInsensitiveLoss, HingeLoss
 from skbamm.models.base import (
-    C,
     Hyperparameter,
     Task,
     Twin,
@@ -20,11 +17,9 @@ from skbamm.models.base import (
     numeric_target,
 )
 from skbamm.support_vectors import svm_kernel, take_kernel_fit
+from skbamm.support_vectors.hyperparameters import EPSILON, NU, OF_KERNELS, C, of_its_kernel
 
 _KERNELS = "'rbf', 'poly', 'sigmoid', 'linear' or 'precomputed'"
-_GAMMA = Hyperparameter("gamma", positive=True, words=("scale", "auto"))
-_OF_KERNELS = (_GAMMA, Hyperparameter("coef0", high=1e9))
-_EPSILON, _NU = Hyperparameter("epsilon", positive=True), Hyperparameter("nu", high=1.0)
 
 
 class SupportVectorTwin(Twin):
@@ -44,7 +39,7 @@ class SupportVectorTwin(Twin):
     @property
     def hyperparameters(self) -> tuple[Hyperparameter, ...]:  # type: ignore[override]
         """What can be tuned, of some kernel."""
-        return (*self.own, *_OF_KERNELS)
+        return (*self.own, *OF_KERNELS)
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
@@ -55,8 +50,7 @@ class SupportVectorTwin(Twin):
 
     def tunes(self, estimator):
         """See ``Twin.tunes``."""
-        kernel: Any = svm_kernel(estimator)
-        return (*self.own, *(one for one in _OF_KERNELS if one.name in kernel.parameters))
+        return (*self.own, *of_its_kernel(estimator))
 
     def enables(self, name):
         """See ``Twin.enables``."""
@@ -89,7 +83,7 @@ class SVRTwin(SupportVectorTwin):
     """Support vector regression with a given ``epsilon``."""
 
     estimator_type: type = SVR
-    own = (C, _EPSILON)
+    own = (C, EPSILON)
 
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
@@ -107,7 +101,7 @@ class NuSVRTwin(SVRTwin):
     """Support vector regression with a given share of rows beyond the margin."""
 
     estimator_type = NuSVR
-    own = (C, _NU)
+    own = (C, NU)
     unknown = "epsilon"
 
 
@@ -138,5 +132,5 @@ class NuSVCTwin(SVCTwin):
     """The same with a given share of rows beyond the margin."""
 
     estimator_type = NuSVC
-    own = (_NU,)
+    own = (NU,)
     unknown = "C"

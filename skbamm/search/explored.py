@@ -136,7 +136,7 @@ class Explored:
         """
         known = list(self.points)
         points = _from_end_to_end(self.axes, self._count(SCAN.spacing if flat else 0.0), SCAN.first)
-        self.add([x for x in points if not any(_close(x, other) for other in known)], "scan")
+        self.add([x for x in points if not any(is_close(x, other) for other in known)], "scan")
         self.vertex = len(self.axes) == 1 and not flat
         self.rounds = SCAN.rounds
 
@@ -153,11 +153,15 @@ class Explored:
         self.vertex = alone and not flat
         self.rounds = SCAN.own_rounds + self.vertex if many else 1
 
+    def add_grid(self, counts: list[int]) -> None:
+        """Add the grid of so many values of each interval, equally spaced from end to end."""
+        self.add(_grid(self.axes, counts), "scan")
+
     def take(self, points: list[list[float]]) -> None:
         """Let own fits be judged at these points only, of which the first was found to be best."""
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
         for stage, some in (("refined", points[:1]), ("scan", points[1:])):
-            self.add([x for x in some if not any(_close(x, y) for y in self.points)], stage)
+            self.add([x for x in some if not any(is_close(x, y) for y in self.points)], stage)
 
     def _count(self, spacing: float) -> int:
         """Return how many points are so far apart, at most; without a spacing the most."""
@@ -193,7 +197,9 @@ class Explored:
                 alike = known < len(scores) and abs(scores[known] - scores[best]) <= worth
                 if abs(other - here[i]) >= 2 * SCAN.apart and not alike:
                     found.append([*here[:i], (here[i] + other) / 2, *here[i + 1 :]])
-        self.add([x for x in found if not any(_close(x, other) for other in self.points)], "finer")
+        self.add(
+            [x for x in found if not any(is_close(x, other) for other in self.points)], "finer"
+        )
 
     def _add_vertex(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add where the parabola through the best and its neighbours is highest, if smooth."""
@@ -202,7 +208,7 @@ class Explored:
         curve = sorted(zip((x[0] for x in self.points), (-scores).tolist(), strict=False))
         at = [place for place, _ in curve].index(self.points[best][0])
         known = parabola(curve[max(at - 1, 0) : at + 2])
-        if known is not None and not any(_close([known[0]], other) for other in self.points):
+        if known is not None and not any(is_close([known[0]], other) for other in self.points):
             self.add([[known[0]]], "finer")
 
     def add_waiting(self) -> None:
@@ -249,7 +255,10 @@ class Explored:
 
 def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
     """Return points of one interval, ``alone``, or of several, ``first`` of the first."""
-    counts = [alone] if len(axes) == 1 else [first, *[SCAN.others] * (len(axes) - 1)]
+    return _grid(axes, [alone] if len(axes) == 1 else [first, *[SCAN.others] * (len(axes) - 1)])
+
+
+def _grid(axes, counts: list[int]) -> list[list[float]]:
     ends = [axis.bounds() for axis in axes]
     places = [
         np.linspace(low, high, count).tolist()
@@ -258,7 +267,8 @@ def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
     return [list(point) for point in product(*places)]
 
 
-def _close(a: list[float], b: list[float]) -> bool:
+def is_close(a: list[float], b: list[float]) -> bool:
+    """Whether two points are nearer than half of the least distance."""
     return max(abs(i - j) for i, j in zip(a, b, strict=True)) < SCAN.apart / 2
 
 

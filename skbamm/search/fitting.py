@@ -93,6 +93,8 @@ class Fitting:
         """Whether fits may have something else to do than the estimator's own."""
         if self.weigher is not None or self.bank.shared.uses or self.bank.lists:
             return True
+        if any(combination.is_judged for combination in self.space.combinations):
+            return True
         own = self.watched and not self.space.continuous
         return not own and self._has_twin
 
@@ -259,7 +261,9 @@ class Fitting:
         if getattr(search, "_skl_callbacks", []) or self.watched:
             results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
-            size = parts_of(search, self.clock, self.space.continuous)
+            # Candidates that share fits are soon scored, and so are all of a round.
+            apart = self.space.continuous and not self.bank.lists
+            size = parts_of(search, self.clock, apart)
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
             scored.add(candidates, self._more, size)
             while run is not None and self.space.continuous and not self.clock.over:

@@ -18,6 +18,7 @@ from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.earlier import STAGE, Earlier
 from skbamm.search.explored import SCAN, Explored
+from skbamm.search.judged import Judged
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import few_rows, groups, solve_list
 from skbamm.search.own_fits.budget import own_values
@@ -85,6 +86,8 @@ class IntervalSearch:
                 solve_list(self.solving, group)
             explored.add([[]], "grid")
             return explored
+        if combination.is_judged:
+            return self._judge(combination)
         attempt = Attempt()
         try:
             attempt = self.solving.attempt(partial(self._search, combination, explored))
@@ -103,6 +106,16 @@ class IntervalSearch:
             self._cover(explored, attempt)
         self._add_earlier(explored)
         return explored
+
+    def _judge(self, combination: Combination) -> Explored:
+        """Return values of intervals without a derivative."""
+        judged = Judged(combination, combination.all_axes)
+        judged.begin(self.more_rounds)
+        where = ", ".join(f"{a.name} in [{a.low:g}, {a.high:g}] ({a.scale})" for a in judged.axes)
+        more = ", then closer ones" if self.more_rounds else ""
+        self.solving.say(f"the scorer judges {len(judged.points)} values of {where}{more}")
+        self._add_earlier(judged)
+        return judged
 
     def _add_earlier(self, explored: Explored) -> None:
         """Let the best values of an earlier fit be scored beside those of this one."""

@@ -52,7 +52,9 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
         :func:`skbamm.register_model` adds, alone, in a OneVsRestClassifier (linear classifiers),
         MultiOutputRegressor (squared errors) or TransformedTargetRegressor, or as the last step of
         a Pipeline, there also ``gamma`` of Nystroem and RBFSampler right before a linear model.
-        Any other estimator works with lists.
+        Any other estimator works with lists; intervals of ``var_smoothing``, ``shrinkage`` and
+        others that have no derivative, and of support vector machines inside of other estimators,
+        are judged by the scorer.
     param_grid : dict or list of dict
         Parameter names, with the prefix ``step__`` for those of a step, and their values:
 
@@ -142,7 +144,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As for GridSearchCV; ``mean_fit_time`` of the first candidate counts transformers that
         several candidates share. An interval has a row for each combination of the lists, the
         "refined" point, and other rows, which the column "stage" names: if the criterion is a
-        surrogate, a "scan" over the interval and "finer" points around the best; for a vector, its
+        surrogate, or there is none because the scorer judges the interval, a "scan" over it and
+        "finer" points around the best; for a vector, its
         "start"; of support vector machines the points that were "visited"; with
         ``refit=one_standard_error``, a "profile" around the refined point. If a score
         counts rows, ``best_index_`` is the middle one of the values whose scores differ by less

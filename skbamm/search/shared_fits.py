@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sklearn.base import clone
+
 from skbamm.faults import from_signal
 from skbamm.models import last_step, step_prefix
 from skbamm.search.keys import candidate_key
@@ -62,24 +64,37 @@ class SharedLists:
         self.reasons: dict[str, str] = {}  # why a parameter's values do not share, by its name
         self.one_set = False
         self.covers_all = bool(combinations)
+        self._judged: dict[str, str] = {}  # intervals whose values share fits, and how
+        self._left = False  # whether every candidate has its own fit
         self._places: dict[tuple[int, int], _Place] = {}
         self._room = Room(_most_bytes())
         self._lock = threading.Lock()
-        self._find(combinations)
+        self._find([(one, one.params) for one in combinations if not one.all_axes])
+        for one in (one for one in combinations if one.all_axes):
+            self._expect(one)
 
     def __reduce__(self):
         return SharedLists, ([],)  # workers have processes of their own
 
     def __bool__(self):
-        return bool(self.groups)
+        """Whether candidates share fits, or those of intervals may be going to."""
+        return not self._left and (bool(self.groups) or bool(self._judged))
+
+    def add(self, combination: Any, candidates: list[dict[str, Any]]) -> None:
+        """Let candidates of intervals that the scorer judges share fits among them."""
+        if self._judged and not self._left:
+            self._find([(combination, params) for params in candidates])
 
     def leave(self, plan: list[dict[str, Any]], why: str) -> None:
         """Leave every candidate to its own fit, and say why in the plan."""
         self.groups.clear()
+        self._left = True
         for row in plan:
             if row["role"] == "shared fits":
                 more = row["reason"].partition("; ")[2]
                 row.update(role="enumerated", reason="; ".join(filter(None, [why, more])))
+            elif row["parameter"] in self._judged:
+                row["reason"] = f"{why}; {row['reason'].partition('; ')[2]}"
 
     def fit(
         self, key: str, fold: int | None, model: Any, rows_of: Callable[[], Any], y: Any,
@@ -113,22 +128,32 @@ class SharedLists:
             place.close()
         return done
 
-    def _find(self, combinations: list) -> None:
+    def _expect(self, combination: Any) -> None:
+        """Note that the scorer will judge values of intervals, if these can share fits."""
+        low = {axis.name: axis.low for axis in combination.all_axes}
+        family, _, prefix = _family(combination, {**combination.params, **low})
+        if family is None or not combination.is_judged:
+            self.covers_all = False
+            return
+        told = family.told.format(type(last_step(combination.target.estimator)).__name__)
+        self._judged |= {n: told for n in low if n.removeprefix(prefix) in family.parameters}
+
+    def _find(self, candidates: list[tuple[Any, dict[str, Any]]]) -> None:
         found: dict[str, tuple[SharedGroup, list[str], list[dict[str, Any]]]] = {}
-        for one in combinations:
-            family, why, prefix = _family(one)
+        for one, given in candidates:
+            family, why, prefix = _family(one, given)
             if family is None:
                 self.covers_all = False
-                self._note(why, one.params)
+                self._note(why, given)
                 continue
             names = [prefix + name for name in family.parameters]
-            rest = {name: value for name, value in one.params.items() if name not in names}
+            rest = {name: value for name, value in given.items() if name not in names}
             group, keys, params = found.setdefault(
                 candidate_key(rest), (SharedGroup(family, alone=not prefix), [], [])
             )
-            group.models.append(last_step(one.target.estimator))
-            keys.append(candidate_key(one.params))
-            params.append({name: one.params[name] for name in names if name in one.params})
+            group.models.append(_model(one, given))
+            keys.append(candidate_key(given))
+            params.append({name: given[name] for name in names if name in given})
         for group, keys, params in found.values():
             if len(group.models) < 2:
                 self.covers_all = False
@@ -144,6 +169,8 @@ class SharedLists:
         """Say in the plan which values share fits, and why others do not."""
         names = {name: group for group in self.groups.values() for name in group.names}
         for row in plan:
+            if row["role"] == "searched" and (told := self._judged.get(row["parameter"])):
+                row["reason"] = f"{told}; {row['reason']}"
             if row["role"] != "enumerated":
                 continue
             if row["parameter"] in names:
@@ -155,17 +182,28 @@ class SharedLists:
                 row["reason"] = "; ".join(filter(None, [why, row["reason"].partition("; ")[2]]))
 
 
-def _family(combination: Any) -> tuple[SharedFits | None, str, str]:
-    """Return the family of a combination's model, or why there is none, and its prefix."""
+def _model(combination: Any, params: dict[str, Any]) -> Any:
+    """Return a candidate's model, not fitted."""
     estimator = combination.target.estimator
     model, prefix = last_step(estimator), step_prefix(estimator)
-    if combination.all_axes or combination.holder is not None:
+    names = [axis.name for axis in combination.all_axes if axis.name.startswith(prefix)]
+    if not names:
+        return model
+    return clone(model).set_params(**{name.removeprefix(prefix): params[name] for name in names})
+
+
+def _family(combination: Any, params: dict[str, Any]) -> tuple[SharedFits | None, str, str]:
+    """Return the family of a candidate's model, or why there is none, and its prefix."""
+    estimator = combination.target.estimator
+    alone, prefix = last_step(estimator) is estimator, step_prefix(estimator)
+    if combination.holder is not None or (combination.all_axes and not combination.is_judged):
         return None, "", prefix
-    if model is not estimator and not can_share(estimator):
+    if not alone and not can_share(estimator):
         return None, "", prefix
     if combination.target.twin is not None:
         return None, "", prefix
     try:
+        model = _model(combination, params)
         if not hasattr(model, "_parameter_constraints"):
             return None, "", prefix
         model._validate_params()

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from skbamm.hyperparameter import Hyperparameter
+
 
 class NotShared(Exception):
     """Raised where a candidate is to have its own fit after all."""
@@ -30,12 +32,16 @@ class SharedFits:
         Methods of a model that ``answer`` replaces where rows have been seen before.
     told : str
         What the plan says of it, with ``{}`` for the name of the class.
+    intervals : tuple of Hyperparameter
+        Numbers of which an interval may be given: the scorer judges values from end to end of it,
+        and then values ever closer to the best.
     """
 
     estimator_types: tuple[type, ...] = ()
     parameters: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     told: str = "one fit of {} a fold serves all values"
+    intervals: tuple[Hyperparameter, ...] = ()
 
     def mismatch(self, estimator: Any) -> str:
         """Return why candidates cannot share fits with this setting.
@@ -51,6 +57,20 @@ class SharedFits:
             "" if they can.
         """
         return ""
+
+    def judges(self, estimator: Any) -> tuple[tuple[Hyperparameter, ...], str]:
+        """Return which intervals may be given with an estimator's settings, and why not others.
+
+        Parameters
+        ----------
+        estimator : estimator
+
+        Returns
+        -------
+        hyperparameters : tuple of Hyperparameter
+        reason : str
+        """
+        return self.intervals, ""
 
     def begin(self, models: list[Any], X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
         """Fit what candidates share on some training rows.

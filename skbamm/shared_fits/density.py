@@ -6,6 +6,7 @@ from numbers import Real
 
 from sklearn.neighbors import KernelDensity
 
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import SharedFits, take_fitted
 
 
@@ -14,6 +15,7 @@ class SharedDensityTree(SharedFits):
 
     estimator_types = (KernelDensity,)
     parameters = ("bandwidth", "kernel", "atol", "rtol", "breadth_first")
+    intervals = (Hyperparameter("bandwidth", positive=True, words=("scott", "silverman")),)
 
     def mismatch(self, estimator):
         """Return why its bandwidth is no number."""

@@ -18,8 +18,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import validate_data
 
 from skbamm._sklearn_compat import fit_axes
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
 
+_SHRINKAGE = Hyperparameter("shrinkage", high=1.0, optional=True, words=("auto",))
 _MOST = 1 << 25  # numbers of all classes' covariances: 256 MiB
 
 
@@ -71,6 +73,15 @@ class SharedCovariances(SharedFits):
     estimator_types = (LinearDiscriminantAnalysis,)
     parameters = ("shrinkage",)
     answers = ("decision_function",)
+    intervals = (_SHRINKAGE,)
+
+    def judges(self, estimator):
+        """Return the shrinkage, unless there is none."""
+        if estimator.solver not in ("lsqr", "eigen"):
+            return (), "solver='svd' has no shrinkage; solver='lsqr' and 'eigen' have"
+        if estimator.covariance_estimator is not None:
+            return (), "covariance_estimator is in the place of shrinkage"
+        return self.intervals, ""
 
     def mismatch(self, estimator):
         """Return why it has no fixed amount of shrinkage."""
@@ -130,6 +141,13 @@ class SharedAxes(SharedFits):
 
     estimator_types = (QuadraticDiscriminantAnalysis,)
     parameters = ("reg_param",)
+    intervals = (Hyperparameter("reg_param", high=1.0),)
+
+    def judges(self, estimator):
+        """Return the one of the two amounts of regularisation that the solver has."""
+        if getattr(estimator, "solver", "svd") == "svd":
+            return self.intervals, "shrinkage is of solver='eigen'"
+        return (_SHRINKAGE,), "reg_param is of solver='svd'"
 
     def mismatch(self, estimator):
         """Return why its axes depend on more than the rows."""

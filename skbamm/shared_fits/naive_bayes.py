@@ -20,6 +20,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skbamm._sklearn_compat import safe_indexing, smooth_counts
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
 
 _MOST = 1 << 25  # log likelihoods that are kept: 256 MiB
@@ -31,6 +32,7 @@ class SharedCounts(SharedFits):
 
     estimator_types: tuple[type, ...] = (MultinomialNB, BernoulliNB, CategoricalNB)
     parameters: tuple[str, ...] = ("alpha", "force_alpha", "fit_prior", "class_prior")
+    intervals = (Hyperparameter("alpha"),)
 
     def serve(self, state, model):
         """Smooth the counts."""
@@ -99,6 +101,7 @@ class SharedMoments(SharedFits):
 
     estimator_types = (GaussianNB,)
     parameters = ("var_smoothing",)
+    intervals = (Hyperparameter("var_smoothing"),)
     answers = ("predict", "predict_proba", "predict_log_proba")
 
     def begin(self, models, X, y, fit_params):

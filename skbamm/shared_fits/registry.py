@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import SharedFits
 from skbamm.shared_fits.boosting import SharedHistograms, SharedStages
 from skbamm.shared_fits.density import SharedDensityTree
@@ -14,6 +15,7 @@ from skbamm.shared_fits.support_vectors import (
     SharedKernels,
     SharedNuKernels,
     SharedNuRegressionKernels,
+    SharedOneClassKernels,
     SharedRegressionKernels,
 )
 from skbamm.shared_fits.trees import SharedClassifierForest, SharedForest, SharedTree
@@ -38,6 +40,7 @@ _FAMILIES: dict[type, SharedFits] = {
         SharedNuKernels(),
         SharedRegressionKernels(),
         SharedNuRegressionKernels(),
+        SharedOneClassKernels(),
     )
     for kind in family.estimator_types
 }
@@ -53,6 +56,12 @@ def find_shared_fits(estimator: Any) -> tuple[SharedFits | None, str]:
         return None, ""
     reason = family.mismatch(estimator)
     return (None, f"{type(estimator).__name__}: {reason}") if reason else (family, "")
+
+
+def find_judged(estimator: Any) -> tuple[tuple[Hyperparameter, ...], str]:
+    """Return the intervals that the scorer may judge of an estimator, and why not others."""
+    family = _FAMILIES.get(type(estimator))
+    return ((), "") if family is None else family.judges(estimator)
 
 
 def register_shared_fits(family: SharedFits) -> None:

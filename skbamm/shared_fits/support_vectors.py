@@ -10,11 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.utils.validation import validate_data
 
+from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted
 from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
+from skbamm.support_vectors.hyperparameters import EPSILON, NU, OF_KERNELS, C, of_its_kernel
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 # Numbers of rows that are multiplied for a kernel, below which own fits are sooner; what an entry
@@ -86,6 +88,7 @@ class SharedKernels(SharedFits):
         "predict_proba",
         "predict_log_proba",
     )
+    intervals: tuple[Hyperparameter, ...] = (C, *OF_KERNELS)
 
     def mismatch(self, estimator):
         """Return why not: a kernel that is given is shared already."""
@@ -93,12 +96,17 @@ class SharedKernels(SharedFits):
             return "its kernel is computed by the user"
         return ""
 
+    def judges(self, estimator):
+        """Return those of its own, and of its kernel."""
+        if svm_kernel(estimator) is None:
+            return (), "its kernel is computed by the user"
+        own = [one for one in self.intervals if one not in OF_KERNELS]
+        return (*own, *of_its_kernel(estimator)), f"kernel={estimator.kernel!r} has no other"
+
     def begin(self, models, X, y, fit_params):
         """Take up the rows."""
         seen = clone(models[0])
-        rows, _ = validate_data(
-            seen, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False
-        )
+        rows = self._checked(seen, X, y)
         n, d = rows.shape
         settings = [setting(model, rows)[1] for model in models]
         kernels = {kernel_key(m, numbers) for m, numbers in zip(models, settings, strict=True)}
@@ -113,6 +121,11 @@ class SharedKernels(SharedFits):
             assert kernel is not None
             state.base(kernel)
         return state
+
+    def _checked(self, model: Any, X: Any, y: Any) -> Any:
+        """Return the rows as a fit of ``model``, which remembers their features, takes them."""
+        options = {"dtype": np.float64, "order": "C", "accept_large_sparse": False}
+        return validate_data(model, X, y, accept_sparse="csr", **options)[0]
 
     def serve(self, state, model):
         """Fit a candidate on its kernel."""
@@ -166,6 +179,7 @@ class SharedNuKernels(SharedKernels):
 
     estimator_types = (NuSVC,)
     parameters = ("nu", *SharedKernels.parameters[1:])
+    intervals = (NU, *OF_KERNELS)
 
 
 class SharedRegressionKernels(SharedKernels):
@@ -175,7 +189,8 @@ class SharedRegressionKernels(SharedKernels):
     parameters: tuple[str, ...] = (
         "C", "epsilon", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "max_iter",
     )  # fmt: skip
-    answers = ("predict",)
+    answers: tuple[str, ...] = ("predict",)
+    intervals: tuple[Hyperparameter, ...] = (C, EPSILON, *OF_KERNELS)
 
 
 class SharedNuRegressionKernels(SharedRegressionKernels):
@@ -183,10 +198,24 @@ class SharedNuRegressionKernels(SharedRegressionKernels):
 
     estimator_types = (NuSVR,)
     parameters = ("nu", *(n for n in SharedRegressionKernels.parameters if n != "epsilon"))
+    intervals: tuple[Hyperparameter, ...] = (C, NU, *OF_KERNELS)
 
     def _key(self, model):
         """Return None: nu ties the coefficients to C."""
         return None
+
+
+class SharedOneClassKernels(SharedNuRegressionKernels):
+    """The same of OneClassSVM, whose fits see no target: only a scorer has any use for y."""
+
+    estimator_types = (OneClassSVM,)
+    parameters = tuple(n for n in SharedNuRegressionKernels.parameters if n != "C")
+    answers = ("predict", "decision_function", "score_samples")
+    intervals = (NU, *OF_KERNELS)
+
+    def _checked(self, model, X, y):
+        options = {"dtype": np.float64, "order": "C", "accept_large_sparse": False}
+        return validate_data(model, X, accept_sparse="csr", **options)
 
 
 class _Fit:

@@ -23,10 +23,12 @@ from skbamm.models import (
 )
 from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, as_interval, check_no_text, make_axis, reversed_pair
+from skbamm.space.judged import judged_families, judged_parameters, why_not_judged
 from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
+_JUDGED = "the scorer judges values from end to end, and then closer to the best"
 _OWN_LISTS = "no values of its lists are solved jointly"
 
 
@@ -88,7 +90,12 @@ class Target:
 
     @property
     def searchable(self) -> dict[str, Hyperparameter]:
-        """What an interval can be searched for: what is tuned, and what map and loss have."""
+        """What an interval can be searched for: what is tuned, and what map and loss have.
+
+        Without a twin, what the scorer can judge.
+        """
+        if self.twin is None and self.feature_map is None:
+            return judged_parameters(self.estimator)
         found = self.tuned
         if self.twin is not None and self.twin.loss_parameter is not None:
             found = {self.loss_name: self.twin.loss_parameter, **found}
@@ -148,6 +155,11 @@ class Combination:
     def all_axes(self) -> tuple[Any, ...]:
         """Those of the penalty, after that of the features or the loss."""
         return self.axes if self.line_axis is None else (self.line_axis, *self.axes)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its intervals have no derivative, and the scorer judges values of them."""
+        return bool(self.axes) and self.target.twin is None
 
 
 @dataclass
@@ -269,6 +281,8 @@ def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:
 
 def _cannot_search(name: str, target: Target) -> str:
     why = target.why_no_map() if name == target.map_name else target.reason
+    if target.twin is None:
+        why = why_not_judged(target.estimator, name) or why
     if not why:
         only = ", ".join(map(repr, target.searchable))
         assert target.twin is not None  # else there is a reason
@@ -278,7 +292,7 @@ def _cannot_search(name: str, target: Target) -> str:
             why += f" ({enables} allows it)"
     return (
         f"Parameter {name!r} cannot be searched over an interval: {why}. Use a list of values. "
-        f"Intervals are supported for {supported()}."
+        f"Intervals are supported for {supported()}. Those of {judged_families()}."
     )
 
 
@@ -335,6 +349,8 @@ def _plan_rows(grid, combinations) -> Iterator[dict[str, Any]]:
         targets = [c.target for c in combinations]
         if axis is not None:
             row |= {"role": "searched", "low": axis.low, "high": axis.high, "scale": axis.scale}
+            if any(c.is_judged for c in combinations):
+                row["reason"] = _JUDGED
         elif targets and all(name in t.tuned for t in targets):
             row["role"] = "joint grid"
         else:

@@ -269,11 +269,11 @@ class OwnLogistic(LogisticRegression):
     "estimator, name",
     [
         (DecisionTreeClassifier(), "max_depth"),
-        (OneClassSVM(), "nu"),
+        (OneClassSVM(), "degree"),
         (OwnLogistic(), "C"),
         (LogisticRegression(), "tol"),
         (LassoLars(positive=True), "alpha"),
-        (make_pipeline(StandardScaler(), OneClassSVM()), "oneclasssvm__nu"),
+        (make_pipeline(StandardScaler(), OneClassSVM()), "oneclasssvm__tol"),
         (make_pipeline(StandardScaler(), LogisticRegression()), "standardscaler__copy"),
     ],
     ids=["tree", "one-class", "subclass", "other-parameter", "positive", "pipeline", "scaler"],

@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
@@ -260,22 +257,6 @@ def test_starts_that_no_model_can_have_are_passed_by(max_time):
     assert search.search_plan_[0]["reason"] == ""
     assert search.best_params_["nu"] < 0.23
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-@pytest.mark.parametrize(
-    ("model", "grid"),
-    [
-        (OneVsRestClassifier(SVC()), {"estimator__C": (0.1, 1.0)}),
-        (TransformedTargetRegressor(SVR()), {"regressor__C": (0.1, 1.0)}),
-        (MultiOutputRegressor(SVR()), {"estimator__C": (0.1, 1.0)}),
-    ],
-)
-def test_meta_estimators_ask_for_lists(model, grid):
-    with pytest.raises(ValueError, match=r"cannot be searched over an interval.*Use a list"):
-        BAMMSearchCV(model, grid).fit(X_3, Y_3)
-    (name,) = grid
-    target = {"M": np.c_[Y_R, Y_R], "O": Y_R > 0, "T": Y_R}[str(model)[0]]
-    BAMMSearchCV(model, {name: [0.1, 1.0]}, cv=3).fit(X_R, target)
 
 
 def test_weights_are_not_learned_with_it():

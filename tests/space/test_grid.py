@@ -6,6 +6,7 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LassoLars, LogisticRegression, Ridge
 from sklearn.model_selection import ParameterGrid
@@ -18,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skbamm import Interval
 from skbamm.models import supported
 from skbamm.space import Axis, read_grid
+from skbamm.space.judged import judged_families
 
 C_AXIS = Axis("C", 1e-3, 1e3, "log")
 
@@ -250,7 +252,19 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
 @pytest.mark.parametrize(
     ("estimator", "grid", "name", "why"),
     [
-        (OneClassSVM(), {"nu": Interval(0.1, 0.2)}, "nu", "OneClassSVM has no differentiable twin"),
+        (
+            OneClassSVM(),
+            {"tol": Interval(0.1, 0.2)},
+            "tol",
+            "of OneClassSVM as it is set only 'nu' and 'gamma' can be (kernel='rbf' has no other)",
+        ),
+        (
+            make_pipeline(PCA(), LinearDiscriminantAnalysis()),
+            {"lineardiscriminantanalysis__shrinkage": (0.0, 0.5)},
+            "lineardiscriminantanalysis__shrinkage",
+            "of LinearDiscriminantAnalysis as it is set nothing can be (solver='svd' has no "
+            "shrinkage; solver='lsqr' and 'eigen' have)",
+        ),
         (SVC(), {"tol": (1e-4, 1e-2)}, "tol", "of SVC as it is set only 'C', 'gamma' can be"),
         (
             DecisionTreeClassifier(),
@@ -272,9 +286,9 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
         ),
         (
             GaussianNB(),
-            {"var_smoothing": stats.uniform(1, 2)},
-            "var_smoothing",
-            "GaussianNB has no differentiable twin",
+            {"priors": stats.uniform(1, 2)},
+            "priors",
+            "of GaussianNB as it is set only 'var_smoothing' can be",
         ),
         (
             LogisticRegression(l1_ratio=1),
@@ -308,7 +322,7 @@ def test_what_cannot_be_searched_is_named_with_the_reason(estimator, grid, name,
         read_grid(estimator, grid)
     assert str(error.value) == (
         f"Parameter {name!r} cannot be searched over an interval: {why}. Use a list of values. "
-        f"Intervals are supported for {supported()}."
+        f"Intervals are supported for {supported()}. Those of {judged_families()}."
     )
 
 
