@@ -108,6 +108,8 @@ class FoldSolver(ABC):
         Whether the models that are scored are the estimator's own fits.
     dtype : torch.dtype
         The working precision of the search.
+    upper_rounding : float
+        Relative rounding error of F where the models are solved exactly.
     """
 
     pairwise: ClassVar[bool] = False
@@ -116,6 +118,7 @@ class FoldSolver(ABC):
     keeps_visits: bool = False
     own_scores: bool = False
     dtype: torch.dtype = torch.float64
+    upper_rounding: float = 0.0
 
     def __init__(self, twin: Twin, data: FoldedData):
         self.twin, self.data, self.task = twin, data, data.task
@@ -202,6 +205,15 @@ class FoldSolver(ABC):
 
         ``features`` is what a fitted model remembers of those that all folds share.
         """
+
+    def exact_hypergradient(
+        self, axes: tuple[Any, ...], x: list[float], choice: str | Choice
+    ) -> tuple[float, np.ndarray]:
+        """Return F at x and its gradient where the models are solved exactly.
+
+        ``skbamm.testing.check_model`` compares it with finite differences; searches do not use it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no exact_hypergradient")
 
     def models(self, solutions: FoldSolutions) -> list[Tensor]:
         """Return the models (K, m, p) of each value, if others gain by beginning at them."""

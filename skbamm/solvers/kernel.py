@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
+from skbamm.bilevel.exact import exact_hypergradient
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep
 from skbamm.data.folded import FoldedData
@@ -181,6 +182,12 @@ class KernelSolver(FoldSolver):
     ) -> FoldSolutions:
         """Solve these x in all folds; a direct solve gains nothing by beginning at y."""
         return self._solve_lower(axes, self._tensor(x))
+
+    def exact_hypergradient(self, axes, x, choice):
+        """See ``FoldSolver.exact_hypergradient``."""
+        problem = self._problem(axes, self.blocks, 1, self.criterion(choice))
+        upper, gradient = exact_hypergradient(problem, self._tensor([x]))
+        return upper, gradient.cpu().numpy()
 
     def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
         """Return how many factors of each fold's kernel a search takes about."""

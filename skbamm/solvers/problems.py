@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skbamm.bilevel.exact import exact_hypergradient
 from skbamm.bilevel.problem import Curvature
 from skbamm.criteria import Criterion
 from skbamm.data.folded import FoldedData
@@ -133,6 +134,13 @@ class LinearProblems(FoldSolver):
         if metric_dtype is not None:
             options["metric_rows"] = self.rows(metric_dtype)
         return self.glm(axes, self.rows(dtype), starts, **options)
+
+    def exact_hypergradient(self, axes, x, choice):
+        """See ``FoldSolver.exact_hypergradient``."""
+        rows, bounds = self.rows(torch.float64), self.penalties.bounds(axes)
+        problem = self.glm(axes, rows, 1, criterion=self.criterion(choice), bounds=bounds)
+        upper, gradient = exact_hypergradient(problem, torch.tensor([x], dtype=torch.float64))
+        return upper, gradient.cpu().numpy()
 
     def glm(
         self, axes: tuple[Any, ...], rows: Rows, starts: int, factor: float = 1.0,
