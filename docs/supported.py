@@ -32,8 +32,9 @@ def rows() -> list[tuple[type, list[str], str]]:
         found.append((kind, (feature_map.hyperparameter,), way))
     named = [(kind, [one.name for one in parameters], way) for kind, parameters, way in found]
     for kind, family in shared_fits().items():
-        judged = [one.name for one in family.intervals if kind not in registered()]
-        way = "shared fits"
+        solved = kind in registered()
+        judged = [one.name for one in family.intervals if not solved]
+        way = "shared fits" + (" where lists are not solved jointly" if solved else "")
         if judged:
             way += f"; the scorer judges intervals of {', '.join(map(_code, judged))}"
         named.append((kind, list(family.parameters), way))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from sklearn.metrics.pairwise import (
+    additive_chi2_kernel,
     cosine_similarity,
     euclidean_distances,
     linear_kernel,
@@ -39,14 +40,24 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class Exponential:
-    """``exp(-gamma d)``, d the squared Euclidean distance or, if ``city_block``, the L1 one."""
+    """``exp(-gamma d)``, d the squared Euclidean distance, or another one.
 
-    city_block: bool = False
+    Attributes
+    ----------
+    distance : {"euclidean", "city block", "chi squared"}
+        The last is ``sum of (x_i - z_i)^2 / (x_i + z_i)``, of rows without negative numbers.
+    """
+
+    distance: str = "euclidean"
     has_gamma = True
 
     def base(self, X):
         """Return the distances."""
-        return manhattan_distances(X) if self.city_block else euclidean_distances(X, squared=True)
+        if self.distance == "chi squared":
+            return -additive_chi2_kernel(X)
+        if self.distance == "city block":
+            return manhattan_distances(X)
+        return euclidean_distances(X, squared=True)
 
     def matrix(self, base, gamma):
         """Return the kernel."""

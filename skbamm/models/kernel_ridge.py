@@ -12,8 +12,10 @@ from skbamm.models.base import Hyperparameter, KernelTwin, Task, numeric_target
 
 _ALPHA = Hyperparameter("alpha", positive=True)  # without it the kernel may be singular
 _GAMMA = Hyperparameter("gamma", positive=True, optional=True)
+_GIVEN_GAMMA = Hyperparameter("gamma", positive=True)  # the chi-squared kernel has no default
+_DISTANCES = {"rbf": "euclidean", "laplacian": "city block", "chi2": "chi squared"}
 _WITHOUT_GAMMA = {"linear": Linear, "cosine": Cosine, "precomputed": Precomputed}
-_NAMES = "'rbf', 'laplacian', 'poly', 'linear', 'cosine' or 'precomputed'"
+_NAMES = "'rbf', 'laplacian', 'chi2', 'poly', 'linear', 'cosine' or 'precomputed'"
 
 
 class KernelRidgeTwin(KernelTwin):
@@ -25,7 +27,7 @@ class KernelRidgeTwin(KernelTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         name = estimator.kernel
-        if isinstance(name, str) and name in ("rbf", "laplacian", *_WITHOUT_GAMMA):
+        if isinstance(name, str) and name in (*_DISTANCES, *_WITHOUT_GAMMA):
             return ""
         if name not in ("poly", "polynomial"):
             told = repr(name) if isinstance(name, str) else "a function"
@@ -54,15 +56,17 @@ class KernelRidgeTwin(KernelTwin):
             return Polynomial(int(estimator.degree), float(estimator.coef0))
         if estimator.kernel in _WITHOUT_GAMMA:
             return _WITHOUT_GAMMA[estimator.kernel]()
-        return Exponential(city_block=estimator.kernel == "laplacian")
+        return Exponential(_DISTANCES[estimator.kernel])
 
     def tunes(self, estimator):
         """See ``Twin.tunes``."""
+        if estimator.kernel == "chi2":
+            return _ALPHA, _GIVEN_GAMMA
         return self.hyperparameters if self.kernel(estimator).has_gamma else (_ALPHA,)
 
     def enables(self, name):
         """See ``Twin.enables``."""
-        return "kernel='rbf', 'laplacian' or 'poly'" if name == "gamma" else ""
+        return "kernel='rbf', 'laplacian', 'chi2' or 'poly'" if name == "gamma" else ""
 
     def export(self, estimator, task, dual_coef, rows):
         """See ``KernelTwin.export``."""

@@ -46,9 +46,9 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
         (``C``, and with ``solver="saga"`` ``l1_ratio``), LinearSVC (``C``), LinearSVR (``C``,
         ``epsilon``), HuberRegressor (``alpha``, ``epsilon``), QuantileRegressor (``alpha``),
         SGDClassifier and SGDRegressor with their own losses (``alpha``, ``l1_ratio``), KernelRidge
-        with kernels "rbf", "laplacian" and "poly" (``alpha``, ``gamma``) and "linear", "cosine"
-        and "precomputed" (``alpha``), SVC, SVR, NuSVC and NuSVR alone or at the end of a pipeline
-        (``C``, ``epsilon``, ``nu``, ``gamma``, ``coef0``), and what
+        with kernels "rbf", "laplacian", "chi2" and "poly" (``alpha``, ``gamma``) and "linear",
+        "cosine" and "precomputed" (``alpha``), SVC, SVR, NuSVC and NuSVR alone or at the end of a
+        pipeline (``C``, ``epsilon``, ``nu``, ``gamma``, ``coef0``), and what
         :func:`skbamm.register_model` adds, alone, in a OneVsRestClassifier (linear classifiers),
         MultiOutputRegressor (squared errors) or TransformedTargetRegressor, or as the last step of
         a Pipeline, there also ``gamma`` of Nystroem and RBFSampler right before a linear model.

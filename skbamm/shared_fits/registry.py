@@ -9,6 +9,7 @@ from skbamm.shared_fits.base import SharedFits
 from skbamm.shared_fits.boosting import SharedHistograms, SharedStages
 from skbamm.shared_fits.density import SharedDensityTree
 from skbamm.shared_fits.discriminant import SharedAxes, SharedCovariances
+from skbamm.shared_fits.kernel_ridge import SharedRidgeKernels
 from skbamm.shared_fits.naive_bayes import SharedComplementCounts, SharedCounts, SharedMoments
 from skbamm.shared_fits.neighbors import SharedNeighbours, SharedVotes
 from skbamm.shared_fits.support_vectors import (
@@ -41,6 +42,7 @@ _FAMILIES: dict[type, SharedFits] = {
         SharedRegressionKernels(),
         SharedNuRegressionKernels(),
         SharedOneClassKernels(),
+        SharedRidgeKernels(),
     )
     for kind in family.estimator_types
 }

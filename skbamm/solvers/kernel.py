@@ -15,7 +15,7 @@ from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep
 from skbamm.data.folded import FoldedData
 from skbamm.folds import draw_rows
-from skbamm.kernels import KernelBlock, KernelRidgeProblem, Precomputed
+from skbamm.kernels import Exponential, KernelBlock, KernelRidgeProblem, Precomputed
 from skbamm.models import KernelTwin, NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.solutions import FoldSolutions, Solution
@@ -103,10 +103,13 @@ class KernelSolver(FoldSolver):
         _check_size(data)
         super().__init__(twin, data)
         model = twin.model(estimator)
-        self.values = {one.name: getattr(model, one.name) for one in twin.tunes(estimator)}
+        self._tuned = twin.tunes(estimator)
+        self.values = {one.name: getattr(model, one.name) for one in self._tuned}
         self._kernel = twin.kernel(estimator)
         if isinstance(self._kernel, Precomputed):
             self._check_given()
+        if self._kernel == Exponential("chi squared"):
+            self._check_counts()
         self._blocks: list[KernelBlock] = []
         self._rows: dict[int, Any] = {}  # that each fold's models remember
 
@@ -273,8 +276,8 @@ class KernelSolver(FoldSolver):
     def _check_own_values(self, axes) -> None:
         """Raise NotApplicable if the solver cannot take what is not searched."""
         searched = [axis.parameter for axis in axes]
-        for one in self.twin.hyperparameters:
-            if one.name in self.values and one.name not in searched:
+        for one in self._tuned:
+            if one.name not in searched:
                 value = self.values[one.name]
                 if not one.valid(value):
                     raise NotApplicable(f"{one.name}={value!r} is not a number above zero")
@@ -295,6 +298,13 @@ class KernelSolver(FoldSolver):
             square.diagonal().add_(SIZES.rounding * n * scale)
             if int(torch.linalg.cholesky_ex(square).info):
                 raise NotApplicable("the kernel is not positive semi-definite")
+
+    def _check_counts(self) -> None:
+        """Raise NotApplicable if the estimator's own kernel refuses the rows."""
+        seen: list[Any] = [self.data] if self.folds is None else self.folds
+        for one in seen:
+            if not isinstance(one.matrix, np.ndarray) or (one.matrix < 0).any():
+                raise NotApplicable("the chi-squared kernel takes dense rows without a minus")
 
     def _some_rows(self) -> list[KernelBlock] | None:
         """Return blocks of some rows, or None where all are few or some would not do."""

@@ -228,6 +228,7 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
                 target = replace(target, twin=None, reason=_OWN_LISTS)
             yield Combination(params, target)
             continue
+        target = _with_judged(target, intervals)
         found = target.searchable
         if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
             found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
@@ -258,6 +259,15 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
                 target, holder = _held(target, axis)
         line = lines[0] if lines else None
         yield Combination(params, target, tuple(axes.values()), line, holder)
+
+
+def _with_judged(target: Target, intervals: dict[str, Any]) -> Target:
+    """Return the target without its twin if that cannot search all intervals, but a scorer can."""
+    if target.twin is None or {*intervals} <= {*target.searchable}:
+        return target
+    if not {*intervals} <= {*judged_parameters(target.estimator)}:
+        return target
+    return replace(target, twin=None, reason="")
 
 
 def _held(target: Target, axis: VectorAxis) -> tuple[Target, Holder]:

@@ -31,7 +31,8 @@ def test_those_without_a_twin(params, reason):
     ("params", "kernel", "tuned"),
     [
         ({"kernel": "rbf"}, Exponential(), ["alpha", "gamma"]),
-        ({"kernel": "laplacian"}, Exponential(city_block=True), ["alpha", "gamma"]),
+        ({"kernel": "laplacian"}, Exponential("city block"), ["alpha", "gamma"]),
+        ({"kernel": "chi2"}, Exponential("chi squared"), ["alpha", "gamma"]),
         ({"kernel": "poly", "degree": 2}, Polynomial(2, 1.0), ["alpha", "gamma"]),
         ({"kernel": "polynomial", "coef0": 0}, Polynomial(3, 0.0), ["alpha", "gamma"]),
         ({}, Linear(), ["alpha"]),

@@ -243,15 +243,16 @@ def test_adopted_models_are_those_of_own_fits(monkeypatch, regression):
         ({"gamma": GAMMA}, KernelRidge(), r"'gamma' cannot .* only 'alpha' can be \(kernel='rbf'"),
         (
             {"alpha": Interval(*ALPHA)},
-            rbf(kernel="sigmoid"),
-            "'alpha' cannot .*kernel='sigmoid' is not one",
+            rbf(kernel=laplacian_kernel),
+            "'alpha' cannot .*kernel=a function is not one",
         ),
+        ({"coef0": (0.0, 1.0)}, rbf(), "'coef0' cannot be searched .*'alpha', 'gamma' can"),
         ({"alpha": Interval(0, 1)}, rbf(), "'alpha' must begin at above 0, got low=0"),
         ({"gamma": (-1.0, 1.0)}, rbf(), "'gamma' must begin at above 0, got low=-1.0"),
         ({"degree": Interval(1, 3)}, rbf(), "'degree' cannot be searched .*'alpha', 'gamma' can"),
         ({"kernel": ["rbf", "linear"], "gamma": GAMMA}, rbf(), "'gamma' cannot be searched"),
     ],
-    ids=str,
+    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_what_is_refused(grid, model, message, regression):
     with pytest.raises(ValueError, match=message):
