@@ -26,10 +26,13 @@ class UpperLoss(ABC):
     n_outputs : int
     squared : bool
         Whether it is half the squared error, so that second moments of X are all it needs.
+    smoothed : bool
+        Whether the loss approximates one with kinks; see ``Smoothed``.
     """
 
     n_outputs: int
     squared: bool = False
+    smoothed: bool = False
 
     @abstractmethod
     def targets(self, target: Tensor) -> Tensor:
@@ -58,8 +61,6 @@ class PointwiseLoss(UpperLoss):
         Whether the Hessian mixes outputs; a shift that all outputs share then changes nothing.
     hessian_jumps : bool
         Whether the second derivative jumps.
-    smoothed : bool
-        Whether the loss approximates one with kinks; see ``Smoothed``.
     has_scale : bool
         Whether it is a ``ScaledLoss``.
     differs_by_fold : bool
@@ -68,7 +69,6 @@ class PointwiseLoss(UpperLoss):
 
     couples_outputs: bool = False
     hessian_jumps: bool = False
-    smoothed: bool = False
     has_scale: bool = False
     differs_by_fold: bool = False
 
