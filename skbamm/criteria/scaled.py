@@ -45,7 +45,7 @@ class ScaledLogLoss:
         What a row of each class counts; one if not given.
     """
 
-    squared = False
+    squared = smoothed = False
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class PairwiseLoss:
     """
 
     n_outputs = 1
-    squared = False
+    squared = smoothed = False
 
     def __init__(self, free_scale: bool = False):
         self.free_scale = free_scale
