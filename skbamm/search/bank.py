@@ -70,18 +70,19 @@ class Bank:
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # once it is asked for
     _solutions: dict = field(default_factory=dict)
+    _targets: dict = field(default_factory=dict)  # of the folds, where candidates share fits
 
     def take(self, X: Any, y: Any, splits: list, fit_params: dict[str, Any]) -> None:
         """Take up the data of a search."""
         self.X, self.y, self.splits, self.fit_params = X, y, splits, fit_params
         self._n_rows = num_samples(X)
-        self._fold_of_rows = None
+        self._fold_of_rows, self._targets = None, {}
 
     def without_sharing(self) -> Bank:
         """Return a bank of the same solutions whose fits are whole: they serve for any rows."""
         return replace(
             self, shared=SharedSteps({}), lists=SharedLists([]), refit=None, scoring_only=False,
-            test_rows={}, _known={},
+            test_rows={}, _known={}, _targets={},
         )  # fmt: skip
 
     def __reduce__(self):
@@ -131,7 +132,7 @@ class Bank:
         solution = self._solutions.get((key, fold))
         coded = self.scoring_only and fold is not None  # else a scorer fits what it is to score
         if coded and fold is not None and (solution is None or not solution.adopt):
-            y, fit_params = self._training_target(fold)
+            y, fit_params = self._training_target(fold, key in self.lists.groups)
             place = self.splits[fold][0]
         fit_params = self._weighted(fit_params, place, fold)
 
@@ -200,10 +201,16 @@ class Bank:
             self._fold_of_rows = {_digest(train): k for k, (train, _) in enumerate(self.splits)}
         return self._fold_of_rows
 
-    def _training_target(self, fold):
+    def _training_target(self, fold, shared=False):
+        """Return a fold's target and fit parameters, kept for candidates that share its fits."""
+        if fold in self._targets:
+            return self._targets[fold]
         train, _ = self.splits[fold]
         params = check_method_params(self.X, params=self.fit_params, indices=train)
-        return safe_indexing(self.y, train) if self.y is not None else None, params
+        found = safe_indexing(self.y, train) if self.y is not None else None, params
+        if shared:
+            self._targets[fold] = found
+        return found
 
 
 def _restore(fold_of_rows, solutions, row_weights, holders, shared):
