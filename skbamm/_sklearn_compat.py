@@ -6,6 +6,7 @@ rest of the package is written for the newest version.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.svm._base import LIBSVM_IMPL
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import check_random_state
 from sklearn.utils._array_api import _estimator_with_converted_arrays as _converted
 from sklearn.utils._array_api import get_namespace_and_device
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
@@ -128,6 +131,45 @@ def smooth_counts(model: Any) -> None:
     """Set what a naive Bayes model of counts has of ``alpha`` and its priors."""
     model._update_feature_log_prob(model._check_alpha())
     model._update_class_log_prior(class_prior=model.class_prior)
+
+
+def machine_target(model: Any, y: Any) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return a target as libsvm takes it, and the attributes that a fit sets by it."""
+    seen, before = copy.copy(model), set(vars(model))
+    target = seen._validate_targets(y)
+    return target, {name: value for name, value in vars(seen).items() if name not in before}
+
+
+def fit_machine(model: Any, kernel: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
+    """Fit a support vector machine of precomputed kernels, as its ``fit`` does after its checks.
+
+    ``target`` is of ``machine_target``, whose attributes the model has; without weights there are
+    none in ``weight``. Probabilities are not fitted.
+    """
+    model._sparse, model._gamma = False, 0.0
+    model._effective_probability = False  # from 1.9 on
+    seed = check_random_state(model.random_state).randint(np.iinfo("i").max)
+    kind = LIBSVM_IMPL.index(model._impl)
+    model._dense_fit(kernel, target, weight, kind, "precomputed", random_seed=seed)
+    model.shape_fit_ = kernel.shape
+    model._intercept_, model._dual_coef_ = model.intercept_.copy(), model.dual_coef_
+    if not (np.isfinite(model._intercept_).all() and np.isfinite(model._dual_coef_).all()):
+        raise ValueError("the solution is not finite")
+    if hasattr(model, "classes_"):
+        model.n_iter_ = model._num_iter
+        if len(model.classes_) == 2:
+            model.intercept_ *= -1
+            model.dual_coef_ = -model.dual_coef_
+    else:
+        model.n_iter_ = model._num_iter.item()
+
+
+def machine_predictions(model: Any, kernel: np.ndarray) -> np.ndarray:
+    """Return what such a model predicts from a kernel, which need not be checked."""
+    found = model._dense_predict(kernel)
+    if not hasattr(model, "classes_"):
+        return found
+    return model.classes_.take(np.asarray(found, dtype=np.intp))
 
 
 def fit_axes(model: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> list[Any]:

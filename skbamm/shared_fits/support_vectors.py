@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +13,15 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.utils.validation import validate_data
 
 from skbamm.hyperparameter import Hyperparameter
-from skbamm.shared_fits.base import NotShared, SharedFits, fitted
+from skbamm.shared_fits.base import NotShared, SharedFits
 from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
 from skbamm.support_vectors.hyperparameters import EPSILON, NU, OF_KERNELS, C, of_its_kernel
+from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
-# Numbers of rows that are multiplied for a kernel, below which own fits are sooner; what an entry
-# takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
-_LEAST, _ENTRY = 150_000, 8
+# Numbers of rows that are multiplied for a kernel, up to which checks take longer than kernels do;
+# what an entry takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
+_MANY, _ENTRY = 150_000, 8
 _MOST = 1 << 25  # numbers of all kernels of a fold: 256 MiB
 _TIMES = 2  # fits of a kernel, in the mean, from which on it is sooner computed whole
 
@@ -33,8 +33,8 @@ class Kernels:
     Attributes
     ----------
     rows : ndarray or CSR matrix of shape (n, d)
-    y, fit_params
-        As ``fit`` takes them.
+    fits : LeanFits
+        Fits on kernels of these rows.
     features : dict of str -> object
         Attributes by which a fit remembers its features.
     bases : dict of type -> ndarray
@@ -46,8 +46,7 @@ class Kernels:
     """
 
     rows: Any
-    y: Any
-    fit_params: dict[str, Any]
+    fits: LeanFits
     features: dict[str, Any]
     bases: dict[Any, np.ndarray] = field(default_factory=dict)
     matrices: dict[Any, np.ndarray] = field(default_factory=dict)
@@ -112,10 +111,10 @@ class SharedKernels(SharedFits):
         kernels = {kernel_key(m, numbers) for m, numbers in zip(models, settings, strict=True)}
         if n * n * len(kernels) > _MOST:
             raise NotShared("the kernels of so many rows are too large to keep")
-        if n * n * (d + _ENTRY) < _LEAST or len(models) < _TIMES * len(kernels):
+        if n * n * (d + _ENTRY) > _MANY and len(models) < _TIMES * len(kernels):
             raise NotShared("own fits compute what they need of the kernels sooner")
         features = {n: v for n, v in vars(seen).items() if n.endswith("_in_")}
-        state = Kernels(rows, y, fit_params, features)
+        state = Kernels(rows, LeanFits(y, fit_params), features)
         for model in models:  # so that what they take is known
             kernel = svm_kernel(model)
             assert kernel is not None
@@ -133,12 +132,7 @@ class SharedKernels(SharedFits):
         key = self._key(model)
         known = state.unbounded.get(key)
         if known is None or not known.same or not known.C <= model.C:
-            inner, given = copy.copy(model), set(vars(model))
-            inner.kernel = "precomputed"
-            with config_context(**_CHECKED):
-                fitted(inner, matrix, state.y, state.fit_params)
-            found = {name: v for name, v in vars(inner).items() if name not in given}
-            known = _Fit(found, model.C, known)
+            known = _Fit(state.fits.fit(model, matrix), model.C, known)
             if key is not None and not known.bounded:
                 state.unbounded[key] = known
         take_kernel_fit(model, dict(known.fitted), state.rows, gamma)
@@ -161,8 +155,11 @@ class SharedKernels(SharedFits):
 
     def answer(self, state, model, name, known, X, own, **options):
         """Return what the model's own method returns, from the kernel."""
+        plain = on_kernel(own(), known.shape[1])
+        if name == "predict":
+            return lean_predict(plain, known)
         with config_context(**_CHECKED):
-            return getattr(on_kernel(own(), known.shape[1]), name)(known)
+            return getattr(plain, name)(known)
 
     def _key(self, model: Any) -> Any:
         """Return what tells apart settings that differ in more than C; None if all do."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
@@ -46,8 +45,7 @@ from skbamm.support_vectors import (
     svm_kernel,
     with_edges,
 )
-
-_CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # they are already
+from skbamm.support_vectors.lean_fits import LeanFits
 
 
 @dataclass
@@ -101,6 +99,7 @@ class SupportVectorSolver(FoldSolver):
         self.own_scores = some is not None or probable or estimator.max_iter >= 0
         self._class: Any = self.task.row_class  # of classifiers
         self._class_names: Any = self.task.classes
+        self._lean: dict[int, LeanFits] = {}
         self._visits: dict[tuple[float, ...], Visit] = {}
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
@@ -221,16 +220,22 @@ class SupportVectorSolver(FoldSolver):
         limited = most is not None and model.max_iter < 0
         if limited:
             model.max_iter = most
-        rows, weight = self._kernels.rows(k), self._sample_weight(k)
-        target = self.task.target[rows]
-        if self.task.classes is not None:
-            target = self._class_names[self._class[rows]]
-        with warnings.catch_warnings(), config_context(**_CHECKED):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(training, target, sample_weight=weight)
+            vars(model).update(self._fits(k).fit(model, training))
         if limited and model.fit_status_:
             raise TooDear
         return model, given, (training, held_out)
+
+    def _fits(self, k: int) -> LeanFits:
+        """Return what fits a fold's models on its kernels."""
+        if k not in self._lean:
+            rows, weight = self._kernels.rows(k), self._sample_weight(k)
+            target = self.task.target[rows]
+            if self.task.classes is not None:
+                target = self._class_names[self._class[rows]]
+            self._lean[k] = LeanFits(target, {} if weight is None else {"sample_weight": weight})
+        return self._lean[k]
 
     def _fold(self, k, model, given, kernels, axes, quest) -> tuple[float, np.ndarray]:
         """Return a fold's share of F, and its derivatives in the parameters of the axes."""
