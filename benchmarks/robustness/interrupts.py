@@ -19,14 +19,27 @@ from collections import Counter
 
 import numpy as np
 import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import ElasticNet, HuberRegressor, Lasso, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
 
 from skbamm import BAMMSearchCV, PerFeature, SampleWeights
 
 SOON = 2.0  # seconds
 LIST = np.logspace(-3, 3, 20).tolist()
+WEIGHTS = ["uniform", "distance"]
+
+
+def no_score(estimator, X, y):
+    """Take some time, so that most interrupts fall into the scoring."""
+    estimator.predict(X)
+    time.sleep(0.005)
+    return 0.5
 
 
 def searches():
@@ -41,6 +54,9 @@ def searches():
     sparse = wide[:, :5].sum(1) + rng.normal(size=300)
     logistic = LogisticRegression(max_iter=1000)
     pipeline = make_pipeline(StandardScaler(), logistic)
+    shuffled = make_pipeline(Nystroem(n_components=50), logistic)  # at random: nothing is shared
+    forest = RandomForestClassifier(n_estimators=50, random_state=0)
+    few, of_few = X[:300], label[:300]
     return {
         "interval, logistic": (logistic, {"C": (1e-3, 1e3)}, {}, X, three),
         "interval, pipeline": (pipeline, {"logisticregression__C": (1e-3, 1e3)}, {}, X, label),
@@ -66,6 +82,20 @@ def searches():
             {"logisticregression__C": (1e-3, 1e3), "standardscaler__with_mean": [True, False]},
             {}, X, label,
         ),
+        "interval, unshared pipeline": (
+            shuffled, {"logisticregression__C": (1e-3, 1e3)}, {}, X, label,
+        ),
+        "list, unshared pipeline": (shuffled, {"logisticregression__C": LIST}, {}, X, label),
+        "list, its own scorer": (logistic, {"C": LIST}, {"scoring": no_score}, X, label),
+        "interval, SVC": (SVC(), {"C": (1e-2, 1e2), "gamma": (1e-3, 1e0)}, {}, few, of_few),
+        "interval, SVR": (SVR(), {"C": (1e-2, 1e2)}, {}, few, number[:300]),
+        "list, SVC": (SVC(), {"C": LIST[5:15], "gamma": [1e-3, 1e-2, 1e-1]}, {}, few, of_few),
+        "list, neighbours": (
+            KNeighborsClassifier(), {"n_neighbors": [1, 3, 5, 9, 15], "weights": WEIGHTS},
+            {}, X, label,
+        ),
+        "list, naive Bayes": (GaussianNB(), {"var_smoothing": LIST}, {}, X, label),
+        "list, forest": (forest, {"n_estimators": [10, 20, 50]}, {}, few, of_few),
     }  # fmt: skip
 
 
@@ -112,6 +142,7 @@ def interrupted(case, after: float) -> tuple[str, float]:
 def main(moments: int = 30, seed: int = 0, names: list[str] | None = None) -> int:
     """Print what came of it; return how many were not as they should be."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     rng, wrong = np.random.default_rng(seed), 0
     print(f"{'':28}  whole   kept  raised  over  latest  else")
     for name, case in searches().items():

@@ -259,10 +259,11 @@ class ConjugateGradient(Metric):
     def solve(self, residuals: Tensor) -> Tensor:
         """Return the last iterate from zero."""
         product, inner = self.product, self.inner
-        r, out, alive = residuals, torch.zeros_like(residuals), list(range(residuals.shape[1]))
-        z = inner.solve(r)
-        p, solution = z, torch.zeros_like(r)
-        rho = _dots(r, z)
+        # Those of large models take more memory than the rows: they are changed in place, but for
+        # the caller's.
+        r, p, out = residuals, inner.solve(residuals), None
+        solution, alive = torch.zeros_like(r), list(range(residuals.shape[1]))
+        rho = _dots(r, p)
         enough = rho * rho.clamp(self.tol**2, self.loosest**2)
         enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
         first, taken = rho, 1
@@ -274,27 +275,34 @@ class ConjugateGradient(Metric):
             top = torch.maximum(top, (curvature / size).nan_to_num(0.0, 0.0, 0.0))
             # Along a direction that the matrix does not see no step would be long enough.
             alpha = torch.where(curvature > eps * top * size, rho / curvature, 0.0)
-            solution = torch.addcmul(solution, _each(alpha, p), p)
+            solution.addcmul_(_each(alpha, p), p)
             if step + 1 == self.steps:
                 break
-            r = torch.addcmul(r, _each(alpha, q), q, value=-1)
+            mine = step > 0
+            r = torch.addcmul(r, _each(alpha, q), q, value=-1, out=r if mine else None)
+            del q
             z = inner.solve(r)
             rho, last, taken = _dots(r, z), rho, step + 1
             beta = torch.where(last > 0, rho / last, 0.0)
-            p, size = torch.addcmul(z, _each(beta, p), p), rho + beta**2 * size
+            p = torch.addcmul(z, _each(beta, p), p, out=p if mine else None)
+            size = rho + beta**2 * size
+            del z
             solved = ((rho <= enough) | ~torch.isfinite(rho)).all(2).all(0)
             keep = torch.nonzero(~solved).flatten().tolist()
             if not keep:
                 break
             if len(keep) <= self.leave * len(alive):
+                out = torch.empty_like(residuals) if out is None else out
                 out[:, alive] = solution
                 alive = [alive[i] for i in keep]
                 product, inner = product.select(keep), inner.select(keep)
                 r, p, solution = r[:, keep], p[:, keep], solution[:, keep]
                 rho, enough, first = rho[:, keep], enough[:, keep], first[:, keep]
                 size, top = size[:, keep], top[:, keep]
-        out[:, alive] = solution
         self.wear.note(taken, first, rho)
+        if out is None:
+            return solution
+        out[:, alive] = solution
         return out
 
     def within(self, face):

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skbamm.data.far_rows import FarRows
-from skbamm.folds.sparse import count_entries
+from skbamm.folds.pairs import count_entries
 
 _FAR = 1e3  # mean beside spread, from which a feature is brought to zero
 _LOOK = 4096  # rows that tell of means and spreads

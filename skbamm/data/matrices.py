@@ -24,7 +24,7 @@ from skbamm.models import NotApplicable, remember_features
 
 _GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
 _SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
-_LOOKED_AT = 1 << 19  # entries of a sparse matrix that tell how features are scaled
+_LOOKED_AT = 1 << 17  # entries of a sparse matrix that tell how features are scaled
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
 # products are as accurate as any other's, but an offset leaves no digits to what varies.
 _SINGLE_SPREAD, _SINGLE_OFFSET = 1e5, 1e3
@@ -71,7 +71,7 @@ class FoldData:
 
     def training(self) -> Any:
         """Return the rows that are trained on."""
-        return self.matrix[: len(self.train)]
+        return first_rows(self.matrix, len(self.train))
 
     @property
     def sample(self) -> Any:
@@ -82,6 +82,17 @@ class FoldData:
     def columns(self) -> Any:
         """The fold's features among those of the solver."""
         return slice(self.matrix.shape[1])
+
+
+def first_rows(matrix: Any, n: int) -> Any:
+    """Return the first rows of a dense or CSR matrix, in its own memory."""
+    if not sp.issparse(matrix):
+        return matrix[:n]
+    end = matrix.indptr[n]
+    parts = matrix.data[:end], matrix.indices[:end], matrix.indptr[: n + 1]
+    rows = type(matrix)(parts, (n, matrix.shape[1]))
+    rows.has_sorted_indices = matrix.has_sorted_indices
+    return rows
 
 
 def as_matrix(X: Any) -> Any:

@@ -20,6 +20,7 @@ from skbamm.effort import COSTS
 
 _OFTEN = 0.25  # share of the rows from which a feature is kept dense
 _MOST_PAIRS = 1 << 22  # twelve bytes each
+_COUNTED = 1 << 17  # entries at a time
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class PairCosts:
     def of(cls, X: Any, fit_intercept: bool) -> PairCosts:
         """Return those of a CSR matrix."""
         n, d = X.shape
-        often = np.bincount(X.indices, minlength=d) > _OFTEN * n
-        rest = np.diff(np.concatenate([[0], np.cumsum(~often[X.indices])])[X.indptr])
+        often = count_entries(X) > _OFTEN * n
+        rest = _entries_of_rows(X, ~often)
         pairs, p = float((rest * (rest + 1.0)).sum()) / 2, d + int(fit_intercept)
         dense = int(often.sum()) + int(fit_intercept)
         whole = n * p**2 * COSTS.gram
@@ -55,6 +56,26 @@ class PairCosts:
         )  # fmt: skip
         pays = pairs <= _MOST_PAIRS and 2 * ours < whole
         return cls(often, pays, ours if pays else whole)
+
+
+def count_entries(X: Any) -> np.ndarray:
+    """Return how many entries each column of a CSR matrix has, (d,)."""
+    total = np.zeros(X.shape[1], dtype=np.int64)
+    for start in range(0, X.nnz, _COUNTED):  # of all at once NumPy makes a copy of 64 bits each
+        total += np.bincount(X.indices[start : start + _COUNTED], minlength=len(total))
+    return total
+
+
+def _entries_of_rows(X: Any, columns: np.ndarray) -> np.ndarray:
+    """Return how many entries of these columns, a mask, each row of a CSR matrix has, (n,)."""
+    counts = np.empty(X.shape[0], dtype=np.int64)
+    step = max(1, _COUNTED * X.shape[0] // max(X.nnz, 1))
+    for start in range(0, X.shape[0], step):
+        ends = X.indptr[start : start + step + 1]
+        among = columns[X.indices[ends[0] : ends[-1]]]
+        before = np.concatenate([[0], np.cumsum(among)])
+        counts[start : start + step] = np.diff(before[ends - ends[0]])
+    return counts
 
 
 class PairProducts:

@@ -14,11 +14,12 @@ from skbamm.effort import gram_seconds, spend
 from skbamm.folds.chunked import ChunkedRows, blocks, columns_of, weighted_gram
 from skbamm.folds.chunks import threads_for_products
 from skbamm.folds.draw import draw_rows
-from skbamm.folds.pairs import PairCosts, PairProducts, csr_tensor
+from skbamm.folds.pairs import PairCosts, PairProducts, count_entries, csr_tensor
 
 _FEW_FEATURES = 256
 _FREQUENT, _ROWS_EACH = 200, 20  # features that many rows have; rows a feature to tell of them
-_COUNTED, _SQUARED = 1 << 20, 1 << 13  # entries, and features, at a time
+_SQUARED = 1 << 13  # features at a time
+_COPIED, _DENSE_ROWS = 0.25, 1024  # share of rows whose copies are small; rows made dense at a time
 _CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
 # Where the pairs of non-zeros, and what they cost, are kept beside the chunks.
 _PAIRS, _COSTS = (-1, torch.float64), (-2, torch.float64)
@@ -150,37 +151,50 @@ class SparseRows(ChunkedRows):
 
     def frequent_gram(self, coefficients, function):
         """See ``Rows.frequent_gram``."""
-        index, rows, dense = self._most_frequent
+        index, rows, among, X = self._most_frequent
         _, S, K, m, _ = coefficients.shape
-        spend(gram_seconds(m * S, *dense.shape))
+        spend(gram_seconds(m * S, X.shape[0], len(index)))
         weights = []
 
         def keep(z, chunk):
             weights.append(function(z, chunk)[0][0].unflatten(2, (S, K)).mean(3))
 
-        rows.visit(coefficients, keep)
-        flat = torch.cat(weights).flatten(1).T  # (m S, n)
-        gram = weighted_gram(dense, flat).double().view(m, S, 1, *[len(index)] * 2)
-        return index[None], gram.permute(1, 2, 0, 3, 4)
+        (rows or self).visit(coefficients, keep)
+        flat = torch.cat(weights).flatten(1)[among].T  # (m S, n)
+        gram: Any = 0.0
+        for start in range(0, X.shape[0], _DENSE_ROWS):
+            part = torch.as_tensor(X[start : start + _DENSE_ROWS].toarray())
+            part = part.to(self.device, self.dtype)
+            if self.fit_intercept:
+                part = torch.cat([part, part.new_ones(len(part), 1)], 1)
+            gram = gram + weighted_gram(part, flat[:, start : start + _DENSE_ROWS]).double()
+        return index[None], gram.view(m, S, 1, *[len(index)] * 2).permute(1, 2, 0, 3, 4)
 
     @cached_property
     def _most_frequent(self):
-        """Which coefficients these are, enough of the rows, and their features as a dense matrix.
+        """Which coefficients these are, enough of the rows, and their features.
 
         These hold most of what makes coefficients depend on each other: words that are in nearly
-        all texts are nearly the intercept.
+        all texts are nearly the intercept. Where a copy of the rows is not small beside X there
+        are none but their places among all.
         """
         seen = count_entries(self.X)
         chosen = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
-        rows, enough = self, _ROWS_EACH * len(chosen)
+        among: Any = slice(None)
+        rows, enough = None, _ROWS_EACH * len(chosen)
+        drawn = np.arange(self.n_rows)
         if self.n_rows > enough:
-            rows = self.take(draw_rows(self.n_rows, enough))
-        dense = torch.as_tensor(rows.X[:, chosen].toarray()).to(self.device, self.dtype)
+            drawn = draw_rows(self.n_rows, enough)
+            if enough <= _COPIED * self.n_rows:
+                rows = self.take(drawn)
+            else:
+                among = torch.as_tensor(drawn, device=self.device)
+        parts = [drawn[a : a + _DENSE_ROWS] for a in range(0, len(drawn), _DENSE_ROWS)]
+        X = sp.vstack([self.X[part][:, chosen] for part in parts], format="csr")
         index = torch.as_tensor(chosen, device=self.device)
         if self.fit_intercept:
-            dense = torch.cat([dense, dense.new_ones(len(dense), 1)], 1)
             index = torch.cat([index, index.new_tensor([self.n_features])])
-        return index, rows, dense
+        return index, rows, among, X
 
     def _add_gram(self, dense, block, weights):
         """Add the Gram matrices of some rows that have few features: densified they are fast."""
@@ -218,7 +232,11 @@ class SparseRows(ChunkedRows):
                 # Of few passes a transpose in both precisions is not worth its memory.
                 self._blocks[key] = _OneWay(X, rows, like.Xt)
                 return self._blocks[key]
-            Xt = self._tensor(self._precise(rows).T.tocsr(), None if like is None else like.Xt)
+            # Of the tensor's memory, where that is the CPU's: a change of precision copies indices.
+            there = self.device.type != "cpu"
+            values = self._precise(rows).data if there else X.values().numpy()
+            columns = sp.csr_array((values, rows.indices, rows.indptr), rows.shape).T.tocsr()
+            Xt = self._tensor(columns, None if like is None else like.Xt)
             self._blocks[key] = _Block(X, Xt)
         return self._blocks[key]
 
@@ -316,11 +334,3 @@ def _some_rows(X, start, stop):
     first, last = X.indptr[start], X.indptr[stop]
     parts = X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first
     return sp.csr_array(parts, (stop - start, X.shape[1]))
-
-
-def count_entries(X):
-    """Return how many entries each column of a CSR matrix has, (d,)."""
-    total = np.zeros(X.shape[1], dtype=np.int64)
-    for start in range(0, X.nnz, _COUNTED):  # of all at once NumPy makes a copy of 64 bits each
-        total += np.bincount(X.indices[start : start + _COUNTED], minlength=len(total))
-    return total

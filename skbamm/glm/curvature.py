@@ -140,18 +140,17 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         dual = DualMetric.at_point(problem, x, y)
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, _ = problem.y_shape
-    share = problem.folds_share
+    large = p > METRIC.most_features  # matrices of all features are out of the question
+    share = not large and problem.folds_share
     if (
         problem.hessian_jumps
         and n < METRIC.few_rows * p
         and S * K * m * p * p <= METRIC.own_entries
     ):
         share = False  # the few rows that count are others in every fold
-    conjugate = (
-        loss.couples_outputs or p > METRIC.most_features or (share and problem.hessian_jumps)
-    )
+    conjugate = loss.couples_outputs or large or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
-    if p > METRIC.most_features or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
+    if large or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
         weights = problem.hessian_weights(x, y, mu)
         strength = (1 - mu) * problem.penalty_at(x).curvature
         diagonal = rows.diagonal(y[None], weights) + strength

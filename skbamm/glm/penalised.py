@@ -98,6 +98,10 @@ class PenaltyAt:
             self._at_y = y, y._version, sides
         return self._at_y[2]
 
+    def forget(self) -> None:
+        """Drop what is kept of the last y."""
+        self._at_y = None
+
     def slope(self, y: Tensor, gradient: Tensor, mu: float) -> Tensor:
         """Return phi's gradient away from kinks, given that of what has none."""
         side = self.sides(y)[self._parts.index(self.kinked)]
@@ -119,9 +123,7 @@ class PenaltyAt:
         s is the slope of the penalty at y, and ``factor`` (S, K, 1, 1) is each column's.
         """
         factor = factor / self._divisor
-        weights = []
-        for side in self.sides(y):
-            weights.append(factor * side * v)
+        weights = [(side * v).mul_(factor) for side in self.sides(y)]
         if self._x.shape[2] <= _FEW:
             if self._derivatives is None:
                 self._derivatives = [_derivatives(one, self._x) for one in self._strengths]
@@ -268,17 +270,24 @@ class PenalisedProblem(Problem):
         self._slopes_at = shares, slopes
         penalty = self.penalty_at(x)
         squares = (1 - mu) * penalty.curvature
-        gradient, product = gradient + squares * y, product + squares * v
-        lower, slope = lower + penalty.value_and_sides(y), gradient
+        # Of large models one such tensor takes as much memory as the rows: few are held at a time.
+        product = torch.addcmul(product.double(), squares, v)
         if self.kinks:
-            product = product + penalty.bend(y, v, mu)
+            product += penalty.bend(y, v, mu)
+        residual = (product if pull is None else product - pull).to(dtype)
+        del product
+        slope = gradient = torch.addcmul(gradient.double(), squares, y)
+        lower = lower + penalty.value_and_sides(y)
+        if self.kinks:
             slope = penalty.slope(y, gradient, mu)  # v is zero where y stays at zero
+        lag, gradient = slopes * (v * slope).sum((2, 3)), gradient.to(dtype)
+        del slope
         return Directions(
             upper=shares,
             lower=lower,
-            grad_y=gradient.to(dtype),
-            residual_v=(product if pull is None else product - pull).to(dtype),
-            upper_lag=slopes * (v * slope).sum((2, 3)),
+            grad_y=gradient,
+            residual_v=residual,
+            upper_lag=lag,
             grad_x=self.grad_of_slopes(x, y, v, mu, slopes),
         )
 
@@ -293,5 +302,8 @@ class PenalisedProblem(Problem):
 
         Only the penalty sees x, so no pass is needed.
         """
-        factor = (mu - 1) * slopes[..., None, None]
-        return self.penalty_at(x).grad(y.double(), v.double(), factor)
+        factor, penalty = (mu - 1) * slopes[..., None, None], self.penalty_at(x)
+        found = penalty.grad(y.double(), v.double(), factor)
+        if y.dtype is not torch.float64:
+            penalty.forget()  # nobody has the same y again
+        return found

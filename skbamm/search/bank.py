@@ -13,11 +13,12 @@ from sklearn.pipeline import Pipeline
 
 from skbamm._sklearn_compat import check_method_params, num_samples, safe_indexing
 from skbamm.data.far_rows import FarRows, at_home
+from skbamm.data.matrices import first_rows
 from skbamm.feature_penalty import FeaturePenalty
 from skbamm.models import has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
 from skbamm.search.shared_fits import SharedLists
-from skbamm.search.transforms.known_rows import KnownRows, hand_rows_on
+from skbamm.search.transforms.known_rows import KnownRows, for_model, hand_rows_on
 from skbamm.search.transforms.shared_steps import SharedSteps
 from skbamm.solvers.solutions import Solution
 
@@ -238,7 +239,7 @@ def fit_last(pipeline, data: Any, y: Any) -> None:
     """Fit a pipeline's last step on rows that are transformed already."""
     steps, last = data.transformers.steps, last_step(pipeline)
     pipeline.steps[: len(steps)] = steps
-    own_fit(last, data.matrix[: len(data.train)], y, {})
+    own_fit(last, for_model(last, first_rows(data.matrix, len(data.train))), y, {})
     vars(last).update(data.features)
 
 

@@ -282,7 +282,11 @@ class LinearSolver(LinearProblems):
             quest.max_time, quest.rough,
         )  # fmt: skip
         first.ends = not strong
-        if len(first.x) == 1:
+        if strong and len(quest.axes) == 1 and len(first.x) > 1:
+            # Each takes as much memory as the rows; from the first x tends to pass the others by.
+            one, *first.left = x0 if self.twin.inverse else x0.flip(0)
+            first.x = first.start = one[None]
+        elif len(first.x) == 1:
             first.step = FIRST.near
             if first.found is not None:
                 whole, metric = self._whole(quest, 1), first.found.curvature

@@ -109,11 +109,11 @@ def _beside(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
 def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, ends: bool) -> Any:
     """Return the best of the starts and ends that nothing is known of, (1, h), if F is low there.
 
-    An end is known to be no better where F rises towards it from the last start before it. Of many
-    rows, some judge.
+    An end is known to be no better where F rises towards it from the last start before it; starts
+    that were left are, where x went beyond them. Of many rows, some judge.
     """
     known = result if first.found is None else first.found
-    places = list(known.unjudged)
+    places = [*known.unjudged, *(x for x in first.left if not _passed(first.x[0], x, result.x))]
     one = problem(1)
     if ends and len(result.x) == 1 and not one.kinks:  # paths have been to both
         slopes = {float(x): float(slope) for x, _, slope in known.screened}
@@ -140,6 +140,11 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
     upper = torch.where(solved.converged.all(1).to(upper.device), upper, torch.inf)[:-1]
     least = int(upper.argmin())
     return x[[least]] if float(upper[least]) < here * (1 - _GAIN) else None
+
+
+def _passed(start: Tensor, x: Tensor, end: Tensor) -> bool:
+    """Whether x, (1,), lies between two others."""
+    return bool((x - start) * (x - end.to(x)) <= 0)
 
 
 def _edges(x: Tensor, bounds: tuple[Tensor, Tensor], first: int) -> list[Tensor]:

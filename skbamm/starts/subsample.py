@@ -8,7 +8,7 @@ where that on all rows will.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -59,6 +59,8 @@ class Beginning:
         The second derivative of F in the first coordinate of x, if it is known.
     ends : bool, default=True
         Whether ends of the interval may be better.
+    left : list of Tensor of shape (h,)
+        Starting points that are looked at in the end, unless the search has passed them.
     step : float, default=1.0
         Length of the first step of x.
     rule : UpperStep or None
@@ -73,6 +75,7 @@ class Beginning:
     curvature: Curvature | None = None
     bend: float | None = None
     ends: bool = True
+    left: list[Tensor] = field(default_factory=list)
     step: float = 1.0
     rule: Any = None
 

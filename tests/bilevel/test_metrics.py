@@ -171,6 +171,14 @@ def test_conjugate_gradients_solve_in_as_many_steps_as_there_are_unknowns(genera
     torch.testing.assert_close(metric.solve(r), exact(matrix, r), rtol=1e-7, atol=1e-9)
 
 
+def test_conjugate_gradients_leave_what_they_are_given(generator):
+    matrix, r = matrices(generator), residuals(generator)
+    before = r.clone()
+    for inner in (Identity(), Cholesky(matrix)):
+        ConjugateGradient(Product(matrix), inner, 5).solve(r)
+        assert torch.equal(r, before)
+
+
 def test_the_exact_preconditioner_needs_one_step(generator):
     matrix, r = matrices(generator), residuals(generator)
     metric = ConjugateGradient(Product(matrix), Cholesky(matrix), 1)

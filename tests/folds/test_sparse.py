@@ -100,6 +100,11 @@ def test_of_many_rows_some_tell_what_features_have_to_do_with_each_other(monkeyp
     whole = rows.gram(y, naive.weight_function, True, 4000)[..., index[0], :][..., index[0]]
     scale = whole.diagonal(dim1=-2, dim2=-1).max()
     assert 0 < float((gram - whole).abs().max() / scale) < 0.2
+    monkeypatch.setattr(sparse, "_COPIED", 0.0)  # their predictors are those among all
+    again = rows.with_folds(rows.weights)
+    _, same = again.frequent_gram(y, naive.weight_function)
+    torch.testing.assert_close(same, gram)
+    assert again._most_frequent[1] is None
 
 
 def test_folds_have_frequent_features_of_their_own(monkeypatch):

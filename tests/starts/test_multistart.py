@@ -108,3 +108,9 @@ def test_an_end_that_f_falls_towards_is_looked_at():
     interval = BAMMSearchCV(model, {"C": (1e-3, 1e2)}, **settings).fit(X, y)
     listed = BAMMSearchCV(model, {"C": np.geomspace(1e-3, 1e2, 5)}, **settings).fit(X, y)
     assert interval.best_score_ >= listed.best_score_ - 1e-4
+
+
+@pytest.mark.parametrize(("end", "passed"), [(1.0, True), (-1.0, False)])
+def test_starts_that_were_left_are_looked_at_unless_they_were_passed(end, passed):
+    start, left = torch.tensor([-2.0]), torch.tensor([0.0])
+    assert multistart._passed(start, left, torch.tensor([end]).double()) == passed

@@ -27,7 +27,7 @@ class Squares(Penalty):
 
     def value(self, strength: Tensor, y: Tensor) -> Tensor:
         """See ``Penalty.value``."""
-        return 0.5 * (strength * y * y).sum((2, 3))
+        return 0.5 * (strength * y).mul_(y).sum((2, 3))
 
     def curvature(self, strengths: Sequence[Tensor]) -> Tensor:
         """Return the strengths."""

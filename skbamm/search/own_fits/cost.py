@@ -6,6 +6,7 @@ is that of effort.py: seconds of one core, the same on every machine.
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from dataclasses import dataclass
@@ -230,9 +231,11 @@ class OwnCost:
                 if from_signal(error):
                     raise
                 return None  # the search, or the user's own fits, will find out why
+        took, X = time.process_time() - began, None
+        gc.collect(1)  # SciPy's optimisers refer to themselves, and so keep these rows
         seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
         # Of a model whose iterations have no known price, the clock tells.
-        return self.fits * (time.process_time() - began) if seconds is None else seconds
+        return self.fits * took if seconds is None else seconds
 
 
 def _iterations(fitted: Any) -> float:
