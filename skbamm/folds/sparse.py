@@ -160,7 +160,10 @@ class SparseRows(ChunkedRows):
             weights.append(function(z, chunk)[0][0].unflatten(2, (S, K)).mean(3))
 
         (rows or self).visit(coefficients, keep)
-        flat = torch.cat(weights).flatten(1)[among].T  # (m S, n)
+        flat = torch.cat(weights).flatten(1)
+        if rows is None:  # some stand for all
+            flat = flat[among] * (self.n_rows / X.shape[0])
+        flat = flat.T  # (m S, n)
         gram: Any = 0.0
         for start in range(0, X.shape[0], _DENSE_ROWS):
             part = torch.as_tensor(X[start : start + _DENSE_ROWS].toarray())
