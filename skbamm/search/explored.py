@@ -28,19 +28,20 @@ class Scan:
     Attributes
     ----------
     spacing : float
-        Distance of points where the score counts rows and has a flat top: two decades.
+        Distance of points where the score counts many rows and has a flat top: two decades.
     own_spacing : float
         The same for own fits, which no search goes with.
     fewest : int
         Points of one interval at least.
     most : int
-        Points of one interval at most, and for scores that are smooth.
+        Points of one interval at most, and for other scores: as many as a coarse list has, so that
+        none of these is better than what is chosen.
+    few : float
+        What one of few rows is worth to a score that counts them: then the top is not flat.
     own : int
         Points of own fits from which a rule for the refit chooses.
     first : int
-        Points of the first of several intervals.
-    own_first : int
-        The same for own fits.
+        Points of the widest of several intervals.
     others : int
         Points of the others.
     rounds : int
@@ -54,10 +55,10 @@ class Scan:
     spacing: float = 4.7
     own_spacing: float = 3.5
     fewest: int = 4
-    most: int = 8
+    most: int = 9
+    few: float = 1e-3
     own: int = 15
     first: int = 5
-    own_first: int = 4
     others: int = 3
     rounds: int = 1
     own_rounds: int = 2
@@ -129,29 +130,27 @@ class Explored:
             {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
         ]
 
-    def scan(self, flat: bool) -> None:
+    def scan(self, worth: float) -> None:
         """Add points from end to end for models that are solved jointly.
 
-        ``flat`` tells whether the score counts rows.
+        ``worth`` is the effect of one row on a score that counts rows, else 0.
         """
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(SCAN.spacing if flat else 0.0), SCAN.first)
+        points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth))
         self.add([x for x in points if not any(is_close(x, other) for other in known)], "scan")
-        self.vertex = len(self.axes) == 1 and not flat
+        self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds
 
-    def scan_own(self, many: bool, flat: bool) -> None:
+    def scan_own(self, many: bool, worth: float) -> None:
         """Add points from end to end for the estimator's own fits.
 
-        ``many`` tells that a rule for the refit chooses from them, ``flat`` whether the score
-        counts rows.
+        ``many`` tells that a rule for the refit chooses from them; ``worth`` as for ``scan``.
         """
-        alone = len(self.axes) == 1
-        count = SCAN.own if many else self._count(SCAN.own_spacing if flat else 0.0)
+        count = SCAN.own if many else self._count(SCAN.own_spacing, worth)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, count, SCAN.first if many else SCAN.own_first), "scan")
-        self.vertex = alone and not flat
-        self.rounds = SCAN.own_rounds + self.vertex if many else 1
+        self.add(_from_end_to_end(self.axes, count), "scan")
+        self.vertex = len(self.axes) == 1 and not worth
+        self.rounds = SCAN.own_rounds + self.vertex if many else int(worth <= SCAN.few)
 
     def add_grid(self, counts: list[int]) -> None:
         """Add the grid of so many values of each interval, equally spaced from end to end."""
@@ -163,10 +162,10 @@ class Explored:
         for stage, some in (("refined", points[:1]), ("scan", points[1:])):
             self.add([x for x in some if not any(is_close(x, y) for y in self.points)], stage)
 
-    def _count(self, spacing: float) -> int:
-        """Return how many points are so far apart, at most; without a spacing the most."""
+    def _count(self, spacing: float, worth: float) -> int:
+        """Return how many points are so far apart where a score counts many rows, else the most."""
         low, high = self.axes[0].bounds()
-        if not spacing:
+        if not 0 < worth <= SCAN.few:
             return SCAN.most
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
@@ -242,7 +241,8 @@ class Explored:
         best, points = int(scores.argmax()), np.array(self.points[: len(scores)])
         if not np.isfinite(scores[best]):
             return best
-        ties = scores >= scores[best] - worth - 1e-12 * max(1.0, abs(scores[best]))
+        rounding = 1e-12 * np.abs(scores[np.isfinite(scores)]).max()
+        ties = scores >= scores[best] - worth - rounding
         if points.shape[1] == 1:
             order = np.argsort(points[:, 0], kind="stable")
             ties = _run(ties[order], int(np.flatnonzero(order == best)[0]))[np.argsort(order)]
@@ -253,9 +253,16 @@ class Explored:
         return int(nearest[scores[nearest].argmax()])
 
 
-def _from_end_to_end(axes, alone: int, first: int) -> list[list[float]]:
-    """Return points of one interval, ``alone``, or of several, ``first`` of the first."""
-    return _grid(axes, [alone] if len(axes) == 1 else [first, *[SCAN.others] * (len(axes) - 1)])
+def _from_end_to_end(axes, alone: int) -> list[list[float]]:
+    """Return points of one interval, ``alone``, or of several."""
+    if len(axes) == 1:
+        return _grid(axes, [alone])
+    counts, widths = (
+        [SCAN.others] * len(axes),
+        [high - low for low, high in (axis.bounds() for axis in axes)],
+    )
+    counts[int(np.argmax(widths))] = SCAN.first
+    return _grid(axes, counts)
 
 
 def _grid(axes, counts: list[int]) -> list[list[float]]:

@@ -195,7 +195,7 @@ class IntervalSearch:
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
             # The scorer will ask for these models; the search begins at the best.
             explored.solver = joint
-            explored.scan(self.worth > 0)
+            explored.scan(self.worth)
             ends = explored.points[0], explored.points[-1]
             solved = self.solve_points(explored, 0, None)
             assert solved is not None  # there are points
@@ -249,7 +249,7 @@ class IntervalSearch:
             elif explored.rounds == 0 and self._is_to_be_judged(
                 combination, joint, criterion, result, exact
             ):
-                explored.scan(self.worth > 0)
+                explored.scan(self.worth)
             if self._profiled:
                 explored.add(profile(axes, found), "profile")
             self.solve_points(explored, known, None)
@@ -307,7 +307,7 @@ class IntervalSearch:
         if attempt.sooner and explored.paths is not None and not self._profiled:
             explored.take(explored.paths.best(self.clock))
         else:
-            explored.scan_own(self._profiled, self.worth > 0)
+            explored.scan_own(self._profiled, self.worth)
         explored.paths = None  # the rows that they are of are needed no more
         self.outcome.converged = False
         told = attempt.failed or explored.axes != axes

@@ -95,7 +95,7 @@ def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePa
     sample = data.matrix if given is None else given[joint.used[0]].matrix
     if not isinstance(sample, np.ndarray) or min(len(test) for _, test in data.splits) == 0:
         return None
-    return CoordinatePaths(joint, axes, ratio, criterion.by_fold(), last)
+    return CoordinatePaths(joint, axes, ratio, criterion, last)
 
 
 def _folds(joint: Any) -> list[tuple]:
@@ -132,7 +132,11 @@ class CoordinatePaths:
     """
 
     def __init__(self, joint: Any, axes: tuple, ratio: float, criterion: Any, last: Any):
-        self._joint, self._criterion, self._ratio = joint, criterion, ratio
+        self._joint, self._criterion, self._ratio = joint, criterion.by_fold(), ratio
+        scale = criterion.output_scale  # R2 weighs outputs by their variances
+        self._outputs: Any = None
+        if scale is not None:
+            self._outputs = (scale / scale.mean(1, keepdim=True)).nan_to_num(1.0).cpu().numpy()
         self._folds: list[tuple] = []
         named = [axis.parameter for axis in axes]
         self._alpha, self._axes = named.index("alpha"), axes
@@ -192,8 +196,8 @@ class CoordinatePaths:
         for a in range(0, len(places), PATHS.part):
             part = alphas[a : a + PATHS.part]
             average = np.empty((len(part), len(self._folds)))
-            for k, fold in enumerate(self._folds):
-                average[:, k], begin[k] = self._of_fold(fold, part, ratio, begin[k])
+            for k in range(len(self._folds)):
+                average[:, k], begin[k] = self._of_fold(k, part, ratio, begin[k])
             shares = self._criterion.shares(torch.as_tensor(average))
             upper[a : a + PATHS.part] = shares.sum(1).nan_to_num(torch.inf).numpy()
             last = upper[a : a + PATHS.part].min()
@@ -203,9 +207,9 @@ class CoordinatePaths:
         self._least = min(self._least, float(upper.min()))
         return upper
 
-    def _of_fold(self, fold, alphas, ratio, begin) -> tuple[np.ndarray, np.ndarray]:
+    def _of_fold(self, k: int, alphas, ratio, begin) -> tuple[np.ndarray, np.ndarray]:
         """Return half the mean squares of a fold, and the last model."""
-        X, y, X_test, y_test = fold
+        X, y, X_test, y_test = self._folds[k]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _, coef, _ = enet_path(
@@ -215,5 +219,7 @@ class CoordinatePaths:
             )  # fmt: skip
         z = np.tensordot(X_test, coef, ([1], [coef.ndim - 2]))  # (n, ..., alphas)
         squares = (z - y_test[..., None]) ** 2
+        if self._outputs is not None and y.ndim == 2:
+            squares *= self._outputs[k][:, None]
         average = 0.5 * squares.reshape(-1, len(alphas)).mean(0)
         return average, np.asfortranarray(coef[..., -1])
