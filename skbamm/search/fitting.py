@@ -27,7 +27,7 @@ from skbamm.search.presolved import FOLD, FrozenSplits, ScoringSplits, stand_in_
 from skbamm.search.run import SearchRun
 from skbamm.search.scored import Scoring, parts_of
 from skbamm.search.shared_fits import SharedLists
-from skbamm.search.tasks import SearchTasks
+from skbamm.search.tasks import SearchTasks, numbered
 from skbamm.search.transforms.shared_steps import SharedSteps, note_shared, shared_settings
 from skbamm.search.vectors_found import check_vectors, refuse_weights
 from skbamm.search.weighing.weigher import Weigher
@@ -258,15 +258,18 @@ class Fitting:
         search_ctx = tasks.begin_scores(len(candidates) * search.n_splits_)
         began = time.perf_counter()
         # Callbacks are told beforehand how many candidates there are.
-        if getattr(search, "_skl_callbacks", []) or self.watched:
+        told = bool(getattr(search, "_skl_callbacks", []) or self.watched)
+        if told and self.clock.max_time is None:
             results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:
+            if told:
+                evaluate = numbered(evaluate, search_ctx, search.n_splits_)
             # Candidates that share fits are soon scored, and so are all of a round.
             apart = self.space.continuous and not self.bank.lists
             size = parts_of(search, self.clock, apart)
             scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
             scored.add(candidates, self._more, size)
-            while run is not None and self.space.continuous and not self.clock.over:
+            while not told and run is not None and self.space.continuous and not self.clock.over:
                 further, more = run.further(scored.results)
                 if not further:
                     break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -56,3 +57,30 @@ class SearchTasks:
 
     def _end(self, task: Any) -> None:
         task.call_on_fit_task_end(estimator=self.search)
+
+
+def numbered(evaluate: Callable[..., Any], context: Any, n_splits: int) -> Callable[..., Any]:
+    """Return BaseSearchCV's ``evaluate`` for candidates in parts, all tasks of one context.
+
+    A part's evaluations go on with the numbers of those before it.
+    """
+    before = 0
+
+    def evaluate_part(candidates, more_results=None):
+        nonlocal before
+        part = _From(context, before)
+        before += len(candidates) * n_splits
+        return evaluate(candidates, more_results=more_results, callback_ctx=part)
+
+    return evaluate_part
+
+
+class _From:
+    """A context whose tasks have numbers from ``first`` on."""
+
+    def __init__(self, context: Any, first: int):
+        self.context, self.first = context, first
+
+    def subcontext(self, task_name: str, task_id: int) -> Any:
+        """Return the context of a task."""
+        return self.context.subcontext(task_name=task_name, task_id=self.first + task_id)

@@ -116,6 +116,23 @@ def test_metadata_of_the_hooks():
                 np.testing.assert_array_equal(got["X"], expected["X"])
 
 
+@pytest.mark.filterwarnings("ignore:The scoring of candidates stopped early")
+@pytest.mark.parametrize("seconds", [1e-9, 1000.0])
+def test_time_ends_between_candidates_that_callbacks_see(seconds):
+    callback = RecordingCallback()
+    search = BAMMSearchCV(
+        DecisionTreeClassifier(), {"max_depth": [1, 2, 3]}, cv=2, max_time=seconds
+    )
+    search.set_callbacks(callback).fit(X_CLASS, Y_BINARY)
+    scored = len(search.cv_results_["params"])
+    assert scored == (3 if seconds > 1 else 1)
+    begun = [r["context"] for r in callback.record if r["name"] == "on_fit_task_begin"]
+    numbers = [one.task_id for one in begun if one.task_name == EVALUATION]
+    assert numbers == list(range(2 * scored))
+    begun, ended = (tasks(callback, f"on_fit_task_{end}") for end in ("begin", "end"))
+    assert begun == ended
+
+
 def test_clones_share_their_callbacks():
     callback = RecordingCallback()
     search = BAMMSearchCV(Ridge(), {"alpha": (1e-2, 1e2)}, cv=2).set_callbacks(callback)

@@ -46,7 +46,7 @@ class Limits:
     """
 
     one_interval: int = 9
-    several: int = 16
+    several: int = 18
     score: float = 1.5e-3
     share: float = 0.6
     share_of_score: float = 0.9
