@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+import torch
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
@@ -41,6 +51,8 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -48,7 +60,7 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     StandardScaler,
 )
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC, NuSVR
 
 TOL = 1e-8  # of the estimators, so that their own fits can be compared with
 
@@ -73,6 +85,10 @@ class Model:
         Whether own fits reach the minimum.
     slack : float
         How much further from it than others own fits stop, whatever ``tol``.
+    whole : bool
+        Whether the first parameter is a whole number: then it is always a list.
+    learns : bool
+        Whether weights of the rows are learned.
     """
 
     build: Callable[[np.random.Generator], Any]
@@ -82,6 +98,8 @@ class Model:
     weighted: bool = True
     exact: bool = True
     slack: float = 1.0
+    whole: bool = False
+    learns: bool = False
 
 
 def _logistic(**options: Any) -> Callable[[np.random.Generator], Any]:
@@ -245,6 +263,69 @@ MODELS: dict[str, Model] = {
 }  # fmt: skip
 
 
+_KERNEL = {"tol": TOL, "max_iter": 200_000}
+_RBF = {"C": (1e-2, 1e3), "gamma": (1e-3, 1e1)}
+
+# Searched since the others were first drawn, whose numbers are to stay.
+NEWER: dict[str, Model] = {
+    "SVC": Model(
+        lambda rng: SVC(
+            kernel=_one(rng, "rbf", "rbf", "poly"), class_weight=_balanced(rng), **_KERNEL
+        ),
+        "class", _RBF, {"kernel": ["rbf", "linear"]}, slack=100.0,
+    ),
+    "SVC, linear": Model(lambda rng: SVC(kernel="linear", **_KERNEL), "class", {"C": (1e-3, 1e1)}),
+    "NuSVC": Model(
+        lambda rng: NuSVC(nu=0.1, **_KERNEL), "class", {"gamma": (1e-3, 1e1)}, slack=100.0
+    ),
+    "SVR": Model(
+        lambda rng: SVR(**_KERNEL), "number", {**_RBF, "epsilon": (0.0, 1.0)}, slack=1000.0
+    ),
+    "NuSVR": Model(
+        lambda rng: NuSVR(**_KERNEL), "number", {"C": (1e-2, 1e2), "nu": (0.1, 0.9)}, slack=1000.0
+    ),
+    "KNeighborsClassifier": Model(
+        lambda rng: KNeighborsClassifier(metric=_one(rng, "minkowski", "manhattan", "cosine")),
+        "class", {"n_neighbors": (1, 12)}, {"weights": ["uniform", "distance"]},
+        weighted=False, whole=True,
+    ),
+    "KNeighborsRegressor": Model(
+        lambda rng: KNeighborsRegressor(), "number", {"n_neighbors": (1, 12)},
+        {"weights": ["uniform", "distance"]}, weighted=False, whole=True,
+    ),
+    "GaussianNB": Model(lambda rng: GaussianNB(), "class", {"var_smoothing": (1e-9, 1e0)}),
+    "BernoulliNB": Model(
+        lambda rng: BernoulliNB(), "class", {"alpha": (1e-3, 1e2)}, {"fit_prior": _BOTH}
+    ),
+    "LinearDiscriminantAnalysis": Model(
+        lambda rng: LinearDiscriminantAnalysis(solver=_one(rng, "lsqr", "eigen")), "class",
+        {"shrinkage": (1e-3, 1e0)}, weighted=False,
+    ),
+    "QuadraticDiscriminantAnalysis": Model(
+        lambda rng: QuadraticDiscriminantAnalysis(), "class", {"reg_param": (1e-3, 1e0)},
+        weighted=False,
+    ),
+    "RandomForestClassifier": Model(
+        lambda rng: RandomForestClassifier(max_depth=4, random_state=0), "class",
+        {"n_estimators": (2, 20)}, {"class_weight": [None, "balanced"]}, whole=True,
+    ),
+    "ExtraTreesRegressor": Model(
+        lambda rng: ExtraTreesRegressor(max_depth=4, random_state=0), "number",
+        {"n_estimators": (2, 20)}, whole=True,
+    ),
+    "GradientBoostingRegressor": Model(
+        lambda rng: GradientBoostingRegressor(max_depth=2, random_state=0), "number",
+        {"n_estimators": (2, 20)}, {"learning_rate": [0.1, 0.3]}, whole=True,
+    ),
+    "LogisticRegression, weights": Model(
+        _logistic(), "class", {"C": _C}, learns=True, weighted=False
+    ),
+    "Ridge, weights": Model(
+        lambda rng: Ridge(tol=TOL), "number", {"alpha": _ALPHA}, learns=True, weighted=False
+    ),
+}  # fmt: skip
+
+
 def _newton(rng: np.random.Generator) -> str:
     return _one(rng, "lbfgs", "newton-cholesky")
 
@@ -313,11 +394,12 @@ class Case:
     single: bool
 
 
-def draw(seed: int, index: int) -> Case:
-    """Return the case of a number."""
-    rng = np.random.default_rng([seed, index])
-    name = str(rng.choice(list(MODELS)))
-    model = MODELS[name]
+def draw(seed: int, index: int, newer: bool = False) -> Case:
+    """Return the case of a number, of the newer models and formats or of the others."""
+    rng = np.random.default_rng([seed, index, 1] if newer else [seed, index])
+    models = NEWER if newer else MODELS
+    name = str(rng.choice(list(models)))
+    model = models[name]
     estimator = model.build(rng)
     n, d = int(20 + 181 * rng.random() ** 2), int(rng.integers(1, 61))  # mostly few rows
     if rng.random() < 0.4:
@@ -327,6 +409,8 @@ def draw(seed: int, index: int) -> Case:
     X, words = _features(rng, Z)
     estimator, prefix, X, words = _pipeline(rng, estimator, model, X, words)
     X, y, words = _format(rng, X, y, words)
+    if newer and isinstance(X, np.ndarray) and rng.random() < 0.3 and model.target != "labels":
+        X, words = torch.as_tensor(np.ascontiguousarray(X)), [*words, "tensor"]
     params: dict[str, Any] = {}
     if model.weighted and rng.random() < 0.2:
         weight = rng.uniform(0.2, 3.0, n) if rng.random() < 0.7 else rng.integers(0, 3, n) + 0.0
@@ -520,8 +604,11 @@ def _grid(
         share = np.log(high / low)
         a, b = np.sort(rng.random(2))
         low, high = low * np.exp(share * a), low * np.exp(share * b) * 1.5
-    if rng.random() < 0.4:
-        grid = {prefix + first: [float(v) for v in np.geomspace(low, high, rng.integers(3, 10))]}
+    if model.whole or rng.random() < 0.4:
+        values = np.geomspace(low, high, rng.integers(3, 10))
+        grid = {prefix + first: [float(v) for v in values]}
+        if model.whole:
+            grid = {prefix + first: sorted({int(v) for v in values})}
         if others and rng.random() < 0.3:
             name, (start, end) = others[0]
             grid[prefix + name] = [float(v) for v in np.linspace(start, end, 3)]

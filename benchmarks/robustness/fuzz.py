@@ -45,7 +45,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.cases.random_searches import Case, draw
 from benchmarks.lib.cpu_turns import Hang, limited
 from benchmarks.lib.harness import write_part
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, SampleWeights
 
 LIMIT = 20.0  # CPU seconds of a search
 FLAGS = (
@@ -104,10 +104,10 @@ def tight(case: Case) -> Case:
     return case
 
 
-def own(case: Case, grid: dict, limit: float = 2.0) -> Any:
+def own(case: Case, grid: dict, limit: float = 2.0, refit: bool = False) -> Any:
     """Return what ``fitted`` does, of own fits."""
     search = GridSearchCV(
-        case.estimator, grid, scoring=case.scoring, cv=case.cv, refit=False, error_score=np.nan
+        case.estimator, grid, scoring=case.scoring, cv=case.cv, refit=refit, error_score=np.nan
     )
     return fitted(search, case, limit)
 
@@ -134,21 +134,28 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
     apart: dict[str, Any] = {}
     before = fingerprint(case)
     copies = copy.deepcopy(case)
+    if isinstance(copies.X, torch.Tensor):
+        copies.X = copies.X.numpy()
     if case.single:  # own fits in single precision are loose
         copies.X = copies.X.astype(np.float64)
     theirs, told, seconds, failed = own(copies, case.coarse)
     most = seconds * (15 / 9 if case.interval else 1)
-    ours = BAMMSearchCV(case.estimator, case.grid, scoring=case.scoring, cv=case.cv)
+    learned = {"sample_weights": SampleWeights()} if case.model.learns else {}
+    ours = BAMMSearchCV(case.estimator, case.grid, scoring=case.scoring, cv=case.cv, **learned)
     ours, warned, took, error = fitted(ours, case, LIMIT)
     apart |= {"grid_seconds": most, "seconds": took}
 
     if fingerprint(case) != before:
         flags["changed"] = "the data or the estimator"
-    if isinstance(error, Hang) or took > 5 * most + 1:
+    if isinstance(error, Hang) or (took > 5 * most + 1 and not learned):
         flags["hang"] = f"{took:.1f} s beside {most:.2f}"
+    elif learned:
+        pass
     elif failed is None and took > 1.5 * max(most, 0.2):
         flags["slow"] = f"{took:.2f} s beside {most:.2f}"
     if error is not None and not isinstance(error, Hang):
+        if failed is None:  # a refit may be what fails
+            failed = own(copies, case.coarse, refit=True)[3]
         if failed is None:
             frames = traceback.extract_tb(error.__traceback__)[-1]
             flags["error"] = f"{type(error).__name__}: {str(error)[:300]} ({frames.filename})"
@@ -167,6 +174,10 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
                 f"{Path(one.filename).name}:{one.lineno}: {said[:300]}"
             )
     if error is not None or failed is not None:
+        return flags, apart
+    if case.model.learns:  # whose scores are of other models
+        if not np.isfinite(ours.best_score_):
+            flags["nan"] = f"best_score_ is {ours.best_score_}"
         return flags, apart
 
     table, mine = splits(theirs.cv_results_), splits(ours.cv_results_)
@@ -271,6 +282,7 @@ def main() -> int:
     options.add_argument("--cases", type=int, default=2000, help="how many")
     options.add_argument("--first", type=int, default=0, help="number of the first")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--newer", action="store_true", help="newer models and formats")
     options.add_argument("--only", type=int, nargs="*", help="numbers of cases, told in full")
     options.add_argument("--seconds", type=float, default=np.inf, help="end after so many")
     options.add_argument("--output", type=Path, help="where the JSON goes")
@@ -287,7 +299,7 @@ def main() -> int:
         for index in numbers:
             if ended or time.perf_counter() - began > given.seconds:
                 break
-            case = draw(given.seed, index)
+            case = draw(given.seed, index, given.newer)
             if given.only:
                 print(case.words, flush=True)
             try:
@@ -316,7 +328,7 @@ def main() -> int:
     print(json.dumps(of_models))
     if not given.only:
         body = {"counts": counts, "models": of_models, "flagged": found}
-        part = f"seed {given.seed}, from {given.first}"
+        part = f"seed {given.seed}, from {given.first}" + ", newer" * given.newer
         write_part("fuzz", part, body, threads=1, output=given.output)
     return bool(found)
 
