@@ -342,6 +342,14 @@ def test_by_fold_is_exact_for_one_output(folds):
         assert found == pytest.approx(expected, rel=1e-12)
 
 
+def test_only_r2_counts_outputs_by_their_variances(folds):
+    target = RNG.normal(size=(N, 2)) * [1.0, 10.0]
+    for name, alike in (("squared_error", True), ("r2", False)):
+        loss = HalfSquaredLoss(2)
+        given = make_criterion(name, loss, torch.as_tensor(target), weights_of(folds))
+        assert given.outputs_alike == alike
+
+
 @pytest.mark.parametrize("name", ["squared_error", "root_mean_squared_error"])
 def test_tolerances_are_free_of_the_targets_unit(name, folds):
     weights, target = weights_of(folds), TARGETS["one"]

@@ -147,7 +147,9 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
 
     if fingerprint(case) != before:
         flags["changed"] = "the data or the estimator"
-    if isinstance(error, Hang) or (took > 5 * most + 1 and not learned):
+    if isinstance(error, Hang) and learned:  # weights take as long as that
+        apart["slow weights"] = f"{took:.1f} s"
+    elif isinstance(error, Hang) or (took > 5 * most + 1 and not learned):
         flags["hang"] = f"{took:.1f} s beside {most:.2f}"
     elif learned:
         pass
@@ -176,7 +178,7 @@ def check(case: Case) -> tuple[dict[str, str], dict[str, Any]]:
     if error is not None or failed is not None:
         return flags, apart
     if case.model.learns:  # whose scores are of other models
-        if not np.isfinite(ours.best_score_):
+        if not np.isfinite(ours.best_score_) and np.isfinite(splits(theirs.cv_results_)).all():
             flags["nan"] = f"best_score_ is {ours.best_score_}"
         return flags, apart
 

@@ -88,6 +88,12 @@ class Criterion:
         """Return the loss of the rows of these folds."""
         return self.loss if self.fold_losses is None else self.fold_losses[folds.start]
 
+    @property
+    def outputs_alike(self) -> bool:
+        """Whether all outputs count alike, so that ``by_fold`` is exact."""
+        scale = self.output_scale
+        return scale is None or bool((scale == scale[:, :1]).all())
+
     def by_fold(self) -> Criterion:
         """Return the same with one factor a fold in place of one a fold and output.
 

@@ -268,6 +268,7 @@ class IntervalSearch:
         if self.solving.row_weights is not None:
             return False
         same = exact and joint.task.transformed is None
+        same &= joint.weighs_outputs or criterion.outputs_alike
         return not (same and result.success and not criterion.loss.smoothed)
 
     def _note(self, result: BilevelResult, criterion, axes, offset: float) -> None:

@@ -104,6 +104,9 @@ class SharedKernels(SharedFits):
 
     def begin(self, models, X, y, fit_params):
         """Take up the rows."""
+        weight = fit_params.get("sample_weight")
+        if weight is not None and not np.all(np.asarray(weight) > 0):
+            raise NotShared("libsvm counts its support vectors among the rows that have a weight")
         seen = clone(models[0])
         rows = self._checked(seen, X, y)
         n, d = rows.shape

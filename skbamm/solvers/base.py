@@ -104,6 +104,8 @@ class FoldSolver(ABC):
     keeps_visits : bool
         Whether the points that a search tries are solved as they are to be scored: the scorer
         then judges these, and no scan.
+    weighs_outputs : bool
+        Whether a criterion may count some outputs for more than others.
     own_scores : bool
         Whether the models that are scored are the estimator's own fits.
     dtype : torch.dtype
@@ -116,6 +118,7 @@ class FoldSolver(ABC):
     begins_anywhere: bool = False
     by_products: bool = False
     keeps_visits: bool = False
+    weighs_outputs: bool = False
     own_scores: bool = False
     dtype: torch.dtype = torch.float64
     upper_rounding: float = 0.0

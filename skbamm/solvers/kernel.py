@@ -97,7 +97,7 @@ class KernelSolver(FoldSolver):
     """
 
     twin: KernelTwin
-    pairwise = True
+    pairwise = weighs_outputs = True
 
     def __init__(self, twin: KernelTwin, estimator: Any, data: FoldedData, dtype: str):
         _check_size(data)

@@ -197,6 +197,11 @@ class LinearSolver(LinearProblems):
         return list(torch.as_tensor(solutions.coef, device=self.device))
 
     @property
+    def weighs_outputs(self) -> bool:  # type: ignore[override]
+        """Whether outputs may count differently: in second moments they do."""
+        return self.least_squares
+
+    @property
     def begins_anywhere(self) -> bool:  # type: ignore[override]
         """Whether a search may begin at any models: without kinks there are none that are empty."""
         return not self.penalties.has_kinks

@@ -83,6 +83,8 @@ class SupportVectorSolver(FoldSolver):
         super().__init__(twin, data)
         if data.row_weights is not None:
             raise NotApplicable("learned weights go with linear models")
+        if data.fit_weight is not None and not np.all(np.asarray(data.fit_weight) > 0):
+            raise NotApplicable("some rows have no weight")
         self.estimator, self.device = estimator, torch.device("cpu")
         kernel = svm_kernel(estimator)
         assert kernel is not None  # else there is no twin

@@ -94,10 +94,10 @@ class Target:
 
         Without a twin, what the scorer can judge.
         """
-        if self.twin is None and self.feature_map is None:
+        if self.twin is None:
             return judged_parameters(self.estimator)
         found = self.tuned
-        if self.twin is not None and self.twin.loss_parameter is not None:
+        if self.twin.loss_parameter is not None:
             found = {self.loss_name: self.twin.loss_parameter, **found}
         if self.feature_map is None or self.why_no_map():
             return found

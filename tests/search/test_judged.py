@@ -10,6 +10,7 @@ from sklearn.discriminant_analysis import (
 )
 from sklearn.ensemble import BaggingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
@@ -92,6 +93,9 @@ def test_shrinkage_of_other_solvers_has_own_fits():
     model = LinearDiscriminantAnalysis(solver="eigen")
     search = check(model, "shrinkage", (0.0, 1.0), X, Y)
     assert search.search_plan_[0]["reason"].startswith("the scorer judges")
+    mapped = make_pipeline(Nystroem(n_components=20, random_state=0), model)
+    name = "lineardiscriminantanalysis__shrinkage"
+    assert roles(BAMMSearchCV(mapped, {name: (0.0, 1.0)}).fit(X, Y)) == {name: "searched"}
 
 
 def test_density():

@@ -126,6 +126,26 @@ def test_the_middle_of_what_scores_alike_is_taken(points, scores, worth, taken):
     assert explored(points).middle_of_top(np.array(scores), worth) == taken
 
 
+def test_what_scores_alike_is_told_by_the_scores_own_size():
+    assert explored([0, 1, 2]).middle_of_top(np.array([9.9e-13, 6.8e-13, 7e-13]), 0.0) == 0
+
+
+@pytest.mark.parametrize("worth", [0.0, 0.01])
+def test_points_of_a_jagged_score_include_those_of_a_coarse_list(worth):
+    own, joint = explored([]), explored([])
+    own.scan_own(False, worth)
+    joint.scan(worth)
+    for one in (own, joint):
+        np.testing.assert_allclose(np.exp(np.ravel(one.points)), np.geomspace(1e-3, 1e3, 9))
+
+
+def test_of_two_intervals_the_wider_has_more_points():
+    share, strength = Axis("l1_ratio", 0.1, 1.0, "linear"), Axis("alpha", 1e-3, 1e3, "log")
+    both = Explored(None, (share, strength))
+    both.scan_own(False, 0.0)
+    assert [len(set(place)) for place in zip(*both.points, strict=True)] == [3, 5]
+
+
 def test_the_row_that_wins_is_within_one_row_of_the_best():
     X, y = load_breast_cancer(return_X_y=True)
     search = BAMMSearchCV(LogisticRegression(), {"C": (1e-4, 1e4)}).fit(scale(X), y)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
@@ -65,6 +66,18 @@ def test_weights_pipelines_and_workers():
     grid = {f"svc__{name}": values for name, values in GRID.items()}
     for n_jobs in (1, 2):
         check_same_table(model, grid, X_2, Y_2, n_jobs=n_jobs)
+
+
+@pytest.mark.filterwarnings("ignore:.*was not searched jointly")
+def test_rows_without_weight_have_no_number_among_support_vectors():
+    """libsvm leaves them out, and counts the others."""
+    weights = {"sample_weight": np.arange(len(Y)) % 3.0}
+    check_same_table(SVC(), {"C": GRID["C"]}, X, Y, fit_params=weights)
+    search = BAMMSearchCV(SVC(), {"C": (0.1, 100.0), "gamma": (1e-3, 1.0)}, cv=3)
+    search.fit(X, Y, **weights)
+    model = search.best_estimator_
+    scores = cross_val_score(model, X, Y, cv=3, params=weights)
+    assert search.best_score_ == pytest.approx(scores.mean(), abs=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:The `probability` parameter")

@@ -48,6 +48,16 @@ def test_few_own_fits_find_what_a_list_finds(case):
     assert search.best_score_ == pytest.approx(again.mean(), rel=1e-9)
 
 
+def test_r2_counts_every_output_by_its_variance():
+    X, Y = SEVERAL
+    Y = Y * [1.0, 1e-2, 1e2] + 50 * np.random.default_rng(0).normal(size=Y.shape) * [1, 2e-2, 1]
+    search = BAMMSearchCV(MultiTaskLasso(), {"alpha": (1e-3, 1e4)}, cv=3).fit(X, Y)
+    assert search.search_plan_[0]["reason"] == "own fits are sooner"
+    grid = {"alpha": np.geomspace(1e-3, 1e4, 15)}
+    few = GridSearchCV(MultiTaskLasso(), grid, cv=3, refit=False).fit(X, Y)
+    assert search.best_score_ >= few.best_score_ - 1e-3
+
+
 @pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "neg_max_error"])
 def test_scores_that_squares_only_stand_for_are_judged_from_end_to_end(scoring):
     X, y = WIDE
