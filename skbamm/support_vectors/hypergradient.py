@@ -17,6 +17,7 @@ NuSVC, in whose scaled form decisions of free rows are 1 and -1, and epsilon of 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -110,9 +111,11 @@ def _adjoint(machine, nu, unknown, kernel, per_C, through, total) -> tuple[np.nd
         else:
             system[:m, m + 1] = signs[free]
     try:
-        solved = scipy.linalg.solve(
-            system.T, right, assume_a="gen" if unknown else "sym", check_finite=False
-        )
+        with warnings.catch_warnings():  # of its condition: a direction need not be exact
+            warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
+            solved = scipy.linalg.solve(
+                system.T, right, assume_a="gen" if unknown else "sym", check_finite=False
+            )
     except scipy.linalg.LinAlgError:
         solved = np.linalg.lstsq(system.T, right, rcond=None)[0]
     on_free = np.zeros(len(machine.beta))
