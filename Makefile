@@ -77,6 +77,7 @@ format: $(READY)
 bench: $(READY)
 	$(PY) -m benchmarks.everyday.uses
 	$(PY) -m benchmarks.everyday.pipelines
+	$(PY) -m benchmarks.everyday.documented
 	$(PY) -m benchmarks.speed searches
 	$(PY) -m benchmarks.everyday.estimators
 	$(PY) -m benchmarks.scores.accuracy
