@@ -115,9 +115,8 @@ def test_mixing_nothing_is_reverse_mode():
 
 
 @named(ALL)
-@pytest.mark.parametrize("identity", [True, False])
-def test_strongly_convex(method, own, identity):
-    known = strongly_convex_quadratic(10, identity=identity)
+def test_strongly_convex(method, own):
+    known = strongly_convex_quadratic(10, identity=False)
     x, y = method(*functions(known), steps=40, **LOOPS, **own)
     # BDA's last inner step still has F in it, with a weight of .5 / 60.
     tol = 0.02 if method is bda else 1e-5

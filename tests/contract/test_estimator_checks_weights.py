@@ -28,10 +28,11 @@ def searches():
 def once(parameters):
     """Keep checks of one kind of model, sparse arrays with the regressor, and the rest with one.
 
-    What a check of any estimator asks of the weights has nothing to do with the kind of model.
+    A check of any estimator is as strict with the regressor, whose weights are learned in a third
+    of the time: it has one interval and no labels.
     """
     kept, seen = [], set()
-    for one in sorted(parameters, key=lambda one: "Ridge" in str(one)):
+    for one in sorted(parameters, key=lambda one: "Ridge" not in str(one)):
         name = name_of(getattr(one, "values", one)[1])
         sparse = "sparse" in name
         if "sparse_matrix" in name or (sparse and "LogisticRegression" in str(one)):

@@ -80,6 +80,7 @@ def test_rows_of_either_precision(dtype, values):
     ],
     ids=["list", "series", "str", "object", "bool", "signs", "float"],
 )
+@pytest.mark.parametrize("values", ["interval"], indirect=True)
 def test_forms_of_classes(y, values):
     search = searched(logistic(), "C", values, X_CLASS, y, **LOSS)
     np.testing.assert_array_equal(search.classes_, np.unique(np.asarray(y)))

@@ -36,6 +36,19 @@ def call(method):
     return lambda search: getattr(search, method)(X_CLASS, *extra)
 
 
+FITTED = {}
+
+
+def fitted_of(kind, state, make):
+    """Return the searches of a state, fitted once for all methods."""
+    if (kind, state) not in FITTED:
+        FITTED[kind, state] = make()
+        if state != "unfitted":
+            for search in FITTED[kind, state]:
+                search.fit(X_CLASS, Y_BINARY)
+    return FITTED[kind, state]
+
+
 @pytest.mark.parametrize("method", [*DELEGATED, "score"])
 @pytest.mark.parametrize(
     "state",
@@ -52,10 +65,9 @@ def test_methods_that_are_missing(estimator, grid, state, method):
         "no-refit": {"refit": False},
         "metrics-no-refit": {"refit": False, "scoring": ["r2", "neg_mean_squared_error"]},
     }.get(state, {})
-    searches = [cls(estimator, grid, cv=3, **settings) for cls in (BAMMSearchCV, GridSearchCV)]
-    if state != "unfitted":
-        for search in searches:
-            search.fit(X_CLASS, Y_BINARY)
+    searches = fitted_of(type(estimator), state, lambda: [
+        cls(estimator, grid, cv=3, **settings) for cls in (BAMMSearchCV, GridSearchCV)
+    ])  # fmt: skip
     ours, theirs = (outcome(search, call(method)) for search in searches)
     assert ours == theirs
     assert hasattr(searches[0], method) == hasattr(searches[1], method)

@@ -27,6 +27,7 @@ from skbamm.data import folded, shared_columns
 from skbamm.data.transformer_fits import TransformerFits
 from skbamm.folds import AffineRows
 from skbamm.search import factory
+from tests.pairs import turns
 
 N = 240
 NUMBERS, WORDS = ["a", "b", "c"], ["u", "v"]
@@ -180,8 +181,10 @@ def test_sparse_rows_stay_sparse(made):
     )
 
 
-@pytest.mark.parametrize("strategy", ["constant", "most_frequent", "median", "mean"])
-@pytest.mark.parametrize("model", ["ridge", "logistic"])
+@pytest.mark.parametrize(
+    ("strategy", "model"),
+    turns(["constant", "most_frequent", "median", "mean"], ["ridge", "logistic"]),
+)
 def test_missing_values_are_shared_whatever_each_fold_puts_in(strategy, model, made):
     X, y = frame(missing=["a", "b"])
     X["b"] = X["b"].round(-1)

@@ -14,6 +14,7 @@ from skbamm.glm import curvature
 from skbamm.glm import problem as problem_module
 from skbamm.models import find_twin
 from tests.glm.conftest import three_folds
+from tests.pairs import turns
 from tests.problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 
 METRICS = ["own factors", "shared factors", "conjugate gradients"]
@@ -219,8 +220,7 @@ def separable(X, y):
 
 
 AWKWARD = [scales, constant, twins, short, separable]
-# Two of the metrics for each; all for each metric somewhere.
-PAIRS = [(data, METRICS[(i + j) % 3]) for i, data in enumerate(AWKWARD) for j in range(2)]
+PAIRS = turns(AWKWARD, METRICS)
 
 
 @pytest.mark.parametrize(("awkward", "metric"), PAIRS, indirect=["metric"])

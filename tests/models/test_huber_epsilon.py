@@ -69,8 +69,9 @@ def test_hypergradients_are_slopes_of_scikit_learns_loss(epsilon, alpha, weight)
 
 
 @pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
-@pytest.mark.parametrize("scoring", ["r2", MAE])
-@pytest.mark.parametrize("both", [False, True], ids=["alone", "with alpha"])
+@pytest.mark.parametrize(
+    ("both", "scoring"), [(False, MAE), (True, "r2")], ids=["alone", "with alpha"]
+)
 def test_intervals_reach_a_grid(both, scoring):
     settings = {"cv": CV, "scoring": scoring}
     space = {"alpha": ALPHA, "epsilon": EPSILON} if both else {"epsilon": EPSILON}

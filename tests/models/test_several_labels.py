@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import PerClass
+from tests.pairs import turns
 from tests.truth import (
     assert_grid_search_agrees,
     assert_served,
@@ -50,10 +51,14 @@ def model(request):
     return MODELS[request.param]
 
 
+FORMS = [(np.asarray, "f1_micro"), (sp.csr_array, None), (np.asarray, "roc_auc")]
+
+
 @pytest.mark.parametrize(
-    ("form", "scoring"), [(np.asarray, "f1_micro"), (sp.csr_array, None), (np.asarray, "roc_auc")]
+    ("name", "form"), [*turns(MODELS, FORMS), ("logistic", FORMS[1]), ("ridge", FORMS[2])]
 )
-def test_lists_have_grid_searchs_table(model, form, scoring):
+def test_lists_have_grid_searchs_table(name, form):
+    model, (form, scoring) = MODELS[name], form
     rows = form(np.where(X > 0.5, X, 0.0))
     grid = {model[1]: [0.01, 0.1, 1.0]}
     ours = assert_grid_search_agrees(
@@ -127,7 +132,7 @@ def test_intervals_are_no_worse_than_a_grid(model):
     search = search_over(estimator, {prefix + name: (1e-3, 1e3)}, X, Y, cv=CV)
     assert_served(search, "searched")
     assert_true(search, X, Y, cv=CV, atol=1.01 / 30)
-    own = GridSearchCV(estimator, {prefix + name: np.geomspace(1e-3, 1e3, 7)}, cv=CV).fit(X, Y)
+    own = search_over(estimator, {prefix + name: np.geomspace(1e-3, 1e3, 7)}, X, Y, cv=CV)
     assert search.best_score_ >= own.best_score_ - 0.02
 
 

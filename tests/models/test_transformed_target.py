@@ -12,7 +12,7 @@ from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, PoissonRegressor, Ridge
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, StandardScaler
 
@@ -22,6 +22,7 @@ from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers.criterion import task_criterion
 from skbamm.space import read_grid
+from tests.pairs import turns
 from tests.problems import X_REG, exact_multiplier
 from tests.truth import (
     assert_grid_search_agrees,
@@ -58,9 +59,12 @@ def view(request):
     return request.param
 
 
-@pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
+@pytest.mark.parametrize(
+    ("name", "scoring"), [*turns(VIEWS, [None, "neg_mean_absolute_error"]), ("log", None)]
+)
 @pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
-def test_intervals_are_at_least_as_good_as_a_grid(view, scoring):
+def test_intervals_are_at_least_as_good_as_a_grid(name, scoring):
+    view = VIEWS[name]
     search = search_over(
         ridge(**view), {"regressor__alpha": ALPHA}, X, SKEWED, cv=CV, scoring=scoring
     )
@@ -68,7 +72,7 @@ def test_intervals_are_at_least_as_good_as_a_grid(view, scoring):
     assert search.converged_
     assert_true(search, X, SKEWED, cv=CV, scoring=scoring)
     grid = {"regressor__alpha": np.geomspace(*ALPHA, 20)}
-    own = GridSearchCV(ridge(**view), grid, cv=CV, scoring=scoring).fit(X, SKEWED)
+    own = search_over(ridge(**view), grid, X, SKEWED, cv=CV, scoring=scoring)
     assert search.best_score_ >= own.best_score_ - 1e-3 * abs(own.best_score_)
 
 
@@ -190,9 +194,10 @@ METRICS = {
 
 
 @pytest.mark.parametrize(
-    ("criterion", "alpha"), [(name, (1.0, 100.0)[i % 2]) for i, name in enumerate(METRICS)]
-)
-@pytest.mark.parametrize("view", ["log", "scaled", "power", "as it is"])  # whose inverse is smooth
+    ("view", "criterion", "alpha"),  # of views whose inverse is smooth
+    [*turns(["log", "scaled", "power", "as it is"], METRICS, [1.0, 100.0]),
+     *turns(["log"] * len(METRICS), METRICS, [100.0])],
+)  # fmt: skip
 def test_hypergradients_are_those_of_scikit_learns_own_models(view, criterion, alpha):
     model, folds = ridge(**VIEWS[view]), list(CV.split(X))
     space = read_grid(model, {"regressor__alpha": ALPHA})

@@ -40,17 +40,22 @@ def model(request):
     return clone(estimator), y
 
 
+# Every pair of an intercept, a form and weights; models take turns, two of the four for each.
+SETTINGS = [
+    (True, np.asarray, False),
+    (True, sp.csr_array, True),
+    (False, np.asarray, True),
+    (False, sp.csr_array, False),
+]
+
+
 @pytest.mark.parametrize(
-    ("fit_intercept", "form", "weighted"),  # every pair of two of these
-    [
-        (True, np.asarray, False),
-        (True, sp.csr_array, True),
-        (False, np.asarray, True),
-        (False, sp.csr_array, False),
-    ],
+    ("model", "setting"),
+    [(name, SETTINGS[(i + j) % 4]) for i, name in enumerate(MODELS) for j in (0, 2)],
+    indirect=["model"],
 )
-def test_lists_have_the_scores_of_grid_search(model, fit_intercept, form, weighted):
-    estimator, y = model
+def test_lists_have_the_scores_of_grid_search(model, setting):
+    (estimator, y), (fit_intercept, form, weighted) = model, setting
     estimator.set_params(fit_intercept=fit_intercept)
     data = form(np.where(np.abs(X) > 0.5, X, 0.0))
     fit = {"sample_weight": np.linspace(0.2, 2, len(y))} if weighted else {}

@@ -58,7 +58,10 @@ def test_no_time_at_all(name, data_of):
                for column in search.cv_results_.values())  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+# Of both that learn weights, and of lists, one.
+@pytest.mark.parametrize(
+    "name", [name for name in SEARCHES if name not in ("classes", "outliers", "lists")]
+)
 def test_enough_time_changes_nothing(name, data_of):
     X, y = data_of(name)
     with warnings.catch_warnings():
@@ -86,12 +89,20 @@ def press(monkeypatch, cls, name, n):
     return calls
 
 
+CALLS = [("directions", 1), ("lower", 5), ("directions", 25), ("lower", 100)]
+
+
 @pytest.mark.parametrize(
-    ("method", "n"), [("directions", 1), ("directions", 25), ("lower", 5), ("lower", 100)]
+    ("name", "call"),
+    [
+        (name, CALLS[(i + j) % 4])
+        for i, name in enumerate(name for name in SEARCHES if name != "own fits")
+        for j in (0, 2)  # early, and late
+    ],
 )
-@pytest.mark.parametrize("name", [name for name in SEARCHES if name != "own fits"])
-def test_ctrl_c(name, method, n, data_of, monkeypatch):
+def test_ctrl_c(name, call, data_of, monkeypatch):
     """What was found is kept, and told; or nothing was, and the interrupt is raised."""
+    method, n = call
     X, y = data_of(name)
     squares = name in ("path", "two", "vector", "outliers", "lists")
     calls = press(monkeypatch, LeastSquaresProblem if squares else GLMProblem, method, n)

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skbamm import ClassPenalty, PerClass
+from tests.pairs import pairwise
 from tests.truth import fold_scores, search_over
 
 pytestmark = pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
@@ -36,19 +37,18 @@ def labels(classes):
     return y
 
 
-@pytest.fixture(params=[3, 4], ids=["two left", "three left"])
-def y(request):
-    return labels(request.param)
+# The last class is missing from the first fold's training rows: two or three are left.
+LEFT = [3, 4]
+WEIGHTS = [(None, KFold(3)), ("balanced", LeaveOneGroupOut()), ("dict", KFold(3))]
 
 
 @pytest.mark.parametrize(
-    ("weights", "cv"),
-    [(None, KFold(3)), ("balanced", LeaveOneGroupOut()), ("dict", KFold(3))],
-    ids=["none", "balanced", "dict"],
+    ("name", "weighting", "classes"),
+    pairwise(["logistic", "ridge", "svc", "one-vs-rest"], WEIGHTS, LEFT),
 )
-@pytest.mark.parametrize("name", ["logistic", "ridge", "svc", "one-vs-rest"])
-def test_class_weights_are_those_of_the_folds_own_classes(name, weights, cv, y):
+def test_class_weights_are_those_of_the_folds_own_classes(name, weighting, classes):
     model, parameter, inside = MODELS[name]
+    (weights, cv), y = weighting, labels(classes)
     params = {"groups": GROUPS} if isinstance(cv, LeaveOneGroupOut) else {}
     if weights == "dict":
         weights = {label: 1.0 + label for label in range(2 if inside else len(np.unique(y)))}
@@ -66,11 +66,13 @@ def test_class_weights_are_those_of_the_folds_own_classes(name, weights, cv, y):
     assert search.best_score_ >= listed.fit(X, y, **params).best_score_ - 3 / 90
 
 
-@pytest.mark.parametrize("pipeline", [False, True], ids=["alone", "in a pipeline"])
-@pytest.mark.parametrize("name", ["ridge", "svc", "one-vs-rest", "sgd"])
-def test_values_of_classes_are_those_of_the_folds_own_classes(name, pipeline, y):
+@pytest.mark.parametrize(
+    ("name", "classes", "pipeline"),
+    pairwise(["ridge", "svc", "one-vs-rest", "sgd"], LEFT, [False, True]),
+)
+def test_values_of_classes_are_those_of_the_folds_own_classes(name, classes, pipeline):
     model, parameter, _ = MODELS[name]
-    prefix = ""
+    prefix, y = "", labels(classes)
     if pipeline:
         prefix = f"{type(model).__name__.lower()}__"
         model = make_pipeline(StandardScaler(), model)
@@ -94,7 +96,9 @@ def test_values_of_classes_are_those_of_the_folds_own_classes(name, pipeline, y)
     assert fold_scores(search)[0] == pytest.approx(expected, abs=1e-9)
 
 
-def test_weights_of_classes(y):
+@pytest.mark.parametrize("classes", LEFT)
+def test_weights_of_classes(classes):
+    y = labels(classes)
     search = search_over(
         RidgeClassifier(), {"class_weight": PerClass(0.1, 10.0)}, X, y, cv=KFold(3)
     )

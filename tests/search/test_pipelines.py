@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSe
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from tests.pairs import pairwise
 from tests.truth import (
     INTERVAL,
     LIST,
@@ -67,12 +68,14 @@ def columns():
     return ColumnTransformer([("numbers", numbers, list("abcd")), ("city", encoder, ["city"])])
 
 
+NUMERIC = [(StandardScaler(),), (StandardScaler(), PCA(4)), (SelectKBest(k=4), StandardScaler())]
+
+
 @pytest.mark.parametrize(
-    "transformers",
-    [(StandardScaler(),), (StandardScaler(), PCA(4)), (SelectKBest(k=4), StandardScaler())],
-    ids=["scaler", "PCA", "selection by the target"],
+    ("transformers", "data", "values"),
+    pairwise(NUMERIC, ["binary", "three"], ["list", "interval"]),
+    indirect=["values"],
 )
-@pytest.mark.parametrize("data", ["binary", "three"])
 def test_numeric_features(data, transformers, values, request):
     X, y = request.getfixturevalue(data)
     model = pipeline(*transformers)

@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
+from tests.pairs import pairwise
 from tests.truth import (
     INTERVAL,
     LIST,
@@ -70,8 +71,14 @@ def all_constant(X):
     return np.ones((len(X), 2))
 
 
+CHANGES = [with_constant, with_zeros, with_scales, with_offset, with_copies, all_constant]
+
+
+# A list and an interval in turns; an interval that is wide always.
 @pytest.mark.parametrize(
-    "change", [with_constant, with_zeros, with_scales, with_offset, with_copies, all_constant]
+    ("change", "model", "values"),
+    pairwise(CHANGES, ["logistic", "ridge", "ridge classifier"], ["list", "interval"]),
+    indirect=["model", "values"],
 )
 @pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")  # scikit-learn's, from ridge
 def test_features(change, model, values, binary, only_convergence):

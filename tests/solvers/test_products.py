@@ -70,7 +70,6 @@ def joint(monkeypatch):
     [
         *((name, "float32") for name in CASES),
         ("three classes", "float64"),
-        ("two classes, many features", "float64"),
         ("of other scales", "float64"),
     ],
 )

@@ -161,19 +161,25 @@ def assert_blind(X, y, cv, k, flips, **how):
         yield before, after
 
 
-@pytest.mark.parametrize("how", [{}, CHOICE], ids=["one kind", "a choice"])
+# Many rows are thinned out before anything is learned, whatever is chosen.
+@pytest.mark.parametrize(
+    ("how", "amount"),
+    [({}, "few"), (CHOICE, "few"), ({}, "many")],
+    ids=["one kind", "a choice", "many"],
+    indirect=["amount"],
+)
 def test_weights_of_a_fold_do_not_depend_on_its_test_labels(how, amount, noisy):
     """Nor do the penalty, the kind and the prior that they are learned with."""
     few, flips = slice(None), lambda test: (test[:1], test)
     if how:  # a choice takes its time
-        few, flips = slice(90), lambda test: (test,)
+        few, flips = slice(60), lambda test: (test,)
     X, y = noisy.X[few], noisy.y[few]
     cv = list(KFold(3).split(X))
     for before, after in assert_blind(X, y, cv, 1, flips, **how):
         assert np.abs(after[:, 0] - before[:, 0]).max() > 1e-6  # other folds learn from them
 
 
-@pytest.mark.parametrize("strength, seed", [(0.0, 0), (1.0, 1), (3.0, 0)])
+@pytest.mark.parametrize("strength, seed", [(0.0, 0), (3.0, 0)])
 def test_nor_does_the_gate_of_a_fold(strength, seed, monkeypatch):
     X, y = weakly_predictable(160, 4, strength, 2, seed)
     asked, own = [], Gate.between
@@ -414,8 +420,11 @@ def weakly_predictable(n, n_features, strength, classes, seed):
     return X, (p.cumsum(1) < rng.random((n, 1))).sum(1)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5, 2.0], ids=["chance", "weak", "stronger"])
-@pytest.mark.parametrize("classes, seed", [(2, 0), (2, 1), (3, 0)])
+@pytest.mark.parametrize(
+    "strength, classes, seed",
+    [(0.0, 2, 0), (0.5, 2, 0), (0.5, 2, 1), (0.5, 3, 0), (2.0, 3, 0)],
+    ids=["chance", "weak", "weak, other rows", "weak, three classes", "stronger"],
+)
 def test_labels_that_are_hard_to_predict_are_not_called_wrong(strength, classes, seed):
     X, y = weakly_predictable(500, 10, strength, classes, seed)
     search = search_for(fit={"cv": 5}).fit(X, y)
