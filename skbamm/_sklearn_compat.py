@@ -105,7 +105,7 @@ def descend_gram(
 
 
 def class_weights(class_weight: Any, classes: Any, y: Any, sample_weight: Any) -> Any:
-    """Return the weight of each class. Before 1.7, rows count alike whatever they weigh."""
+    """Return the weight of each class. Before 1.7, sample weights are ignored."""
     weighs = "sample_weight" in inspect.signature(compute_class_weight).parameters
     options = {"sample_weight": sample_weight} if weighs and sample_weight is not None else {}
     return compute_class_weight(class_weight, classes=classes, y=y, **options)
@@ -248,7 +248,7 @@ def brier_scores() -> tuple[Any, ...]:
 
 
 class _NoContext:
-    """What callbacks are told where there are none."""
+    """A callback context for versions without callbacks."""
 
     def subcontext(self, **_: Any) -> _NoContext:
         return self

@@ -1,4 +1,4 @@
-"""Which columns of what a pipeline's transformers return came from which transformer."""
+"""Maps the columns of a pipeline's transformed rows to their transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARALLEL = (ColumnTransformer, FeatureUnion)
 def parallel_step(transformers: Any) -> int | None:
     """Return the place of the last ColumnTransformer or FeatureUnion of a pipeline.
 
-    None if there is none, or if a later step does not keep columns as they are.
+    None if there is none, or if a later step changes columns.
     """
     steps = [step for _, step in transformers.steps] if isinstance(transformers, Pipeline) else []
     for i in reversed(range(len(steps))):

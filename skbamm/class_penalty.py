@@ -1,4 +1,4 @@
-"""A penalty of its own for each class, around classifiers that know only one for all."""
+"""A separate penalty for each class, around classifiers that have only one for all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skbamm.versioned import Versioned
 
 
 class ClassPenalty(Versioned, OneVsRestClassifier):
-    """Fit a model for each class against the rest, each with a penalty of its own.
+    """Fit a model for each class against the rest, each with its own penalty.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class ClassPenalty(Versioned, OneVsRestClassifier):
             assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         if len(np.unique(y)) == 1:
-            raise ValueError(f"y must have two classes or more, got one class: {y[0]!r}.")
+            raise ValueError(f"y must have at least two classes, got one class: {y[0]!r}.")
         if self.penalty_factor is None:
             return super().fit(X, y)
         name, inverse = penalty_parameter(self.estimator)
@@ -133,7 +133,7 @@ def penalty_parameter(estimator: Any) -> tuple[str, bool]:
         if hasattr(estimator, name):
             return name, inverse
     kind = type(estimator).__name__
-    raise ValueError(f"estimator must have a parameter alpha or C, {kind} has none.")
+    raise ValueError(f"estimator must have a parameter alpha or C, but {kind} has neither.")
 
 
 def _fit(estimator, name, value, X, y):

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 class Clock:
     """One a fit, handed down to all of its stages.
 
-    A stage that can end early looks at ``over`` between its steps, gives ``left`` to what takes
+    A stage that can end early checks ``over`` between its steps, passes ``left`` to what takes
     a ``max_time``, runs what Ctrl-C may end within ``kept()``, and says that it was ended by
     ``end(name)``. Whoever gets an interrupt as a status, not as an exception, calls
     ``interrupt()``: so the stages around it end as well.
@@ -71,7 +71,7 @@ class Clock:
     def reason(self) -> str:
         """Why it is over."""
         if self.interrupted:
-            return "interrupted from the keyboard"
+            return "interrupted by the user"
         return f"max_time={self.max_time:g} seconds were used" if self.over else ""
 
     def interrupt(self) -> None:
@@ -80,7 +80,7 @@ class Clock:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Let Ctrl-C end what is inside, and go on with what it had found."""
+        """Let Ctrl-C end the block, and continue with the results so far."""
         try:
             yield
         except KeyboardInterrupt:

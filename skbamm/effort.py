@@ -1,4 +1,4 @@
-"""Work that is counted, so that a joint solve ends where the estimator's own fits are sooner.
+"""Work that is counted, so that a joint solve ends where the estimator's own fits are faster.
 
 A meter counts passes over rows, Gram matrices and factors in the seconds that they take on one
 core. They are counted, not measured: the same input leads to the same decisions on a busy machine,
@@ -35,13 +35,13 @@ class Costs:
     coefficient : float
         The work with each coefficient around a pass.
     step, face_step : float
-        An iteration beside its passes, without kinks and with them.
+        Overhead of an iteration apart from its passes, without and with kinks.
     gram, factor, solve : float
         A multiplication of a Gram matrix, a Cholesky factor, and a solve with it.
     weighed, scaled : float
         An entry that a Gram matrix is made of, and one of a matrix that is factored.
     pair_call, pair, pair_product : float
-        Gram matrices from pairs of non-zeros: a call, a pair, and a sparse product beside.
+        Gram matrices from pairs of non-zeros: a call, a pair, and the overhead of a sparse product.
     descent : float
         A multiplication of coordinate descent.
     late : float
@@ -91,7 +91,7 @@ class Meter:
         self._began = time.perf_counter(), time.process_time()
 
     def anew(self) -> Meter:
-        """Return a meter with the same limit that has counted nothing yet."""
+        """Return a new meter with the same limit."""
         return Meter(self.limit, self._closer)
 
     def spend(self, seconds: float) -> None:
@@ -101,14 +101,14 @@ class Meter:
             closer, self._closer = self._closer, None
             self.limit = max(self.limit, closer())
         if self.spent > self.limit:
-            raise OverBudget("own fits are sooner")
+            raise OverBudget("own fits are faster")
         # On a busy machine the clock runs on, with many threads the processor's time does.
         late, (began, used) = COSTS.late * self.limit + 1.0, self._began
         if time.perf_counter() - began > late and time.process_time() - used > late:
-            raise OverBudget("own fits are sooner, by the clock")
+            raise OverBudget("own fits are faster, as measured")
 
 
-# That of the work under way. Without one, inner loops need not say what they take.
+# The meter of the current work; inner loops count their cost only if there is one.
 METER: ContextVar[Meter | None] = ContextVar("skbamm_meter", default=None)
 
 
@@ -157,7 +157,7 @@ def pass_seconds(
 
 
 def step_seconds(kinks: bool) -> float:
-    """Return the cost of an iteration beside its passes, with kinks in the penalty or without."""
+    """Return the cost of an iteration apart from its passes, with or without kinks."""
     return COSTS.face_step if kinks else COSTS.step
 
 

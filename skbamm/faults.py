@@ -18,7 +18,7 @@ _OURS = frozenset({
 def is_users(error: BaseException) -> bool:
     """Whether an exception comes from the user: from a signal, or from code that is not ours.
 
-    Such as a timeout's, and errors of a registered model's loss, or of a subclass. Judged by the
+    For example timeouts, and errors of a registered model's loss, or of a subclass. Judged by the
     class of the exception and by the frames that it came through below the caller's.
     """
     if isinstance(error, TimeoutError) or _owner(type(error).__module__) not in _ours():

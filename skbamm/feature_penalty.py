@@ -1,4 +1,4 @@
-"""A penalty of its own for each feature, around models that know only one for all."""
+"""A separate penalty for each feature, around models that have only one for all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _delegates(name):
 
 
 class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
-    """Fit a linear model with its penalty multiplied by a factor of its own for each feature.
+    """Fit a linear model with a separate penalty factor for each feature.
 
     Features are scaled, the model is fitted, and its coefficients are returned in the units of
     X: with factors f, a penalty ``sum w_j^2`` becomes ``sum f_j w_j^2`` (features over
@@ -62,7 +62,7 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
         may also be the name of a transformer of a ``ColumnTransformer`` or ``FeatureUnion`` before
         it, if later steps keep the columns as they are. None stands for ones.
     norm : {"auto", "l1", "l2"}, default="auto"
-        What the factors multiply; "auto" is known for scikit-learn's models.
+        The penalty that the factors multiply; "auto" works for scikit-learn's models.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
         scale = 1 / (np.sqrt(factor) if norm == "l2" else factor)
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
         if options and not has_fit_parameter(model, "sample_weight"):
-            raise TypeError(f"{type(model).__name__}.fit takes no sample_weight.")
+            raise TypeError(f"{type(model).__name__}.fit does not accept sample_weight.")
         if getattr(model, "warm_start", False) and hasattr(self, "estimator_"):
             _begin_at(model, self._fitted_model(), scale)
         model.fit(_scaled(features, scale), y, **options)
@@ -222,12 +222,12 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
         return self.estimator_
 
     def norm_of(self, model) -> str:
-        """Return what the factors multiply, "l1" or "l2", if ``model`` is what is fitted.
+        """Return the penalty that the factors multiply, "l1" or "l2", for ``model``.
 
         Raises
         ------
         ValueError
-            If ``norm`` is no name, or if "auto" does not know the model's penalty.
+            If ``norm`` is unknown, or if "auto" does not know the model's penalty.
         """
         if self.norm not in _NORMS:
             raise ValueError(f"norm must be one of {_NORMS}, got {self.norm!r}.")
@@ -282,7 +282,7 @@ def factor_of_features(
 
 
 def _begin_at(model: Any, before: Any, scale: np.ndarray) -> None:
-    """Let a model's fit begin where an earlier one, in the units of X, ended."""
+    """Let a model's fit start at the result of an earlier one, in the units of X."""
     coef: Any = getattr(before, "coef_", None)
     if type(before) is not type(model) or np.shape(coef)[-1:] != scale.shape:
         return
@@ -320,7 +320,7 @@ def _columns(key, n_features, names, groups) -> list[int]:
     if isinstance(key, Integral) and -n_features <= key < n_features:
         return [int(key) % n_features]
     raise ValueError(
-        f"penalty_factor has {key!r}, which is no column of the {n_features}"
+        f"penalty_factor has {key!r}, which is none of the {n_features} columns"
         + (f" and no transformer of {sorted(groups)}." if groups else ".")
     )
 
@@ -328,7 +328,7 @@ def _columns(key, n_features, names, groups) -> list[int]:
 def _scaled(X, scale):
     """Return X with scaled columns; sparse stays sparse."""
     scale = scale.astype(X.dtype, copy=False)
-    # Not diags_array: SciPy before 1.12 has none.
+    # Not diags_array, which SciPy has from 1.12 on.
     return X @ sp.diags(scale) if sp.issparse(X) else X * scale
 
 

@@ -1,4 +1,4 @@
-"""How far a search has come: a bar in terminals and notebooks, a line now and then in a file."""
+"""Progress of a search: a bar in terminals and notebooks, occasional lines in a file."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Progress:
 
 @contextmanager
 def shown(wanted: bool, tell: Callable[[], None] | None = None) -> Iterator[None]:
-    """Show the progress of what runs within, if it is ``wanted``; ``tell`` others in any case."""
+    """Show the progress of the block if ``wanted``; call ``tell`` in any case."""
     progress = Progress(silent=not wanted, tell=tell)
     token = PROGRESS.set(progress)
     try:

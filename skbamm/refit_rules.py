@@ -23,7 +23,7 @@ _STRONGER = {
     "shrinkage": True,
     "var_smoothing": True,
 }
-_EVEN = 1e-9  # relative difference of scores that are the same
+_EVEN = 1e-9  # relative difference up to which scores are equal
 
 
 def one_standard_error(
@@ -86,7 +86,7 @@ def one_standard_error(
 def most_regularised(
     results: Mapping[str, Any], *, metric: str = "score", stronger: Mapping[str, bool] | None = None
 ) -> int:
-    """Choose the most regularised of the best candidates, where several score the same.
+    """Choose the most regularised of the best candidates if several have the same score.
 
     scikit-learn takes the first of them. Scores are the same if they differ by less than a relative
     1e-9.
@@ -134,7 +134,7 @@ def standard_error(results: Mapping[str, Any], index: int, metric: str = "score"
 
 
 def rule_of(refit: Any) -> tuple[Any, str]:
-    """Return which of our rules ``refit`` is, or None, and the metric that it reads."""
+    """Return the rule that ``refit`` is, or None, and its metric."""
     rule = refit.func if isinstance(refit, functools.partial) else refit
     if rule not in (one_standard_error, most_regularised):
         return None, "score"
@@ -161,7 +161,7 @@ def _split_names(results, metric) -> list[str]:
 def _best(results, metric) -> int:
     if f"mean_test_{metric}" not in results:
         known = sorted(n.removeprefix("mean_test_") for n in results if n.startswith("mean_test_"))
-        raise ValueError(f"metric={metric!r} was not scored; there is {', '.join(known)}")
+        raise ValueError(f"metric={metric!r} was not scored; the scores are {', '.join(known)}")
     mean = np.asarray(results[f"mean_test_{metric}"], dtype=float)
     return 0 if np.isnan(mean).all() else int(np.nanargmax(mean))
 

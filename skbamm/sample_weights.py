@@ -1,4 +1,4 @@
-"""SampleWeights: what BAMMSearchCV is told of the weights it shall learn."""
+"""SampleWeights: the settings by which BAMMSearchCV learns sample weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SampleWeights(BaseEstimator):
         (annotators, sources, domains); or a sigmoid, with two parameters, of the out-of-fold
         margin, the most stable with few rows. From a list, held-out rows select one.
     prior : float or list of float, default=0.15
-        How many expected errors on held-out rows the removal of one row must save; the larger,
+        Expected errors on held-out rows that the removal of one row must save; the larger,
         the more rows are kept. For regression, in units of the bounded squared error.
     trusted : array-like of bool of shape (n_samples,) or PredefinedSplit, default=None
         Rows whose labels are certain; with a PredefinedSplit, those that it validates on. They
@@ -90,7 +90,7 @@ def check_sample_weights(given: SampleWeights) -> None:
         if not number or not np.isfinite(prior) or prior < 0:
             raise ValueError(f"SampleWeights: prior must be a finite number >= 0, got {prior!r}.")
     if given.proxy is None and given.proxy_grid is not None:
-        raise ValueError("SampleWeights: proxy_grid is given, but no proxy that it is for.")
+        raise ValueError("SampleWeights: proxy_grid was given without a proxy.")
     if given.proxy_grid is not None and not isinstance(given.proxy_grid, dict):
         raise ValueError(f"SampleWeights: proxy_grid must be a dict, got {given.proxy_grid!r}.")
     if not isinstance(given.refit_on_trusted, (bool, np.bool_)):
@@ -116,11 +116,11 @@ def trusted_mask(trusted: Any, n_rows: int) -> np.ndarray:
                 f"SampleWeights: trusted must be a mask of bools, got an array of {mask.dtype}."
             )
     if mask.shape != (n_rows,):
-        raise ValueError(
-            f"SampleWeights: trusted is for rows of shape {mask.shape}, but X has {n_rows} rows."
-        )
+        raise ValueError(f"SampleWeights: trusted has shape {mask.shape}, but X has {n_rows} rows.")
     if not mask.any():
-        raise ValueError("SampleWeights: trusted marks no row; leave it out if none is sure.")
+        raise ValueError("SampleWeights: trusted has no True entry; omit it if no row is trusted.")
     if mask.all():
-        raise ValueError("SampleWeights: trusted marks every row; there are no weights to learn.")
+        raise ValueError(
+            "SampleWeights: trusted is True for every row, so there are no weights to learn."
+        )
     return mask

@@ -29,7 +29,7 @@ class OtherReleaseWarning(InconsistentVersionWarning):
     ):
         self.estimator_name = estimator_name
         self.current_version, self.original_version = current_version, original_version
-        # What scikit-learn's own class has.
+        # As in scikit-learn's own class.
         self.current_sklearn_version = self.original_sklearn_version = None
         self.added = added
 
@@ -44,7 +44,7 @@ class OtherReleaseWarning(InconsistentVersionWarning):
 
 
 class Versioned:
-    """Base of estimators whose pickles are told apart by release."""
+    """Base of estimators whose pickles store the release."""
 
     def __getstate__(self) -> dict[str, Any]:
         state: Any = super().__getstate__()

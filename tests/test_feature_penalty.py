@@ -269,8 +269,8 @@ def test_it_is_what_its_model_is():
         (np.zeros(10), "penalty_factor must be positive, got 0.0"),
         (np.full(10, np.nan), "penalty_factor must be positive, got nan"),
         ({3: -1.0}, "penalty_factor must be positive, got -1.0"),
-        ({10: 1.0}, "penalty_factor has 10, which is no column of the 10"),
-        ({"age": 1.0}, "penalty_factor has 'age', which is no column"),
+        ({10: 1.0}, "penalty_factor has 10, which is none of the 10 columns"),
+        ({"age": 1.0}, "penalty_factor has 'age', which is none of the"),
         ({0: "large"}, r"penalty_factor\[0\] must be a number, got 'large'"),
     ],
 )
@@ -311,5 +311,5 @@ def test_weights_where_the_model_takes_none():
         def fit(self, X, y):
             return super().fit(X, y)
 
-    with pytest.raises(TypeError, match=r"NoWeights\.fit takes no sample_weight"):
+    with pytest.raises(TypeError, match=r"NoWeights\.fit does not accept sample_weight"):
         FeaturePenalty(NoWeights()).fit(X_REG, Y_REG, sample_weight=np.ones(len(Y_REG)))

@@ -77,7 +77,7 @@ def test_scores_that_are_missing_are_never_chosen():
 
 
 def test_an_unknown_metric_is_named():
-    with pytest.raises(ValueError, match="metric='r2' was not scored; there is score"):
+    with pytest.raises(ValueError, match="metric='r2' was not scored; the scores are score"):
         one_standard_error(table([[0.5, 0.5]], alpha=[1.0]), metric="r2")
 
 
@@ -129,7 +129,7 @@ def test_an_interval_gets_candidates_around_what_was_found(model):
 
 def test_where_own_fits_serve_the_choice_is_theirs(monkeypatch):
     def over(*args):
-        raise OverBudget("own fits are sooner")
+        raise OverBudget("own fits are faster")
 
     monkeypatch.setattr(solving, "budget", over)
     model = Lasso(tol=1e-8, max_iter=100_000)

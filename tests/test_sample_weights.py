@@ -105,7 +105,7 @@ def test_good_parameters_pass(good):
         ({"prior": None}, "prior must be a finite number >= 0, got None"),
         ({"prior": True}, "prior must be a finite number >= 0, got True"),
         ({"prior": [0.1, -1]}, "prior must be a finite number >= 0, got -1"),
-        ({"proxy_grid": {"C": (1, 2)}}, "proxy_grid is given, but no proxy"),
+        ({"proxy_grid": {"C": (1, 2)}}, "proxy_grid was given without a proxy"),
         (
             {"proxy": LogisticRegression(), "proxy_grid": [1, 2]},
             r"proxy_grid must be a dict, got \[1, 2\]",
@@ -146,18 +146,18 @@ def test_nothing_is_trusted_by_default():
 @pytest.mark.parametrize(
     ("trusted", "message"),
     [
-        (MASK[:4], r"trusted is for rows of shape \(4,\), but X has 6 rows"),
-        ([MASK], r"trusted is for rows of shape \(1, 6\), but X has 6 rows"),
-        (True, r"trusted is for rows of shape \(\), but X has 6 rows"),
-        (PredefinedSplit([0, -1]), r"trusted is for rows of shape \(2,\), but X has 6 rows"),
+        (MASK[:4], r"trusted has shape \(4,\), but X has 6 rows"),
+        ([MASK], r"trusted has shape \(1, 6\), but X has 6 rows"),
+        (True, r"trusted has shape \(\), but X has 6 rows"),
+        (PredefinedSplit([0, -1]), r"trusted has shape \(2,\), but X has 6 rows"),
         ([0, 3], "trusted must be a mask of bools, got an array of int64"),
         (np.array(MASK, dtype=float), "trusted must be a mask of bools, got an array of float64"),
         (np.array(MASK, dtype=object), "trusted must be a mask of bools, got an array of object"),
         ([], "trusted must be a mask of bools, got an array of float64"),
-        ([False] * N, "trusted marks no row"),
-        (PredefinedSplit([-1] * N), "trusted marks no row"),
-        ([True] * N, "trusted marks every row"),
-        (PredefinedSplit([0, 1] * 3), "trusted marks every row"),
+        ([False] * N, "trusted has no True entry"),
+        (PredefinedSplit([-1] * N), "trusted has no True entry"),
+        ([True] * N, "trusted is True for every row"),
+        (PredefinedSplit([0, 1] * 3), "trusted is True for every row"),
     ],
 )
 def test_rows_that_cannot_be_trusted(trusted, message):

@@ -131,7 +131,7 @@ def interrupted(case, after: float) -> tuple[str, float]:
     late = ended - pressed[0]
     if outcome == "kept":
         predicted = search.predict(case[3])
-        warned = any("interrupted from the keyboard" in str(w.message) for w in told)
+        warned = any("interrupted by the user" in str(w.message) for w in told)
         if search.converged_ or not warned or not np.isfinite(search.best_score_):
             outcome = "kept, but not told"
         elif predicted.shape != case[4].shape:

@@ -1,9 +1,9 @@
-"""The adaptive iteration: secant steps of y and v, and an x that waits until they follow it.
+"""The adaptive iteration: secant steps of y and v; x moves only once they are accurate.
 
-An iteration solves for y and v where a closed form is known, else steps towards their solutions,
-estimates how accurate they are, and moves x where its hypergradient can be trusted. x steps at the
-new y and v where that costs no pass (the Gauss-Seidel form). A run has two stages: several starts
-are screened, at the x that they have; then the best is refined.
+An iteration solves for y and v if a closed form is known and takes steps towards their solutions
+otherwise. It estimates their accuracy, and moves x if the hypergradient is accurate enough. If it
+needs no additional pass, x uses the new y and v (Gauss-Seidel form). A run has two stages:
+screening compares several starts at fixed x; refining moves the best.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from skbamm.bilevel.columns import dot, dots
 from skbamm.bilevel.guards.accuracy import THRESHOLDS, Accuracy, Judgement
 from skbamm.bilevel.guards.continuation import Backtrack, Predictor
-from skbamm.bilevel.iteration import PATIENCE, Asked, Iteration
+from skbamm.bilevel.iteration import PATIENCE, Iteration, Proposal
 from skbamm.bilevel.point import Point
 from skbamm.bilevel.problem import Problem
 from skbamm.bilevel.record import Record
@@ -27,16 +27,16 @@ from skbamm.bilevel.steps.schedules import Steps
 
 @dataclass(frozen=True)
 class Limits:
-    """When a metric, a start or a run is given up.
+    """When to renew a metric and when to stop.
 
     Attributes
     ----------
     slow : float
-        Fall of the residuals an iteration above which a new metric may be worth its price.
+        Ratio of successive residuals above which a new metric may pay.
     idle : int
-        Iterations that leave a trusted x where it is, from which the arithmetic is at its end.
+        Iterations without a move of a trusted x after which rounding errors dominate.
     moves : int
-        Moves of x without an improvement, from which F is flat.
+        Moves of x without improvement after which F is considered flat.
     """
 
     slow: float = 0.3
@@ -48,7 +48,7 @@ LIMITS = Limits()
 
 
 class AdaptiveIteration(Iteration):
-    """The common part of both stages: the steps of y and v, and the judgement of an iteration."""
+    """The part that both stages share: steps of y and v, and estimates of their accuracy."""
 
     def __init__(
         self,
@@ -68,50 +68,55 @@ class AdaptiveIteration(Iteration):
 
     def step(self, k: int) -> Status | None:
         """See ``Iteration.step``."""
-        asked = self._ask_all(k)
-        problem, here, d, mu = self.problem, self.here, asked.d, asked.mu
+        proposal = self._proposal(k)
+        problem, here, d, mu = self.problem, self.here, proposal.d, proposal.mu
         y_step, v_step, x_step = self.steps.y_step, self.steps.v_step, self.steps.x_step
-        slopes, decrement_v = dots(d.grad_y, asked.p_y, y_step.last), dot(d.residual_v, asked.p_v)
+        slopes, decrement_v = (
+            dots(d.grad_y, proposal.p_y, y_step.last),
+            dot(d.residual_v, proposal.p_v),
+        )
         lag = self.accuracy.measure(d, slopes[0], decrement_v)
         changed = here.moved
         if v_step.compares_slopes:
-            # The equation of v, which y is in, stood still only where y followed.
+            # The equation of v depends on y, so its slopes compare only if y was accurate.
             behind = ~(lag.error_y.amax(1) <= THRESHOLDS.follow)
             changed = here.moved.to(behind.device) | behind
-        y = y_step.step(here.y, d.grad_y, asked.p_y, here.moved, slopes=slopes)
-        residual, p_v = d.residual_v, asked.p_v
+        y = y_step.step(here.y, d.grad_y, proposal.p_y, here.moved, slopes=slopes)
+        residual, p_v = d.residual_v, proposal.p_v
         if self.one_by_one:
             residual, p_v = self._residual_at(y, mu)
         v = v_step.step(here.v, residual, p_v, changed)
-        if asked.face is not None:
-            y, v = self._settle(asked.face, asked.p_y, y, v)
+        if proposal.face is not None:
+            y, v = self._settle(proposal.face, proposal.p_y, y, v)
         ahead: Tensor | None
         if self.one_by_one:
             ahead = problem.directions(here.at, y, v, mu).grad_x
         else:
             ahead = problem.grad_x(here.at, y, v, mu, d.upper)
         now = self.accuracy.judge(problem, here.x, here.moved, d, lag, ahead, x_step.settled)
-        # As long as the averaging weight falls, it must bias the solution by less than tol.
+        # While the averaging weight decreases, its bias must be below tol.
         final = mu <= self.record.tol or not self.steps.mu.vanishes
         if self.record.note(here, now, mu, final):
             return Status.CONVERGED
-        status = self._move(k, y, v, now, asked)
+        status = self._move(k, y, v, now, proposal)
         if k + 1 >= PATIENCE and not bool(now.finite.any()):
             return Status.DIVERGED
         return status
 
     @abstractmethod
-    def _move(self, k: int, y: Tensor, v: Tensor, now: Judgement, asked: Asked) -> Status | None:
-        """Go on to the next y and v, and perhaps x; return why to stop, or None."""
+    def _move(
+        self, k: int, y: Tensor, v: Tensor, now: Judgement, proposal: Proposal
+    ) -> Status | None:
+        """Update y and v, and possibly x; return a reason to stop, or None."""
 
     def result(self, status: Status, nit: int) -> BilevelResult:
-        """See ``Iteration.result``; with what the screening saw."""
+        """See ``Iteration.result``; includes the results of the screening."""
         unjudged = [x.to(self.here.at.device) for x in self.unjudged]
         found = super().result(status, nit)
         return replace(found, screened=self.screened, unjudged=unjudged)
 
-    def _ask_all(self, k: int) -> Asked:
-        """Return the steps asked for: at the solution, where a closed form gives it."""
+    def _proposal(self, k: int) -> Proposal:
+        """Return the steps at the current point, or at the closed-form solution if there is one."""
         problem, here, solved = self.problem, self.here, None
         average = self.steps.mu
         mu = average(k) if average.by_iteration else average.weight
@@ -124,10 +129,10 @@ class AdaptiveIteration(Iteration):
             if nearer is not None:
                 here.y = nearer
                 d = problem.directions(here.at, here.y, here.v, mu)
-        return self._ask(d, mu, solved is not None)
+        return self._propose(d, mu, solved is not None)
 
     def _renew_metric(self, now: Judgement) -> None:
-        """Drop the metric where it no longer makes the residuals fall fast enough."""
+        """Drop the metric if residuals decrease too slowly."""
         here, before = self.here, self._decrement
         if before is not None and here.curvature is not None:
             compare = ~self._moved[:, None] & ~now.trusted[:, None]
@@ -138,31 +143,31 @@ class AdaptiveIteration(Iteration):
 
 
 class Screening(AdaptiveIteration):
-    """The stage of several starts: y and v follow each x until F ranks the starts."""
+    """The stage of several starts: y and v are solved for each x until F ranks the starts."""
 
-    def _move(self, k, y, v, now, asked):
-        if bool(now.trusted.any()):  # the rule only remembers what it sees
+    def _move(self, k, y, v, now, proposal):
+        if bool(now.trusted.any()):  # the rule only records the values
             self.steps.x_step.step(self.here.x.double(), now.upper, now.slope, now.trusted)
         self.here.moved = torch.zeros_like(self.here.moved)
         self._renew_metric(now)
         self.here.go_to(self.here.x, y, v)
         if self._ranked(k, now):
-            self.following = self._best(now, asked)
+            self.following = self._best(now, proposal)
         return None
 
     def _ranked(self, k: int, now: Judgement) -> bool:
         """Whether F ranks the starts.
 
-        Models that are not fitted yet tend to look better than they will, so a start that does
-        not follow can be left behind once a trusted one is ahead of it.
+        Models that are not solved yet tend to have too small an F. A start that is not accurate can
+        therefore be dropped once a trusted start is better.
         """
         if bool(now.trusted.all()) or k + 1 >= PATIENCE:
             return True
         first = now.upper.nan_to_num(torch.inf).argmin()
         return k + 1 >= PATIENCE // 3 and bool(now.trusted[first])
 
-    def _best(self, now: Judgement, asked: Asked) -> Refining:
-        """Return the stage that refines the best start, which knows what the others saw."""
+    def _best(self, now: Judgement, proposal: Proposal) -> Refining:
+        """Return the stage that refines the best start, with the values of the others."""
         here, x_step, trusted = self.here, self.steps.x_step, now.trusted
         rough = torch.cat([here.x, now.upper[:, None], now.slope], 1)
         rough = rough[torch.isfinite(now.upper) & ~trusted]
@@ -189,39 +194,39 @@ class Screening(AdaptiveIteration):
         if self.screened:
             place = x_step.jump(rough.tolist())
             if place is not None:
-                best.jump(place, bool(trusted[s]), asked)
+                best.jump(place, bool(trusted[s]), proposal)
         return best
 
 
 class Refining(AdaptiveIteration):
-    """The stage of one start: x moves where it is trusted, and y and v are taken along."""
+    """The stage of one start: x moves if it is trusted, and y and v are extrapolated."""
 
     def __init__(self, *args):
         super().__init__(*args)
         self.backtrack = Backtrack()
         steady = self.problem.second_order and self.steps.x_step.steady
         self.predictor = Predictor() if steady else None
-        self.idle = 0  # iterations that left a trusted x where it is
+        self.idle = 0  # iterations without a move of a trusted x
 
     def take_over(self, screened: Point, s: int, trusted: Tensor) -> None:
-        """Take from the screening what y and v have followed: start s, if trusted, and others."""
+        """Take over y and v of the trusted starts of the screening."""
         here = self.here
         if self.predictor is not None:
             self.predictor.begin(s, trusted, screened.x, screened.y, screened.v)
         if bool(trusted[s]):
             self.backtrack.good = here.x, here.y, here.v
 
-    def jump(self, place: float, trusted: bool, asked: Asked) -> None:
-        """Move x to ``place``, as several starts suggest."""
+    def jump(self, place: float, trusted: bool, proposal: Proposal) -> None:
+        """Move x to ``place``, the estimated minimum of several starts."""
         here = self.here
         x = self.problem.project(torch.full_like(here.x, place))
         here.moved = (x != here.x).any(1)
         y, v = here.y, here.v
         if self.predictor is not None and trusted:
-            y, v = self.predictor(x, here.x, y, v, asked.face)
+            y, v = self.predictor(x, here.x, y, v, proposal.face)
         here.go_to(x, y, v)
 
-    def _move(self, k, y, v, now, asked):
+    def _move(self, k, y, v, now, proposal):
         here, trusted = self.here, bool(now.trusted[0])
         more = (now.kkt[:, 2] > self.record.tol) | now.clear
         x = self.steps.x_step.step(here.x.double(), now.upper, now.slope, now.trusted & more)
@@ -232,7 +237,7 @@ class Refining(AdaptiveIteration):
             here.curvature = None
         here.moved = (x != here.x).any(1)
         if self.predictor is not None and trusted:
-            y, v = self.predictor(x, here.x, y, v, asked.face)
+            y, v = self.predictor(x, here.x, y, v, proposal.face)
         self._renew_metric(now)
         self.idle = self.idle + 1 if trusted and not bool(here.moved[0]) else 0
         here.go_to(x, y, v)
@@ -244,7 +249,7 @@ class Refining(AdaptiveIteration):
         return Status.PLATEAU if self.record.since_best > LIMITS.moves else None
 
     def _begin_anew(self) -> None:
-        """Forget what belongs to the problem with the last averaging weight."""
+        """Reset the state that depends on the last averaging weight."""
         self.here.curvature, self._decrement, self.idle = None, None, 0
         self.here.moved = torch.ones_like(self.here.moved)
         self.accuracy.restart()

@@ -1,4 +1,4 @@
-"""Numbers of columns (S, K), a start and fold each, beside tensors that begin with those axes."""
+"""Operations between numbers of columns (S, K) and tensors that start with those axes."""
 
 from __future__ import annotations
 

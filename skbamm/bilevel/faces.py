@@ -13,7 +13,7 @@ from skbamm.bilevel.columns import per_column
 
 
 class Kinks:
-    """Where f has kinks and how its slope jumps there: by default, where single entries are zero.
+    """The kinks of f and the jumps of its slope; by default, where single entries are zero.
 
     f has a term ``kink * size`` for each entry, or for each group of entries. Subclasses say what
     a size is, and where a kink is more than that term makes it.
@@ -35,7 +35,7 @@ class Kinks:
         return torch.sign(t)
 
     def jump(self, kink: Tensor) -> Tensor:
-        """Return the jump of the slope at zero; zero where there is no kink, perhaps infinite."""
+        """Return the jump of the slope at zero; zero without a kink, possibly infinite."""
         return 2 * kink
 
     def at_zero(self, gradient: Tensor, kink: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Kinks:
         return self.sides(gradient) * (self.sizes(gradient) - kink).clamp_min(0)
 
     def steepness(self, kink: Tensor, gradient: Tensor) -> Tensor:
-        """Return the slopes that what is left at a solution is small beside, (S, K)."""
+        """Return the scale of the residual at a solution, (S, K)."""
         return kink.expand_as(gradient).flatten(2).amax(-1)
 
     def admit(self, y: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ ENTRIES = Kinks()
 
 @dataclass(frozen=True)
 class Face:
-    """The piece of phi that a step from y begins on; phi is smooth there.
+    """The smooth piece of phi on which a step from y starts.
 
     The Hessian is that of the entries that may move, a generalised Jacobian of the optimality
     condition; the multiplier vanishes outside of them. A kink is where an entry, or all of a group
@@ -74,7 +74,7 @@ class Face:
     jump : Tensor that broadcasts to the shape of y
         The jump of the slope at zero; zero where there is no kink.
     gradient : Tensor of the shape of y
-        Of what has no kinks.
+        Gradient of the part without kinks.
     slope : Tensor of the shape of y
         The subgradient of least norm; zero where nothing is free.
     most : int
@@ -106,8 +106,8 @@ class Face:
     ) -> Face:
         """Return the face at y, given the gradient of what has no kinks.
 
-        The groups at zero with the largest slopes begin to move, half as many as there is room
-        for: an f made of ``most`` rows cannot tell more entries apart.
+        The groups at zero with the largest slopes start to move, half as many as the limit allows:
+        an f of ``most`` rows cannot determine more entries.
         """
         kink = kink.to(y.dtype)
         size, side, jump = kinks.sizes(y), kinks.sides(y), kinks.jump(kink)
@@ -133,7 +133,7 @@ class Face:
     def settle(self, y: Tensor, after: Tensor, direction: Tensor, going: Tensor | None) -> Tensor:
         """Return ``after``, at zero where a full step would be and most of the way is done.
 
-        ``going`` (S, K) are the columns that go on from y along the direction, by default all.
+        ``going`` (S, K) are the columns that move from y along the direction, by default all.
         """
         sizes = self.kinks.sizes
         there = (sizes(direction - y) == 0) & (self.jump > 0) & (sizes(after) < 0.5 * sizes(y))
@@ -144,15 +144,15 @@ class Face:
     def gap(self, y: Tensor) -> Tensor:
         """Return how far f may be above its minimum, (S, K): by convexity, if y is about as large.
 
-        That is each entry, and all together of what leaves zero. A decrement can be small far from
-        the minimum, where kinks soon stop a step.
+        It is evaluated for each entry and for all entries that leave zero. A decrement can be small
+        far from the minimum, where kinks soon stop a step.
         """
         size, slope = (self.kinks.sizes(t).flatten(2).double() for t in (y, self.slope))
         leaving = torch.where(size > 0, 0.0, slope).amax(-1)
         return (slope * size).sum(-1) + leaving * size.sum(-1)
 
     def violation(self) -> Tensor:
-        """Return the largest slope beside the kinks, (S, K)."""
+        """Return the largest slope relative to the kinks, (S, K)."""
         steepest = self.kinks.sizes(self.slope).flatten(2).amax(-1)
         return steepest / self.kinks.steepness(self.kink, self.gradient)
 

@@ -1,4 +1,4 @@
-"""The state of a run, and what the published iteration and the adaptive one have in common."""
+"""The state of a run; base class of the published and the adaptive iteration."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from skbamm.bilevel.result import BilevelResult, Status
 from skbamm.bilevel.steps.schedules import Steps
 from skbamm.effort import step_seconds
 
-PATIENCE = 15  # iterations after which starts that y and v do not follow are given up
+PATIENCE = 15  # iterations after which starts with inaccurate y and v are dropped
 
 
 @dataclass
-class Asked:
-    """The steps that the equations of y and v ask for at a point.
+class Proposal:
+    """The preconditioned residuals of y and v at a point: their proposed steps.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Asked:
 
 
 class Iteration(ABC):
-    """Takes steps of y, v and x.
+    """One iteration, or one stage of it: takes steps of y, v and x.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ class Iteration(ABC):
     here : Point
     steps : Steps
     form : {"jacobi", "gauss-seidel"}
-        Whether all steps are taken from one point, or one by one, each at what is new.
+        Whether all steps start from one point, or each uses the latest values.
     record : Record
 
     Attributes
     ----------
     seconds : float
-        Work of an iteration beside its passes.
+        Work of an iteration apart from its passes.
     following : Iteration or None
-        What takes the next step, where a stage has ended.
+        The next stage, once this one has ended.
     """
 
     following: Iteration | None = None
@@ -86,8 +86,8 @@ class Iteration(ABC):
             curvature=here.curvature, x_step=self.steps.x_step,
         )  # fmt: skip
 
-    def _ask(self, d: Directions, mu: float, solved: bool = False) -> Asked:
-        """Return the steps that the equations ask for; ``solved`` says that y is a solution."""
+    def _propose(self, d: Directions, mu: float, solved: bool = False) -> Proposal:
+        """Return the proposed steps; ``solved`` says that y is a solution."""
         here = self.here
         face = None
         if self.problem.kinks:
@@ -99,16 +99,16 @@ class Iteration(ABC):
             self.steps.y_step.reset()
             self.steps.v_step.reset()
         p_y, p_v = precondition(here.curvature, face, here.y, d, solved)
-        return Asked(d, face, p_y, p_v, mu)
+        return Proposal(d, face, p_y, p_v, mu)
 
     def _residual_at(self, y: Tensor, mu: float) -> tuple[Tensor, Tensor]:
-        """Return the residual of v at another y, and its step in the metric."""
+        """Return the residual of v at another y, and the metric applied to it."""
         here = self.here
         residual = self.problem.directions(here.at, y, here.v, mu).residual_v
         assert here.curvature is not None
         return residual, here.curvature.solve(residual[None])[0]
 
     def _settle(self, face: Face, p_y: Tensor, y: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next y and v with what belongs at a kink put there."""
+        """Return the next y and v with entries that cross a kink set to it."""
         y = face.settle(self.here.y, y, p_y, self.steps.y_step.going)
         return y, face.support(y, v)

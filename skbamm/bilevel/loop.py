@@ -2,7 +2,7 @@
 
 Liu, Liu, Yao, Zeng, Zhang, "Averaged Method of Multipliers for Bi-Level Optimization without
 Lower-Level Strong Convexity", ICML 2023, arXiv 2302.03407. An iteration takes one step of each of
-y, v and x. ``published.py`` has the iteration of the publication, ``adaptive.py`` our own.
+y, v and x. ``published.py`` has the published iteration, ``adaptive.py`` the one used by searches.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ def solve(
 ) -> BilevelResult:
     """Minimise F(x, y) over x and y, subject to y in argmin f(x, .), by sl-BAMM.
 
-    All S starts are followed together until the hypergradient of each can be trusted; then the
-    best one is refined. Nothing found is lost: the best trusted point is returned whatever
-    happens, also after Ctrl-C.
+    All S starts advance together until their hypergradients can be trusted; then the best start is
+    refined. The best trusted point is always returned, also after Ctrl-C.
 
     Parameters
     ----------
@@ -57,22 +56,22 @@ def solve(
     y0, v0 : Tensor of shape (S, K, ...), optional
         Defaults: ``problem.start(x0)`` and zero.
     curvature : Curvature, optional
-        A metric to begin with, good near ``(x0, y0)``.
+        Initial metric, suitable near ``(x0, y0)``.
     schedule : Schedule, optional
         ``adaptive(h, problem.second_order)`` by default.
     form : {"jacobi", "gauss-seidel"}, default="jacobi"
-        Whether all steps are taken from the same point, or v at the new y and x at both; that
+        Whether all steps start from the same point, or v uses the new y and x uses both; the latter
         costs two more evaluations of the problem.
     max_iter : int
         Most iterations.
     tol : float
         Bound on the relative KKT residuals.
     max_time : float, optional
-        Seconds after which the best point so far is returned.
+        Time limit in seconds; the best point so far is then returned.
     finish : int
-        Moves of x that may follow once ``tol`` is met: where F is flat, tol says little of x.
+        Additional moves of x after ``tol`` is met; if F is flat, ``tol`` says little about x.
     keep_path : bool, default=True
-        Whether the history has the x of every iteration.
+        Whether the history stores x of every iteration.
     callback : callable, optional
         Called as ``callback(k, x, upper)`` each iteration with the leading start; a true return
         value ends the run.
@@ -117,7 +116,7 @@ def solve(
 def _first_stage(
     problem: Problem, here: Point, schedule: Schedule, form: str, record: Record
 ) -> Iteration:
-    """Return what takes the first step."""
+    """Return the first iteration or stage."""
     steps = schedule.begin(problem.hessian_jumps)
     if not schedule.waits:
         return PublishedIteration(problem, here, steps, form, record)

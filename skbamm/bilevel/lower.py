@@ -51,7 +51,7 @@ class LowerResult:
     y : Tensor of shape (S, K, ...)
     decrement : Tensor of shape (S, K)
         Newton decrement in the metric used; half its square estimates f - min f. After a last step
-        that was not looked at it is an estimate. It and the next two are on the CPU.
+        that was not evaluated, it is an estimate. It and the next two are on the CPU.
     gradient_norm : Tensor of shape (S, K)
         Largest absolute entry of the gradient of f, where it was last evaluated.
     converged : Tensor of bool of shape (S, K)
@@ -95,7 +95,7 @@ def solve_lower(
     max_iter : int
         Most steps.
     curvature : Curvature, optional
-        A metric to begin with, good near ``(x, y)``.
+        Initial metric, suitable near ``(x, y)``.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def solve_lower(
 
 @dataclass
 class _Look:
-    """What an iteration finds at the current point, for all starts that are not finished.
+    """Values at the current point, for all starts that are not finished.
 
     Attributes
     ----------
@@ -305,7 +305,7 @@ class _Solve:
 
 
 def _fall(decrement: Tensor, previous: Tensor | None, done: Tensor) -> float:
-    """Worst ratio of successive decrements over unfinished columns; 0 where there is none."""
+    """Return the worst ratio of successive decrements over unfinished columns, or 0."""
     if previous is None:
         return 0.0
     ratio = decrement / previous.clamp_min(torch.finfo(decrement.dtype).tiny)

@@ -11,13 +11,13 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Curvature, Directions, FaceMetric
 
-_SOLVED = 1e-6  # slope beside the kinks below which they cannot stop a step
+_SOLVED = 1e-6  # relative slope below which kinks cannot stop a step
 
 
 def precondition(
     metric: Curvature, face: Face | None, y: Tensor, d: Directions, solved: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the steps that the residuals of y and v ask for in a metric.
+    """Return the steps of y and v: their residuals in a metric.
 
     With kinks, the step of y takes them into account, unless y is ``solved``.
     """
@@ -88,7 +88,7 @@ class Identity(Metric):
         return self
 
     def outworn(self, slow):
-        """Return False: a new one would be the same."""
+        """Return False: the metric does not depend on the point."""
         return False
 
 
@@ -235,14 +235,14 @@ class ConjugateGradient(Metric):
         A column whose residual is by this factor smaller than the largest gets one step only:
         the others will need more iterations anyway.
     price : float, default=inf
-        What a new preconditioner costs, in steps.
+        Cost of a new preconditioner in steps.
 
     Attributes
     ----------
     none : float
-        Curvature, in units of rounding, that is none beside the largest seen.
+        Curvature, in units of rounding of the largest, that counts as zero.
     leave : float
-        Share of starts that are not solved below which leaving out the others pays for the copies.
+        Share of unsolved starts below which dropping the solved ones is worth the copies.
     """
 
     none, leave = 4.0, 0.8
@@ -326,7 +326,7 @@ class ConjugateGradient(Metric):
         return self.wear.lost > self.wear.price
 
     def anew(self, product, inner: Curvature) -> ConjugateGradient:
-        """Return the same with another matrix and preconditioner, which has not worn yet."""
+        """Return the same with another matrix and a new preconditioner."""
         other = self._with(product, inner)
         other.wear = _Wear(self.wear.price)
         return other

@@ -12,7 +12,7 @@ from skbamm.bilevel.problem import Curvature, Problem
 
 @dataclass
 class Point:
-    """Where the starts that a run follows are.
+    """The current points of a run's starts.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Point:
         v0: Tensor | None,
         curvature: Curvature | None,
     ) -> Point:
-        """Return where a run begins."""
+        """Return the initial points of a run."""
         x = problem.project(x0.cpu())
         at = x.to(x0.device)
         y = problem.start(at) if y0 is None else y0

@@ -1,9 +1,9 @@
-"""What sl-BAMM asks of a bi-level problem, and of the metric of its steps.
+"""The interfaces of a bi-level problem and of the metric of its steps.
 
 The problem is ``min over x, y of F(x, y) subject to y in argmin f(x, .)``, solved for ``S``
-starting points and ``K`` folds at once. Each pair of a start and a fold is a *column*: it has a
-lower-level variable and a multiplier of its own, and columns never mix, except that the folds of
-one start share that start's ``x`` and that its hypergradient is the sum over them.
+starting points and ``K`` folds at once. Each pair of a start and a fold is a *column* with its own
+lower-level variable and multiplier. Columns are independent, except that the folds of one start
+share its ``x``, and that its hypergradient is the sum over them.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from skbamm.bilevel.faces import Face
 
 @dataclass(frozen=True)
 class Directions:
-    """Everything one iteration of sl-BAMM needs, taken at one point ``(x, y, v)``.
+    """Values and derivatives that one iteration of sl-BAMM needs at a point ``(x, y, v)``.
 
     Attributes
     ----------
     upper, lower : Tensor of shape (S, K)
-        Each column's share of F (their sum over K is F), and its f.
+        Each column's share of F (F is their sum over K), and its f.
     grad_y : Tensor of the shape of y
         Gradient in y of ``phi = mu F + (1 - mu) f``.
     residual_v : Tensor of the shape of y
-        ``H_phi v - grad_y F``, the residual of the multiplier's linear system. A column may
-        multiply it and v by a factor of its own, which ``grad_x`` and ``upper_lag`` undo.
+        ``H_phi v - grad_y F``, the residual of the multiplier's linear system. It and v may be
+        scaled by a factor for each column, which ``grad_x`` and ``upper_lag`` undo.
     upper_lag : Tensor of shape (S, K)
-        ``v' grad_y phi``: what F owes, to first order, to y not being the solution.
+        ``v' grad_y phi``: the first-order error of F because y is not the solution.
     grad_x : Tensor of shape (S, K, h)
-        Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. The
-        folds' shares are kept apart: their sizes, beside that of their sum, show how accurate y
-        and v must be for the sum to mean anything.
+        Each column's share of the hypergradient ``grad_x F - (d2 phi / dx dy)' v``. The shares of
+        the folds stay separate: their sizes, relative to their sum, determine how accurate y and v
+        must be.
     """
 
     upper: Tensor
@@ -55,24 +55,24 @@ class Curvature(Protocol):
         ...
 
     def within(self, face: Face) -> FaceMetric:
-        """Return the metric of the entries that are free."""
+        """Return the metric restricted to the free entries of a face."""
         ...
 
     def select(self, starts: list[int]) -> Curvature:
-        """Return the metric of these starting points only."""
+        """Return the metric of a subset of the starting points."""
         ...
 
     def at(self, x: Tensor, y: Tensor) -> Curvature:
-        """Return the metric for another point, as far as that costs no pass over the data.
+        """Return the metric for another point, updated only where no pass over the data is needed.
 
-        One start may become several: ``x`` has shape (S, h), with any S if there was one.
+        A metric of one start may be used for several: ``x`` then has shape (S, h) with any S.
         """
         ...
 
     def outworn(self, slow: bool) -> bool:
-        """Whether a new metric is worth its price; ``slow``: residuals fall slowly with this one.
+        """Whether to compute a new metric; ``slow`` says that residuals fall slowly with this one.
 
-        A metric that is as good anywhere never is.
+        Metrics that do not depend on the point return False.
         """
         ...
 
@@ -81,11 +81,11 @@ class FaceMetric(Protocol):
     """A metric on a face."""
 
     def solve(self, residuals: Tensor) -> Tensor:
-        """Apply the metric to ``residuals`` of shape (r, S, K, ...), zero where nothing is free."""
+        """Apply the metric to ``residuals`` (r, S, K, ...); zero where entries are not free."""
         ...
 
     def step(self, y: Tensor) -> Tensor:
-        """Return the direction from which a full step from y ends nearer to the minimum."""
+        """Return a direction for which the full step from y decreases the quadratic model."""
         ...
 
 
@@ -96,7 +96,7 @@ class Problem(ABC):
     """A bi-level problem over S starts and K folds.
 
     ``y`` is one tensor whose first two axes are ``(S, K)``; ``x`` has shape ``(S, h)``. A subclass
-    gives ``start``, ``directions``, ``lower``, ``curvature`` and ``select``; everything else has a
+    implements ``start``, ``directions``, ``lower``, ``curvature`` and ``select``; all else has a
     default.
 
     Attributes
@@ -104,19 +104,19 @@ class Problem(ABC):
     shape : tuple of int
         (S, K).
     second_order : bool
-        Whether ``curvature`` is near the Hessian, so that steps of length 1 are apt.
+        Whether ``curvature`` approximates the Hessian, so that unit steps are appropriate.
     hessian_jumps : bool
-        Whether the Hessian of f jumps; see ``KinkSearch`` for what f must be then.
+        Whether the Hessian of f is discontinuous; ``KinkSearch`` states what is then required of f.
     kinks : bool
         Whether phi has kinks, so that ``face`` returns one.
     smoothed : bool
         Whether f approximates a function with kinks by a smooth one.
     has_closed_form : bool
-        Whether ``closed_form`` may give the solution.
+        Whether ``closed_form`` may return the solution.
     has_units : bool
-        Whether f and F have units, so that residuals are judged by what they cost, too.
+        Whether f and F have units, so that residuals are also measured by their effect on F.
     upper_floor : float
-        F that is the scale of tolerances where F is smaller; with 1 they are absolute.
+        Lower bound on the scale of tolerances in F; 1 makes them absolute.
     """
 
     shape: tuple[int, int]
@@ -130,20 +130,20 @@ class Problem(ABC):
 
     @property
     def lower_floor(self) -> Tensor:
-        """Return what is added to ``|f|`` for the scale of tolerances, (K,) or (), on the CPU."""
+        """Return the term added to ``|f|`` in tolerances, (K,) or (), on the CPU."""
         return _ONE
 
     @property
     def upper_null(self) -> Tensor:
-        """Return about what F is at a constant y, (K,) or (), on the CPU.
+        """Return approximately F of constant predictions, (K,) or (), on the CPU.
 
-        That is before the factor of ``Directions.residual_v``.
+        The factor of ``Directions.residual_v`` is not included.
         """
         return _ONE
 
     @property
     def gradient_rounding(self) -> Tensor:
-        """Return the size of gradient entries that may be rounding, (K,) or (), on the CPU."""
+        """Return a bound on rounding errors of gradient entries, (K,) or (), on the CPU."""
         return _ZERO
 
     @abstractmethod
@@ -151,23 +151,23 @@ class Problem(ABC):
         """Return a first y for ``x``."""
 
     def descend(self, x: Tensor, y: Tensor, tol: float) -> Tensor:
-        """Return a point nearer to the minimum of f over y, if that is cheap; else y itself."""
+        """Return a point closer to the minimum of f over y if that is cheap, else y itself."""
         return y
 
     def closed_form(
         self, x: Tensor, y: Tensor, curvature: Curvature, mu: float
     ) -> tuple[Tensor, Tensor] | None:
-        """Return the solution y and its multiplier v if the metric gives them at once."""
+        """Return the solution y and its multiplier v if the metric solves for them directly."""
         return None
 
     @abstractmethod
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
-        """Evaluate everything one iteration needs, in one pass over the data."""
+        """Evaluate what one iteration needs in one pass over the data."""
 
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor | None:
-        """Return the shares of the hypergradient at other y and v, or None if that needs a pass.
+        """Return the hypergradient's shares at other y and v, or None if that needs a pass.
 
-        ``upper`` are the shares of F nearby, as ``directions`` returned them.
+        ``upper`` holds the shares of F that ``directions`` returned at a nearby point.
         """
         return None
 
@@ -176,15 +176,15 @@ class Problem(ABC):
         """Return f, of shape (S, K), and its gradient in y."""
 
     def face(self, x: Tensor, y: Tensor, gradient: Tensor, mu: float = 0.0) -> Face | None:
-        """Return the smooth piece of phi that a step from y begins on; None if it has no kinks.
+        """Return the face of phi on which a step from y starts; None if phi has no kinks.
 
-        Where it has, ``gradient``, as ``directions`` and ``lower`` return it, is of the rest.
+        ``gradient`` is that of the part without kinks, as ``directions`` and ``lower`` return it.
         """
         return None
 
     @abstractmethod
     def curvature(self, x: Tensor, y: Tensor, mu: float) -> Curvature:
-        """Return a metric for the y- and v-steps that is good near ``(x, y)``."""
+        """Return a metric for the y- and v-steps near ``(x, y)``."""
 
     def project(self, x: Tensor) -> Tensor:
         """Project ``x``, which is on the CPU, onto the set of admissible upper-level variables."""
@@ -192,4 +192,4 @@ class Problem(ABC):
 
     @abstractmethod
     def select(self, starts: list[int]) -> Problem:
-        """Return the same problem with only these starting points."""
+        """Return the problem with a subset of the starting points."""

@@ -35,15 +35,15 @@ class PublishedIteration(Iteration):
         """See ``Iteration.step``."""
         problem, steps, here = self.problem, self.steps, self.here
         mu = steps.mu(k)
-        asked = self._ask(problem.directions(here.at, here.y, here.v, mu), mu)
-        d = asked.d
-        y = steps.y_step.step(here.y, d.grad_y, asked.p_y, here.moved)
-        residual, p_v = d.residual_v, asked.p_v
+        proposal = self._propose(problem.directions(here.at, here.y, here.v, mu), mu)
+        d = proposal.d
+        y = steps.y_step.step(here.y, d.grad_y, proposal.p_y, here.moved)
+        residual, p_v = d.residual_v, proposal.p_v
         if self.one_by_one:
             residual, p_v = self._residual_at(y, mu)
         v = steps.v_step.step(here.v, residual, p_v, self._always)
-        if asked.face is not None:
-            y, v = self._settle(asked.face, asked.p_y, y, v)
+        if proposal.face is not None:
+            y, v = self._settle(proposal.face, proposal.p_y, y, v)
         grad_x = d.grad_x
         if self.one_by_one:
             grad_x = problem.directions(here.at, y, v, mu).grad_x

@@ -109,7 +109,7 @@ class Record:
             converged = self._extra > self.finish
         if counts or self.best is None:
             self._compare(here, value, doubtful, triple, counts, converged)
-        # Where a better point was seen, this one is a maximum, or another minimum: not ours.
+        # If a better point was seen, this one is a maximum or another minimum.
         alone = converged and len(here.starts) == 1
         return alone and self.best is not None and self.best.upper == value
 

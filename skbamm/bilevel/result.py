@@ -16,11 +16,11 @@ class Status(Enum):
 
     CONVERGED = "the KKT residual is below tol"
     PLATEAU = "the upper-level loss stopped improving"
-    STALLED = "the arithmetic allows no further progress"
-    MAX_ITER = "max_iter iterations were done"
-    MAX_TIME = "max_time seconds were used"
-    INTERRUPTED = "interrupted from the keyboard"
-    DIVERGED = "no finite iterate could be found"
+    STALLED = "rounding errors prevent further progress"
+    MAX_ITER = "max_iter was reached"
+    MAX_TIME = "max_time was reached"
+    INTERRUPTED = "interrupted by the user"
+    DIVERGED = "no finite iterate was found"
 
 
 @dataclass
@@ -50,12 +50,12 @@ class BilevelResult:
         The starting points that were followed until their hypergradients could be trusted,
         each as it stood then.
     unjudged : list of Tensor of shape (h,)
-        Those that were left behind although F there was no higher than at the best of these: their
+        Starts that were dropped although F was no higher than at the best of these: their
         models were not solved yet.
     curvature : Curvature or None
         The last metric.
     x_step : UpperStep or None
-        The rule for x as the run left it, for a run that goes on from there.
+        The final state of the rule for x, for a run that continues from there.
     """
 
     x: Tensor

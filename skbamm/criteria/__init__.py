@@ -37,12 +37,12 @@ _MAKE: dict[str, Callable[..., Criterion]] = {
 }
 NAMES = tuple(_MAKE)
 
-# What goes with which models.
+# Criteria of each kind of model.
 EXPECTED_ERROR = ("expected_error", "balanced_expected_error")
 BOUNDED_SQUARED = ("bounded_squared_error",)
 LOG_LOSS = ("log_loss", *EXPECTED_ERROR, "brier", "balanced_log_loss", "balanced_brier")
 PAIRWISE = ("pairwise_logistic",)  # two classes only
-# Of margins, whatever the classifier's loss; the last of two classes only.
+# For margins of any classifier; the last for two classes only.
 SCALED = ("scaled_log_loss", "balanced_scaled_log_loss")
 SCALED_PAIRWISE = ("scaled_pairwise_logistic",)
 SQUARED = ("squared_error", "r2", "root_mean_squared_error")

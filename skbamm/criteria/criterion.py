@@ -20,7 +20,7 @@ Evaluate = Callable[[Tensor, Chunk, "Tensor | None"], "tuple[Tensor, Tensor, Ten
 
 @dataclass(frozen=True)
 class Choice:
-    """Which criterion, and what it is to know.
+    """The name of a criterion and its options.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Criterion:
     loss : UpperLoss, or PairwiseLoss
         Averaged over each fold's validation rows.
     factor : Tensor of shape (K,)
-        What each fold's average, or its root, is multiplied by to give its share of F / null.
+        The factor of each fold's average, or of its root, in F / null.
     null : float
         Value of the best constant prediction, to which F is relative: it makes tolerances
         free of the target's units.
@@ -76,7 +76,7 @@ class Criterion:
     fold_losses: list[UpperLoss] | None = None
 
     def behind(self, inverses: list[Inverse]) -> Criterion:
-        """Return the same of predictions that are mapped to the user's units.
+        """Return the criterion of predictions that are mapped to the user's units.
 
         ``inverses`` has one map for all folds, or each fold's own.
         """
@@ -95,7 +95,7 @@ class Criterion:
         return scale is None or bool((scale == scale[:, :1]).all())
 
     def by_fold(self) -> Criterion:
-        """Return the same with one factor a fold in place of one a fold and output.
+        """Return the criterion with one factor for each fold instead of each fold and output.
 
         Exact unless outputs count differently (R2 of several), then their mean counts.
         """

@@ -1,4 +1,4 @@
-"""What criteria are made of: the model's loss, its target and the rows that are validated on."""
+"""The inputs of criteria: the model's loss, its target and the validation rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skbamm.losses import OneVsRest, PointwiseLoss
 # (n,), or None for ones.
 BestConstant = Callable[[Tensor, "Tensor | None"], float]
 
-_ROUNDING = 1e-14  # of a target's size, what does not tell its rows apart
+_ROUNDING = 1e-14  # relative to a target's size: differences that are rounding errors
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Given:
 
     @cached_property
     def share(self) -> Tensor:
-        """What each fold counts for, (K,); a fold without validation weight has no score."""
+        """The weight of each fold, (K,); a fold without validation weight has no score."""
         used = (self.weights.validation_total > 0).double()
         return used / used.sum().clamp_min(1)
 
@@ -79,7 +79,7 @@ class Given:
         return target.argmax(1)
 
     def class_factor(self) -> Tensor:
-        """Return the factors by which all classes count alike, over the folds taken together."""
+        """Return the factors that give all classes the same total weight over all folds."""
         label = self.class_of(self.target)
         mass = torch.zeros(int(label.max()) + 1, dtype=torch.float64, device=label.device)
         for k, share in enumerate(self.share):
@@ -93,7 +93,7 @@ class Given:
 def own_loss(given: Given) -> Criterion:
     """Return the mean of the model's own loss, without the model's class weights.
 
-    What it is relative to is the loss of the constant that the model begins at.
+    It is relative to the loss of the constant at which the model starts.
     """
     loss = given.loss
     if isinstance(loss, OneVsRest):
@@ -111,7 +111,7 @@ def own_loss(given: Given) -> Criterion:
 def varies(target: Tensor) -> Tensor:
     """Return which outputs of a target (n, m) are not constant, (m,).
 
-    What a constant leaves of a constant is rounding, and nothing to measure errors by.
+    The residual of a constant target is a rounding error, and no scale for errors.
     """
     if not len(target):
         return torch.zeros(target.shape[1], dtype=torch.bool, device=target.device)

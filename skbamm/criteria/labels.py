@@ -25,7 +25,7 @@ from skbamm.losses.multinomial import one_hot
 def log_loss(given: Given) -> Criterion:
     """Return minus the mean log likelihood of the labels.
 
-    That is the model's own loss, unless it has a model of its own for each class.
+    It is the model's own loss, unless each class has its own model.
     """
 
     def entropy(target, weight):
@@ -58,7 +58,7 @@ def balanced_loss(given: Given) -> Criterion:
     loss = BalancedLoss(own, factor, given.class_of)
     if not own.squared:
         return given.criterion(loss, lambda target, weight: math.log(classes))
-    # Of targets of -1 and 1, a mean over the outputs: 4 p (1 - p) for p = 1 / classes.
+    # The mean over outputs of targets -1 and 1: 4 p (1 - p) for p = 1 / classes.
     spread = 4 / classes * (1 - 1 / classes)
     return given.criterion(loss, lambda target, weight: spread, 2 / own.n_outputs)
 
@@ -96,7 +96,7 @@ def scaled_log_loss(given: Given) -> Criterion:
 
 
 def balanced_scaled_log_loss(given: Given) -> Criterion:
-    """Return the same, with all classes counting alike."""
+    """Return the same with equal weight for all classes."""
     factor = given.class_factor()
     classes = int((factor > 0).sum())
     loss = ScaledLogLoss(given.loss.n_outputs, given.class_of, factor)
@@ -123,7 +123,7 @@ def expected_error(given: Given) -> Criterion:
 
 
 def balanced_expected_error(given: Given) -> Criterion:
-    """Return the mean of the same over the classes, of all rows."""
+    """Return the mean over the classes and all rows."""
     counts = torch.bincount(given.target.long().flatten()).double()
     classes = int((counts > 0).sum())
     factor = torch.where(counts > 0, counts.sum() / (classes * counts), 0.0)

@@ -1,14 +1,14 @@
 """Log losses of margins whose scale is free: what stands for scores of labels and of ranks.
 
 Accuracy and the like do not mind how sure a model is, the log loss does: a strong penalty shrinks
-the margins, and the log loss then asks for a weaker one though hardly a label changes. So each
+the margins, and the log loss then prefers a weaker one although hardly any label changes. So each
 fold's margins are multiplied by the factor at which their log loss is least::
 
     F_k(z) = min over s > 0 of mean_i [ l(s z_i, t_i) + e |s z_i|^2 / 2 ]
 
 At the minimum the derivative in s vanishes, so the gradient in z is that of the bracket at
 ``s z``, times s (the envelope theorem). The square, of a small e, keeps s finite where the margins
-tell all labels apart.
+separate all labels.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from torch import Tensor
 from skbamm.effort import spend
 from skbamm.losses import LogisticLoss, MultinomialLoss, pairs, pairwise_logistic
 
-_SQUARE = 1e-5  # e: margins that tell all labels apart are then about 9
-# Ends of s times the margins' size: of margins that tell nothing, and beyond what e allows.
+_SQUARE = 1e-5  # e: margins that separate all labels are then about 9
+# Bounds of s times the size of the margins: uninformative margins, and the limit set by e.
 _LOW, _HIGH = 1e-3, 1e3
 _PAIRS = 5e-8  # seconds that a pair takes, of which a group of rows may stand for one
 _STEPS, _NEAR = 40, 1e-4  # most steps in log s, and one after which it is known
-_SAMPLE = 2048  # rows that tell about where it is
+_SAMPLE = 2048  # rows for a first estimate of s
 
 
 class ScaledLogLoss:
@@ -42,7 +42,7 @@ class ScaledLogLoss:
     class_of : callable
         Maps targets (n, ...) to class numbers (n,).
     class_factor : Tensor of shape (n_classes,), optional
-        What a row of each class counts; one if not given.
+        Weight of a row of each class; one by default.
     """
 
     squared = smoothed = False
@@ -63,7 +63,7 @@ class ScaledLogLoss:
 
         def evaluate(z, chunk, u):
             if u is not None:
-                raise NotImplementedError("a loss of free scale is no lower loss")
+                raise NotImplementedError("a loss of free scale cannot be a lower-level loss")
             s = scale[:, chunk.folds].flatten().to(z.dtype)
             scaled = z * s
             value, gradient, _ = self._loss.evaluate(scaled, self._targets(chunk.target, z.dtype))
@@ -117,8 +117,8 @@ class ScaledLogLoss:
 class PairwiseLoss:
     """The log loss of pairs of a positive and a negative row of the same fold.
 
-    It is no sum over rows. One pass collects the margins of the validation rows; from them follows
-    what each row adds, and how that changes with its margin.
+    It is not a sum over rows. One pass collects the margins of the validation rows; from them
+    follows what each row adds, and how that changes with its margin.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class PairwiseLoss:
 
         def evaluate(z, chunk, u):
             if u is not None:
-                raise NotImplementedError("a loss of pairs is no lower loss")
+                raise NotImplementedError("a loss of pairs cannot be a lower-level loss")
             at = (chunk.rows, slice(None), chunk.folds)
             return (
                 value[at].flatten(1).to(z.dtype),
@@ -189,7 +189,7 @@ class PairwiseLoss:
 
 
 def _mean_square(z: Tensor, positive: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean square of what pairs are apart, and half its gradient in z."""
+    """Return the mean square of the differences of pairs, and half its gradient in z."""
     share = weight / torch.where(positive, weight[positive].sum(), weight[~positive].sum())
     first, second = ((share * z)[side].sum() for side in (positive, ~positive))
     middle = torch.where(positive, second, first)  # of the other class

@@ -1,1 +1,1 @@
-"""From the user's X, y and splits to the rows of all folds."""
+"""Converts the user's X, y and splits to the rows of all folds."""

@@ -1,7 +1,7 @@
 """Tensors and other arrays than NumPy's: read for the solvers, and given back in the result.
 
 The solvers place X on their device themselves, and scikit-learn scores most models in NumPy. So a
-search reads what the user passes once, without a copy where it lies in the same memory. With
+search reads the user's arrays once, without a copy if they are in the same memory. With
 scikit-learn's array API dispatch the final estimator goes back to where X came from.
 """
 
@@ -19,7 +19,7 @@ from sklearn import config_context, get_config
 from skbamm._sklearn_compat import convert_arrays, namespace_and_device
 from skbamm.data.far_rows import at_home, far_rows
 
-ROWS_TRIED = 3  # that tell whether an estimator predicts from arrays like the user's
+ROWS_TRIED = 3  # used to test whether an estimator predicts from arrays like the user's
 SAME = 1e-3  # relative difference of predictions, which may be in single precision
 
 
@@ -35,14 +35,14 @@ def is_foreign(array: Any) -> bool:
 def to_numpy(array: Any) -> Any:
     """Return a NumPy array of the same numbers, sparse tensors as a CSR matrix.
 
-    What lies in the machine's memory is not copied.
+    Arrays in the machine's memory are not copied.
     """
     if isinstance(array, torch.Tensor):
         return _of_tensor(array.detach())
     try:
         return np.from_dlpack(array)
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
-        # Arrays of CuPy do not leave the GPU unless they are told to.
+        # CuPy arrays leave the GPU only on explicit request.
         return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
@@ -63,7 +63,7 @@ def _of_tensor(tensor: torch.Tensor) -> Any:
 
 
 class ArrayInputs:
-    """What a user passed to fit, in NumPy, and the way back.
+    """The user's arrays in NumPy, and the conversion back.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class ArrayInputs:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 there = to_numpy(moved.predict(self._given[:ROWS_TRIED, ...]))
-        except Exception as error:  # what an estimator says of arrays it was not made for
+        except Exception as error:  # the error of an estimator that does not support such arrays
             return f"{type(error).__name__}: {error}"
         here = estimator.predict(at_home(self.X[:ROWS_TRIED]))
         return None if _are_near(there, here) else "its predictions differ"
@@ -164,7 +164,7 @@ def _is_moved(array: Any) -> bool:
 
 
 def _placed(array: np.ndarray, namespace: Any, device: Any) -> Any:
-    array = np.array(array)  # a copy of its own, which may be written to
+    array = np.array(array)  # a copy, which may be modified
     try:
         return namespace.asarray(array, device=device)
     except TypeError:

@@ -9,7 +9,7 @@ from skbamm._sklearn_compat import AutoPropagatedCallback
 
 
 def who_looks_on(search: Any) -> str:
-    """Return whose fits callbacks are to see; "" if there are none that look at models' fits.
+    """Return the estimators whose fits callbacks observe, or "" if there are no such callbacks.
 
     They may be on the estimator, on any part of it, on a candidate, or, if they are such as
     propagate, on the search: those of depth 0 do not.

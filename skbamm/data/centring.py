@@ -1,8 +1,8 @@
 """Features far from zero, brought there before anything is solved.
 
-Years, prices or timestamps beside features of size one: the second moments of such features are
-all but those of the intercept, and what they vary by is lost in them. An intercept that no penalty
-weighs takes any shift of a feature, so models of shifted features are the same models.
+With years, prices or timestamps next to features of size one, the second moments are
+nearly those of the intercept, and their variation is lost in rounding. An intercept that no penalty
+affects absorbs any shift of a feature, so models of shifted features are the same models.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import scipy.sparse as sp
 from skbamm.data.far_rows import FarRows
 from skbamm.folds.pairs import count_entries
 
-_FAR = 1e3  # mean beside spread, from which a feature is brought to zero
-_LOOK = 4096  # rows that tell of means and spreads
+_FAR = 1e3  # ratio of mean to spread above which a feature is centred
+_LOOK = 4096  # rows from which means and spreads are estimated
 _SMALL = 1 << 23  # entries of a matrix of which constant features, too, are brought to zero
 
 

@@ -19,7 +19,7 @@ _STAGED = 1 << 22  # numbers of a part on its way to a GPU
 
 
 class DeviceMatrix:
-    """A matrix where it is worked on: a dense one goes to a device once, whoever asks for it.
+    """A matrix on the device of computation; a dense one is transferred once.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class DeviceMatrix:
     def tensor(self, dtype: torch.dtype) -> Tensor:
         """Return the dense matrix on its device, for passes in this precision.
 
-        If a lower precision is asked for, a copy in it is kept: to read that takes half as long.
+        If a lower precision is requested, a copy is kept, which takes half the time to read.
         On a CPU, whose passes can convert some rows at a time, a large matrix has none.
         """
         whole = self._whole()
@@ -49,7 +49,7 @@ class DeviceMatrix:
         return self._tensors[dtype]
 
     def all_finite(self) -> bool:
-        """Whether the matrix has neither NaN nor infinity; it is looked at where it is."""
+        """Whether the matrix has neither NaN nor infinity; checked on its device."""
         sparse = sp.issparse(self.matrix)
         return _all_finite(_as_tensor(self.matrix.data) if sparse else self._whole())
 
@@ -76,8 +76,8 @@ class DeviceMatrix:
 def sent(tensor: Tensor, device: torch.device, part: int = _STAGED) -> Tensor:
     """Return a copy of a matrix on a GPU.
 
-    A large one goes in parts, by way of memory that the GPU can read by itself: while it reads
-    one part the next is put there, which takes a quarter of the time of a plain copy.
+    A large one is copied in parts through pinned memory: while the GPU reads
+    one part, the next is written, which takes a quarter of the time of a plain copy.
     """
     if tensor.numel() <= 4 * part or not tensor.is_contiguous():
         return tensor.to(device)

@@ -1,4 +1,4 @@
-"""Rows that lie on a device, as scikit-learn sees them: only what is asked for comes home.
+"""Rows on a device, as seen by scikit-learn: only requested rows are copied to the CPU.
 
 scikit-learn's search takes rows of X for every candidate and fold. Of these it gets others of this
 kind, which hold nothing; what turns one into a NumPy array copies its rows from the device.
@@ -35,8 +35,8 @@ class FarRows:
 
     def __init__(self, matrix: Tensor, rows: np.ndarray | None = None):
         self.matrix, self.rows = matrix, rows
-        self._some: dict[tuple, FarRows] = {}  # evenly spread rows, which several look at
-        self._home: np.ndarray | None = None  # few rows that were asked for
+        self._some: dict[tuple, FarRows] = {}  # evenly spaced rows, which several checks use
+        self._home: np.ndarray | None = None  # few requested rows
 
     def __len__(self):
         return len(self.matrix) if self.rows is None else len(self.rows)
@@ -58,7 +58,7 @@ class FarRows:
 
     @property
     def device(self) -> torch.device:
-        """Where the rows lie."""
+        """The device of the rows."""
         return self.matrix.device
 
     def __getitem__(self, key):

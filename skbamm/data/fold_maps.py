@@ -49,7 +49,7 @@ class FoldMaps:
         return [self._fold(transformer, k) for k in range(len(self.splits))]
 
     def with_slopes(self, folds: list[FoldData]) -> list[FoldData]:
-        """Return the folds with the slopes of the features beside the features."""
+        """Return the folds with the features and their slopes."""
         found = []
         for fold, parts in zip(folds, self._parts, strict=True):
             fitted = fold.transformers.steps[-1][1]

@@ -78,7 +78,7 @@ class FoldedData:
     Attributes
     ----------
     used : list of int
-        The splits that have what the model needs. ``splits`` has only these.
+        The splits that have the rows and classes that the model needs; ``splits`` has only these.
     task : Task
         With the loss of the used folds.
     folds : list of FoldData, or None
@@ -93,7 +93,7 @@ class FoldedData:
     Raises
     ------
     NotApplicable
-        If no split has what the model needs.
+        If no split has the rows and classes that the model needs.
     """
 
     def __init__(
@@ -125,9 +125,9 @@ class FoldedData:
         weights = self._fold_weights(by_class=False) if splits else None
         self.used = [] if weights is None else _usable_folds(task, splits, weights, fit_weight)
         if weights is None or not self.used:
-            raise NotApplicable("no fold has what the model needs")
+            raise NotApplicable("no fold has the classes or rows that the model needs")
         self.splits = [splits[k] for k in self.used]
-        # A fold without a class has none to weigh.
+        # A fold without a class needs no weight for it.
         same = task.class_weight is None and len(self.used) == len(splits)
         self.weights = weights if same else self._fold_weights()
         self.task = task.in_folds([train for train, _ in self.splits])
@@ -355,7 +355,7 @@ def _usable_folds(
         return bool((np.bincount(row_class[train], heavy, minlength=count) > 0).all())
 
     def found(train: np.ndarray) -> bool:
-        # A few of many rows tend to have them all; where they do not, all are looked at.
+        # A few of many rows usually have all classes; otherwise all rows are searched.
         return every_class(train[:: len(train) // _LOOK_FOR_CLASSES + 1]) or every_class(train)
 
     return [k for k in used if found(trains[k])]

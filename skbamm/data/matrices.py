@@ -1,4 +1,4 @@
-"""From the user's X to the matrices that the solvers work on."""
+"""Converts the user's X to the matrices of the solvers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
 from skbamm.models import NotApplicable, remember_features
 
-_GPU_WORTH = 1_000_000  # entries from which a GPU is chosen by itself
-_SINGLE_WORTH = 1 << 18  # predictors of a pass from which single precision pays
-_LOOKED_AT = 1 << 17  # entries of a sparse matrix that tell how features are scaled
+_GPU_WORTH = 1_000_000  # entries above which device="auto" chooses a GPU
+_SINGLE_WORTH = 1 << 18  # predictors of a pass above which single precision is faster
+_LOOKED_AT = 1 << 17  # entries of a sparse matrix from which the scales of features are estimated
 # Ratios of scales, and of offsets to scales, that single precision can bear: each feature's own
 # products are as accurate as any other's, but an offset leaves no digits to what varies.
 _SINGLE_SPREAD, _SINGLE_OFFSET = 1e5, 1e3
@@ -105,7 +105,7 @@ def place(X: Any, device: str) -> DeviceMatrix:
     if isinstance(X, FarRows):
         return _finite(DeviceMatrix(X, X.device if device == "auto" else torch.device(device)))
     if is_foreign(X):
-        raise NotApplicable("transformers return no NumPy arrays")
+        raise NotApplicable("transformers do not return NumPy arrays")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -177,7 +177,7 @@ def join_parts(parts: FoldParts, train, test) -> FoldData:
 
 
 def split_fold(matrix: Any, train, test, features: dict[str, Any]) -> FoldData:
-    """Return a fold's rows as they are: for what else a fold has of its own."""
+    """Return a fold's rows unchanged, for folds that differ in other data."""
     return FoldData(matrix[np.concatenate([train, test])], train, test, None, features)
 
 

@@ -33,7 +33,7 @@ from skbamm.models import NotApplicable
 
 _CHECKED = 16  # rows of each fold that what was read is held against
 _CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
-_LOOK = 4096  # rows that tell of means and spreads
+_LOOK = 4096  # rows from which means and spreads are estimated
 _PART, _LARGE = 8192, 1 << 20  # rows that a scaler is fitted to at a time, of so many numbers
 STACKED = 1 << 21  # numbers in the matrices of all folds up to which they are stacked
 
@@ -80,7 +80,7 @@ class SharedColumns:
 
 
 class SharedFold:
-    """One fold's data, as ``FoldData``; its matrix is made where something asks for it.
+    """One fold's data, as ``FoldData``; its matrix is made on first use.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class SharedFold:
         some = np.arange(0, len(train), max(1, len(train) // _CHECKED))
         self._rows = train[some]
         self.transformers, inner = fits.fit(setting, transformers, train, _fitted)
-        # Few transformed rows are kept: they may be asked for.
+        # Few transformed rows are kept, since they may be needed.
         self.exact = inner is not None
         few = inner is not None and np.prod(inner.shape) <= STACKED
         self._inner: Any = inner if few else None
@@ -131,7 +131,7 @@ class SharedFold:
 
     @property
     def entries(self) -> float:
-        """See ``FoldData.entries``; about as many as some rows tell."""
+        """See ``FoldData.entries``; estimated from some rows."""
         some = self._some.nnz if sp.issparse(self._some) else self._some.size
         return some * (self.shape[0] / self._some.shape[0])
 
@@ -176,7 +176,7 @@ class SharedFold:
 
     @property
     def knows_test_rows(self) -> bool:
-        """Whether the shared columns tell what the transformers return of the test rows."""
+        """Whether the shared columns reproduce the transformed test rows."""
         plain = self._container in (np.ndarray, sp.csr_matrix, sp.csr_array)
         named = "feature_names_in_" in self.features
         return self.shared is not None and plain and not named and self.dtype == np.float64
@@ -288,7 +288,7 @@ def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
 def _fits_in_parts(transformers: Any, X: Any) -> Any:
     """Return a scaler that is all there is to fit, and is soonest fitted to some rows at a time.
 
-    There is no copy of a fold's rows then, and what is made of some of them stays in the cache.
+    Folds' rows are not copied then, and intermediate results stay in the cache.
     """
     (_, scaler), *others = transformers.steps
     large = isinstance(X, np.ndarray | FarRows) and X.size > _LARGE

@@ -28,7 +28,7 @@ class TransformerFits:
     """Fitted transformers of the user's rows, and what they return of the rows they were fitted on.
 
     The folds of a search, and those that sample weights are learned on, often train on the same
-    rows. Then it pays to keep what was used last, within a bound of memory.
+    rows. Recent results are then kept, within a bound of memory.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ from sklearn.preprocessing import (
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.matrices import as_matrix
 
-_CONSTANT = 1e-12  # deviation beside the mean up to which a feature is constant but for rounding
+_CONSTANT = 1e-12  # relative deviation up to which a feature is constant up to rounding
 
 
 class UnreadTransformer(Exception):
@@ -270,7 +270,7 @@ def _identity(fitted: list, state: State) -> State:
 
 
 def _stateless(fitted: list, state: State) -> State:
-    """Transform by a function of each row alone: one serves all folds."""
+    """Transform each row by itself: all folds share one transformer."""
     if not state.plain:
         raise UnreadTransformer
     return State.of(fitted[0].transform(state.values), len(fitted))
@@ -301,7 +301,7 @@ def _selector(fitted: list, state: State) -> State:
 
 
 def _imputer(fitted: list, state: State) -> State:
-    """One imputer serves all folds; what others put in beside it is a part of the feature."""
+    """All folds share one imputer; the values that others impute are part of the feature."""
     if not state.plain:
         raise UnreadTransformer
     indicator = MissingIndicator(
@@ -340,7 +340,7 @@ def _one_hot_encoder(fitted: list, state: State) -> State:
             if -1 in index or index != sorted(index):
                 raise UnreadTransformer
             if len(index) < len(known) and one.handle_unknown == "error":
-                raise UnreadTransformer  # it may refuse what it has not seen
+                raise UnreadTransformer  # it may reject unseen values
             if drop is not None:
                 index.pop(int(drop))
             seen = np.zeros(len(known), dtype=bool)

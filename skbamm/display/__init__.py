@@ -1,4 +1,4 @@
-"""What a search found, as pictures or as a table."""
+"""Displays of a search's results, as pictures or as a table."""
 
 from skbamm.display.label_issues import LabelIssuesDisplay
 from skbamm.display.penalty_bars import PenaltyBarDisplay

@@ -23,7 +23,7 @@ _GREY, _TRACK = "0.45", "0.92"
 
 
 def _place(ax: Axes | None, width: float, height: float) -> tuple[Axes, float, float]:
-    """Return axes to draw in, and their width and height; new ones are as large as asked for."""
+    """Return axes to draw in, and their width and height; new ones have the requested size."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -88,7 +88,7 @@ def gallery(
     ax, width, height = _place(ax, n_columns * cell, n_rows * (picture + head + SIZE))
 
     def layout(n_columns: int) -> tuple[float, int, float]:
-        """Return how good so many columns are, their number, and the size of letters."""
+        """Return the quality of so many columns, their number, and the font size."""
         wide, high = width / n_columns, height / ceil(len(images) / n_columns)
         size = min(SIZE, wide / widest, high / 2 / n_lines / _LINE)
         shrunk = min(0.9 * wide / PICTURE, (0.95 * high - n_lines * _LINE * size) / picture)

@@ -1,4 +1,4 @@
-"""The display of label issues: which rows it shows, and what it says of them."""
+"""Display of label issues: the rows that it shows, and their captions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LabelIssuesDisplay:
     given : array-like of shape (n_shown,)
         Their labels: classes, or numbers of a regression.
     suggested : array-like of shape (n_shown,)
-        What a model would say instead.
+        The label that a model predicts.
     quality : array-like of shape (n_shown,)
         The probability that the given label is right, from 0 to 1.
     images : array-like of shape (n_shown, height, width[, channels]), default=None
@@ -99,7 +99,7 @@ class LabelIssuesDisplay:
         y : array-like of shape (n_samples,)
             What it was fitted on: all rows, in the same order.
         n_rows : int, default=12
-            How many rows to show. Where fewer are label issues, the next in doubt follow.
+            Number of rows to show. If fewer are label issues, the next most doubtful rows follow.
         images : tuple of int, or array-like, default=None
             ``(height, width)`` or ``(height, width, channels)`` if the rows of X are pictures; or
             pictures of all rows, of shape (n_samples, height, width[, channels]).
@@ -115,7 +115,7 @@ class LabelIssuesDisplay:
         max_columns : int, default=6
             Pictures side by side, at most.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Of pictures that have no colours of their own. By default high values are dark.
+            Colormap of grey images. By default high values are dark.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class LabelIssuesDisplay:
         max_columns : int, default=6
             Pictures side by side, at most.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Of pictures that have no colours of their own.
+            Colormap of grey images.
 
         Returns
         -------

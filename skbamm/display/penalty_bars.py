@@ -27,8 +27,8 @@ _WEAK, _STRONG, _DROPPED = "C0", "0.65", "C3"
 class PenaltyBarDisplay:
     """The learned penalties of features or groups as bars, from the weakest to the strongest.
 
-    Bars begin at the best value for all: what the data ask to be penalised less is on one side,
-    what they ask to be penalised more on the other.
+    Bars start at the best single value: features that are penalised less are on one side,
+    features that are penalised more on the other.
 
     :meth:`from_estimator` reads a fitted search and draws. The arguments here become attributes.
 
@@ -39,9 +39,9 @@ class PenaltyBarDisplay:
     names : sequence of str of length n_entries
         Of the features, or groups.
     parameter : str, default="penalty"
-        What the values are called.
+        Label of the values.
     single : float, default=None
-        The best value for all. By default bars begin at the values' geometric mean.
+        The best single value. By default bars start at the geometric mean of the values.
     dropped : sequence of str, default=()
         Names of the entries at the strong end of the interval.
     inverse : bool, default=False

@@ -1,4 +1,4 @@
-"""The display of a path of shrinkage: the penalties along it, and what it was chosen by."""
+"""Display of a shrinkage path: the penalties along it, and the score that selected the point."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PenaltyPathDisplay:
     r"""The penalties of features or groups, from one value for all to hardly any shrinkage.
 
     Above are the values of each entry at each point of the path that ``shrinkage_`` has. Below is
-    what the loss gains over one value for all: on the splits of the cross-validation, which the
+    the gain in loss over one value for all: on the splits of the cross-validation, which the
     values were fitted to, and on rows that had no part in finding them. The point that was taken
     is the one where such rows say stop, while the loss of the splits may fall further.
 
@@ -46,19 +46,19 @@ class PenaltyPathDisplay:
     names : sequence of str of length n_entries
         Of the features, or groups.
     parameter : str, default="penalty"
-        What the values are called.
+        Label of the values.
     criterion : array-like of shape (n_points,), default=None
         Loss of the splits.
     score : array-like of shape (n_points, n_outer), default=None
         Loss on rows left out. With it the points are those of a path of shrinkage, without it
         iterations of a search.
     spread, freedom : array-like of shape (n_points,), default=None
-        How strongly values are drawn together, infinitely to one for all, and the price on what
+        Strength of shrinkage (infinite for one value for all), and the price on what
         they let through; see :doc:`/many_penalties`.
     chosen : int, default=None
         Number of the point that was taken.
     best : array-like of shape (n_entries,), default=None
-        What ``best_params_`` has.
+        The values in ``best_params_``.
     dropped : sequence of str, default=()
         Names of the entries at the strong end of the interval.
     inverse : bool, default=False
@@ -87,7 +87,7 @@ class PenaltyPathDisplay:
     >>> search = BAMMSearchCV(Ridge(), {"alpha": PerGroup(1e-4, 1e3, groups)}).fit(X, y)
     >>> display = PenaltyPathDisplay.from_estimator(search)
     >>> [ax.get_ylabel() for ax in display.axes_]
-    ['alpha', 'loss, beside one\nvalue for all']
+    ['alpha', 'loss, relative to\none value']
     """
 
     figure_: Figure
@@ -117,8 +117,8 @@ class PenaltyPathDisplay:
         Parameters
         ----------
         search : BAMMSearchCV
-            Fitted with a :class:`PerFeature` or :class:`PerGroup`. If that was told not to shrink,
-            there is no path: what is shown are the iterations.
+            Fitted with a :class:`PerFeature` or :class:`PerGroup`. With ``shrinkage=False``
+            there is no path, and the iterations are shown.
         n_labels : int, default=10
             Most entries with a colour and a name; of more, those get them that are farthest from
             the others at the point that was taken. The rest is grey, what is dropped red.
@@ -242,7 +242,7 @@ class PenaltyPathDisplay:
         return f"{name} (dropped)" if dropped else name
 
     def _draw_losses(self, ax: Axes, points) -> None:
-        """Draw the losses in percent of what they are with one value for all."""
+        """Draw the losses in percent of those with one value for all."""
         score, criterion = np.asarray(self.score, dtype=float), np.asarray(self.criterion)
         gain = 100 * (score - score[0]) / abs(score[0].mean())
         outer = gain.shape[1]
@@ -264,8 +264,8 @@ class PenaltyPathDisplay:
             "spread\nfreedom", (0, 0), (-8, -7), xycoords="axes fraction",
             textcoords="offset points", size=_SIZE, color=_CV, ha="right", va="top",
         )  # fmt: skip
-        ax.set_ylabel("loss, beside one\nvalue for all")
-        ax.set_xlabel("drawn together ever less, then ever more of a price")
+        ax.set_ylabel("loss, relative to\none value")
+        ax.set_xlabel("less and less shrinkage, then an increasing price")
 
     def _factors(self, n_points: int) -> tuple[Any, Any]:
         nothing = np.full(n_points, np.nan)
@@ -288,7 +288,7 @@ class PenaltyPathDisplay:
             depth = max(-loss.min(), 1.0)
             ax.set_ylim(-1.1 * depth, min(1.1 * loss.max() + 0.1, 0.5 * depth))
         ax.plot(points, loss, color=_CV, lw=1.2, ls=_DASHES)
-        ax.set_ylabel("CV loss, beside one\nvalue for all" if one else "CV loss")
+        ax.set_ylabel("CV loss, relative to\none value" if one else "CV loss")
 
     def _mark_chosen(self, values: np.ndarray) -> None:
         """Mark the point that was taken, and say if ``best_params_`` has other values."""
@@ -323,10 +323,10 @@ def _percent(value: float, _: Any = None) -> str:
 
 
 def _name_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Write names beside the ends of lines, one below the other where these are close."""
+    """Write names next to the ends of lines, without overlaps."""
     if not ends:
         return
-    ax.get_ylim()  # what it is to be; the transformation does not ask
+    ax.get_ylim()  # apply pending limits; the transformation does not
     height = ax.get_window_extent().height * 72 / ax.figure.dpi
     gap = 1.35 * _SIZE / height
     ends = sorted(ends)
@@ -344,9 +344,9 @@ def _name_ends(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def _apart(at: np.ndarray, gap: float) -> np.ndarray:
-    """Return the nearest places (least squares) in [0, 1] of sorted ones that are a gap apart.
+    """Return the nearest places (least squares) in [0, 1] to sorted ones, with a minimum gap.
 
-    Where there is no room they go on beyond 0.
+    Without room they extend beyond 0.
     """
     from sklearn.isotonic import isotonic_regression
 

@@ -1,4 +1,4 @@
-"""What a search with a vector of penalties found, as the displays need it."""
+"""The results of a search with a vector of penalties, as the displays need them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FoundVector:
     inverse : bool
         Whether a larger value is a weaker penalty, as with ``C``.
     best : ndarray of shape (n_entries,), or None
-        What ``best_params_`` has, where it has the parameter; also if it is one value for all.
+        The value in ``best_params_``, if it has the parameter; also if it is one value for all.
     single : float or None
         The best value for all, if it is known.
     dropped : list of str
@@ -57,7 +57,7 @@ class FoundVector:
             raise ValueError(
                 "search must be a BAMMSearchCV that searched a vector, PerFeature or PerGroup; "
                 f"this {type(search).__name__} has no shrinkage_. If there is a vector in its "
-                "param_grid, a warning of fit told why one value serves all."
+                "param_grid, fit warned why one value is used for all."
             )
         parameter, names = found["parameter"], found["names"].tolist()
         best = getattr(search, "best_params_", {}).get(parameter)
@@ -102,7 +102,7 @@ def log_axis(axis: Any, values: np.ndarray) -> None:
 
 
 def check_count(name: str, value: Any, least: int) -> None:
-    """Raise TypeError or ValueError if an argument is no integer, or too small."""
+    """Raise TypeError or ValueError if an argument is not an integer or is too small."""
     if not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if value < least:

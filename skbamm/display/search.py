@@ -25,7 +25,7 @@ class SearchDisplay:
 
     One parameter is drawn as a curve: the mean score, the range of the folds, and one standard
     error on both sides of the mean. Below it is the path of the search in time, if there was one.
-    Two parameters are drawn as a map of the score. Of more, each gets a curve of its own: the best
+    Two parameters are drawn as a map of the score. With more, each has its own curve: the best
     score that any candidate has with a value.
 
     :meth:`from_estimator` reads a fitted search and draws. The arguments here become attributes.
@@ -71,7 +71,7 @@ class SearchDisplay:
     def from_estimator(
         cls, search, X=None, y=None, *, metric=None, n_values=25, ax=None
     ) -> SearchDisplay:
-        """Show what a fitted search found, and how.
+        """Show the result of a fitted search, and its path.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class SearchDisplay:
         ax.plot(best, results.mean[results.best], "*", color=_BEST, ms=12, label="best", zorder=5)
 
     def _draw_words(self, ax: Axes, j: int) -> None:
-        """Draw the candidates with each of some values that are no numbers."""
+        """Draw the candidates with each of some non-numeric values."""
         results = self.results
         kinds = list(dict.fromkeys(map(repr, results.column(j))))
         place = [kinds.index(repr(value)) for value in results.column(j)]

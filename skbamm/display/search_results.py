@@ -1,4 +1,4 @@
-"""What the display of a search reads from a fitted one: candidates, scores, limits and the path."""
+"""The data of a search's display: candidates, scores, limits and the path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SearchResults:
     best : int
         The candidate that was taken.
     metric : str
-        What the scores are called.
+        Name of the score.
     limits : dict of str -> (float, float)
         Of parameters that were searched over an interval.
     log : dict of str -> bool
@@ -37,7 +37,7 @@ class SearchResults:
     path : dict of str -> ndarray
         Values of each iteration, and "seconds".
     label : str
-        What an axis of the scores is called.
+        Label of the score axis.
     """
 
     names: list[str]

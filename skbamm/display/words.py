@@ -1,4 +1,4 @@
-"""What is written: labels and probabilities as text, and how much room a text takes."""
+"""Text of the displays: labels, probabilities, and the size of a text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIZE = 10.0  # of the letters in points, where there is room
 
 
 def shown(label: Any) -> str:
-    """Return a label as it is shown: on one line, and a number in four digits if it is no int."""
+    """Return a label as shown: on one line, numbers other than integers in four digits."""
     if isinstance(label, Real) and not isinstance(label, Integral):
         return format(float(label), ".4g")
     return " ".join(str(label).split())

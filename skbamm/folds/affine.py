@@ -1,8 +1,8 @@
-"""Rows that all folds share but for a scale and a shift of each feature.
+"""Rows that folds share up to a scale and a shift of each feature.
 
-A StandardScaler in a pipeline makes other features in every fold, and yet each is the same column,
-times one number and plus another. So one matrix serves all folds: coefficients are mapped before a
-pass, products after it, and no fold has a copy of its own.
+A StandardScaler in a pipeline makes different features in every fold, but each is the same column,
+times one number and plus another. All folds then share one matrix: coefficients are mapped before a
+pass, products after it, and no fold has its own copy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class FeatureMaps:
     owner : Tensor of int of shape (e,)
         The shared matrix may have e more columns: each is part of this feature.
     factor : Tensor of shape (K, e), float64
-        What these columns are multiplied by before they are added to their features.
+        Factors of these columns before they are added to their features.
     """
 
     scale: Tensor
@@ -90,7 +90,7 @@ class FeatureMaps:
             parts = [slopes * scale]
             if more:
                 parts.append(slopes[..., self.owner] * factor)
-            if last.shape[-1]:  # without an intercept there are no shifts
+            if last.shape[-1]:  # there are no shifts without an intercept
                 parts.append(last + (slopes * shift).sum(-1, keepdim=True))
             return torch.cat(parts, -1)
         slopes, last = values[..., :d] * scale, values[..., d + more :]
@@ -108,7 +108,7 @@ class AffineRows:
     Parameters
     ----------
     base : DenseRows or SparseRows
-        Of the shared columns. Without an intercept there are no shifts.
+        The shared columns. Without an intercept, no shifts are allowed.
     maps : FeatureMaps
         Of the folds of ``base``.
     """
@@ -187,7 +187,7 @@ class AffineRows:
         return self.base.room(coefficients)
 
     def gram(self, coefficients, function, share, limit):
-        """See ``Rows.gram``; of a matrix that the folds share each has its own map.
+        """See ``Rows.gram``; the folds share a matrix, and each has its own map.
 
         A mean map would not do: what is collinear in one fold is all but collinear in another.
         """
@@ -201,7 +201,7 @@ class AffineRows:
         )
 
     def diagonal(self, coefficients, function):
-        """Return the diagonal of ``gram``, but for columns that are parts of features."""
+        """Return the diagonal of ``gram``, except for columns that are parts of features."""
         columns, d = self.maps.to_columns(coefficients), self.n_features
         squares = self.base.diagonal(columns, function)  # (S, K, m, p)
         scale, shift = self.maps.scale[:, None], self.maps.shift[:, None]

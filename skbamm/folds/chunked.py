@@ -1,7 +1,7 @@
 """Passes over the rows in chunks, so that predictors never leave the cache.
 
 X is never copied: it is converted to the working precision a chunk at a time, which costs next to
-nothing beside the products.
+only the products.
 
 Predictors are indexed by rows, outputs and columns, but lie in memory with the rows innermost:
 there are always many rows in a chunk, and often few outputs and columns. So what is done with each
@@ -26,7 +26,7 @@ from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
 
 _FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 25  # numbers of a batched product
-_WEIGHTS_SHARE = 5  # of a matrix: up to so much its rows' weights are kept on a device
+_WEIGHTS_SHARE = 5  # fraction of a matrix up to which its rows' weights are kept on a device
 WORK = 6  # numbers that a function of the rows makes of each predictor, about
 
 
@@ -75,7 +75,7 @@ class ChunkedRows:
     target: Tensor
     weights: FoldWeights
     train_total: Tensor
-    _target_in_dtype: tuple[Tensor, Tensor] | None = None  # the target, and what it is converted to
+    _target_in_dtype: tuple[Tensor, Tensor] | None = None  # the target and its converted copy
     _last_chunk: tuple[FoldWeights, int, int, int, Chunk] | None = None
 
     @property
@@ -94,22 +94,22 @@ class ChunkedRows:
         return self.weights.train_rows
 
     def _spend(self, columns: int, products: int = 2) -> None:
-        """Count a pass with so many predictors a row."""
+        """Count the cost of a pass with so many predictors for each row."""
         shape = self.n_rows, self.n_features
         if METER.get() is not None:
             spend(pass_seconds(shape, self.entries, columns, self.dtype, products))
 
     @property
     def entries(self) -> int:
-        """Entries of the matrix that are stored; of one fold's, where each has its own."""
+        """Number of stored entries of the matrix, or of one fold's matrix."""
         return self.n_rows * self.n_features
 
     def gram_seconds(self, matrices: int, rows: int) -> float:
-        """Return what ``gram`` takes for so many matrices of so many rows, in counted seconds."""
+        """Return the cost of ``gram`` for so many matrices of so many rows, in counted seconds."""
         return gram_seconds(matrices, rows, self.n_features + int(self.fit_intercept))
 
     def _ranges(self, columns: int) -> list[Range]:
-        """Return the chunks for a pass with so many predictors a row."""
+        """Return the chunks of a pass with so many predictors for each row."""
         cached = self.device.type == "cpu"  # the matrix, too
         width = self.n_features if cached else self._copied_features
         return chunk_ranges(self.n_rows, width + WORK * columns, self.device)
@@ -125,7 +125,7 @@ class ChunkedRows:
         return self.n_features
 
     def _over(self, columns: int, work: Callable[[list[Range]], Any]) -> list:
-        """Return what ``work`` makes of shares of the chunks, for so many predictors a row."""
+        """Return the results of ``work`` on shares of the chunks of a pass."""
         if self.n_rows * (self.n_features + WORK * columns) <= ALONE:
             return [work([(0, self.n_rows)])]
         return over_chunks(self._ranges(columns), self.device, work)
@@ -150,7 +150,7 @@ class ChunkedRows:
                 total.add(*of_chunk(*part))
             return total
 
-        def of_chunk(start, stop):  # nothing of one chunk is held beside the next
+        def of_chunk(start, stop):  # only one chunk is held at a time
             block = self._block(start, stop)
             z = blocks(predictors := block.predict(flat), shape)
             back, sums = function(z, self._chunk(start, stop, shape[1], kept))
@@ -256,7 +256,7 @@ class ChunkedRows:
         return rows
 
     def _chunk(self, start: int, stop: int, starts: int, kept: Kept | None = None) -> Chunk:
-        """Return what a pass knows of some rows, for this number of starts."""
+        """Return the Chunk of some rows, for this number of starts."""
         known = self._last_chunk
         if known is not None and known[0] is self.weights and known[1:4] == (start, stop, starts):
             chunk = known[4]
@@ -304,7 +304,7 @@ def blocks(z: Tensor, shape: torch.Size) -> list[Tensor]:
 
 
 def join(back: list[Tensor], z: Sequence[Tensor] = (), predictors: Tensor | None = None) -> Tensor:
-    """Put what a row function returned beside each other, (r' m C, n).
+    """Concatenate the results of a row function, (r' m C, n).
 
     What it wrote in the place of all predictors, whose blocks are z, is there already.
     """

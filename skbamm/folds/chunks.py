@@ -1,6 +1,6 @@
 """Chunks of rows, a thread each.
 
-Threads that each work through chunks of their own hardly ever wait for one another. Threads
+Threads that process separate chunks hardly ever wait for each other. Threads
 inside every product and every elementwise step, which is torch's way, wait thousands of times a
 pass, and each wait is long where other programs want the same cores.
 """
@@ -16,17 +16,17 @@ import torch
 
 Range = tuple[int, int]
 CPU = torch.device("cpu")
-# Numbers that a pass makes of some rows: what is not worth two threads; what a CPU's caches still
-# hold. Threads wait for each other between any two steps, so that few large chunks are sooner done
+# Numbers that a pass computes of some rows: too few for two threads; what a CPU's caches still
+# hold. Threads wait for each other between any two steps, so that few large chunks are faster
 # than many small ones.
 ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
-# And on a GPU: so many that each operation takes longer than to start it, so few that a pass hardly
+# And on a GPU: so many that each operation takes longer than its launch, so few that a pass hardly
 # adds to the memory that a large matrix takes.
 _ON_DEVICE = 1 << 25
 
 
 class _Team:
-    """Threads that wait for work; it takes longer to begin one than many a pass does."""
+    """Threads that wait for work; starting one takes longer than many passes."""
 
     def __init__(self, threads: int):
         self.threads = threads
@@ -61,8 +61,8 @@ def chunk_ranges(
 ) -> list[Range]:
     """Return ranges of rows for passes that make ``width`` numbers a row.
 
-    On a CPU what they make fits the cache, and each thread gets as many. On another device each
-    step of a pass should keep all of it busy, so that what they make may only not fill its memory.
+    On a CPU their results fit the cache, and all threads get equally many. On another device each
+    step of a pass should keep the device busy, so that only its memory is a limit.
 
     Parameters
     ----------

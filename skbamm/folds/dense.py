@@ -94,7 +94,7 @@ class DenseRows(ChunkedRows):
                 add(total, *part)
             return total
 
-        def add(total, start, stop):  # nothing of one chunk is held beside the next
+        def add(total, start, stop):  # only one chunk is held at a time
             block = self._block(start, stop)
             z, X = block.predict(flat), block.X
             weights = function(blocks(z, shape), self._chunk(start, stop, S))[0][0]

@@ -9,7 +9,7 @@ _SEED = 2302_03407
 
 
 def draw_rows(n_rows: int, count: int) -> np.ndarray:
-    """Return one row at random of each of ``count`` even parts, the same ones every time.
+    """Return one random row of each of ``count`` equal parts, always the same ones.
 
     They are sorted, and stand for all even where these are sorted by something.
     """

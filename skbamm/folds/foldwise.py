@@ -152,7 +152,7 @@ class FoldwiseRows:
         return torch.cat(parts, 1)
 
     def frequent_gram(self, coefficients, function):
-        """See ``Rows.frequent_gram``; each fold has an index of its own."""
+        """See ``Rows.frequent_gram``; each fold has its own index."""
         parts = [
             rows.frequent_gram(coefficients[:, :, k : k + 1], self._placed(k, function))
             for k, rows in enumerate(self.folds)

@@ -18,7 +18,7 @@ from skbamm.folds.sparse import SparseRows
 from skbamm.folds.stacked import StackedRows
 from skbamm.folds.weights import FoldWeights
 
-_SOME = 4096  # rows, about, that tell where the middle of a feature is
+_SOME = 4096  # approximate number of rows from which the centre of a feature is estimated
 _LARGE = 1e8  # multiplications from which threads are worth a word with NumPy's BLAS
 
 
@@ -57,7 +57,7 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
 
     With an intercept, features and targets are centred first (by one centre for all folds, the
     intercept does the rest), so that large means cost no digits; sparse features are not.
-    Where each fold trains on what it does not test on, every row is read once.
+    If each fold trains on the rows that it does not test on, every row is read once.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def fold_moments(rows) -> tuple[Moments, Moments, Tensor, Tensor]:
 
 
 def pooled_moments(moments, weights: FoldWeights):
-    """Return the moments of all rows, as of one fold; None where the folds do not tell them.
+    """Return the moments of all rows, as of one fold; None if the folds do not determine them.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _COUNTED = 1 << 17  # entries at a time
 
 @dataclass(frozen=True)
 class PairCosts:
-    """How the Gram matrices of a sparse matrix are best made, and what one takes.
+    """The fastest way to compute Gram matrices of a sparse matrix, and its cost.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def _entries_of_rows(X: Any, columns: np.ndarray) -> np.ndarray:
 
 
 class PairProducts:
-    """What each row adds to the entries of ``X' diag(w) X``.
+    """The contribution of each row to the entries of ``X' diag(w) X``.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class PairProducts:
         self._rest = _tensor(rest.T.tocsr())
         self._few = torch.from_numpy(np.flatnonzero(~often))
         self._often = torch.from_numpy(np.flatnonzero(np.append(often, [True] * fit_intercept)))
-        # Of one vector at a time scipy's product is the fastest.
+        # For one vector at a time scipy's product is the fastest.
         self._pairs = _pairs(rest, self._few.numpy(), X.shape[1] + int(fit_intercept))
 
     def gram(self, weights: Tensor) -> Tensor:

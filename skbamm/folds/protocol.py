@@ -1,4 +1,4 @@
-"""What every backend of rows offers: products with X and its transpose, in one pass.
+"""The protocol of rows: products with X and its transpose, in one pass.
 
 A *pass* multiplies X by the coefficients of all columns, hands the predictors to a function of
 the rows, and multiplies what that returns by X transposed. ``ChunkedRows`` is the base of those
@@ -18,7 +18,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Chunk:
-    """What a pass knows of some rows.
+    """Some rows of a pass, with their targets and weights.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Chunk:
     train, validation : Tensor of shape (n, C)
         Weights of every column, which sum to one over all rows of a fold.
     kept : Tensor of shape (n, m, C) or None
-        What ``Rows.keep`` kept of these rows, or room for it.
+        The values of ``Rows.keep`` for these rows, or storage for them.
     rows : slice or Tensor of int of shape (n,)
         Which of the user's rows these are.
     folds : slice
@@ -91,7 +91,7 @@ class Rows(Protocol):
     def sweep(
         self, coefficients: Tensor, function: RowFunction, kept: Kept | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return ``X' function(X coefficients)`` and what the function sums, in one pass.
+        """Return ``X' function(X coefficients)`` and the function's sums, in one pass.
 
         Parameters
         ----------
@@ -99,10 +99,10 @@ class Rows(Protocol):
         function : callable
             Maps the r predictors of some rows, each (n, m, C) with C = S K columns, and a Chunk
             to a list of r' Tensors (n, m, C), which may be empty, and a list of Tensors (n, C) to
-            be summed over the rows. It may write what it returns in the predictors' place: where
+            be summed over the rows. It may overwrite the predictors with its results: where
             it has done so with all of them, nothing is copied.
         kept : list of Tensor, optional
-            What ``keep`` returned, which the function finds in its chunks; or what ``room`` did,
+            The result of ``keep``, which the function finds in its chunks; or that of ``room``,
             which it fills.
 
         Returns
@@ -125,7 +125,7 @@ class Rows(Protocol):
         ...
 
     def room(self, coefficients: Tensor) -> Kept:
-        """Return room for what a pass keeps of these predictors; ``sweep`` hands it on."""
+        """Return storage for values that a pass keeps; ``sweep`` passes it on."""
         ...
 
     def gram(self, coefficients: Tensor, function: RowFunction, share: bool, limit: int) -> Tensor:
@@ -135,7 +135,7 @@ class Rows(Protocol):
         ----------
         coefficients : Tensor of shape (1, S, K, m, p)
         function : callable
-            As in ``sweep``; what it returns first are the weights (n, m, C).
+            As in ``sweep``; its first results are the weights (n, m, C).
         share : bool
             Average the weights over the folds.
         limit : int
@@ -156,7 +156,7 @@ class Rows(Protocol):
         ----------
         coefficients : Tensor of shape (1, S, K, m, p)
         function : callable
-            As in ``sweep``; what it returns first are the m columns of H, each (n, m, C).
+            As in ``sweep``; its first results are the m columns of H, each (n, m, C).
         entries : Tensor of int of shape (f,)
             Which coefficients, by their place among the m p of a column; first those that are
             known, then others, both in order.
@@ -190,17 +190,17 @@ class Rows(Protocol):
         ...
 
     def totals(self, function: Callable[[Chunk], Tensor]) -> Tensor:
-        """Return what a function of chunks (n, K), which sees no predictors, sums to, (K,)."""
+        """Return the sums (K,) of a function of chunks (n, K) that does not use predictors."""
         ...
 
     def gram_seconds(self, matrices: int, rows: int) -> float:
-        """Return what so many Gram matrices of so many rows take."""
+        """Return the cost of so many Gram matrices of so many rows, in counted seconds."""
         ...
 
     def take(self, rows: np.ndarray) -> Rows:
-        """Return some of the user's rows, by ascending numbers; they are numbered anew.
+        """Return some of the user's rows, by ascending numbers; they are renumbered.
 
-        ``train_total`` and ``train_rows`` stay: the penalty weighs what it did.
+        ``train_total`` and ``train_rows`` stay, so that the penalty is unchanged.
         """
         ...
 
@@ -221,8 +221,8 @@ class Rows(Protocol):
         ...
 
     def visit(self, coefficients: Tensor, function: Callable[[list[Tensor], Chunk], None]) -> None:
-        """Show the predictors of all rows to a function, which keeps what it wants.
+        """Call a function with the predictors of all rows.
 
-        Parameters are those of ``sweep``; there are no products with the transpose.
+        Parameters are those of ``sweep``, without products with the transpose.
         """
         ...

@@ -17,11 +17,11 @@ from skbamm.folds.draw import draw_rows
 from skbamm.folds.pairs import PairCosts, PairProducts, count_entries, csr_tensor
 
 _FEW_FEATURES = 256
-_FREQUENT, _ROWS_EACH = 200, 20  # features that many rows have; rows a feature to tell of them
+_FREQUENT, _ROWS_EACH = 200, 20  # features that many rows have; rows for each feature to find them
 _SQUARED = 1 << 13  # features at a time
 _COPIED, _DENSE_ROWS = 0.25, 1024  # share of rows whose copies are small; rows made dense at a time
-_CHUNK_ROWS = 32768  # few chunks, since each product has a price of its own
-# Where the pairs of non-zeros, and what they cost, are kept beside the chunks.
+_CHUNK_ROWS = 32768  # few chunks, since each product has an overhead
+# Keys under which the pairs of non-zeros and their costs are kept with the chunks.
 _PAIRS, _COSTS = (-1, torch.float64), (-2, torch.float64)
 
 
@@ -115,7 +115,7 @@ class SparseRows(ChunkedRows):
 
     @property
     def pair_costs(self):
-        """How Gram matrices are best made, and what one takes."""
+        """The fastest way to compute Gram matrices, and its cost."""
         if _COSTS not in self._blocks:
             self._blocks[_COSTS] = PairCosts.of(self.X, self.fit_intercept)
         return self._blocks[_COSTS]
@@ -232,7 +232,7 @@ class SparseRows(ChunkedRows):
             rows = _some_rows(self.X, start, stop)
             X = self._tensor(rows, None if like is None else like.X)
             if like is not None and self.dtype is torch.float64 and self.device.type == "cpu":
-                # Of few passes a transpose in both precisions is not worth its memory.
+                # For few passes a transpose in both precisions is not worth its memory.
                 self._blocks[key] = _OneWay(X, rows, like.Xt)
                 return self._blocks[key]
             # Of the tensor's memory, where that is the CPU's: a change of precision copies indices.
@@ -279,7 +279,7 @@ class _Block:
 
 
 class _OneWay(_Block):
-    """Some rows in double precision, beside a transpose in single precision.
+    """Some rows in double precision, and a transpose in single precision.
 
     Its products with the transpose are scipy's, by columns.
     """

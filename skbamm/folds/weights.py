@@ -87,7 +87,7 @@ class FoldWeights:
     ) -> tuple[Tensor, Tensor]:
         """Return the same for several starts, (rows, starts K), the rows innermost in memory.
 
-        Those of the last passes are kept, if there are few, or in up to ``most`` bytes.
+        Weights of the last passes are kept, if there are few, or in up to ``most`` bytes.
         """
         key = start, stop, dtype, starts
         if key in self._kept:
@@ -115,7 +115,7 @@ class FoldWeights:
         )
 
     def same_weights(self) -> bool:
-        """Whether training and validation weigh rows alike."""
+        """Whether training and validation weights of rows are equal."""
         fit, score = self._fit_weight, self._score_weight
         return (fit is None and score is None) or (
             fit is not None and score is not None and bool((fit == score).all())
@@ -156,9 +156,9 @@ class FoldWeights:
         return one
 
     def reweighted(self, factor: Tensor) -> FoldWeights:
-        """Return the same with training weights times ``factor``, of shape (n,) or (n, K).
+        """Return the weights with training weights times ``factor``, of shape (n,) or (n, K).
 
-        What they are divided by stays: they sum to one only if the factor is one in the mean.
+        Their divisor stays: they sum to one only if the mean factor is one.
         """
         other = self._like()
         factor = factor[:, None] if factor.ndim == 1 else factor
@@ -168,7 +168,7 @@ class FoldWeights:
     def take(self, rows: np.ndarray) -> FoldWeights:
         """Return the weights of some of the rows, which sum to one again.
 
-        ``train_rows`` stays: it is what the penalty goes by.
+        ``train_rows`` stays, since it scales the penalty.
         """
         some = self._like(n_rows=len(rows))
         index = torch.as_tensor(rows, device=self.device)
@@ -206,7 +206,7 @@ class FoldWeights:
         return tuple(torch.stack([p[i].sum(0) for p in parts]).sum(0) for i in (0, 1))
 
     def _counts(self, parts) -> tuple[Tensor, Tensor]:
-        """How often each row is in each fold's part, in bytes where they are wide enough.
+        """Multiplicity of each row in each fold's part, as bytes if possible.
 
         And how many rows each part has, (K,), float64.
         """

@@ -13,7 +13,7 @@ from skbamm.bilevel.faces import Face
 
 @dataclass(frozen=True)
 class ProximalSettings:
-    """How far proximal gradients go before a matrix of a face is made.
+    """Limits of proximal gradient steps before a matrix of a face is made.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from skbamm.folds import Moments, map_in_threads
 
 @dataclass(frozen=True)
 class DescentSettings:
-    """How far coordinate descent goes before the metrics of faces take over.
+    """Limits of coordinate descent before the metrics of faces are used.
 
     benchmarks/speed/lasso_path.py measures their effect.
 
@@ -86,7 +86,7 @@ class CoordinateDescent:
         slopes = y[..., :-1] if self.fit_intercept else y
         found = slopes.double().contiguous().numpy().copy()
         lam, kappa = squares.tolist(), absolutes.tolist()
-        rng = np.random.RandomState(0)  # not asked: coefficients take their turns in order
+        rng = np.random.RandomState(0)  # unused: coefficients are updated in order
         spend(descent_seconds(found[..., 0].size, found.shape[-1], DESCENT.usual_passes))
         enough = DESCENT.share * max(tol, DESCENT.closest) ** 2
 
@@ -110,7 +110,7 @@ class CoordinateDescent:
 
 
 class ModelDescent:
-    """Coordinate descent for the quadratic model of a loss that is no square.
+    """Coordinate descent for the quadratic model of a loss other than squared error.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class ModelDescent:
         strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
         spend(descent_seconds(found[..., 0].size, found.shape[-1], DESCENT.usual_model_passes))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a gap that is not asked for
+            warnings.simplefilter("ignore")  # about a gap that is not used
             for s, k, m in np.ndindex(*lead):
                 descend_gram(
                     found[s, k, m], strengths[s][k][m], 0.0, matrices[s, k, m], rights[s, k, m],

@@ -64,7 +64,7 @@ class MetricSettings:
     cg_loosest : float
         The same while y is far from the minimum.
     cg_ahead : float
-        Residual to which they go on where the last step may end the iterations.
+        Residual to which they continue if the last step may end the iterations.
     block_passes : float
         Passes that a matrix of frequent features takes.
     sparse : int
@@ -147,7 +147,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         and n < METRIC.few_rows * p
         and S * K * m * p * p <= METRIC.own_entries
     ):
-        share = False  # the few rows that count are others in every fold
+        share = False  # the few rows with weight differ between folds
     conjugate = loss.couples_outputs or large or (share and problem.hessian_jumps)
     rows = problem.metric_rows if conjugate else problem.rows
     if large or (loss.couples_outputs and matrices_are_dear(rows, S, m)):
@@ -177,7 +177,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
 def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
     """Whether matrices of all features cost more passes than they save conjugate gradients.
 
-    That may be of sparse features, where a diagonal and the frequent ones' matrix serve as well.
+    With sparse features, a diagonal and the matrix of frequent ones may be as good.
     """
     p, one = rows.n_coefficients, rows.matrices[0]
     if one.entries * METRIC.sparse > one.n_rows * one.n_features:
@@ -211,14 +211,14 @@ def gram_rows(rows: int, p: int, folds: int, conjugate: bool = False) -> int:
 
 
 def _gathered(strength: Tensor, index: Tensor, folds: int) -> Tensor:
-    """Return the strengths (S, K, 1 or m, p) of some entries, for matrices of so many folds."""
+    """Return the strengths (S, K, 1 or m, p) of some entries, broadcast to the matrices' folds."""
     own = [part[..., index[k % len(index)]] for k, part in enumerate(strength.unbind(1))]
     some = torch.stack(own, 1)
     return some if folds == some.shape[1] else some.mean(1, keepdim=True)
 
 
 def _representatives(y: Tensor, share: bool) -> tuple[list[int], list[int]]:
-    """Return which starts get a Gram matrix of their own, and whose each start uses.
+    """Return which starts get their own Gram matrix, and which one each start uses.
 
     Starts at the same point share one; where the folds share one, starts near each other do.
     """
@@ -351,9 +351,9 @@ class GramMetric:
 
 
 def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
-    """Return a metric as one of a problem of like rows, or None if it is none that serves.
+    """Return a metric adapted to a problem of similar rows, or None if it cannot be adapted.
 
-    Where the problem has other folds they get the mean of the metric's.
+    If the problem has other folds, they use the mean over the metric's folds.
     """
     if isinstance(metric, ConjugateGradient):
         inner = of_like_rows(metric.inner, problem, x, y)
@@ -421,7 +421,7 @@ class Gauge:
         return Gauge(self.inner.at(x, y), self.slopes)
 
     def outworn(self, slow):
-        """Return what the inner metric says."""
+        """Return the inner metric's answer."""
         return self.inner.outworn(slow)
 
 
@@ -458,7 +458,7 @@ class HessianProduct:
     def select(self, starts):
         """Return the map of these starts."""
         kept = None
-        if self.kept is not None:  # the rows lie innermost, and must go on to
+        if self.kept is not None:  # the rows are innermost, and must remain so
             kept = [part.permute(1, 2, 3, 0)[:, starts].permute(3, 0, 1, 2) for part in self.kept]
         problem = self.problem.select(starts)
         free = None if self.free is None else self.free[starts]

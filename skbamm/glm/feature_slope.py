@@ -1,4 +1,4 @@
-"""The hypergradient in what the features, or the loss, depend on: by the chain rule.
+"""The hypergradient in a parameter of the features or of the loss, by the chain rule.
 
 With the multiplier v of ``GLMProblem`` and features ``X(g)``, at the solution y::
 
@@ -86,7 +86,7 @@ def parameter_slope(problem: GLMProblem, y: Tensor, v: Tensor, upper: Tensor) ->
 
 
 def _of_both(t: Tensor, d: int, slopes: bool) -> Tensor:
-    """Return coefficients of the features, or of their slopes, that stand beside each other."""
+    """Return coefficients of the features, or of their slopes, which are adjacent."""
     zeros = torch.zeros_like(t[..., :d])
     rest = t[..., d:]
     if slopes:

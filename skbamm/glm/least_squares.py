@@ -99,7 +99,7 @@ class LeastSquaresProblem(PenalisedProblem):
 
     @property
     def _scale(self) -> Tensor | float:
-        """What each output's squared errors count in F, of a shape for y."""
+        """The weight of each output's squared errors in F, in a shape that broadcasts to y."""
         scale = self.criterion.output_scale
         return 1.0 if scale is None else scale[None, :, :, None]
 
@@ -120,7 +120,7 @@ class LeastSquaresProblem(PenalisedProblem):
         alike = (absolutes == absolutes[..., :1]) & (squares == squares[..., :1])
         least = squares + absolutes if kinked.non_negative else absolutes
         if not bool((alike & (least > 0)).all()):
-            return y  # a penalty of its own for each feature, or none at all
+            return y  # a separate penalty for each feature, or no penalty
         if self._descent is None:
             self._descent = CoordinateDescent(
                 self.train, self.rows.fit_intercept, kinked.non_negative

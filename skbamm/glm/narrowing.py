@@ -18,7 +18,7 @@ from skbamm.bilevel.problem import Curvature
 
 @dataclass(frozen=True)
 class NarrowingSettings:
-    """How kinks of a loss are narrowed, and when nothing is lost by what is left.
+    """The sequence of widths of kinks, and the gap at which they are narrow enough.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def solve_narrowing(
     max_iter: int = 100,
     curvature: Curvature | None = None,
 ) -> LowerResult:
-    """Minimise f(x, .) in every column with a loss that is smoothed, and end at the exact minimum.
+    """Minimise f(x, .) in every column for a smoothed loss, up to the exact minimum.
 
     Each width begins where the minima of the two before point to: between widths at which the
     rows near a kink change, minima are smooth functions of the width (Madsen & Nielsen, "A finite
@@ -85,7 +85,7 @@ def solve_narrowing(
     before, width = None, torch.inf
     for _ in range(NARROWING.stages):
         lost, value = on_host(problem.lost(x, result.y))
-        # Where the penalty has kinks, too, the gap includes what the last step has left.
+        # If the penalty has kinks as well, the gap includes the error of the last step.
         ended = (lost <= NARROWING.lost * value) & (result.converged | kinks)
         found = torch.where(mask_columns(solved & ~ended, found), found, result.y)
         solved = solved | ended

@@ -1,4 +1,4 @@
-"""Matrices that are the same for all outputs, plus the curvature of norms of groups."""
+"""Matrices that all outputs share, plus the curvature of norms of groups."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def loss_of_constants(problem: Any, level: Tensor) -> Tensor:
 
 
 def _of_rows(level, function, targets=lambda target: target.reshape(-1, 1, 1)):
-    """Return the function of a chunk that weighs what a function of predictors returns."""
+    """Return a function of chunks that weights the results of a function of predictors."""
 
     def of_chunk(chunk):
         z = level[:, chunk.folds].to(chunk.train).expand(len(chunk.target), -1, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -22,9 +23,9 @@ _FEW = 4
 
 
 def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
-    """Return what a penalty is divided by where it stands beside a weighted mean, (K,).
+    """Return the divisor of a penalty that is added to a weighted mean of losses, (K,).
 
-    Beside the sum of the losses, ``mean_loss=False``, that is the sum of the weights; beside their
+    For a sum of losses, ``mean_loss=False``, it is the sum of the weights; for their
     weighted mean, ``True``, it is 1. ``"rows"`` is for estimators that divide the sum of weighted
     losses by the number of rows, whatever they weigh.
     """
@@ -34,9 +35,9 @@ def penalty_divisor(rows: Rows, mean_loss: MeanLoss) -> Tensor:
 
 
 class PenaltyAt:
-    """A penalty at one x, as it stands in f beside the mean of the losses.
+    """A penalty at one x, scaled as in f, where it is added to the mean of the losses.
 
-    Its strengths, and how they move with x, are evaluated once, whoever asks.
+    Its strengths and their derivatives in x are evaluated once.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class PenaltyAt:
         return sum(values[1:], values[0])
 
     def sides(self, y: Tensor) -> list[Tensor]:
-        """Return the slopes of each part at y beside its strengths; the last y's are kept."""
+        """Return the slopes of each part at y without its strengths; the last are kept."""
         if self._at_y is None or self._at_y[0] is not y or self._at_y[1] != y._version:
             sides = []
             for part in self._parts:
@@ -103,12 +104,12 @@ class PenaltyAt:
         self._at_y = None
 
     def slope(self, y: Tensor, gradient: Tensor, mu: float) -> Tensor:
-        """Return phi's gradient away from kinks, given that of what has none."""
+        """Return phi's gradient away from kinks, given that of the smooth part."""
         side = self.sides(y)[self._parts.index(self.kinked)]
         return gradient + (1 - mu) * self.kink * side
 
     def bend(self, y: Tensor, v: Tensor, mu: float) -> Tensor | float:
-        """Return what the kinked part's Hessian adds to the product with v."""
+        """Return the contribution of the kinked part's Hessian to the product with v."""
         assert self.kinked is not None
         return self.kinked.bend((1 - mu) * self.kink, y, v)
 
@@ -178,6 +179,16 @@ class PenalisedProblem(Problem):
     second_order = has_units = True
     upper_floor = 1e-5  # of the loss of the best constant prediction
     criterion: Any  # a Criterion, or None to solve the lower level only
+    rows: Rows
+    y_shape: tuple[int, int, int, int]  # (S, K, m, p)
+
+    @abstractmethod
+    def upper(self, y: Tensor) -> Tensor:
+        """Return the shares (S, K) of F."""
+
+    @abstractmethod
+    def select(self, starts: list[int]) -> PenalisedProblem:
+        """See ``Problem.select``."""
 
     def __init__(
         self,
@@ -187,7 +198,7 @@ class PenalisedProblem(Problem):
         mean_loss: MeanLoss = False,
         limit: Callable[[Tensor], Tensor] | None = None,
     ):
-        # Where there are kinks, so many coefficients may become free at a time.
+        # With kinks, the number of coefficients that may become free at a time.
         self._n_rows = rows.n_rows
         self.penalty, self.kinks = penalty, penalty.has_kinks
         self.bounds = None if bounds is None else (bounds[0].cpu(), bounds[1].cpu())
@@ -203,7 +214,7 @@ class PenalisedProblem(Problem):
 
     def penalty_at(self, x: Tensor) -> PenaltyAt:
         """Return the penalty at x (S, h); that of the last x is kept."""
-        # To compare numbers a device is waited for, to compare names it is not.
+        # Comparing numbers would synchronise with a device; comparing objects does not.
         if self._at_last is not None:
             at, version, same, found = self._at_last
             if (at is x and version == x._version) or torch.equal(same, x):
@@ -251,7 +262,7 @@ class PenalisedProblem(Problem):
         product: Tensor,
         pull: Tensor | None = None,
     ) -> Directions:
-        """Return the directions of phi, given what the losses alone have in float64.
+        """Return the directions of phi from the losses' contributions in float64.
 
         Parameters
         ----------

@@ -88,7 +88,7 @@ class GLMProblem(PenalisedProblem):
         return self._seen.floor
 
     def start(self, x: Tensor) -> Tensor:
-        """Return zero coefficients, and the intercept that the loss begins at."""
+        """Return zero coefficients, and the initial intercept of the loss."""
         y = torch.zeros(self.y_shape, dtype=self.rows.dtype, device=self.rows.device)
         if self.rows.fit_intercept:
             y[..., -1] = self.loss.start(self.rows.target_mean)
@@ -110,7 +110,7 @@ class GLMProblem(PenalisedProblem):
             else:
                 up, up_gradient, up_product = judge(z[0], chunk, z[1] if mu else None)
             assert product is not None
-            if not mu:  # what a loss returns may be the predictors themselves: these are last
+            if not mu:  # a loss may return the predictors themselves: these are last
                 second = torch.mul(W, product, out=z[1]).addcmul_(V, up_gradient, value=-1)
                 first = torch.mul(W, gradient, out=z[0])
                 return [first, second], [chunk.train * value, chunk.validation * up]
@@ -182,7 +182,7 @@ class GLMProblem(PenalisedProblem):
     ) -> Tensor:
         """Return ``H_phi p`` for directions p of shape (r, S, K, m, p).
 
-        What ``keep_curvature`` kept at y saves a third of the work.
+        Results of ``keep_curvature`` at y save a third of the work.
         """
         upper = self.criterion.loss if mu else None
 
@@ -215,7 +215,7 @@ class GLMProblem(PenalisedProblem):
         return rows.keep(y[None], lambda z, chunk: self.row_loss(chunk).curvature(z, chunk.target))
 
     def _room(self, y: Tensor) -> Kept | None:
-        """Return room for the same, for a pass that is over y anyway, where it may be asked for."""
+        """Return storage for the same, for a pass over y that is needed anyway."""
         seen = self._seen
         if not seen.asked or self._too_large(y):
             return None
@@ -276,7 +276,7 @@ class GLMProblem(PenalisedProblem):
 
 @dataclass
 class _Seen:
-    """What the last pass kept for products with the Hessian, once a metric has asked for that.
+    """What the last pass kept for products with the Hessian, once a metric has needed it.
 
     And the scale of f, which is the same for all starts.
     """

@@ -1,13 +1,13 @@
-"""Generalised linear models whose loss has a scale of its own in every column.
+"""Generalised linear models whose loss has a scale in every column.
 
-The scale s is a variable of the lower level beside the coefficients y, but it is minimised out:
+The scale s is a variable of the lower level, like the coefficients y, but it is minimised out:
 f(y) = min over s of g(y, s) is convex where g is, and smooth. By the envelope theorem its
 gradient is that of g at the least s, and its Hessian is::
 
     g_yy - g_ys g_sy / g_ss
 
-In the same way the gradient moves with a parameter of the loss, by ``g_yp - g_ys g_sp / g_ss``.
-There is no constraint s > 0, and all that works on coefficients works as it does elsewhere. Where
+Likewise, the gradient changes with a parameter of the loss, by ``g_yp - g_ys g_sp / g_ss``.
+There is no constraint s > 0, and methods for coefficients apply unchanged. Where
 models fit most rows exactly the least scale is zero, and f has kinks: so scales are held above the
 loss's ``width``, where they do not move with y.
 """
@@ -64,7 +64,7 @@ class ProfiledProblem(GLMProblem):
         return at.hessian_product(x, y, p, mu, kept) - (1 - mu) * at.coupled(y, p)
 
     def hessian_weights(self, x: Tensor, y: Tensor, mu: float):
-        """See ``GLMProblem.hessian_weights``; what the scale takes away is left out."""
+        """See ``GLMProblem.hessian_weights``; the contribution of the scale is left out."""
         return self.at_scale(y).hessian_weights(x, y, mu)
 
     def keep_curvature(self, y: Tensor) -> Kept | None:

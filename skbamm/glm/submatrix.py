@@ -1,4 +1,4 @@
-"""The metric of some of the coefficients, and steps with it where there are kinks."""
+"""The metric of some of the coefficients, and steps with kinks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import Cholesky
 
-_WIDE = 64  # free coefficients from which matrices are larger than what a call costs
+_WIDE = 64  # free coefficients above which matrices cost more than the overhead of a call
 UNSEEN = 1e-10  # of the diagonal, added to it
 
 
@@ -98,7 +98,7 @@ class Submatrix:
         return torch.where(crossing == length, 0.0, at - length * direction)
 
     def _model(self, change: Tensor, at: Tensor, smooth: Tensor, kink: Tensor) -> Tensor:
-        """Return what the model says of a change, one number a column and output."""
+        """Return the change of the quadratic model for each column and output."""
         curved = smooth + 0.5 * self._times(change)
         return (curved * change + kink * ((at + change).abs() - at.abs())).sum(-1)
 
@@ -113,7 +113,7 @@ class Submatrix:
 
 
 def packing(free: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where each column's free entries are, in order, and which of the places are used."""
+    """Return the positions of each column's free entries, in order, and which are used."""
     width = max(1, int(free.sum(-1).max()))
     index = torch.argsort((~free).to(torch.uint8), dim=-1, stable=True)[..., :width]
     return index, torch.gather(free, -1, index)

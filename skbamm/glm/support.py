@@ -60,7 +60,7 @@ class SupportMetric:
         return self.problem.hessian_product(self.x, point, direction, self.mu)[0]
 
     def approach(self, face: Face, y: Tensor) -> Tensor:
-        """Return y itself: of all features there is no matrix."""
+        """Return y itself: there is no matrix of all features."""
         return y
 
     def one(self, face: Face) -> Columns | None:

@@ -16,7 +16,7 @@ from skbamm.kernels.kernel import Kernel
 class KernelBlock:
     """The kernel of some rows, shared by folds.
 
-    All folds of a search share one block, unless each has transformed rows of its own.
+    All folds of a search share one block, unless each has its own transformed rows.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class KernelBlock:
         return self.root.shape[0], self.root.shape[1]
 
     def matrices(self, gammas: Sequence[float]) -> list[Tensor]:
-        """Return the kernel for each gamma; they are kept until others are asked for."""
+        """Return the kernel for each gamma; they are kept until other values are requested."""
         known = self._matrices
         self._matrices = {g: known[g] for g in gammas if g in known}
         del known  # before new ones are made

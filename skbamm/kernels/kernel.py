@@ -26,7 +26,7 @@ class Kernel(Protocol):
     has_gamma: bool
 
     def base(self, X: Any) -> np.ndarray:
-        """Return what the kernel of all pairs of rows is a function of, (n, n)."""
+        """Return the base of the kernel: a function of all pairs of rows, (n, n)."""
         ...
 
     def matrix(self, base: Tensor, gamma: float) -> Tensor:
@@ -90,7 +90,7 @@ class Polynomial:
 
 
 class WithoutGamma:
-    """What is common to kernels that are their own base."""
+    """The common part of kernels that are their own base."""
 
     has_gamma = False
 

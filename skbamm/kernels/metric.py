@@ -68,7 +68,7 @@ class KernelMetric:
         return other
 
     def outworn(self, slow: bool) -> bool:
-        """Return False: a new one would be the same."""
+        """Return False: the metric does not depend on the point."""
         return False
 
     def _folds(self) -> list[tuple[int, Tensor]]:

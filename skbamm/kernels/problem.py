@@ -36,7 +36,7 @@ class KernelRidgeProblem(Problem):
         One with all folds, or one for each.
     of_x : callable
         Maps x of shape (N, h) to alpha and gamma, each (N,), by torch operations. Gamma is not
-        a number where the kernel has none.
+        NaN if the kernel has none.
     starts : int
         S.
     criterion : Criterion, optional
@@ -87,7 +87,7 @@ class KernelRidgeProblem(Problem):
         return torch.zeros(self.y_shape, dtype=torch.float64, device=self.blocks[0].base.device)
 
     def directions(self, x: Tensor, y: Tensor, v: Tensor, mu: float) -> Directions:
-        """Return everything from products with the kernels; there is no averaging here."""
+        """Return the derivatives from products with the kernels; averaging is not supported."""
         if mu:
             raise ValueError("f is strongly convex: kernel models take no averaging.")
         assert self.criterion is not None
@@ -116,7 +116,7 @@ class KernelRidgeProblem(Problem):
     def grad_x(self, x: Tensor, y: Tensor, v: Tensor, mu: float, upper: Tensor) -> Tensor:
         """Return the hypergradient's shares; products with a kernel cost next to nothing.
 
-        That is beside its factors.
+        Compared with its factorisation.
         """
         assert self.criterion is not None
         pulls = torch.zeros_like(y)
@@ -152,7 +152,7 @@ class KernelRidgeProblem(Problem):
         )
 
     def dual_coefficients(self, y: Tensor) -> Tensor:
-        """Return what the kernel is multiplied by for predictions, of the shape of y."""
+        """Return the factors of the kernel in predictions, of the shape of y."""
         out = torch.zeros_like(y)
         for block, folds in self._folds():
             n = block.shape[1]
@@ -182,7 +182,7 @@ class KernelRidgeProblem(Problem):
         loss, scale = self.criterion.loss_of(folds), self.criterion.output_scale
         predictors, target = z.permute(2, 1, 0), loss.targets(block.target)
         root = None if scale is None else scale[folds].T.sqrt()  # (m, K)
-        if root is not None:  # only squared errors are scaled: so are what they are of
+        if root is not None:  # only squared errors are scaled, by scaling predictors and targets
             predictors, target = predictors * root, target * root
         value, gradient, _ = loss.evaluate(predictors, target)
         if root is not None:

@@ -39,7 +39,9 @@ class PinballLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; of the Hessian no use is made."""
         if u is not None:
-            raise NotImplementedError("absolute errors are no lower loss: they are hardly curved")
+            raise NotImplementedError(
+                "absolute errors cannot be a lower-level loss: their curvature vanishes"
+            )
         r = z - target
         scale = 1.0
         if self.percentage:

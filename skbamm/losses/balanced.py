@@ -1,4 +1,4 @@
-"""A loss of class labels in which all classes count alike, however many rows they have."""
+"""A loss of class labels in which all classes have the same total weight."""
 
 from __future__ import annotations
 

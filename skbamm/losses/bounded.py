@@ -39,7 +39,9 @@ class ExpectedErrorLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the expected error is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the expected error is not convex and cannot be a lower-level loss"
+            )
         if self.n_outputs == 1:
             sign = 2 * target - 1
             p = torch.sigmoid(sign * z)
@@ -78,7 +80,9 @@ class BoundedSquaredLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the bounded loss is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the bounded loss is not convex and cannot be a lower-level loss"
+            )
         r = (z - target) / self.scale
         square = r * r
         return (0.5 * square / (1 + square))[:, 0], r / (1 + square) ** 2 / self.scale, None
@@ -109,7 +113,9 @@ class NoisyLabelLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the loss of noisy labels is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the loss of noisy labels is not convex and cannot be a lower-level loss"
+            )
         likely = self.noise.to(z.dtype)[:, target[:, 0, 0].long()].log().T[:, :, None]
         both = torch.cat([-0.5 * z, 0.5 * z], 1) if self.n_outputs == 1 else z
         true, normaliser = softmax(both)
@@ -143,7 +149,9 @@ class OutlierLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the loss of outliers is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the loss of outliers is not convex and cannot be a lower-level loss"
+            )
         r = z - target
         good = math.log1p(-self.rate) - 0.5 * (r / self.narrow) ** 2
         bad = math.log(self.rate * self.narrow / self.wide) - 0.5 * (r / self.wide) ** 2

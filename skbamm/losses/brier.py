@@ -29,7 +29,9 @@ class BrierLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the Brier score is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the Brier score is not convex and cannot be a lower-level loss"
+            )
         if self.n_outputs == 1:
             p = torch.sigmoid(z)
             error = p - target

@@ -51,7 +51,9 @@ class InverseLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; of the Hessian no use is made."""
         if u is not None:
-            raise NotImplementedError("a loss behind a link may not be convex: it is no lower loss")
+            raise NotImplementedError(
+                "a loss behind a link may not be convex and cannot be a lower-level loss"
+            )
         at = z.detach().double().cpu().numpy().ravel()
         mean, slope = self._smoothed(at)
         beyond = np.isfinite(at) & ~np.isfinite(mean + slope)

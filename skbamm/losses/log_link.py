@@ -25,7 +25,9 @@ class LogLinkLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; of the Hessian no use is made."""
         if u is not None:
-            raise NotImplementedError("a loss behind a link may not be convex: it is no lower loss")
+            raise NotImplementedError(
+                "a loss behind a link may not be convex and cannot be a lower-level loss"
+            )
         mean = torch.exp(z)
         value, gradient, _ = self.loss.evaluate(mean, target)
         return value, gradient * mean, None

@@ -31,7 +31,9 @@ class NormalisedLogisticLoss(UpperLoss):
     def evaluate(self, z, target, u=None):
         """Return value and gradient; there is no Hessian."""
         if u is not None:
-            raise NotImplementedError("the normalised loss is not convex: it is no lower loss")
+            raise NotImplementedError(
+                "the normalised loss is not convex and cannot be a lower-level loss"
+            )
         logs = logsigmoid(z)
         total = torch.logsumexp(logs, 1, keepdim=True)
         against = torch.sigmoid(-z)  # 1 - p, the slope of log p

@@ -21,7 +21,7 @@ class Counts(NamedTuple):
 def accuracy(given: Predicted, normalize: bool = True) -> Tensor:
     """Return the share of the rows whose label is right."""
     if not normalize:
-        raise NoTwin("a number of rows is asked for")
+        raise NoTwin("the metric counts rows")
     return given.mean(given.labels == given.y)
 
 
@@ -88,7 +88,7 @@ def _averaged(
         return each.mean()
     if average == "weighted":
         return (each * counts.true).sum() / counts.true.sum()
-    raise NoTwin("scores of each class or row are asked for")
+    raise NoTwin("the metric returns a score for each class or row")
 
 
 def _counts(given: Predicted) -> Counts:

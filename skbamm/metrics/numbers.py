@@ -50,12 +50,12 @@ def tweedie_deviance(given: Predicted, power: float = 0) -> Tensor:
     """Return the mean deviance of a power that is 0, or from 1 to 2."""
     y, mu = given.numbers
     if y.shape[1] != 1:
-        raise NoTwin("scikit-learn refuses several outputs")
+        raise NoTwin("scikit-learn rejects several outputs")
     if power == 0:
         return given.mean((y - mu).square())[0]
     least = y.min()
     if not 1 <= power <= 2 or not bool(mu.min() > 0) or least < 0 or (power == 2 and least == 0):
-        raise NoTwin("numbers are out of the range of the distribution")
+        raise NoTwin("values are outside the range of the distribution")
     if power == 1:
         each = torch.special.xlogy(y, y / mu) - y + mu
     elif power == 2:
@@ -78,4 +78,4 @@ def _squares(given: Predicted, multioutput: Any) -> Tensor:
 
 def _check(multioutput: Any) -> None:
     if not (isinstance(multioutput, str) and multioutput == "uniform_average"):
-        raise NoTwin("outputs are averaged in another way")
+        raise NoTwin("outputs are averaged differently")

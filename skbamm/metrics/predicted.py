@@ -1,4 +1,4 @@
-"""What a model predicts of some rows, beside what is true."""
+"""Predictions for some rows, and their targets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Predicted:
         if pos_label is None:
             return 1
         if pos_label not in labels:
-            raise NoTwin("the positive label is none of the two classes")
+            raise NoTwin("the positive label is not one of the two classes")
         return labels.index(pos_label)
 
     def _two_classes(self) -> list[Any]:
@@ -61,7 +61,7 @@ class Predicted:
     def labels(self) -> Tensor:
         """Return the numbers of the predicted classes, (n,)."""
         if self.method != "predict" or self.classes is None:
-            raise NoTwin("the metric is not given labels")
+            raise NoTwin("the metric does not take labels")
         if self.z.shape[1] == 1:
             return (self.z[:, 0] > 0).long()
         return self.z.argmax(1)
@@ -70,14 +70,14 @@ class Predicted:
     def probabilities(self) -> Tensor:
         """Return the probabilities of the classes, (n, classes), as scikit-learn rounds them."""
         if self.method != "predict_proba":
-            raise NoTwin("the metric is not given probabilities")
+            raise NoTwin("the metric does not take probabilities")
         return linked(self.z, self.link)
 
     @cached_property
     def ranks(self) -> Tensor:
         """Return what ranks rows: of two classes (n,), for the second, else (n, classes)."""
         if self.classes is None:
-            raise NoTwin("these are no classes")
+            raise NoTwin("the target has no classes")
         if self.method == "decision_function":
             return self.z[:, 0] if self.z.shape[1] == 1 else self.z
         found = self.probabilities
@@ -87,7 +87,7 @@ class Predicted:
     def numbers(self) -> tuple[Tensor, Tensor]:
         """Return the true and the predicted numbers, (n, m), float64."""
         if self.method != "predict" or self.classes is not None:
-            raise NoTwin("the metric is not given numbers")
+            raise NoTwin("the metric does not take numbers")
         y = self.y if self.y.ndim == 2 else self.y[:, None]
         return y, linked(self.z, self.link).double()
 
@@ -105,7 +105,7 @@ class Predicted:
             return torch.tensor(float(len(self.y)), dtype=torch.float64, device=self.y.device)
         total = self.weight.sum()
         if not total > 0:
-            raise NoTwin("no row weighs anything")
+            raise NoTwin("all rows have weight zero")
         return total
 
 
@@ -119,7 +119,7 @@ def linked(z: Tensor, link: str) -> Tensor:
         shifted = (z - z.amax(1, keepdim=True)).exp()
         return shifted / shifted.sum(1, keepdim=True)
     if link not in ("expit", "normalised"):
-        raise NoTwin("how predictions follow from predictors is not known")
+        raise NoTwin("the map from predictors to predictions is unknown")
     p = z.sigmoid()
     if link == "expit":
         return torch.cat([1 - p, p], 1)

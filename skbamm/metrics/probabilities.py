@@ -13,7 +13,7 @@ from skbamm.metrics.predicted import NoTwin, Predicted
 def log_loss(given: Predicted, normalize: bool = True, labels: Any = None) -> Tensor:
     """Return minus the mean log of the probabilities of the labels."""
     if not normalize or labels is not None:
-        raise NoTwin("a sum is asked for, or labels are given")
+        raise NoTwin("the metric is a sum, or labels were passed")
     p = given.probabilities
     eps = torch.finfo(p.dtype).eps
     own = p.clamp(eps, 1 - eps).gather(1, given.y[:, None])[:, 0]

@@ -17,11 +17,11 @@ def roc_auc(
     """Return the area below the ROC curve; of several classes against the rest, or in pairs."""
     ranks = given.ranks
     if max_fpr is not None:
-        raise NoTwin("a part of the area is asked for")
+        raise NoTwin("the metric is a partial area")
     if ranks.ndim == 1:
         return _roc_area(given.y == 1, ranks, given.weight)
     if given.method != "predict_proba" or average not in ("macro", "weighted"):
-        raise NoTwin("scores are no probabilities, or are averaged in another way")
+        raise NoTwin("scores are not probabilities, or are averaged differently")
     if multi_class == "ovr":
         return _against_the_rest(_roc_area, given, average)
     if multi_class != "ovo" or given.weight is not None:
@@ -47,7 +47,7 @@ def average_precision(given: Predicted, average: Any = "macro", pos_label: Any =
             ranks = -ranks if decides else given.probabilities[:, 0]
         return _mean_precision(given.y == which, ranks, given.weight)
     if pos_label != 1 or average not in ("macro", "weighted"):
-        raise NoTwin("scikit-learn refuses this, or averages in another way")
+        raise NoTwin("scikit-learn rejects this, or averages differently")
     return _against_the_rest(_mean_precision, given, average)
 
 
@@ -66,7 +66,7 @@ def _roc_area(y: Tensor, score: Tensor, weight: Tensor | None = None) -> Tensor:
     area = ((false[1:] - false[:-1]) * (before + height)).sum() / 2
     whole = true[-1] * false[-1]
     if not whole > 0:
-        raise NoTwin("only one class weighs anything")
+        raise NoTwin("only one class has positive weight")
     return area / whole
 
 
@@ -74,7 +74,7 @@ def _mean_precision(y: Tensor, score: Tensor, weight: Tensor | None = None) -> T
     true, false = _counts(y, score, weight)
     true, false, gained = true[1:], false[1:], true.diff()
     if not true[-1] > 0:
-        raise NoTwin("no positive row weighs anything")
+        raise NoTwin("all positive rows have weight zero")
     return (gained * true / (true + false)).sum() / true[-1]
 
 
@@ -84,7 +84,7 @@ def _counts(y: Tensor, score: Tensor, weight: Tensor | None) -> tuple[Tensor, Te
         some = weight > 0
         y, score, weight = y[some], score[some], weight[some]
     if not len(y):
-        raise NoTwin("no row weighs anything")
+        raise NoTwin("all rows have weight zero")
     score, order = score.sort(descending=True, stable=True)
     last = torch.ones_like(y)
     last[:-1] = score[1:] != score[:-1]

@@ -157,7 +157,7 @@ class Twin(ABC):
         Prefix of its parameters' names in the estimator: "" unless that is a meta-estimator around
         the model.
     own_lists_below, own_scores_below : int
-        Rows below which a loss with kinks is solved sooner by the estimator's own fits than by
+        Rows below which the estimator's own fits solve a loss with kinks faster than
         exact joint ones: a list's values, and what an interval's search has found.
     transforms_target : bool
         Whether the model's target is not the user's; then ``transformed`` returns it.

@@ -11,7 +11,7 @@ from skbamm.models.one_vs_rest import OneVsRestTwin
 
 
 class ClassPenaltyTwin(OneVsRestTwin):
-    """That of OneVsRestClassifier, the penalty of each class with a factor of its own."""
+    """The twin of OneVsRestClassifier with a separate penalty factor for each class."""
 
     estimator_type = ClassPenalty
     factor: torch.Tensor | None = None  # (m, 1), of an estimator that has some
@@ -21,9 +21,9 @@ class ClassPenaltyTwin(OneVsRestTwin):
         if estimator.penalty_factor is not None:
             given = np.asarray(estimator.penalty_factor, dtype=float)
             if given.ndim != 1 or not (np.isfinite(given) & (given > 0)).all():
-                return "penalty_factor is no vector of positive numbers"
+                return "penalty_factor is not a vector of positive numbers"
         if getattr(self.held(estimator), "class_weight", None) is not None:
-            return "class_weight weighs the two sides of every class anew"
+            return "class_weight is recomputed for each class against the rest"
         return super().mismatch(estimator)
 
     def for_estimator(self, estimator):

@@ -76,7 +76,7 @@ class ElasticNetTwin(LinearTwin):
             intercept = intercept[0]
         estimator.intercept_ = intercept
         estimator.n_iter_ = 0 if vector else [0] * len(coef)
-        # The models solved jointly have no duality gap of their own; the final one has.
+        # Jointly solved models have no duality gap; the final one has.
         estimator.dual_gap_ = np.nan if vector else np.full(len(coef), np.nan)
 
 
@@ -93,7 +93,7 @@ class LassoTwin(ElasticNetTwin):
 
 
 class LassoLarsTwin(LassoTwin):
-    """That of Lasso; its own fit follows the exact path down to alpha, in ``max_iter`` steps."""
+    """The twin of LassoLars, whose own fit follows the exact path down to alpha."""
 
     estimator_type = LassoLars
     warm_starts = False
@@ -104,7 +104,7 @@ class LassoLarsTwin(LassoTwin):
         if estimator.jitter is not None:
             return "jitter adds noise to the target"
         if estimator.positive:
-            return "positive=True may end its path before alpha"
+            return "with positive=True the path may end before alpha"
         return super().mismatch(estimator)
 
     def for_estimator(self, estimator):
@@ -116,9 +116,9 @@ class LassoLarsTwin(LassoTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         if weight is not None:
-            raise NotApplicable("LassoLars.fit takes no sample_weight")
+            raise NotApplicable("LassoLars.fit does not accept sample_weight")
         if sparse:
-            raise NotApplicable("LassoLars takes no sparse data")
+            raise NotApplicable("LassoLars does not accept sparse data")
         return super().task(estimator, y, weight, sparse)
 
     def reaches(self, coef):

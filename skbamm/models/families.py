@@ -25,7 +25,7 @@ def register_family(name: str, solver: Any) -> None:
         If the family is registered already.
     """
     if name in _SOLVERS:
-        raise ValueError(f"the family {name!r} has a solver already: {_SOLVERS[name].__name__}.")
+        raise ValueError(f"the family {name!r} already has a solver: {_SOLVERS[name].__name__}.")
     _SOLVERS[name] = solver
 
 

@@ -46,7 +46,7 @@ class FeatureMap(ABC):
     def slope(self, fitted: Any, X: Any) -> np.ndarray:
         """Return the derivative in the parameter of ``fitted.transform(X)``, (n, p).
 
-        What a fit draws at random does not depend on the parameter.
+        The random draws of a fit do not depend on the parameter.
         """
 
 

@@ -46,7 +46,7 @@ class FeaturePenaltyTwin(MetaTwin):
             return f"{type(self.held(estimator)).__name__} is not a linear model"
         given = estimator.penalty_factor
         if isinstance(given, Mapping):
-            return "penalty_factor is by names, which its own fit looks up"
+            return "penalty_factor is given by names, which the own fit resolves"
         if given is not None:
             factor = np.asarray(given, dtype=float)
             if not (factor > 0).all():

@@ -32,7 +32,7 @@ class HuberTwin(LinearTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if not self.loss_parameter.valid(estimator.epsilon):
-            return f"epsilon={estimator.epsilon!r} leaves no scale to be found; it must be above 1"
+            return f"epsilon={estimator.epsilon!r} leaves no scale to estimate; it must be above 1"
         return ""
 
     def task(self, estimator, y, weight, sparse):

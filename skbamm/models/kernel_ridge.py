@@ -19,7 +19,7 @@ _NAMES = "'rbf', 'laplacian', 'chi2', 'poly', 'linear', 'cosine' or 'precomputed
 
 
 class KernelRidgeTwin(KernelTwin):
-    """``sum of squared errors + alpha c'Kc`` with predictions ``K c``; there is no intercept."""
+    """``sum of squared errors + alpha c'Kc`` with predictions ``K c``, without an intercept."""
 
     estimator_type = KernelRidge
     hyperparameters = (_ALPHA, _GAMMA)

@@ -49,7 +49,7 @@ class LinearSVRTwin(LinearTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if estimator.loss in _KINKS and not estimator.dual:
-            return f"dual=False is not solved for with loss={estimator.loss!r}; use dual='auto'"
+            return f"dual=False is not supported with loss={estimator.loss!r}; use dual='auto'"
         return ""
 
     def task(self, estimator, y, weight, sparse):
@@ -83,7 +83,7 @@ class LinearSVRTwin(LinearTwin):
 class LinearSVCTwin(LinearSVRTwin):
     """The same with hinges, one output a class if there are more than two.
 
-    With ``penalty="l1"`` the sum of ``|w|`` and ``|b / s|`` over C stands beside them.
+    With ``penalty="l1"`` the sum of ``|w|`` and ``|b / s|`` over C is added.
     """
 
     estimator_type = LinearSVC

@@ -82,7 +82,7 @@ class LogisticRegressionTwin(LinearTwin):
         classes, index = class_indices(y)
         liblinear = estimator.solver == "liblinear"
         if estimator.solver in ("liblinear", "newton-cd") and len(classes) > 2:
-            raise NotApplicable(f"solver={estimator.solver!r} takes two classes only")
+            raise NotApplicable(f"solver={estimator.solver!r} supports two classes only")
         class_weight = None
         if estimator.class_weight is not None:
             class_weight = balanced_or_given(

@@ -1,4 +1,4 @@
-"""What twins of meta-estimators have in common."""
+"""The common part of twins of meta-estimators."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MetaTwin(Twin):
 
     @abstractmethod
     def held(self, estimator: Any) -> Any:
-        """Return what the estimator fits clones of: the model, or what is around it in turn."""
+        """Return the estimator that is cloned and fitted: the model, or another wrapper of it."""
 
     def model(self, estimator: Any) -> Any:
         """See ``Twin.model``."""
@@ -51,7 +51,7 @@ class MetaTwin(Twin):
 
     @abstractmethod
     def prefix(self, estimator: Any) -> str:
-        """Return what names of the parameters of what it holds begin with in the estimator."""
+        """Return the prefix of the wrapped estimator's parameters."""
 
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""

@@ -13,7 +13,8 @@ from skbamm.models.elastic_net import ElasticNetTwin
 class MultiTaskElasticNetTwin(ElasticNetTwin):
     """The elastic net's, its absolute values replaced by norms.
 
-    These are of all outputs' coefficients of a feature, so that a feature serves all or none.
+    These are of all outputs' coefficients of a feature, so that a feature is used for all or for
+    none.
     """
 
     estimator_type = MultiTaskElasticNet
@@ -41,7 +42,7 @@ class MultiTaskElasticNetTwin(ElasticNetTwin):
         estimator.coef_ = coef
         estimator.intercept_ = intercept if task.fit_intercept else 0.0
         estimator.n_iter_ = 0
-        # The models solved jointly have no duality gap of their own, nor a bound on it.
+        # Jointly solved models have no duality gap, nor a bound on it.
         estimator.dual_gap_ = estimator.eps_ = np.nan
 
 

@@ -26,7 +26,7 @@ from skbamm.models.base import (
 )
 from skbamm.models.meta import MetaTwin
 
-# Of the loss of two classes: that of one output a class, and the criteria that go with it.
+# For each loss of two classes: the loss with one output for each class, and its criteria.
 _SEVERAL: dict[type, tuple[Any, tuple[str, ...]]] = {
     LogisticLoss: (OneVsRestLogisticLoss, (*OWN_LOSS, *LOG_LOSS[:1])),
     SquaredHingeLoss: (SquaredHingeLoss, SQUARED_HINGE),
@@ -63,7 +63,7 @@ class OneVsRestTwin(MetaTwin):
     def task(self, estimator, y, weight, sparse):
         """See ``Twin.task``."""
         if weight is not None:
-            raise NotApplicable("OneVsRestClassifier.fit takes no sample_weight")
+            raise NotApplicable("OneVsRestClassifier.fit does not accept sample_weight")
         model, found, index = self.held(estimator), label_indicators(y), None
         if found is None:
             classes, index = class_indices(y)
@@ -80,7 +80,7 @@ class OneVsRestTwin(MetaTwin):
         sides, given = None, model.class_weight
         if given is not None:
             if several is HalfSquaredLoss:
-                raise NotApplicable("class_weight weighs the two sides of every class anew")
+                raise NotApplicable("class_weight is recomputed for each class against the rest")
             sides = _both_sides(given, of_each.astype(int))
         if several is HalfSquaredLoss:
             target = np.where(of_each, 1.0, -1.0)

@@ -60,7 +60,7 @@ _OF_THE_PACKAGE = tuple(_TWINS.values())
 
 
 def find_twin(estimator: Any) -> tuple[Twin | None, str]:
-    """Return the twin of an estimator, or None and the reason why there is none.
+    """Return the twin of an estimator, or None and the reason.
 
     The class must match exactly: a subclass may do anything.
     """
@@ -85,7 +85,7 @@ _META: dict[type, Twin] = {
     )
 }
 
-# What is asked for, and cannot be.
+# Frequent requests that are not supported.
 _WHY_NOT: dict[type, str] = {
     CalibratedClassifierCV: (
         "CalibratedClassifierCV fits calibrators to predictions for rows that its models left "
@@ -114,7 +114,7 @@ def supported() -> str:
 
 
 def _searched(twin: Twin) -> tuple[Hyperparameter, ...]:
-    """Return what an interval may be searched for."""
+    """Return the parameters that support intervals."""
     own = twin.loss_parameter
     return tuple(twin.hyperparameters) if own is None else (*twin.hyperparameters, own)
 
@@ -122,8 +122,8 @@ def _searched(twin: Twin) -> tuple[Hyperparameter, ...]:
 def register_model(twin: Twin, *, replace: bool = False) -> None:
     """Let searches solve a class of estimators jointly.
 
-    From then on ``BAMMSearchCV`` searches intervals of what the twin tunes, and solves lists of it
-    for all folds at once. What holds is what was registered when ``fit`` is called.
+    From then on ``BAMMSearchCV`` searches intervals of the twin's parameters, and solves lists of
+    them for all folds at once. The registry at the time of ``fit`` applies.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
         matched.
     replace : bool, default=False
         Whether it takes the place of a twin that was registered for the same class, if there is
-        one. That of the package it replaces in any case: code that registers a twin goes on
-        working when a later version has one of its own.
+        one. Twins of the package are always replaced: code that registers a twin keeps
+        working when a later version includes one.
 
     Raises
     ------
@@ -174,8 +174,8 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
     registered = kind in _TWINS and _TWINS[kind] not in _OF_THE_PACKAGE
     if registered and not replace:
         raise ValueError(
-            f"{kind.__name__} has a twin already: {_TWINS[kind]!r}. "
-            "With replace=True another one takes its place."
+            f"{kind.__name__} already has a twin: {_TWINS[kind]!r}. "
+            "Pass replace=True to replace it."
         )
     _TWINS[kind] = twin
 
@@ -210,14 +210,15 @@ def _check(twin: Any) -> None:
         if name not in own:
             where = "hyperparameters has" if i < len(tuned) else "loss_parameter is"
             raise ValueError(
-                f"twin.{where} {name!r}, which is no parameter of {kind.__name__}; those are {own}."
+                f"twin.{where} {name!r}, which is not a parameter of {kind.__name__}; "
+                f"its parameters are {own}."
             )
     if len(set(names)) < len(names):
-        raise ValueError(f"twin.hyperparameters has a name twice: {names}.")
+        raise ValueError(f"twin.hyperparameters has a duplicate name: {names}.")
     if twin.warm_starts and not {"warm_start", "tol"} <= set(own):
         raise ValueError(
-            f"twin.warm_starts is True, but {kind.__name__} has not both of the parameters "
-            f"'warm_start' and 'tol'; those are {own}."
+            f"twin.warm_starts is True, but {kind.__name__} lacks 'warm_start' or 'tol'; "
+            f"its parameters are {own}."
         )
     if isinstance(twin, LinearTwin) and twin.mean_loss not in (True, False, "rows"):
         raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")

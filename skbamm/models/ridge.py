@@ -35,7 +35,7 @@ class RidgeTwin(LinearTwin):
     def mismatch(self, estimator):
         """See ``Twin.mismatch``."""
         if estimator.positive and estimator.solver not in ("auto", "lbfgs"):
-            return f"solver={estimator.solver!r} does not go with positive=True"
+            return f"solver={estimator.solver!r} is not supported with positive=True"
         if estimator.solver == "lbfgs" and not estimator.positive:
             return "solver='lbfgs' is for positive=True"
         return ""
@@ -171,4 +171,4 @@ def _named_solver(estimator, sparse):
 def _check_sparse_solver(estimator, sparse):
     unfit = ("svd",) if not estimator.fit_intercept else ("svd", "cholesky", "saga")
     if sparse and estimator.solver in unfit:
-        raise NotApplicable(f"solver={estimator.solver!r} does not take sparse data")
+        raise NotApplicable(f"solver={estimator.solver!r} does not accept sparse data")

@@ -1,7 +1,7 @@
 """SGDRegressor and SGDClassifier, by the minimum that stochastic gradient descent is after.
 
 Their fits end near it, where depends on the learning rate, ``tol`` and ``random_state``. Models of
-folds are the minimum itself, so that values are told apart by what they mean and not by chance.
+folds are at the minimum itself, so that differences between values are not random.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SGDRegressorTwin(LinearTwin):
     the penalty whatever the row weighs: so weights that are all doubled halve the penalty.
 
     ``average`` changes the way to the minimum, and ``warm_start`` where it begins, not where it
-    ends. A fit that begins at the minimum leaves it again, by its first, long steps.
+    ends. A fit that starts at the minimum leaves it with its first, long steps.
     """
 
     estimator_type: type = SGDRegressor
@@ -71,7 +71,7 @@ class SGDRegressorTwin(LinearTwin):
         """See ``Twin.mismatch``."""
         loss, penalty = estimator.loss, estimator.penalty
         if loss == "perceptron":
-            return "loss='perceptron' is least without any coefficients; use loss='hinge'"
+            return "loss='perceptron' is minimised by zero coefficients; use loss='hinge'"
         if loss not in self.losses:
             return f"loss={loss!r} is not one of {list(self.losses)}"
         if penalty is None:
@@ -81,9 +81,9 @@ class SGDRegressorTwin(LinearTwin):
         if penalty == "elasticnet" and not L1_RATIO.valid(estimator.l1_ratio):
             return f"l1_ratio={estimator.l1_ratio!r} is not a number from 0 to 1"
         if estimator.early_stopping:
-            return "early_stopping=True trains on some of the rows, and not to the minimum"
+            return "early_stopping=True holds out rows and stops before the minimum"
         if estimator.tol is None:
-            return "tol=None ends after max_iter passes, wherever that is"
+            return "tol=None stops after max_iter passes, not at the minimum"
         if estimator.learning_rate in ("pa1", "pa2"):
             return f"learning_rate={estimator.learning_rate!r} does not minimise this loss"
         return ""
@@ -147,7 +147,7 @@ class SGDRegressorTwin(LinearTwin):
             estimator.intercept_[:] = intercept
         estimator.n_iter_, estimator.t_ = 0, 1.0
         if estimator.average:
-            # What partial_fit goes on from.
+            # The state that partial_fit continues from.
             for name in ("_standard", "_average"):
                 setattr(estimator, f"{name}_coef", coef[0].copy() if m == 1 else coef.copy())
                 setattr(estimator, f"{name}_intercept", estimator.intercept_.copy())
@@ -188,14 +188,14 @@ class SGDClassifierTwin(SGDRegressorTwin):
         super().export(estimator, task, coef, intercept)
         estimator.classes_ = task.classes
         estimator._loss_function_ = estimator._get_loss_function(estimator.loss)
-        # Every fit computes the weights anew; balanced ones of one row a class are all 1.
+        # Every fit recomputes the weights; balanced weights of one row for each class are all 1.
         estimator._expanded_class_weight = compute_class_weight(
             estimator.class_weight, classes=task.classes, y=task.classes
         )
 
 
 def _loss_of_labels(name, n_classes):
-    """Return the loss, and the criteria that go with it."""
+    """Return the loss and its criteria."""
     outputs = 1 if n_classes == 2 else n_classes
     if name == "squared_hinge":
         return SquaredHingeLoss(outputs), SQUARED_HINGE

@@ -1,4 +1,4 @@
-"""Where the model itself stands in a pipeline."""
+"""Locates the model in a pipeline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def last_step(estimator: Any) -> Any:
 
 
 def step_prefix(estimator: Any) -> str:
-    """Return what names of the last step's parameters begin with: "" or "step__"."""
+    """Return the prefix of the last step's parameters: "" or "step__"."""
     return f"{estimator.steps[-1][0]}__" if type(estimator) is Pipeline else ""
 
 

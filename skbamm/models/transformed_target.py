@@ -1,4 +1,4 @@
-"""TransformedTargetRegressor around a model, perhaps behind transformers of its own."""
+"""TransformedTargetRegressor around a model or a pipeline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TransformedTarget:
     ----------
     y : ndarray of shape (n,)
     values : tuple of ndarray of shape (n,)
-        What the transformer makes of it: the same for all splits, or each split's own.
+        The transformed target: shared by all splits, or one for each split.
     transformers : tuple
         Fitted on each split's training rows.
     """
@@ -40,11 +40,11 @@ class TransformedTarget:
 
     @property
     def shared(self) -> bool:
-        """Whether all splits see the same."""
+        """Whether all splits share the transformed target."""
         return len(self.values) == 1
 
     def of_split(self, k: int) -> np.ndarray:
-        """Return what the models of a split see, (n,)."""
+        """Return the target of a split's models, (n,)."""
         return self.values[0 if self.shared else k]
 
     def inverses(self, splits: list[int]) -> list[Inverse]:
@@ -59,7 +59,7 @@ class TransformedTarget:
         )
 
     def for_export(self, k: int) -> TransformedTarget:
-        """Return what the export of a split's model needs."""
+        """Return the extra data for the export of a split's model."""
         return TransformedTarget(self.y[:1], (self.of_split(k)[:1],), (self.transformers[k],))
 
 
@@ -137,7 +137,7 @@ class TransformedTargetTwin(MetaTwin):
 
 
 def _transformed(estimator, y, train) -> tuple[np.ndarray, Any]:
-    """Return what a transformer fitted on some rows makes of all, and the transformer."""
+    """Return all rows as transformed by a transformer fitted on some, and the transformer."""
     fitted = clone(estimator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
@@ -151,7 +151,7 @@ def _transformed(estimator, y, train) -> tuple[np.ndarray, Any]:
             raise NotApplicable(f"the target's transformer failed: {error}") from None
     values = numeric_target(every, vector=True)
     if not np.allclose(inner, every[train]):
-        raise NotApplicable("the target's transformer makes one row depend on the others")
+        raise NotApplicable("the target's transformer mixes rows")
     return values, fitted.transformer_
 
 

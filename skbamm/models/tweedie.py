@@ -27,7 +27,7 @@ _HAS_RATIO = "l1_ratio" in inspect.signature(PoissonRegressor).parameters
 class PoissonTwin(LinearTwin):
     """``mean of half deviances + alpha ((1 - r) ||w||^2 / 2 + r sum |w|)``.
 
-    The intercept is free; r is ``l1_ratio``, or zero where there is no such parameter.
+    The intercept is free; r is ``l1_ratio``, or zero without this parameter.
     """
 
     estimator_type: type = PoissonRegressor
@@ -70,7 +70,7 @@ class PoissonTwin(LinearTwin):
             own = HalfSquaredLoss()
             return Task(target, own, estimator.fit_intercept, "r2", (*SQUARED, *ABSOLUTE))
         if target.min() < 0 or (power == 2 and target.min() == 0) or target.max() == 0:
-            raise NotApplicable("the target is out of the range of the distribution")
+            raise NotApplicable("the target is outside the range of the distribution")
         criteria = (*DEVIANCE, *SQUARED, *ABSOLUTE)
         return Task(target, TweedieLoss(power), estimator.fit_intercept, "deviance", criteria)
 

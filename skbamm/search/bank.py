@@ -69,7 +69,7 @@ class Bank:
     lists: SharedLists = field(default_factory=lambda: SharedLists([]))
     _n_rows: int = 0
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
-    _fold_of_rows: dict | None = None  # once it is asked for
+    _fold_of_rows: dict | None = None  # computed on first use
     _solutions: dict = field(default_factory=dict)
     _targets: dict = field(default_factory=dict)  # of the folds, where candidates share fits
 
@@ -80,7 +80,7 @@ class Bank:
         self._fold_of_rows, self._targets = None, {}
 
     def without_sharing(self) -> Bank:
-        """Return a bank of the same solutions whose fits are whole: they serve for any rows."""
+        """Return a bank of the same solutions whose exported fits can predict any rows."""
         return replace(
             self, shared=SharedSteps({}), lists=SharedLists([]), refit=None, scoring_only=False,
             test_rows={}, _known={}, _targets={},
@@ -97,7 +97,7 @@ class Bank:
 
     @property
     def far(self) -> bool:
-        """Whether X is on a device, of which own fits and scorers get what they ask for."""
+        """Whether X is on a device; own fits and scorers get copies of what they need."""
         return isinstance(self.X, FarRows)
 
     @property
@@ -122,7 +122,7 @@ class Bank:
         Returns
         -------
         KnownRows or None
-            Known results of its transformers, if they serve several candidates.
+            Known results of its transformers, if several candidates share them.
         """
         key = candidate_key(stand_in.params)
         if self.refit is not None:
@@ -131,7 +131,9 @@ class Bank:
             return None
         fold = None if place is None else self._fold(place)
         solution = self._solutions.get((key, fold))
-        coded = self.scoring_only and fold is not None  # else a scorer fits what it is to score
+        coded = (
+            self.scoring_only and fold is not None
+        )  # otherwise a scorer may fit the model itself
         if coded and fold is not None and (solution is None or not solution.adopt):
             y, fit_params = self._training_target(fold, key in self.lists.groups)
             place = self.splits[fold][0]
@@ -262,7 +264,7 @@ def adopt(estimator, solution: Solution) -> None:
 
 
 def may_begin_at_solution(twin: Any, last: Any) -> bool:
-    """Whether the estimator's own fit takes a solution to begin with, and takes it well.
+    """Whether the estimator's own fit accepts a solution as a starting point, and benefits from it.
 
     newton-cholesky warns when its first step cannot improve on it.
     """

@@ -40,13 +40,13 @@ from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Combination
 
 _NUMBERS = 1 << 27  # predictors of test rows that are made at a time
-_LOOKED_AT, _OUTPUTS = 6, 4  # rows, and outputs whose extremes, tell how predictions are made
+_LOOKED_AT, _OUTPUTS = 6, 4  # rows, and outputs whose extremes, determine how predictions are made
 _LINKS = {"predict": ("identity", "exp"), "predict_proba": ("expit", "softmax", "normalised")}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One of the scores that are asked for.
+    """One of the requested scores.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Metric:
 
     @classmethod
     def of(cls, key: str, scorer: Any, estimator: Any) -> Metric | None:
-        """Return that of a scorer; None of one that may look at more than predictions."""
+        """Return the score of a scorer; None for a scorer that may use more than predictions."""
         if isinstance(scorer, PassthroughScorer):
             own = type(estimator).score
             for kind, function in ((ClassifierMixin, accuracy_score), (RegressorMixin, r2_score)):
@@ -316,7 +316,7 @@ def _precision(solution: Solution) -> torch.dtype:
 def _link(model: Any, method: str, z: Tensor, classes: Any) -> str:
     """Return how a model's predictions follow from its predictors, "" if none of ours is it.
 
-    Some rows tell: those evenly spread, and those with the largest and the least predictors.
+    Some rows decide: evenly spaced ones, and those with the largest and smallest predictors.
     """
     n, m = z.shape
     even = torch.linspace(0, n - 1, min(n, _LOOKED_AT), device=z.device).long()
@@ -344,4 +344,4 @@ def _link(model: Any, method: str, z: Tensor, classes: Any) -> str:
 
 
 def _none() -> str:
-    raise NoTwin("predictions follow from predictors in a way of their own")
+    raise NoTwin("the estimator computes predictions from predictors in its own way")

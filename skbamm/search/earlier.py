@@ -1,8 +1,8 @@
-"""What a fitted search knows for the fit that goes on from it, by ``resume``.
+"""The state of a fitted search from which ``resume`` continues.
 
-The next fit starts at the best values, and scores them again. Rows of the table stay where they
-are what the next fit would find: where data, splits, estimator and scorer are the same. A hash
-tells, since a fitted search holds no data.
+The next fit starts at the best values, and scores them again. Rows of the table stay where they are
+what the next fit would find if data, splits, estimator and scorer are the same. A hash decides,
+since a fitted search holds no data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from skbamm.search.keys import candidate_key
 from skbamm.space import Combination
 
 STAGE = "resumed"
-_ROWS = 1000  # of X that are hashed, beside the sum of all numbers
+_ROWS = 1000  # of X that are hashed, in addition to the sum of all numbers
 
 
 class Earlier:
@@ -35,7 +35,7 @@ class Earlier:
     Attributes
     ----------
     best : dict or None
-        The best values; None if there are none, as of several scores without refit.
+        The best values; None without a best candidate (several scores and no refit).
     results : dict
         ``cv_results_``.
     """
@@ -43,7 +43,7 @@ class Earlier:
     def __init__(self, search: Any):
         if "cv_results_" not in vars(search):
             raise NotFittedError(
-                f"This {type(search).__name__} instance is not fitted yet. resume goes on from a "
+                f"This {type(search).__name__} instance is not fitted yet. resume continues a "
                 "fitted search: call 'fit' first."
             )
         self.best: dict[str, Any] | None = vars(search).get("best_params_")
@@ -57,12 +57,12 @@ class Earlier:
         before, now = self._seen[0], n_features(X)
         if before != now and None not in (before, now):
             raise ValueError(
-                f"resume goes on with the data of fit: X has {now} features, but the search was "
+                f"resume needs the data of fit: X has {now} features, but the search was "
                 f"fitted to {before}."
             )
 
     def is_of(self, seen: tuple[int | None, str]) -> bool:
-        """Whether the rows are what a fit to such data and splits would find."""
+        """Whether a fit to these data and splits would give the same rows."""
         return seen == self._seen and bool(seen[1])
 
     def is_known(self, params: dict[str, Any]) -> bool:
@@ -205,7 +205,7 @@ def _scores(results: dict[str, Any]) -> set[str]:
 
 
 def _column(results: dict[str, Any], name: str, rows: Any) -> Any:
-    """Return rows of a column; of one that is not there, what it says of rows without it."""
+    """Return rows of a column, or the placeholder of rows without it."""
     rows = list(rows)
     if name in results:
         return [results[name][i] for i in rows] if name == "stage" else results[name][rows]

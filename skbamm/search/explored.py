@@ -21,7 +21,7 @@ from skbamm.starts.line_search import parabola
 
 @dataclass(frozen=True)
 class Scan:
-    """How many points the scorer judges, chosen by benchmarks/scores/held_out.py.
+    """Numbers of points that the scorer judges, chosen by benchmarks/scores/held_out.py.
 
     Distances are in x: natural logarithms of a penalty.
 
@@ -78,26 +78,27 @@ class Explored:
     axes : tuple of Axis
         As they were searched.
     solver : FoldSolver or None
-        None where the estimator's own fits serve.
+        None if the estimator's own fits are used.
     points : list of list of float
         The x of each candidate.
     stages : list of str
-        How each came about: "refined" is what the search found, "start" where it began, "scan" a
-        point from end to end, "finer" one between; "neighbour" and "profile" lie around the first.
+        The origin of each: "refined" is the result of the search, "start" its starting point,
+        "scan" a point from end to end, "finer" one between; "neighbour" and "profile" lie around
+        the first.
     rounds : int
-        How often points between may follow.
+        Number of rounds of points in between.
     vertex : bool
         Whether the last of these is where the parabola through the best three is highest.
     waiting : list of float or None
-        The point that the search found, if it is to be solved beside points between.
+        The point that the search found, if it is to be solved together with points in between.
     folds : list of FoldData, or None
         Each split's rows as the transformers make them, whatever the values of the intervals.
     paths : CoordinatePaths or None
-        That tell where own fits are to be judged, if these serve because they are sooner.
+        Points at which own fits are judged, if these are used because they are faster.
     models : list of Tensor of shape (K, m, p), or None
-        Models of the solved candidates, for others to begin at.
+        Models of the solved candidates, as starting points for others.
     meter : Meter or None
-        How long they may be searched before own fits are sooner.
+        Time in which they may be searched before own fits are faster.
     """
 
     combination: Combination
@@ -153,7 +154,7 @@ class Explored:
         self.rounds = SCAN.own_rounds + self.vertex if many else int(worth <= SCAN.few)
 
     def add_grid(self, counts: list[int]) -> None:
-        """Add the grid of so many values of each interval, equally spaced from end to end."""
+        """Add a grid of equally spaced values of each interval."""
         self.add(_grid(self.axes, counts), "scan")
 
     def take(self, points: list[list[float]]) -> None:
@@ -172,7 +173,7 @@ class Explored:
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.
 
-        Not between those that score alike.
+        Not between points with equal scores.
 
         Parameters
         ----------
@@ -211,7 +212,7 @@ class Explored:
             self.add([[known[0]]], "finer")
 
     def add_waiting(self) -> None:
-        """Add what the search found, if it waits to be solved beside others."""
+        """Add the result of the search, if it is to be solved together with others."""
         if self.waiting is not None:
             self.add([self.waiting], "refined")
             self.waiting = None

@@ -1,4 +1,4 @@
-"""From a combination of the grid to the solver of its model in all folds."""
+"""Makes the solver of all folds for a combination of the grid."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class UserRows:
 
     def __init__(self, X: Any, y: Any, room: int = 0):
         self.X, self.y, self.fits = X, y, TransformerFits(X, y, room)
-        self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the device asked for
+        self._placed: tuple[str, DeviceMatrix] | None = None  # X, and the requested device
 
     def placed(self, device: str) -> DeviceMatrix:
         """Return X on a device, where it goes once for all solvers."""
         if self._placed is None or self._placed[0] != device:
-            self._placed = None  # lest there be two at a time
+            self._placed = None  # so that there are never two at a time
             self._placed = device, place(self.X, device)
         return self._placed[1]
 
@@ -111,7 +111,7 @@ class SolverFactory:
     ) -> Any:  # fmt: skip
         """Return the joint solver of a combination, or raise NotApplicable.
 
-        ``folds`` take the place of what the transformers would make of the rows; these may
+        ``folds`` replaces the transformed rows; folds may
         ``share`` their columns.
         """
         twin = target.twin
@@ -127,7 +127,7 @@ class SolverFactory:
         # scikit-learn takes the columns of a kernel's training rows as well only if it is told.
         pairwise = get_tags(target.estimator).input_tags.pairwise if given else False
         if given and pairwise != (target.pipeline is None):
-            raise NotApplicable("a kernel that is given reaches the model by rows only")
+            raise NotApplicable("a precomputed kernel reaches the model by rows only")
         weight = self._sample_weight(target)
         score_weight = self.score_params.get("sample_weight")
         shared: Any = None
@@ -212,7 +212,7 @@ class SolverFactory:
         return join_parts(parts, train, test)
 
     def _shared_columns(self, steps, setting) -> list | None:
-        """Return the folds as they share their columns, where that pays and can be."""
+        """Return folds that share their columns, if that is possible and faster."""
         numbers = len(self.splits) * np.prod(np.shape(self.X))
         if numbers <= _FEW:
             return None
@@ -231,7 +231,7 @@ class SolverFactory:
         prefix = target.fit_prefix
         name = f"{prefix}sample_weight"
         if routing_enabled() and target.twin.inside:
-            raise NotApplicable("metadata are routed through a meta-estimator")
+            raise NotApplicable("metadata is routed through a meta-estimator")
         if routing_enabled() and prefix:
             routed = process_routing(target.estimator, "fit", **given)
             steps = [step for step, _ in target.estimator.steps]
@@ -244,7 +244,7 @@ class SolverFactory:
         if weight.ndim != 1 or weight.dtype.kind not in "iufb" or not np.isfinite(weight).all():
             raise NotApplicable("sample_weight is not a finite vector")
         if len(weight) != num_samples(self.X):
-            raise NotApplicable("sample_weight is not one entry a row")
+            raise NotApplicable("sample_weight does not have one entry for each row")
         if (weight < 0).any():
             raise NotApplicable("sample_weight has negative entries")
         return weight.astype(float)

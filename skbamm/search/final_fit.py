@@ -1,4 +1,4 @@
-"""The last fit, of what was found on all rows, which gains from what the folds' models know."""
+"""The final fit of the result on all rows, warm-started from the folds' models."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def final_fit(
 
     If its model depends only on second moments of the folds, their sum gives the
     model at once, as it gave the folds' models. Else the estimator's own fit begins at the mean
-    of the folds' models, brought near its end by our solvers, if it can begin anywhere.
+    of the folds' models, improved by our solvers, if it accepts a starting point.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def final_fit(
     X, y, fit_params
         As its ``fit`` takes them.
     clock : Clock
-        If Ctrl-C ends the own fit, its starting point serves.
+        If Ctrl-C ends the own fit, its starting point is used.
     """
     last = last_step(estimator)
     if not solutions or len({one.parameters[0].shape for one in solutions}) > 1:
@@ -163,7 +163,7 @@ def final_fit(
     except ValueError:
         if shares_rows:
             raise
-        # Of all rows the transformers may make other features than of any fold's.
+        # On all rows the transformers may create other features than on a fold's rows.
         own_fit(estimator, X, y, fit_params)
     fitted = begin.twin.fitted(last_step(estimator))
     most = getattr(fitted, "max_iter", None)
@@ -195,7 +195,7 @@ def solved_fit(
     """Solve a model on all rows, and adopt it; return whether that is done.
 
     The transformers, if there are any, are fitted on all rows. The model is adopted where the
-    estimator's own fit would not go on from there.
+    estimator's own fit would stop there.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def solved_fit(
         The folds' models of its hyperparameters.
     maker : SolverFactory
     shared : bool, default=False
-        Whether only if there is no copy of the rows: a pipeline's folds share columns.
+        Whether only if the rows are not copied: a pipeline's folds share columns.
     """
     everything = np.arange(num_samples(maker.X))
     try:
@@ -222,7 +222,7 @@ def solved_fit(
     joint.penalties.set_values(last_step(estimator))
     begin = [_with_intercept(one) for one in solutions]
     p = joint.rows(torch.float64).n_coefficients
-    alike = {one.shape[1] for one in begin} == {p}  # not where the folds' features are others
+    alike = {one.shape[1] for one in begin} == {p}  # not if the folds have different features
     y = None
     if alike:
         mean = joint.data.inside(np.mean(begin, 0, dtype=float))
@@ -254,13 +254,13 @@ def mend(
     Returns
     -------
     str
-        The defect of the own fit; "" if there is none.
+        The defect of the own fit, or "".
     """
     joint = _of_all_rows(estimator, target, params, maker)
     if joint is None:
         return ""
     models = [_with_intercept(one) for one in solutions]
-    alike = len({one.shape for one in models}) == 1  # not where the folds' features are others
+    alike = len({one.shape for one in models}) == 1  # not if the folds have different features
     begin = np.mean(models, 0, dtype=float) if alike else None
     last = last_step(estimator)
     found = compare(joint, last, begin)

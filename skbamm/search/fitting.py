@@ -70,7 +70,7 @@ class Fitting:
         self._folder: Any = None  # of the workers
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
-        self._same = False  # whether an earlier fit that this one goes on from is of the same data
+        self._same = False  # whether the earlier fit that this one continues used the same data
         self._listed: list[dict[str, Any]] = []  # all candidates then, if they are in lists
         self._more: dict[str, list] | None = None
         # Whether solved models may be scored on another device than the CPU.
@@ -99,7 +99,7 @@ class Fitting:
         return not own and self._has_twin
 
     def read(self, X: Any, y: Any, params: dict[str, Any]) -> ArrayInputs | None:
-        """Return the user's arrays in NumPy, unless all that serves are fits as they come."""
+        """Return the user's arrays in NumPy, unless only plain own fits are used."""
         if self.weigher is None and not self.bank.lists and not self._has_twin:
             return None
         return ArrayInputs(X, y, params, stays=self._takes_far_rows)
@@ -115,7 +115,7 @@ class Fitting:
 
     @property
     def _takes_far_rows(self) -> bool:
-        """Whether X may stay on a device: whatever is done with it is done there."""
+        """Whether X may stay on its device: all operations on it run there."""
         return (
             self._scores_there
             and self.weigher is None
@@ -144,7 +144,7 @@ class Fitting:
         if self._folder is not None:
             self._folder.cleanup()
         self._leave_threads()
-        # Solvers and what they keep refer to each other, and an exception's frames to them.
+        # Solvers and their data form reference cycles, and an exception's frames refer to them.
         run = self.run
         parts = () if run is None else (run.solving, run.intervals, run)
         for one in (*parts, self.weigher, self.bank):
@@ -195,7 +195,7 @@ class Fitting:
         run.intervals.earlier = self.earlier
         run.intervals.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
         self.run, self.outcome = run, run.outcome
-        # Solving comes before BaseSearchCV starts its workers, so that there is no need of any
+        # Solving precedes the workers of BaseSearchCV, so that none is needed
         # where nothing is left to fit.
         solves = self.space.continuous or (self._has_twin and not self.watched)
         if self.context is not None and getattr(search, "_skl_callbacks", []):
@@ -221,14 +221,14 @@ class Fitting:
             self._folder = tempfile.TemporaryDirectory(prefix="skbamm", ignore_cleanup_errors=True)
             self.bank.shared.folder = self._folder.name
         here = solved or (alone and bool(self.bank.shared.uses or self.bank.lists))
-        # These, and kernels that are given, look at training rows.
+        # These, and precomputed kernels, need training rows.
         if here and not (search.return_train_score or callbacks or self._pairwise(solved)):
             self.bank.scoring_only = True
             search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
         self.bank.look(scorers, search.return_train_score)
 
     def _compare(self, search: Any, X: Any, y: Any, splits: list, params: list) -> None:
-        """Note what is fitted to; leave out of lists what an earlier fit to the same has scored."""
+        """Record the data; drop values of lists that an earlier fit to it has scored."""
         self.seen = seen_by(self, search.sample_weights, X, y, splits, params)
         if self.earlier is None:
             return
@@ -257,7 +257,7 @@ class Fitting:
         tasks = self.tasks or SearchTasks(search, callback_ctx, solves=False)
         search_ctx = tasks.begin_scores(len(candidates) * search.n_splits_)
         began = time.perf_counter()
-        # Callbacks are told beforehand how many candidates there are.
+        # Callbacks need the number of candidates beforehand.
         told = bool(getattr(search, "_skl_callbacks", []) or self.watched)
         if told and self.clock.max_time is None:
             results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
@@ -294,7 +294,7 @@ class Fitting:
     def _share_among_threads(self) -> None:
         """Let threads fit the candidates, in place of processes, if all of them share fits."""
         if not self.bank.lists.covers_all:
-            why = "processes share no fits, and other models in the list need processes"
+            why = "fits cannot be shared across processes, which other models of the list need"
             self.bank.lists.leave(self.space.plan, why)
             return
         self._threads = parallel_config(backend="threading")
@@ -309,7 +309,7 @@ class Fitting:
         """Say in the plan that callbacks are the reason why nothing is solved."""
         for row in self.space.plan:
             if row["role"] == "joint grid":
-                reason = f"callbacks are to see the fits of {self.watched}"
+                reason = f"callbacks observe the fits of {self.watched}"
                 row.update(role="enumerated", reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""The best candidate's model of each split, and what it predicts for rows that it did not see."""
+"""The best candidate's model of each split, and its out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skbamm.search.keys import candidate_key
 from skbamm.search.presolved import FOLD, stand_in_for, users_own
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
-# As cross_val_predict has it: what is said of a class that was not in training.
+# As in cross_val_predict: values for a class that is missing from the training rows.
 _NOT_SEEN = {"predict_proba": 0.0, "predict_log_proba": np.finfo(float).min}
 
 
@@ -27,7 +27,7 @@ class NoPredictions(Exception):
 
 
 def check_wanted(search: Any, estimators: list[Any]) -> None:
-    """Raise an error if fold models were asked for that there cannot be.
+    """Raise an error if requested fold models cannot exist.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def publish_folds(search: Any, fitting: Any, inputs: Any) -> None:
 
 
 def out_of_fold(models: list[Any], X: Any, y: Any, splits: list, method: str) -> Any:
-    """Return what the models of the splits predict for the rows of their tests.
+    """Return the predictions of the splits' models for their test rows.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def out_of_fold(models: list[Any], X: Any, y: Any, splits: list, method: str) ->
     -------
     ndarray of shape (n_samples, ...), or list of these for several outputs
         A row that was tested several times has the mean, and of labels the most frequent one. A
-        row that was never tested has NaN, or None if labels are no numbers.
+        row that was never tested has NaN, or None if labels are not numbers.
     """
     places, answers = [], []
     for model, (train, test) in zip(models, splits, strict=True):

@@ -1,4 +1,4 @@
-"""Intervals, searched by sl-BAMM, and what the scorer is to judge of them."""
+"""Intervals, searched by sl-BAMM, and the points that the scorer judges."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class IntervalSearch:
     Attributes
     ----------
     more_rounds : bool
-        Whether the scorer will be asked for points between those that it has judged.
+        Whether the scorer will also judge points between those that it has judged.
     earlier : Earlier or None
-        What an earlier fit has found, where this one goes on from it.
+        The result of an earlier fit that this one continues.
     """
 
     def __init__(self, solving: Solving, scorers: Any, refit: Any):
@@ -75,7 +75,7 @@ class IntervalSearch:
 
     @cached_property
     def _profiled(self) -> bool:
-        """Whether the refit's rule asks for more points around the best one."""
+        """Whether the refit's rule needs more points around the best one."""
         return rule_of(self.refit)[0] is one_standard_error
 
     def explore(self, combination: Combination) -> Explored:
@@ -118,7 +118,7 @@ class IntervalSearch:
         return judged
 
     def _add_earlier(self, explored: Explored) -> None:
-        """Let the best values of an earlier fit be scored beside those of this one."""
+        """Add the best values of an earlier fit to those that are scored."""
         place = self._earlier_place(explored)
         if place is None or place in explored.points or self.clock.interrupted:
             return
@@ -184,7 +184,7 @@ class IntervalSearch:
             self._search_within(combination, explored, joint, chosen, note, upper_loss)
 
     def _search_within(self, combination, explored, joint, chosen, note, upper_loss) -> None:
-        """Search, and solve what the scorer is to judge."""
+        """Search, and solve the points that the scorer judges."""
         s, axes = self.solving.settings, explored.axes
         began, spent = time.perf_counter(), self.clock.spent
         told = str(chosen) if upper_loss is None else "log loss under the noise found"
@@ -193,7 +193,7 @@ class IntervalSearch:
         if self.solving.row_weights is not None:
             options |= {"upper_loss": upper_loss, "begin": self.solving.row_weights.begin}
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
-            # The scorer will ask for these models; the search begins at the best.
+            # The scorer will need these models; the search starts at the best.
             explored.solver = joint
             explored.scan(self.worth)
             ends = explored.points[0], explored.points[-1]
@@ -228,7 +228,7 @@ class IntervalSearch:
             explored.waiting = found
         known = explored.add([] if explored.waiting else [found], "refined")
         if combination.holder:
-            # The starting point is solved beside the point that was found, from the same models.
+            # The starting point is solved together with the result, from the same models.
             if self._is_to_be_judged(combination, joint, criterion, result) and start != found:
                 explored.add([start], "start")
             note_vector(
@@ -263,7 +263,7 @@ class IntervalSearch:
         """Whether the scorer has to say if what was found is better than other points.
 
         A search that has converged has said so itself where its criterion is the scorer's own
-        loss. And weights were learned for what the search finds, not for other points.
+        loss. Weights were learned for the result of the search, not for other points.
         """
         if self.solving.row_weights is not None:
             return False
@@ -303,7 +303,8 @@ class IntervalSearch:
         if explored.axes != axes:
             name = next(axis.name for axis in axes if isinstance(axis, VectorAxis))
             self.outcome.notes.append(
-                f"The values of {name!r} were not searched apart, one serves all: {attempt.reason}."
+                f"The values of {name!r} were not searched separately; one value is used for all: "
+                f"{attempt.reason}."
             )
         if attempt.sooner and explored.paths is not None and not self._profiled:
             explored.take(explored.paths.best(self.clock))

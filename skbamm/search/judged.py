@@ -38,7 +38,7 @@ class Judged(Explored):
     """The candidates of a combination with such intervals.
 
     The first are equally spaced from end to end, so that none of these is better than what is
-    chosen. Of values with the same score the middle one is.
+    chosen. Among values with equal scores, the middle one is.
     """
 
     def begin(self, more_rounds: bool) -> None:

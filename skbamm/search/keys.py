@@ -29,16 +29,16 @@ def candidate_key(params: dict[str, Any]) -> str:
     try:
         for name in sorted(params):
             pickler.dump((name, params[name]))
-    except Exception:  # of the user's objects: they may do what they like when they are pickled
+    except Exception:  # from the user's objects, whose pickling may raise anything
         return f"{next(_nothing_like_it)} of {os.getpid()}"
     return hashlib.blake2b(buffer.getbuffer(), digest_size=16).hexdigest()
 
 
 class _Structure(pickle.Pickler):
-    """Writes down functions and classes as what they are: copies of them are the same object."""
+    """Pickles functions and classes by identity: copies of them are the same object."""
 
     def reducer_override(self, obj: Any) -> Any:
-        """Return how a lambda, or what else is not found by its name, is written down."""
+        """Return the pickle of a lambda or another object that has no importable name."""
         if isinstance(obj, (FunctionType, type)) and not _is_found(obj):
             # Not by its number alone, which another process may use for something else.
             return str, (f"{obj.__module__}.{obj.__qualname__} {id(obj)} of {os.getpid()}",)

@@ -43,7 +43,7 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
     target = group[0].target
     joint = solving.solver(group[0])
     if few_rows(joint, joint.twin.own_lists_below):
-        raise NotApplicable("a loss with kinks is soonest solved by own fits where rows are few")
+        raise NotApplicable("with few rows, own fits solve a loss with kinks fastest")
     solving.say(
         f"{len(group)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
         f"jointly on {joint.device}"
@@ -52,20 +52,20 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
     middle, fits = group[len(group) // 2].target.estimator, len(group) * len(joint.used)
     meter = solving.meter(joint, middle, fits, len(group), group)
     while done < len(group) and not (done and solving.clock.half_over):
-        # With limited time, ever more at a time: those that are solved by then are scored.
+        # With limited time, increasing numbers at a time: those solved in time are scored.
         some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]
         values = [_tuned_values(combination) for combination in some]
         with metered(meter):
             solutions = joint.grid(np.array(values, dtype=float))
         if np.isnan(solutions.gradient_norm).any():
             solving.outcome.converged = False
-            raise NotApplicable("not all values could be solved, so own fits serve the list")
+            raise NotApplicable("not all values could be solved, so the whole list uses own fits")
         keys = [candidate_key(combination.params) for combination in some]
         solved.append((solutions, keys, some))
         done += len(some)
     for one in (group[0], group[len(group) // 2], group[-1]):
         check_twin(solving.factory, joint, one.target, one.params)
-    # Not before: scores of solved models beside those of own fits could not be compared.
+    # Not before: scores of solved models and of own fits are not comparable.
     for solutions, keys, some in solved:
         solving.keep(joint, solutions, keys, some)
     solving.say(f"solved in {time.perf_counter() - began:.2f} s")
@@ -77,6 +77,6 @@ def few_rows(joint, enough: int) -> bool:
 
 
 def _tuned_values(combination: Combination) -> list[Any]:
-    """Return the values of what the twin tunes: listed, or the estimator's own."""
+    """Return the values of the tuned parameters: listed, or the estimator's own."""
     params = combination.target.estimator.get_params()
     return [params[name] for name in combination.target.tuned]

@@ -73,7 +73,7 @@ class Outcome:
         for names, reason in self.left_to_own_fits.items():
             warnings.warn(
                 f"{names} was not searched jointly, and scikit-learn's own fits of values from end "
-                f"to end of the interval serve: {reason}.",
+                f"to end of the interval are used: {reason}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

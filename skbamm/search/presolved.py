@@ -1,8 +1,8 @@
-"""How models that are solved already go through scikit-learn's search.
+"""Passes solved models through scikit-learn's search.
 
 ``BaseSearchCV.fit`` clones an estimator, sets its parameters, fits it on each fold and scores
 it. Here that estimator is a stand-in for the user's: its fit looks up the solution of its
-parameters and fold, and where there is none it is the user's own fit.
+parameters and fold, or runs the user's own fit without one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from skbamm.search.bank import Bank, own_fit
 from skbamm.search.keys import OWN_SCORE, candidate_key
 from skbamm.search.transforms.shared_steps import SharedSteps, of_pairs, sharing_part
 
-_CONTEXT = "_parent_callback_ctx"  # where scikit-learn puts what callbacks are told
-FOLD = "_skbamm_fold"  # fit parameter that tells the stand-in where it is
+_CONTEXT = "_parent_callback_ctx"  # where scikit-learn stores the callback context
+FOLD = "_skbamm_fold"  # fit parameter that holds the rows of the fold
 
 
 class StandIn:
@@ -51,7 +51,7 @@ class StandIn:
 
     @property  # type: ignore[misc]
     def __class__(self):
-        # Scorers may ask what they score: isinstance(stand_in, Pipeline) must hold.
+        # Scorers may check the type: isinstance(stand_in, Pipeline) must hold.
         return type(self.estimator)
 
     def __reduce__(self):
@@ -154,7 +154,7 @@ class PipelineStandIn(StandIn):
 
 
 class TargetStandIn(StandIn):
-    """A stand-in of a TransformedTargetRegressor, in which a pipeline may have one of its own."""
+    """A stand-in for a TransformedTargetRegressor, whose pipeline may contain another stand-in."""
 
     def own_fit(self, fold, X, y, fit_params):
         """Run the estimator's own fit, in which the transformers of its pipeline may be shared."""
@@ -190,7 +190,7 @@ class InsideBank:
 
 
 def users_own(estimator: Any) -> Any:
-    """Return what an estimator stands in for; one that does not is the user's."""
+    """Return the estimator that a stand-in replaces; any other estimator itself."""
     return estimator.estimator if issubclass(type(estimator), StandIn) else estimator
 
 
@@ -216,8 +216,8 @@ class FrozenSplits:
     Parameters
     ----------
     cv : splitter
-        The user's; still asked for its number of splits, so that a splitter which contradicts
-        itself is found out.
+        The user's; still queried for its number of splits, so that a splitter which contradicts
+        itself is detected.
     splits : list of (train, test)
     """
 
@@ -233,7 +233,7 @@ class FrozenSplits:
         return iter(self.splits)
 
     def get_n_splits(self, X=None, y=None, **params):
-        """Return what the user's splitter says."""
+        """Return the number of splits of the user's splitter."""
         return self.cv.get_n_splits(X, y, **params)
 
 

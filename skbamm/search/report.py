@@ -13,7 +13,7 @@ from skbamm.refit_rules import differ_only_in, one_standard_error, rule_of, stan
 from skbamm.space import Axis, Space, VectorAxis
 
 _CLOSE = 1e-3  # of x: relative difference of values on a logarithmic scale
-_BEYOND = 1e-6  # relative distance beyond an end at which a value must be possible
+_BEYOND = 1e-6  # relative distance beyond an end at which a value must be valid
 
 
 class EdgeWarning(UserWarning):
@@ -41,7 +41,7 @@ def warn_at_edges(space: Space, best: dict[str, Any]) -> None:
 def _vector_message(axis: VectorAxis, value: Any, inverse: bool) -> str:
     """Return what to say where most values are at the weak end.
 
-    A few may have no need of a penalty; those at the other end are told as dropped.
+    A few may need no penalty; those at the other end are reported as dropped.
     """
     if np.ndim(value) == 0 and not isinstance(value, dict):
         return ""  # one value for all, which its own fits were left to find

@@ -1,6 +1,6 @@
-"""The types of what a search has once it is fitted, for type checkers.
+"""The types of a fitted search's attributes, for type checkers.
 
-scikit-learn has no types of its own, so that a checker knows nothing of what a search inherits.
+scikit-learn has no type annotations, so that a checker does not know inherited attributes.
 """
 
 from __future__ import annotations

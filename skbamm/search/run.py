@@ -133,7 +133,7 @@ class SearchRun:
         return next(i for i, row in enumerate(self._rows) if row == (explored, best))
 
     def _best(self, results: dict[str, Any]) -> tuple[Explored | None, int, np.ndarray]:
-        """Return whose candidate is the best, which of these it is, and their scores."""
+        """Return the search with the best candidate, its index, and the scores."""
         scores = results.get(f"mean_test_{self.refit}", results.get("mean_test_score"))
         if scores is None or np.isnan(scores).all() or not self._rows:
             return None, 0, np.empty(0)
@@ -149,7 +149,7 @@ class SearchRun:
         return not self.solving.solvers and all(one.solver is None for one, _ in self._rows)
 
     def begin_refit(self) -> None:
-        """From now on a fit is the final one, from where we are."""
+        """Mark following fits as the final one."""
         self.bank.refit = Refit(self.solving, self._refits_itself)
 
 

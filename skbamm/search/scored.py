@@ -19,7 +19,7 @@ _ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitt
 def parts_of(search: Any, clock: Clock, continuous: bool) -> int | None:
     """Return how many candidates of own fits to score at a time; None for all.
 
-    Those of intervals, which are ours, are kept as they come; those of lists as GridSearchCV does,
+    Results of intervals are kept as they are computed; those of lists as in GridSearchCV,
     unless time is limited.
     """
     if clock.max_time is None and not continuous:
@@ -133,7 +133,7 @@ class Scoring:
 
 
 def _best_so_far(results: dict[str, Any]) -> str:
-    """Return the best mean score, of several scores the first one's; "" if there is none."""
+    """Return the best mean score (of the first of several scores), or ""."""
     name = next((name for name in results if name.startswith("mean_test_")), "")
     means = np.asarray(results[name])[~np.isnan(results[name])] if name else []
     return f"best {name.removeprefix('mean_test_')} {max(means):.6g}" if len(means) else ""

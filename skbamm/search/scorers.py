@@ -30,7 +30,7 @@ class Meaning:
     takes : tuple of str
         Options of the scorer that the criterion has as well.
     options : dict
-        Those of the criterion that do not depend on the scorer's.
+        Options of the criterion that do not depend on the scorer.
     harmless : tuple of str
         Options that change nothing. With any other an exact meaning becomes a surrogate.
     relative : bool
@@ -60,7 +60,7 @@ _LABELS_WEIGHED = Meaning(
     ("scaled_log_loss", "balanced_squared_error"), exact=False, counts_rows=True
 )
 _RANKS = Meaning(("scaled_pairwise_logistic", "scaled_log_loss"), exact=False)
-_OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes do not count alike
+_OVER_ROWS = ("micro", "weighted", "samples")  # averages in which classes have different weights
 
 
 def _averaged(options: dict[str, Any]) -> Meaning:
@@ -132,7 +132,7 @@ _LOSSES_BY_OTHER_NAMES = (metrics.mean_poisson_deviance, metrics.mean_gamma_devi
 
 
 def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tuple[Choice, str]:
-    """Return the criterion to minimise, and what the user is to be told of it, if anything.
+    """Return the criterion to minimise, and a note for the user, if any.
 
     "auto" takes the scorer's own loss where there is one among the task's criteria, and a
     surrogate, the estimator's loss or near it, for any other scorer, which then only selects.
@@ -153,9 +153,9 @@ def choose_criterion(criterion: str, scorers: Any, refit: Any, task: Task) -> tu
     if meaning.exact and fit:
         return choice, ""
     if scorer is None:
-        return choice, f"refit names no metric; {choice} stands for all"
+        return choice, f"refit names no metric; {choice} is the criterion for all"
     why = f"scoring {_told(scorer)} has no differentiable criterion"
-    return choice, f"{why}; {choice} stands for it"
+    return choice, f"{why}; {choice} is used instead"
 
 
 def selecting_scorer(scorers: Any, refit: Any) -> Any:
@@ -169,7 +169,7 @@ def selecting_scorer(scorers: Any, refit: Any) -> Any:
 def counts_rows(scorer: Any, labels: bool) -> bool:
     """Whether a scorer moves in steps of about one over the number of rows.
 
-    ``labels`` tells whether the estimator is a classifier.
+    ``labels`` says whether the estimator is a classifier.
     """
     if isinstance(scorer, PassthroughScorer):
         return labels
@@ -179,7 +179,7 @@ def counts_rows(scorer: Any, labels: bool) -> bool:
 
 
 def _meaning(scorer: Any, task: Task) -> Meaning:
-    """Return what a scorer means for a model."""
+    """Return the meaning of a scorer for a model."""
     function = getattr(scorer, "_score_func", None)
     if function is None:
         if not isinstance(scorer, PassthroughScorer):

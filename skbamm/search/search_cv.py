@@ -97,7 +97,7 @@ class BAMMSearchCV(Versioned, Results, SearchBase):
     refit : bool, str or callable, default=True
         As for GridSearchCV. The refit is the estimator's own ``fit``, warm-started if possible.
         Models that were searched on a GPU are solved there on all rows, to the estimator's ``tol``,
-        and adopted; with a single score, "own" asks for the estimator's own fit there, too.
+        and adopted; with a single score, "own" uses the estimator's own fit there as well.
         Predefined callables are :func:`skbamm.one_standard_error` and
         :func:`skbamm.most_regularised`; they set ``best_score_`` too.
     cv : int, cross-validation generator or iterable, default=None
@@ -144,7 +144,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         As for GridSearchCV; ``mean_fit_time`` of the first candidate counts transformers that
         several candidates share. An interval has a row for each combination of the lists, the
         "refined" point, and other rows, which the column "stage" names: if the criterion is a
-        surrogate, or there is none because the scorer judges the interval, a "scan" over it and
+        surrogate, or no criterion because the scorer judges the interval, a "scan" over it and
         "finer" points around the best; for a vector, its
         "start"; of support vector machines the points that were "visited"; with
         ``refit=one_standard_error``, a "profile" around the refined point. If a score
@@ -152,7 +152,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         than one row.
     refit_adopted_ : bool
         Whether ``best_estimator_`` has the minimum that was solved for and not what its own fit
-        ends at: where it was solved on a GPU; or where its own fit ended far from what was scored,
+        if it was solved on a GPU, or if its own fit ended far from what was scored,
         which a ConvergenceWarning reports too.
     best_score_standard_error_ : float
         Standard error of ``best_score_`` over the splits.
@@ -245,7 +245,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
 
     estimator: Any  # GridSearchCV's
     _earlier: Earlier | None = None  # while resume runs
-    _seen: tuple[int | None, str] = (None, "")  # a hash of what it was fitted to
+    _seen: tuple[int | None, str] = (None, "")  # a hash of the training data
 
     def __init__(
         self,
@@ -303,7 +303,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
             Rows, in any form that the estimator takes. Torch tensors (sparse ones, too) and other
             arrays of the array API are read like NumPy arrays, if a model can be solved or shared.
             Rows on a GPU stay there if all models are linear, with one of scikit-learn's scalers
-            before them at most: what own fits and a user's scorers ask for is copied.
+            at most: own fits and users' scorers get copies of what they need.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             The target.
         **params : dict of str -> object
@@ -360,7 +360,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         Set what is to be different by ``set_params``, and call it in place of ``fit``. A search
         of intervals begins at the best values found, moved into them, and scores these again. Rows
         of ``cv_results_`` stay if the rows, the target, the splits, the estimator and the scorer
-        are the same; values of lists that they have are not fitted again, but for the best.
+        are the same; values of lists among them are not fitted again, except the best.
 
         Parameters
         ----------
@@ -446,7 +446,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self._fitting.take_up(self, X, y, split_params)
 
     def _select_best_index(self, refit, refit_metric, results):
-        """Return the row to refit; of an interval's, the middle of those that score alike."""
+        """Return the row to refit; for an interval, the middle of rows with equal scores."""
         if not callable(refit):
             index = self._fitting.best_index(results)
             if index is not None:

@@ -1,4 +1,4 @@
-"""Candidates of a list that one fit a fold serves.
+"""Candidates of a list that share one fit in each fold.
 
 The first of them that is fitted in a fold has what all of them share computed; the others take
 what their own fits would have given them. What they answer for the rows that are scored is shared
@@ -28,12 +28,12 @@ from skbamm.search.transforms.shared_steps import can_share
 from skbamm.shared_fits import NotShared, SharedFits, find_shared_fits, fitted
 
 _SETS = 2  # of rows that are kept: those of the test, and of the training for its scores
-_SHARE_OF_MEMORY, _LEAST = 0.25, 1 << 30  # what the fits of all groups and folds may take
+_SHARE_OF_MEMORY, _LEAST = 0.25, 1 << 30  # limit of the fits of all groups and folds
 
 
 @dataclass(eq=False)
 class SharedGroup:
-    """Candidates that differ in what one fit serves only.
+    """Candidates that differ only in parameters for which one fit suffices.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class SharedGroup:
     models : list of estimator
         The candidates' models, not fitted.
     names : set of str
-        What differs among them, by the names in the grid.
+        The parameters that differ among them, by their names in the grid.
     alone : bool
         Whether the models are in no pipeline.
     """
@@ -123,7 +123,7 @@ class SharedLists:
             place.asked += 1
             last = place.asked == len(group.models)
             if last:
-                del self._places[name]  # what is served keeps what it needs
+                del self._places[name]  # models keep what they need
         done = place.fit(model, rows_of, y, fit_params)
         if last:
             place.close()
@@ -194,7 +194,7 @@ def _model(combination: Any, params: dict[str, Any]) -> Any:
 
 
 def _family(combination: Any, params: dict[str, Any]) -> tuple[SharedFits | None, str, str]:
-    """Return the family of a candidate's model, or why there is none, and its prefix."""
+    """Return the family of a candidate's model, or why it has none, and its prefix."""
     estimator = combination.target.estimator
     alone, prefix = last_step(estimator) is estimator, step_prefix(estimator)
     if combination.holder is not None or (combination.all_axes and not combination.is_judged):
@@ -215,7 +215,7 @@ def _family(combination: Any, params: dict[str, Any]) -> tuple[SharedFits | None
 
 
 class _Place:
-    """What a group shares in one fold."""
+    """The state that a group shares in one fold."""
 
     def __init__(self, group: SharedGroup, one_set: bool, room: Room):
         self.group, self.one_set, self.asked = group, one_set, 0
@@ -223,7 +223,7 @@ class _Place:
         self._lock = threading.Lock()
         self._begun, self._state, self._failed = False, None, False
         # Distances of rows to themselves may depend on that these are one object, as they are where
-        # a model is scored on what it was fitted to.
+        # a model is scored on its training rows.
         self._trained: Any = None
         self._targets = KnownTargets()
         self._known: dict[Hashable, list[tuple[Any, Any]]] = {}
@@ -248,7 +248,7 @@ class _Place:
         except Exception as error:
             if from_signal(error):
                 raise
-            fitted(model, rows_of(), y, fit_params)  # which says the same, in its own words
+            fitted(model, rows_of(), y, fit_params)  # which raises its own error
             _warn(error)
             return True
         for name in family.answers:
@@ -259,7 +259,7 @@ class _Place:
         return True
 
     def _has_room(self) -> bool:
-        """Whether the candidates to come may use what is shared, or all have fits of their own."""
+        """Whether further candidates may share fits, or all have own fits."""
         n_bytes = held_bytes(self._state) or 0  # of the user's objects: not known
         fits = self._room.take(n_bytes)
         self._taken = n_bytes if fits else 0
@@ -271,7 +271,7 @@ class _Place:
         self._taken = 0
 
     def answer(self, model: Any, name: str, X: Any, options: dict[str, Any]) -> Any:
-        """Return what a method of a model returns, with what is known of the rows."""
+        """Return the result of a model's method, with precomputed results of the rows."""
         family = self.group.family
         if self._trained is not None and same_rows(self._trained, X):
             X = self._trained
@@ -288,7 +288,7 @@ class _Place:
         except Exception as error:
             if from_signal(error):
                 raise
-            found = getattr(own(), name)(X, **options)  # which says the same, in its own words
+            found = getattr(own(), name)(X, **options)  # which raises its own error
             _warn(error)
             return found
 
@@ -322,7 +322,7 @@ def _warn(error: Exception) -> None:
 
 
 class Answer:
-    """A model's method that knows rows which other candidates were asked for.
+    """A model's method that reuses results for rows that other candidates predicted.
 
     Parameters
     ----------

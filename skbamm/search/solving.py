@@ -27,7 +27,7 @@ from skbamm.space import Combination, Space, UnfitVector
 
 @dataclass(frozen=True)
 class Attempt:
-    """How a joint solve ended.
+    """The outcome of a joint solve.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Attempt:
     failed : bool
         Whether that is a fault of this package.
     sooner : bool
-        Whether own fits are foreseen to be sooner.
+        Whether own fits are expected to be faster.
     """
 
     reason: str = ""
@@ -135,7 +135,7 @@ class Solving:
             raise
 
     def attempt(self, solve: Any) -> Attempt:
-        """Run a joint solve; what it cannot do is left to scikit-learn's own fits."""
+        """Run a joint solve; scikit-learn's own fits are used where it is not possible."""
         try:
             with threads_for_rows():
                 self._on_device(solve)
@@ -179,7 +179,7 @@ class Solving:
                 raise
             reason = str(error).partition(".")[0]
         warnings.warn(
-            f"The GPU has not enough memory ({reason}): the search goes on on the CPU.",
+            f"The GPU is out of memory ({reason}): the search continues on the CPU.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -196,7 +196,10 @@ class Solving:
         names = [axis.name for axis in combination.all_axes] or list(combination.target.tuned)
         for row in self.space.plan:
             if row["parameter"] in names:
-                row["reason"] = f"own fits serve {told}: in training a class is missing, or weight"
+                row["reason"] = (
+                    f"own fits are used for {told}: a class or all weight is missing from the "
+                    "training rows"
+                )
 
 
 def for_own_fits(folds: list | None) -> list | None:

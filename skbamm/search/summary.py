@@ -1,4 +1,4 @@
-"""What a fitted search found, at a glance: as plain text, and as HTML for notebooks."""
+"""A summary of a fitted search, as plain text and as HTML for notebooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CELL = "text-align:left;vertical-align:top;white-space:pre-line"
 
 
 def rows_of(search: Any) -> list[tuple[str, list[str]]]:
-    """Return what a fitted search is to say: a heading and lines each."""
+    """Return the parts of the summary: a heading and its lines for each."""
     results = search.cv_results_
     n = len(results["params"])
     size = f"{n} candidate{'s' if n > 1 else ''} scored on {search.n_splits_} splits"

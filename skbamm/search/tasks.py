@@ -10,7 +10,7 @@ class SearchTasks:
     """The tasks of one search, below the fit's.
 
     Where nothing is solved they are those of GridSearchCV: a search of evaluations. Else the search
-    has two parts, which begin one after the other: "solve" and "score".
+    has two successive parts: "solve" and "score".
 
     Parameters
     ----------

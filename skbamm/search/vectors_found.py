@@ -46,7 +46,7 @@ def note_vector(bank: Any, outcome: Any, combination: Any, solver: Any, criterio
     solver : VectorSolver
     criterion : Criterion
     found : list of list of float
-        The x of each vector; the first is what the search ended at.
+        The x of each vector; the first is the result of the search.
     """
     axis, path = solver.vector, solver.shrinkage
     names = {"parameter": axis.name, "names": np.array(axis.names)}
@@ -76,7 +76,7 @@ def publish_vector(search: Any, space: Space, outcome: Any) -> None:
         return
     best = getattr(search, "best_params_", {})
     found = outcome.shrinkage.get(candidate_key(best))
-    if found is None:  # the best is no vector, or nothing was to be chosen
+    if found is None:  # the best value is not a vector, or there was no choice
         search.shrinkage_ = next(iter(outcome.shrinkage.values()))
         return
     search.shrinkage_, name = found, found["parameter"]
@@ -88,7 +88,7 @@ def publish_vector(search: Any, space: Space, outcome: Any) -> None:
 
 
 def history_column(values: list) -> np.ndarray:
-    """Return what a history notes of a parameter: of objects, if not all are of one shape."""
+    """Return the history of a parameter; an object array if shapes differ."""
     if len({np.shape(value) for value in values}) < 2:
         return np.asarray(values)
     column = np.empty(len(values), dtype=object)

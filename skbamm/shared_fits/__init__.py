@@ -1,4 +1,4 @@
-"""Families of estimators of which one fit serves several candidates of a list, exactly."""
+"""Families of estimators in which several candidates of a list share one fit, exactly."""
 
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
 from skbamm.shared_fits.registry import (

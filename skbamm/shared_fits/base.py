@@ -1,4 +1,4 @@
-"""What a family of estimators states so that one fit serves several candidates of a list."""
+"""The interface of families of estimators in which several candidates share one fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NotShared(Exception):
 
 
 class SharedFits:
-    """How one fit of a family of estimators serves candidates that differ in some parameters.
+    """How candidates that differ in some parameters share one fit of an estimator.
 
     Each candidate must be, to rounding, what its own fit would be: what cannot be so is a mismatch,
     or raises ``NotShared``. A family holds no state of a search.
@@ -31,7 +31,7 @@ class SharedFits:
     answers : tuple of str
         Methods of a model that ``answer`` replaces where rows have been seen before.
     told : str
-        What the plan says of it, with ``{}`` for the name of the class.
+        The reason in the plan, with ``{}`` for the name of the class.
     intervals : tuple of Hyperparameter
         Numbers of which an interval may be given: the scorer judges values from end to end of it,
         and then values ever closer to the best.
@@ -40,7 +40,7 @@ class SharedFits:
     estimator_types: tuple[type, ...] = ()
     parameters: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
-    told: str = "one fit of {} a fold serves all values"
+    told: str = "one fit of {} per fold is shared by all values"
     intervals: tuple[Hyperparameter, ...] = ()
 
     def mismatch(self, estimator: Any) -> str:
@@ -89,7 +89,7 @@ class SharedFits:
         Returns
         -------
         object
-            Whatever ``serve`` needs; by default what ``widest`` returns, fitted.
+            The state that ``serve`` needs; by default the fitted result of ``widest``.
         """
         return fitted(self.widest(models), X, y, fit_params)
 
@@ -110,7 +110,7 @@ class SharedFits:
         take_fitted(model, state)
 
     def view(self, model: Any) -> Hashable:
-        """Return what tells apart candidates for which ``precompute`` differs."""
+        """Return a key that differs between candidates with different ``precompute``."""
         return ()
 
     def precompute(self, state: Any, model: Any, X: Any) -> Any:
@@ -119,7 +119,7 @@ class SharedFits:
     def answer(
         self, state: Any, model: Any, name: str, known: Any, X: Any, own: Callable, **options: Any
     ) -> Any:
-        """Return what a method returns for rows of which ``known`` was computed before.
+        """Return the result of a method for rows whose ``known`` was computed before.
 
         Parameters
         ----------

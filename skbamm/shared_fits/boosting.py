@@ -17,8 +17,8 @@ from sklearn.ensemble import (
 from skbamm._sklearn_compat import num_samples, staged_raw, with_raw
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted, is_reproducible, take_fitted
 
-_RANDOM = "random_state is neither a number nor a generator: every fit is another one"
-_STOPS = "a fit that stops early depends on how long it may go on"
+_RANDOM = "random_state is neither a number nor a generator, so every fit differs"
+_STOPS = "early stopping depends on the number of iterations"
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class Stages:
 
 
 class _SharedStages(SharedFits):
-    """What both kinds of boosting have in common."""
+    """The common part of both kinds of boosting."""
 
     answers: tuple[str, ...] = ("predict", "predict_proba", "decision_function")
 
@@ -54,7 +54,7 @@ class _SharedStages(SharedFits):
         return {i: raw for i, raw in stages if i in state.counts}
 
     def answer(self, state, model, name, known, X, own: Callable, **options):
-        """Return what a model's own method makes of the sum."""
+        """Return the result of a model's own method from the sum."""
         (count,) = self.parameters
         plain = with_raw(own(), known[getattr(model, count)])
         return getattr(plain, name)(X)

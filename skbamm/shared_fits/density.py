@@ -11,14 +11,14 @@ from skbamm.shared_fits.base import SharedFits, take_fitted
 
 
 class SharedDensityTree(SharedFits):
-    """A tree of the rows serves every ``bandwidth``, kernel and tolerance."""
+    """All bandwidths, kernels and tolerances share one tree of the rows."""
 
     estimator_types = (KernelDensity,)
     parameters = ("bandwidth", "kernel", "atol", "rtol", "breadth_first")
     intervals = (Hyperparameter("bandwidth", positive=True, words=("scott", "silverman")),)
 
     def mismatch(self, estimator):
-        """Return why its bandwidth is no number."""
+        """Return why its bandwidth is not a number."""
         rule = not isinstance(estimator.bandwidth, Real)
         return f"bandwidth={estimator.bandwidth!r} is a rule" if rule else ""
 

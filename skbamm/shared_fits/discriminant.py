@@ -26,7 +26,7 @@ _MOST = 1 << 25  # numbers of all classes' covariances: 256 MiB
 
 
 class _Recorder(BaseEstimator):
-    """A covariance estimator that keeps what it computes: the fit asks it for each class."""
+    """A covariance estimator that stores its results for each class."""
 
     def __init__(self):
         self.found = []
@@ -40,7 +40,7 @@ class _Recorder(BaseEstimator):
 
 @dataclass(eq=False)
 class Covariances:
-    """What a linear discriminant analysis shares for all amounts of shrinkage.
+    """The state that a linear discriminant analysis shares for all amounts of shrinkage.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Covariances:
 
 
 class SharedCovariances(SharedFits):
-    """Covariances of classes serve every ``shrinkage`` of the solver "lsqr"."""
+    """All values of ``shrinkage`` of the solver "lsqr" share the covariances of the classes."""
 
     estimator_types = (LinearDiscriminantAnalysis,)
     parameters = ("shrinkage",)
@@ -80,15 +80,15 @@ class SharedCovariances(SharedFits):
         if estimator.solver not in ("lsqr", "eigen"):
             return (), "solver='svd' has no shrinkage; solver='lsqr' and 'eigen' have"
         if estimator.covariance_estimator is not None:
-            return (), "covariance_estimator is in the place of shrinkage"
+            return (), "covariance_estimator replaces shrinkage"
         return self.intervals, ""
 
     def mismatch(self, estimator):
         """Return why it has no fixed amount of shrinkage."""
         if estimator.solver != "lsqr":
-            return f"solver={estimator.solver!r} decomposes other matrices for each shrinkage"
+            return f"solver={estimator.solver!r} decomposes different matrices for each shrinkage"
         if estimator.covariance_estimator is not None:
-            return "covariance_estimator is in the place of shrinkage"
+            return "covariance_estimator replaces shrinkage"
         plain = estimator.shrinkage is None or isinstance(estimator.shrinkage, Real)
         return "" if plain else f"shrinkage={estimator.shrinkage!r} is estimated by each fit"
 
@@ -137,7 +137,7 @@ class Axes:
 
 
 class SharedAxes(SharedFits):
-    """Principal axes of the classes serve every ``reg_param``."""
+    """All values of ``reg_param`` share the principal axes of the classes."""
 
     estimator_types = (QuadraticDiscriminantAnalysis,)
     parameters = ("reg_param",)

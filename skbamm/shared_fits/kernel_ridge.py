@@ -40,7 +40,7 @@ class KernelRows:
 
 
 class SharedRidgeKernels(SharedFits):
-    """The kernel of the rows serves every ``alpha``.
+    """All values of ``alpha`` share the kernel of the rows.
 
     Each candidate solves its own equations, as its own fit would. Intervals may be given of kernels
     that are indefinite, too, and so have no twin: "sigmoid" and "additive_chi2".
@@ -63,7 +63,7 @@ class SharedRidgeKernels(SharedFits):
         """Return why not: kernels that are given, or functions, are the user's."""
         name = estimator.kernel
         own = isinstance(name, str) and name in _OF_KERNELS and name != "precomputed"
-        return "" if own else "its kernel is computed by the user"
+        return "" if own else "its kernel is a callable"
 
     def begin(self, models, X, y, fit_params):
         """Take up the rows."""
@@ -89,7 +89,7 @@ class SharedRidgeKernels(SharedFits):
         vars(model).update(state.features)
 
     def view(self, model):
-        """Return what the kernel depends on."""
+        """Return the parameters of the kernel."""
         return model.kernel, model.gamma, model.degree, model.coef0
 
     def precompute(self, state, model, X):

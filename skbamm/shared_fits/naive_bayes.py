@@ -28,7 +28,7 @@ _PART = 1 << 15  # numbers of a part of the rows, which stay in the processor's 
 
 
 class SharedCounts(SharedFits):
-    """Counts of features and classes serve every ``alpha`` and every prior."""
+    """Counts of features and classes determine the model for every ``alpha`` and every prior."""
 
     estimator_types: tuple[type, ...] = (MultinomialNB, BernoulliNB, CategoricalNB)
     parameters: tuple[str, ...] = ("alpha", "force_alpha", "fit_prior", "class_prior")
@@ -73,7 +73,7 @@ class Moments:
 
 @dataclass(eq=False)
 class Likelihoods:
-    """What the candidates know of some rows, computed when it is asked for.
+    """Quantities of some rows that candidates share, computed on first use.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Likelihoods:
     labels : ndarray of shape (n_epsilons, n_rows), or None
         Numbers of the likeliest classes.
     doubtful : ndarray of bool, the same
-        Where two classes are as likely but for rounding.
+        Rows for which two classes are equally likely up to rounding.
     exact : ndarray of shape (n_epsilons, n_classes, n_rows), or None
         Log likelihoods of rows and classes, to the last digit.
     """
@@ -93,10 +93,10 @@ class Likelihoods:
 
 
 class SharedMoments(SharedFits):
-    """Means and variances of classes serve every ``var_smoothing``.
+    """Means and variances of classes determine the model for every ``var_smoothing``.
 
     Labels of all candidates come of one product of matrices. Probabilities are summed as
-    scikit-learn sums them, so that rows which are alike stay so: scores of ranks count them.
+    scikit-learn sums them, so that equal rows keep equal scores, which matters to ranks.
     """
 
     estimator_types = (GaussianNB,)

@@ -16,7 +16,7 @@ from skbamm.shared_fits.base import NotShared, SharedFits, fitted, take_fitted
 from skbamm.shared_fits.ties import known_alike, open_ties, padded
 
 _EXACT_INTEGERS = 2.0**53
-_MORE = 8  # neighbours beyond the most, which tell where ties end
+_MORE = 8  # neighbours beyond the largest number, to find where ties end
 _ON_Y = 1024  # rows up to which threads share the training rows, not these
 # Distances of a pair of rows that are computed without a product of matrices, whose rounding
 # depends on what other rows are there.
@@ -25,7 +25,7 @@ _PAIRWISE = frozenset({"manhattan", "l1", "cityblock", "chebyshev", "minkowski",
 
 @dataclass(eq=False)
 class NearestRows:
-    """A fitted model, and the numbers of neighbours that candidates ask for.
+    """A fitted model, and the numbers of neighbours that candidates use.
 
     Attributes
     ----------
@@ -52,13 +52,13 @@ class Neighbours:
     ----------
     distances, indices : ndarray of shape (n_rows, most)
     apart : bool
-        Whether the neighbours of a row do not depend on which other rows are asked for.
+        Whether the neighbours of a row are independent of the other rows of a query.
     blocks : bool
         Whether they depend on them by the rounding of distances only.
     open : dict of int -> ndarray
         The rows of which several sets of so many rows are the nearest, with different targets.
     few : (ndarray, ndarray), or None
-        All of these rows, and for which numbers of neighbours they may be asked for alone.
+        The rows of a query, and the numbers of neighbours for which they may be queried alone.
     settled : dict of int -> (ndarray, ndarray)
         So many neighbours, as scikit-learn finds them.
     """
@@ -73,10 +73,10 @@ class Neighbours:
 
 
 class SharedNeighbours(SharedFits):
-    """Neighbours of the largest ``n_neighbors`` serve smaller ones, with any weights.
+    """The neighbours for the largest ``n_neighbors`` include those for smaller values.
 
-    Of training rows that are equally far away scikit-learn takes some into the last places, which
-    ones depends on ``n_neighbors``. Where these have different targets it is asked.
+    Among training rows at equal distance, scikit-learn takes some into the last places, which
+    ones depends on ``n_neighbors``. If their targets differ, its own query is used.
     """
 
     estimator_types = (KNeighborsRegressor,)
@@ -95,7 +95,7 @@ class SharedNeighbours(SharedFits):
         return NearestRows(model, counts, most, _are_integers(model._fit_X))
 
     def serve(self, state, model):
-        """Give a model the training rows, unless its own fit would look at them in another way."""
+        """Give a model the training rows, unless its own fit would treat them differently."""
         n_rows, k = state.model.n_samples_fit_, model.n_neighbors
         no_tree = model.algorithm == "auto" and k >= n_rows // 2
         if k > n_rows or (no_tree and state.model._fit_method != "brute"):
@@ -158,7 +158,7 @@ class SharedNeighbours(SharedFits):
         return distances, indices
 
     def _few(self, state, known, k, X, own) -> np.ndarray | None:
-        """Return rows that may be asked for alone, all with open ties; None: ask for every row."""
+        """Return rows with open ties that may be queried alone; None to query all rows."""
         if not known.blocks:
             return None
         if known.few is None:
@@ -184,12 +184,12 @@ class SharedVotes(SharedNeighbours):
     answers = ("kneighbors", "predict", "predict_proba")
 
     def answer(self, state, model, name, known, X, own, **options):
-        """Return the nearest of the neighbours, or what they vote for."""
+        """Return the nearest of the neighbours, or their votes."""
         counted = not model.outputs_2d_ and model.weights in ("uniform", "distance")
         if name == "kneighbors":
             return super().answer(state, model, name, known, X, own, **options)
         if not counted:
-            # Its own method asks for neighbours only, except where it has a way without them.
+            # Its own method calls kneighbors, except where it has a path without neighbours.
             method = getattr(type(model), name)
             return method(model, X)
         k, rows = model.n_neighbors, np.empty(0, dtype=np.intp)

@@ -23,7 +23,7 @@ _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is
 # what an entry takes beside them. Measured by benchmarks/everyday/svm.py, on iris and wine.
 _MANY, _ENTRY = 150_000, 8
 _MOST = 1 << 25  # numbers of all kernels of a fold: 256 MiB
-_TIMES = 2  # fits of a kernel, in the mean, from which on it is sooner computed whole
+_TIMES = 2  # fits of a kernel, in the mean, above which computing it in full is faster
 
 
 @dataclass(eq=False)
@@ -69,9 +69,9 @@ class Kernels:
 
 
 class SharedKernels(SharedFits):
-    """Distances, or inner products, of the rows serve every kernel and every penalty.
+    """All kernels and penalties share the distances, or inner products, of the rows.
 
-    Each candidate has a fit of its own, by libsvm on the kernel of the rows. Where no coefficient
+    Each candidate has its own fit, by libsvm on the kernel of the rows. Where no coefficient
     reaches its bound, and raising C has changed no step of a fit, C has no further effect.
     """
 
@@ -92,13 +92,13 @@ class SharedKernels(SharedFits):
     def mismatch(self, estimator):
         """Return why not: a kernel that is given is shared already."""
         if svm_kernel(estimator) is None or estimator.kernel == "precomputed":
-            return "its kernel is computed by the user"
+            return "its kernel is a callable"
         return ""
 
     def judges(self, estimator):
-        """Return those of its own, and of its kernel."""
+        """Return its own parameters and those of its kernel."""
         if svm_kernel(estimator) is None:
-            return (), "its kernel is computed by the user"
+            return (), "its kernel is a callable"
         own = [one for one in self.intervals if one not in OF_KERNELS]
         return (*own, *of_its_kernel(estimator)), f"kernel={estimator.kernel!r} has no other"
 
@@ -115,7 +115,7 @@ class SharedKernels(SharedFits):
         if n * n * len(kernels) > _MOST:
             raise NotShared("the kernels of so many rows are too large to keep")
         if n * n * (d + _ENTRY) > _MANY and len(models) < _TIMES * len(kernels):
-            raise NotShared("own fits compute what they need of the kernels sooner")
+            raise NotShared("own fits compute the needed parts of the kernels faster")
         features = {n: v for n, v in vars(seen).items() if n.endswith("_in_")}
         state = Kernels(rows, LeanFits(y, fit_params), features)
         for model in models:  # so that what they take is known
@@ -142,7 +142,7 @@ class SharedKernels(SharedFits):
         vars(model).update(state.features)
 
     def view(self, model):
-        """Return what the kernel depends on; "scale" is that of the training rows."""
+        """Return the parameters of the kernel; "scale" is that of the training rows."""
         return model.kernel, model.gamma, model.degree, model.coef0
 
     def precompute(self, state, model, X):
@@ -157,7 +157,7 @@ class SharedKernels(SharedFits):
         return kernel.values(kernel.base(rows, state.rows), numbers)
 
     def answer(self, state, model, name, known, X, own, **options):
-        """Return what the model's own method returns, from the kernel."""
+        """Return the result of the model's own method, from the kernel."""
         plain = on_kernel(own(), known.shape[1])
         if name == "predict":
             return lean_predict(plain, known)
@@ -165,7 +165,7 @@ class SharedKernels(SharedFits):
             return getattr(plain, name)(known)
 
     def _key(self, model: Any) -> Any:
-        """Return what tells apart settings that differ in more than C; None if all do."""
+        """Return a key of settings that differ in C only; None if all differ."""
         if not hasattr(model, "C") or self._weighted(model):
             return None
         return tuple((name, str(v)) for name, v in sorted(vars(model).items()) if name != "C")
@@ -251,11 +251,11 @@ def setting(model: Any, rows: Any) -> tuple[SVMKernel, dict[str, float]]:
 
 
 def kernel_key(model: Any, numbers: dict[str, float]) -> Any:
-    """Return what tells kernels of the same rows apart."""
+    """Return a key of the kernel of given rows."""
     degree = model.degree if model.kernel == "poly" else None
     return model.kernel, degree, tuple(sorted(numbers.items()))
 
 
 def base_kind(kernel: SVMKernel) -> Any:
-    """Return what tells apart kernels that are functions of different bases."""
+    """Return a key of the base that a kernel is a function of."""
     return type(kernel).base

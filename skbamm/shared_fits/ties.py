@@ -1,14 +1,14 @@
-"""Training rows that are equally far away: which of them are among the nearest, scikit-learn says.
+"""Ties of training rows at equal distance, which scikit-learn resolves.
 
 It depends on the number of neighbours, on the order of computations and on nothing else. So few
-rows can be asked for in place of all, if their distances turn out the same to the last digit.
+rows can be queried alone if their distances are bitwise equal.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-BLOCK = 64  # rows of a product of matrices that are treated alike, on all usual processors
+BLOCK = 64  # rows that matrix products process together on common processors
 
 
 def open_ties(distances: np.ndarray, indices: np.ndarray, k: int, y: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def known_alike(
     Returns
     -------
     ndarray of shape (n_rows, most)
-        Of k neighbours in column k - 1: all that are as near have the same distances, and those
+        For k neighbours in column k - 1: all at this distance have the same distances, and those
         that are farther away are so in both.
     """
     last = distances[:, -1:]

@@ -24,7 +24,7 @@ from sklearn.tree import (
 from skbamm._sklearn_compat import forest_rows, prune_tree
 from skbamm.shared_fits.base import SharedFits, fitted, is_reproducible, take_fitted
 
-_RANDOM = "random_state is neither a number nor a generator: every fit is another one"
+_RANDOM = "random_state is neither a number nor a generator, so every fit differs"
 
 
 class SharedTree(SharedFits):

@@ -22,7 +22,7 @@ _TOL, _ROUGH = 1e-6, 1e-3  # decrements of the models whose F is told, in either
 
 
 class _Counted(UpperStep):
-    """A rule for the x-step that counts the points it was asked from, in all of its copies."""
+    """A rule for the x-step that counts its calls, over all of its copies."""
 
     def __init__(self, rule: UpperStep, count: list[int] | None = None):
         self._rule, self._count = rule, [0] if count is None else count

@@ -1,4 +1,4 @@
-"""Follows a path of ever less shrinkage, and finds out how much of it serves other rows.
+"""Follows a path of decreasing shrinkage, and chooses the point that is best on held-out rows.
 
 For each of some outer splits its test rows are taken out of all other splits, out of training and
 test rows alike; the path is followed on what is left, and scored on those test rows. (With them
@@ -67,7 +67,7 @@ class Effort:
 
     @classmethod
     def for_size(cls, numbers: int, kinks: bool) -> Effort:
-        """Return what X of so many numbers allows; where penalties have kinks there is no price."""
+        """Return the path for an X of this size; penalties with kinks have no price."""
         if numbers > _HUGE:
             found = cls(SHORT_PATH, 6, 1, whole=False)
         else:
@@ -140,7 +140,7 @@ class PathSearch:
         self.tol, self.clock, self.path = tol, clock, Shrinkage()
         self.history: dict[str, list] = {"seconds": [], "upper": [], "kkt_residual": [], "x": []}
         self.status = Status.CONVERGED
-        self._followed = full  # whose history is told
+        self._followed = full  # whose history is reported
         self._begin, self._one = full.x[0].clone(), full.x[:, :1].clone()
         self._began = time.perf_counter()
 
@@ -179,7 +179,7 @@ class PathSearch:
         if self.late:
             return
         if not pairs:
-            raise NotApplicable("no rows can be left out to tell how much shrinkage is right")
+            raise NotApplicable("no rows can be held out to choose the shrinkage")
         path, parts = self.path, [part for part, _ in pairs]
         if effort.whole:
             parts.insert(0, self.full)

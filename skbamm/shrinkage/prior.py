@@ -8,10 +8,10 @@ logarithms x of the penalties is added, over the rows' number n::
 
 The first term draws all to their mean. The second is a price on what the penalty lets through of
 each group: d_g is the share of a group's p_g degrees of freedom that are left with the mean
-curvature H_g of its coefficients and their penalty P_g, as in ridge regression (Hastie,
-Tibshirani & Friedman, "The Elements of Statistical Learning", 2009, section 3.4.1). It makes a
-threshold: what the validation rows do not ask for goes, what they clearly ask for costs no more
-than the price. u is what a degree of freedom costs in F by the noise alone.
+curvature H_g of its coefficients and their penalty P_g, as in ridge regression (Hastie, Tibshirani
+& Friedman, "The Elements of Statistical Learning", 2009, section 3.4.1). It makes a threshold:
+entries that the validation rows do not need are dropped, clearly needed ones cost no more than the
+price. u is what a degree of freedom costs in F by the noise alone.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.criteria import Criterion
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.space import VectorAxis
 
-# From strong to weak, and then ever more of a price: beginning with the price would drop features
+# From strong to weak, then an increasing price: starting with the price would drop features
 # whose hypergradient then vanishes for good.
 PATH = ((1.0, 0.0), (0.1, 0.0), (0.1, 0.5), (0.1, 2.0))
 SHORT_PATH = ((1.0, 0.0), (0.1, 0.5), (0.1, 2.0))
@@ -56,7 +57,7 @@ class Charge:
     unit: float
     spread: float
     freedom: float
-    problem: Any
+    problem: PenalisedProblem
     columns: Tensor
     curvature: Tensor
     size: Tensor
@@ -97,11 +98,11 @@ def entry_means(values: Tensor, columns: Tensor, size: Tensor) -> Tensor:
     return (sums / size).mean(1)
 
 
-def share_left(problem: Any, x: Tensor, y: Tensor, axis: VectorAxis) -> Tensor | None:
+def share_left(problem: PenalisedProblem, x: Tensor, y: Tensor, axis: VectorAxis) -> Tensor | None:
     """Return how much of each entry the penalty lets through, from 0 to 1, (q,).
 
     Of squares d above; of absolute values the share of the coefficients that are not zero.
-    None of entries that are no penalties.
+    None for entries that are not penalties.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Quest:
 class FoldSolver(ABC):
     """One combination's model over all folds.
 
-    A search has two stages: ``begin`` finds where to begin, ``loop`` goes on from there. Then
+    A search has two stages: ``begin`` returns the starting point, ``loop`` continues from it. Then
     ``polish`` solves the models that are scored, and ``solution`` exports them.
 
     Parameters
@@ -89,7 +89,7 @@ class FoldSolver(ABC):
     Attributes
     ----------
     used : list of int
-        The splits that have what the model needs.
+        The splits that have the rows and classes that the model needs.
     folds : list of FoldData, or None
         The data of each split; None if all share X.
     given_folds : list of FoldData, or None
@@ -182,7 +182,7 @@ class FoldSolver(ABC):
 
     @abstractmethod
     def begin(self, quest: Quest) -> Beginning:
-        """Return where a search begins."""
+        """Return the starting point of a search."""
 
     @abstractmethod
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
@@ -198,7 +198,7 @@ class FoldSolver(ABC):
     ) -> FoldSolutions:
         """Solve these x in all folds as they are to be scored.
 
-        Each begins at y if that is given. Where ``tol`` is larger than the family's own tolerance
+        Each starts at y if given. If ``tol`` is larger than the family's own tolerance
         of the decrement, it will do.
         """
 
@@ -206,7 +206,8 @@ class FoldSolver(ABC):
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return value s in the k-th used fold, as the bank keeps it.
 
-        ``features`` is what a fitted model remembers of those that all folds share.
+        ``features`` holds the attributes that a fitted model stores about features that all folds
+        share.
         """
 
     def exact_hypergradient(
@@ -234,7 +235,7 @@ class FoldSolver(ABC):
         return _JUDGED_VALUES if judged else _SEARCH_VALUES
 
     def foreseen(self, values: int, listed: bool) -> float | None:
-        """Return the CPU seconds that values take in all folds; None where own fits are no match.
+        """Return the CPU seconds that values take in all folds; None if own fits cannot compete.
 
         Unless they are ``listed``, they stand for a search.
         """

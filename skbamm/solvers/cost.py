@@ -1,6 +1,6 @@
 """The expected cost of joint solves of a linear model, from the shape of its problem.
 
-``COUNTS`` has how many iterations and passes there are; effort.py has what one of them takes.
+``COUNTS`` has the numbers of iterations and passes; effort.py has the cost of each.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 class Counts:
     """Iterations and passes of joint solves, chosen by benchmarks/everyday/effort.py.
 
-    A triple is of iterations, new metrics, and passes an iteration beside the first.
+    A triple holds iterations, new metrics, and additional passes of an iteration.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Counts:
     from_some : tuple[int, int]
         The same of many rows, from where a solve of some of them led.
     many_features : int
-        Passes an iteration beside the first, where directions are conjugate gradients'.
+        Additional passes of an iteration with directions by conjugate gradients.
     many_jumps : int
         The same where the Hessian jumps.
     path : int
@@ -54,7 +54,7 @@ class Counts:
     kinked_path : int
         The same where the loss has kinks, too.
     followed : int
-        Times as much for a step where the loss couples its outputs and each fold has its own face.
+        Factor of a step's cost if the loss couples its outputs and each fold has its own face.
     sweeps : int
         Sweeps of coordinate descent on second moments.
     moment_steps : float
@@ -64,9 +64,9 @@ class Counts:
     products_of_value : int
         Passes of each value whose steps are products with the Hessian.
     products : int
-        Passes beside those.
+        Additional passes.
     least_products : int
-        Passes of a list at least: few values are far apart.
+        Minimum number of passes of a list: few values have a large spacing.
     determined : int
         Rows a coefficient from which penalties hardly matter.
     fewer : float
@@ -108,7 +108,7 @@ COUNTS = Counts()
 
 
 def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -> float | None:
-    """Return what values take about, in all folds; None where own fits are no match.
+    """Return the estimated seconds for values in all folds; None if own fits cannot compete.
 
     Unless they are ``listed``, they stand for a search.
     """
@@ -150,7 +150,7 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
         (iterations, metrics), dtype = COUNTS.from_some, solver.dtype
     one = pass_seconds((n, d), stored, columns, dtype) + solve
     step = step_seconds(kinks)
-    if kinks and loss.couples_outputs:  # each fold's coefficients are followed apart
+    if kinks and loss.couples_outputs:  # the coefficients of each fold have their own face
         step *= COUNTS.followed * folds
     steps = iterations * ((1 + more) * one + step)
     return rounds * (steps + metrics * metric)
@@ -159,7 +159,8 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
 def _may_vanish(solver: LinearProblems) -> bool:
     """Whether models can fit so many rows exactly that a HuberRegressor's scale vanishes.
 
-    There is a kink then, which its solver, made for smooth functions, does not get along with.
+    The objective then has a kink, for which the estimator's solver for smooth functions is
+    unsuitable.
     """
     loss: Any = solver.task.loss
     if not loss.has_scale:
@@ -174,7 +175,7 @@ def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:
     one, outputs = rows.matrices[0], solver.task.loss.n_outputs
     shape, columns = (one.n_rows, one.n_features), len(solver.used) * outputs
     passes: float = COUNTS.products + values * COUNTS.products_of_value
-    if listed:  # few values are far apart
+    if listed:  # few values have a large spacing
         passes = max(passes, COUNTS.least_products)
     if one.n_rows >= COUNTS.determined * one.n_features * outputs:
         passes *= COUNTS.fewer
@@ -199,7 +200,7 @@ def _of_squares(solver: LinearProblems, values: int, kinks: bool, shape, stored:
 
 
 def levels_pay(solver: LinearProblems, values: int) -> bool:
-    """Whether values that begin between solved ones are solved sooner than all at once.
+    """Whether starting values between solved ones is faster than solving all at once.
 
     They need fewer iterations, and so fewer Gram matrices and factors; but where these are small,
     all at once take fewer calls.
@@ -214,7 +215,7 @@ def levels_pay(solver: LinearProblems, values: int) -> bool:
 
 
 def metric_seconds(solver: LinearProblems, values: int) -> float:
-    """Return what the Gram matrices and factors of so many values take about; 0.0 without any."""
+    """Return the approximate cost of Gram matrices and factors for so many values, or 0.0."""
     loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
     n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
     if p > MANY_FEATURES:

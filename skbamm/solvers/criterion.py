@@ -14,7 +14,7 @@ from skbamm.models import Task
 
 
 class UnfitCriterion(ValueError):
-    """The user asked for a criterion that the estimator cannot have."""
+    """The requested criterion is not available for the estimator."""
 
 
 def criteria_of(task: Task) -> tuple[str, ...]:
@@ -62,6 +62,6 @@ def check_criterion(criterion: str, task: Task) -> None:
     known = criteria_of(task)
     if criterion != "auto" and criterion not in known:
         raise UnfitCriterion(
-            f"criterion={criterion!r} does not go with this estimator; "
+            f"criterion={criterion!r} is not available for this estimator; "
             f"use 'auto' or one of {list(known)}."
         )

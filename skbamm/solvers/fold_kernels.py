@@ -12,14 +12,14 @@ from skbamm.support_vectors import SVMKernel
 
 
 class FoldKernels:
-    """What the kernels of all folds' rows are functions of, and these for some parameters.
+    """The bases of the kernels of all folds' rows, and the kernels for given parameters.
 
     Parameters
     ----------
     kernel : SVMKernel
     data : FoldedData
     some : ndarray of int, or None
-        The user's rows that are looked at; all if not given.
+        The rows that are used; all by default.
     """
 
     def __init__(self, kernel: SVMKernel, data: FoldedData, some: np.ndarray | None = None):
@@ -34,10 +34,10 @@ class FoldKernels:
         splits = [(np.arange(n)[train], np.arange(n)[test]) for train, test in data.splits]
         self._train = [train[self._looked_at[train]] for train, _ in splits]
         self._test = [test[self._looked_at[test]] for _, test in splits]
-        self._place = np.cumsum(self._looked_at) - 1  # of the rows that are looked at
+        self._place = np.cumsum(self._looked_at) - 1  # of the rows that are used
         self._shared: np.ndarray | None = None  # base of all of these
         self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of folds that share no X
-        self._last: tuple[Any, np.ndarray] | None = None  # the kernel that was asked for last
+        self._last: tuple[Any, np.ndarray] | None = None  # the last kernel that was used
         self._rows: dict[int, Any] = {}
         if data.folds is None:
             seen = np.flatnonzero(self._looked_at)
@@ -75,7 +75,7 @@ class FoldKernels:
             one, other = self._own(k)
             return self.kernel.values(one, numbers), self.kernel.values(other, numbers)
         if self._last is None or self._last[0] != numbers:
-            self._last = None  # lest there be two at a time
+            self._last = None  # so that there are never two at a time
             self._last = dict(numbers), self.kernel.values(self._shared, numbers)
         return self._parts(self._last[1], k)
 
@@ -93,7 +93,7 @@ class FoldKernels:
         return columns.take(train, axis=0), columns.take(test, axis=0)
 
     def _own(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the bases of a fold that has rows of its own."""
+        """Return the bases of a fold with its own rows."""
         if k not in self._bases:
             fold = self.data.fold(k)
             assert fold is not None

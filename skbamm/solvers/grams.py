@@ -14,9 +14,9 @@ _LIKE = 2.3  # logarithm of how much penalties may differ that share Gram matric
 
 
 class KnownGrams:
-    """Gram matrices of values that were solved one by one: those near them need none of their own.
+    """Gram matrices of values that were solved one by one, which nearby values reuse.
 
-    Penalties are of the same kind, and models hardly differ, from one value to the next.
+    Successive values have the same kind of penalty and similar models.
     """
 
     def __init__(self) -> None:

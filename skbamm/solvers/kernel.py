@@ -46,7 +46,7 @@ class Sizes:
     worth : int
         Times as many rows there must be for that.
     rounding : float
-        What a kernel that is given may lack of its properties, relative to its largest entry.
+        Tolerance for the properties of a precomputed kernel, relative to its largest entry.
     factors : tuple[int, int]
         Factors of a fold's kernel that a search of one interval, or several, takes.
     more_factors : int
@@ -58,7 +58,7 @@ class Sizes:
     entry : float
         Seconds of an entry of a kernel.
     step : float
-        Seconds of an iteration beside that.
+        Other seconds of an iteration.
     """
 
     most_rows: int = 5000
@@ -83,7 +83,7 @@ class KernelSolver(FoldSolver):
     """One combination's kernel model over all folds.
 
     All folds share the kernel of all rows, and each has a factor of its part of it; where folds
-    have transformed rows of their own, each has a kernel of its own, too. Kernels are close to
+    have their own transformed rows, each has its own kernel as well. Kernels are close to
     singular, and need double precision.
 
     Parameters
@@ -159,11 +159,11 @@ class KernelSolver(FoldSolver):
         rule = found.x_step
         first = Beginning(found.x[None], None, None, x0[[found.start]], found, rule=rule)
         if first.ended:
-            # Its models are of some rows; polishing begins anew.
+            # Its models are of some rows; polishing starts from zero.
             y = torch.zeros(self._problem(axes, self.blocks, 1).y_shape[1:], dtype=x0.dtype)
             first.found = replace(found, y=y.to(x0.device))
         else:
-            rule.reset()  # the curvature of F is much the same, its values are not
+            rule.reset()  # the curvature of F is similar, its values are not
         return first
 
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
@@ -238,7 +238,7 @@ class KernelSolver(FoldSolver):
         return any(one.dtype != np.float64 for one in seen)
 
     def _solve_lower(self, axes, x) -> FoldSolutions:
-        """Solve one value after the other, those with the same kernel together."""
+        """Solve the values one by one, ordered by kernel."""
         problem = self._problem(axes, self.blocks, 1)
         gammas = problem.numbers(x)[1]
         parts: dict[int, FoldSolutions] = {}
@@ -290,7 +290,7 @@ class KernelSolver(FoldSolver):
             given = [(self.folds[k].matrix, len(self.folds[k].train)) for k in self.used]
         for matrix, n in given:
             if not isinstance(matrix, np.ndarray) or matrix.shape[1] != n:
-                raise NotApplicable("the kernel is no dense matrix of the rows to themselves")
+                raise NotApplicable("the kernel is not a dense square matrix")
             square = torch.from_numpy(np.array(matrix[:n], dtype=np.float64))
             scale = float(square.abs().max()) or 1.0
             if not torch.allclose(square, square.T, rtol=0, atol=SIZES.rounding * scale):

@@ -1,4 +1,4 @@
-"""Values of a list between those that are solved, and where their models may begin."""
+"""Starting models of values of a list, from the solved values around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST_VALUES = 4  # from end to end
 
 
 def levels(count: int) -> list[list[int]]:
-    """Return which of so many values to solve first, and which then: ever more between them."""
+    """Return the order in which to solve values: first few, then more and more in between."""
     step = 1
     while (count - 1) // (2 * step) >= _FIRST_VALUES - 1:
         step *= 2
@@ -25,7 +25,7 @@ def levels(count: int) -> list[list[int]]:
 def between(nodes: Tensor, values: Tensor, places: Tensor) -> Tensor:
     """Return cubic polynomials through the four nearest nodes, at places between nodes.
 
-    They are bounded by what they pass through: where values jump they would overshoot.
+    They are bounded by the interpolated values, since they would overshoot at jumps.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from skbamm.bilevel.steps.x_steps import ScalarStep, UpperStep
 from skbamm.criteria import Choice
 from skbamm.folds import Rows
 from skbamm.glm import GLMProblem, of_like_rows
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.solvers.base import Quest
 from skbamm.solvers.cost import foreseen_seconds
 from skbamm.solvers.grams import place_of
@@ -34,14 +35,14 @@ from skbamm.starts.subsample import Beginning, screen
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """Lengths of the first step of x, in its own units, and when there is another way to begin.
+    """Lengths of the first step of x, and limits for other ways to start.
 
     Chosen by benchmarks/speed/specialists.py and benchmarks/speed/growth.py.
 
     Attributes
     ----------
     near : float
-        From where a search on some rows, or of like rows, ended.
+        After a search on some rows, or of similar rows.
     path : float
         From the best point of a path.
     exact : float
@@ -49,9 +50,9 @@ class FirstSteps:
     vertex : float
         From the top of a parabola through points that are far apart.
     apart : float
-        Distance of points from which one more is sooner solved than steps are made.
+        Distance of points above which solving one more is faster than taking steps.
     many_kinks : int
-        Coefficients from which coordinate descent at some points is sooner than an exact path.
+        Coefficients above which coordinate descent at some points is faster than an exact path.
     path_values : int
         Values that a search costs at least that follows paths of penalties with kinks.
     """
@@ -72,10 +73,10 @@ class LinearSolver(LinearProblems):
     """One combination's linear model over all folds; see ``LinearProblems``."""
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
-        """Solve these values in all folds, so well that the estimator would not go on."""
+        """Solve values in all folds to a precision at which the estimator's own fit would stop."""
         x = torch.as_tensor(values, device=self.device)
         axes = [Axis(name, -np.inf, np.inf, "plain") for name in self.penalties.values]
-        # A constant column is no variable: without it the penalty may be a simpler one.
+        # Without constant columns the penalty may have a simpler form.
         vary = [i for i in range(len(axes)) if len(np.unique(values[:, i])) > 1]
         self.penalties.values.update(zip(self.penalties.values, values[0].tolist(), strict=True))
         return solve_values(self, tuple(axes[i] for i in vary), x[:, vary], None)
@@ -90,7 +91,7 @@ class LinearSolver(LinearProblems):
             return self._screened(quest)
         few = self._few(quest)
         if few is None:
-            problem: Any = self.problem(quest.axes, 1, self.dtype, quest.criterion)
+            problem: PenalisedProblem = self.problem(quest.axes, 1, self.dtype, quest.criterion)
         else:
             problem = self._on_some(quest, few, 1)
         exact = None
@@ -203,7 +204,7 @@ class LinearSolver(LinearProblems):
 
     @property
     def begins_anywhere(self) -> bool:  # type: ignore[override]
-        """Whether a search may begin at any models: without kinks there are none that are empty."""
+        """Whether a search may start at any models; with kinks, empty models have no slope."""
         return not self.penalties.has_kinks
 
     def upper(
@@ -334,7 +335,7 @@ class LinearSolver(LinearProblems):
         return quest.kept["limit"]
 
     def _schedule(
-        self, axes: tuple[Any, ...], problem: Any, first: float, bend: float | None
+        self, axes: tuple[Any, ...], problem: PenalisedProblem, first: float, bend: float | None
     ) -> Any:
         kinks = problem.kinks
         step: UpperStep = ScalarStep(first, kinks=kinks, bend=bend)
@@ -342,7 +343,7 @@ class LinearSolver(LinearProblems):
             step = TrustRegionStep(first, kinks=kinks, bend=bend, project=problem.project)
         return adaptive(len(axes), x_step=step)
 
-    def _y(self, problem: Any, solutions: FoldSolutions, which: slice) -> Tensor:
+    def _y(self, problem: PenalisedProblem, solutions: FoldSolutions, which: slice) -> Tensor:
         """Return some of the solved models as the search has them."""
         coef = torch.as_tensor(solutions.coef[which], device=self.device)
         return problem.of_coefficients(coef).to(self.dtype)

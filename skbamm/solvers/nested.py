@@ -63,11 +63,11 @@ class NestedSolver(FoldSolver):
         return self._joints[place]
 
     def grid(self, values: np.ndarray) -> FoldSolutions:
-        """Leave lists of the parameter to solvers of their own."""
-        raise NotApplicable("values of a list are solved one by one")
+        """Raise NotApplicable: each value of a list has its own solver."""
+        raise NotApplicable("the values of a list are solved one by one")
 
     def begin(self, quest: Quest) -> Beginning:
-        """Scan the axis. Where weights close to the present ones led to is not asked."""
+        """Scan the axis; ``near`` is ignored."""
         line = _Search(self, quest)
         quest.kept["line"] = line
         try:
@@ -138,7 +138,7 @@ class NestedSolver(FoldSolver):
         return self.first.search_values((), judged)
 
     def foreseen(self, values: int, listed: bool) -> float | None:
-        """See ``FoldSolver.foreseen``; each place of the parameter has a search of its own."""
+        """See ``FoldSolver.foreseen``; each value of the parameter has its own search."""
         one = self.first.foreseen(values, listed) if self.line.same_features else None
         return None if one is None else _PLACES * one
 

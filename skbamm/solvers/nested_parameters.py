@@ -78,7 +78,7 @@ class FeatureLine:
     def slope(self, joint, problem, y, v, upper) -> float:
         """See ``Line.slope``."""
         both: Any = self._make(self.maps.with_slopes(joint.folds)).rows(torch.float64)
-        # Chunks are told apart by where they lie in their own fold.
+        # Chunks are identified by their place in their own fold.
         return feature_slope(problem, FoldwiseRows(both.folds), y, v, upper)
 
 

@@ -84,7 +84,7 @@ class Penalties:
     def _factors(self, axes):
         """Return the map of x to the factors of both parts, and each feature's share of them.
 
-        Both parts ask for them at the same x, one after the other.
+        Both parts need them at the same x, one after the other.
         """
         last: list[Any] = [None, None]
 
@@ -97,7 +97,7 @@ class Penalties:
         return of_x
 
     def _shares(self, kind: type[Penalty], rows):
-        """Return what the strengths (p,) of the coefficients are to those of the slopes."""
+        """Return the ratio of the strengths (p,) of the coefficients to those of the slopes."""
         scale = self.task.intercept_penalty**kind.intercept_power
         return intercept_shares(rows, scale, self.device)
 

@@ -14,13 +14,13 @@ from skbamm.solvers.penalties import Penalties
 from skbamm.solvers.problems import LinearProblems
 from skbamm.solvers.tolerances import TOL
 
-_EXACT = 1e-11  # of the target's products with features, what a solution may leave of them
+_EXACT = 1e-11  # relative size of the remaining products of features with the residual
 
 
 def pooled_fit(solver: LinearProblems, estimator: Any) -> np.ndarray | None:
     """Return an estimator's coefficients (m, p) on all rows of a LinearProblems, or None.
 
-    None is where the folds' moments do not tell them, or not to rounding.
+    None if the moments of the folds do not determine them to rounding.
     """
     problem = _pooled_problem(solver, estimator)
     if problem is None or problem.kinks:
@@ -37,7 +37,7 @@ def pooled_fit(solver: LinearProblems, estimator: Any) -> np.ndarray | None:
 def pooled_start(
     solver: LinearProblems, estimator: Any, coef: np.ndarray, gradient_tol: float
 ) -> np.ndarray | None:
-    """Return where an estimator's own fit on all rows may begin, or None.
+    """Return a starting point for an estimator's own fit on all rows, or None.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def pooled_start(
 
 
 def _pooled_problem(solver: LinearProblems, estimator: Any) -> LeastSquaresProblem | None:
-    """Return the problem of all rows at the estimator's own values, if the folds tell it."""
+    """Return the problem of all rows at the estimator's own values, if the folds determine it."""
     pooled = None
     if solver.data.row_weights is None and solver.task.transformed is None and solver.moments:
         pooled = pooled_moments(solver.moments, solver.data.weights)

@@ -69,7 +69,7 @@ class LinearProblems(FoldSolver):
 
     @property
     def wide(self) -> bool:
-        """Whether matrices of rows serve, and are smaller than those of features by far."""
+        """Whether n x n matrices can be used and are much smaller than p x p matrices."""
         rows = self.rows(torch.float64)
         squares = not self.penalties.has_kinks
         dense = isinstance(rows, DenseRows | StackedRows)
@@ -91,7 +91,7 @@ class LinearProblems(FoldSolver):
         return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)
 
     def some_rows(self) -> Rows | None:
-        """Return rows to begin with, or None where all are as cheap."""
+        """Return a subset of rows for the start, or None if all rows are as cheap."""
         if self.least_squares:
             return None
         return some_rows(self.rows(self.dtype), self.task.loss.n_outputs)

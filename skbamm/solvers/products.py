@@ -1,4 +1,4 @@
-"""Solves models whose steps are found by products with the Hessian, each as dear as a pass.
+"""Solves models by products with the Hessian, each of which costs a pass.
 
 Several classes, or more features than matrices of them are made of. Most of the passes are in
 single precision, where rows are many: the gradient in double precision sees to the rest.

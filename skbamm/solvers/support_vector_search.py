@@ -1,6 +1,6 @@
 """Which points a search of a support vector machine tries.
 
-Each point costs one fit of libsvm a fold, and tells F and its hypergradient. A trust region over
+Each point costs one fit of libsvm a fold, and gives F and its hypergradient. A trust region over
 few points is what that allows, and a bound of libsvm's iterations keeps it off points that cost
 more than they can gain: as C grows, a fit may take a thousand times as long.
 """
@@ -23,7 +23,7 @@ from skbamm.solvers.base import Quest
 
 @dataclass(frozen=True)
 class Effort:
-    """How many points are tried, and what each may cost; see benchmarks/everyday/svm.py.
+    """Numbers of points and limits of their cost; see benchmarks/everyday/svm.py.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Effort:
     most_rows : int
         Rows up to which kernels of all of them are kept.
     some_rows : int
-        Rows that a search of more looks at.
+        Rows that are used if there are more.
     own : int
-        Points that are fitted anew where the scored models are own fits.
+        Points that are refitted if the scored models are own fits.
     dear : float
         Times the iterations of the best point so far that a fit may take.
     least : int
@@ -72,7 +72,7 @@ class FoldFit:
     Attributes
     ----------
     fitted : dict of str -> object
-        What it gave the estimator.
+        The fitted attributes.
     gamma : float
     """
 
@@ -113,7 +113,7 @@ class PointSearch:
     n_rows : int
         The most rows that a fold trains on.
     null : float
-        What F is relative to.
+        F of constant predictions.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class PointSearch:
             if self._is_known(x, EFFORT.close):
                 return Status.CONVERGED
             tried = self._try(x.tolist())
-            if tried is None:  # too dear: half as far
+            if tried is None:  # too expensive: half as far
                 tried = self._try(
                     ((x + torch.tensor(self.best.x, dtype=torch.float64)) / 2).tolist()
                 )
@@ -177,7 +177,7 @@ class PointSearch:
         return Status.MAX_ITER if self._most < EFFORT.points else Status.PLATEAU
 
     def _along_valley(self) -> list[Tensor]:
-        """Return steps along which C times gamma, and so a wide kernel's model, is the same."""
+        """Return steps along which C times gamma, and so a wide kernel's model, is constant."""
         names = [axis.parameter for axis in self.axes]
         if not {"C", "gamma"} <= {*names} or any(axis.scale != "log" for axis in self.axes):
             return []

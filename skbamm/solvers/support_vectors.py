@@ -1,6 +1,6 @@
 """Searches intervals of support vector machines, by fits of libsvm on kernels that folds share.
 
-The models are libsvm's own, so that what is scored is what a fit gives. Each point costs one fit a
+The models are libsvm's own, so that scores are those of own fits. Each point costs one fit a
 fold, and its hypergradient follows from the support vectors.
 """
 
@@ -82,7 +82,7 @@ class SupportVectorSolver(FoldSolver):
     def __init__(self, twin: Any, estimator: Any, data: FoldedData, dtype: str):
         super().__init__(twin, data)
         if data.row_weights is not None:
-            raise NotApplicable("learned weights go with linear models")
+            raise NotApplicable("learned weights need a linear model")
         if data.fit_weight is not None and not np.all(np.asarray(data.fit_weight) > 0):
             raise NotApplicable("some rows have no weight")
         self.estimator, self.device = estimator, torch.device("cpu")
@@ -109,13 +109,13 @@ class SupportVectorSolver(FoldSolver):
         raise NotApplicable("lists have own fits, which share kernels")
 
     def begin(self, quest: Quest) -> Beginning:
-        """Begin where kernels are neither flat nor narrow, and errors cost about what they are."""
+        """Start at kernels that are neither flat nor narrow, and at a moderate C."""
         points = self._starting_points(quest.axes)
         x0 = torch.tensor(points if quest.begin is None else [quest.begin], dtype=torch.float64)
         return Beginning(x0, None, None, x0)
 
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
-        """Try the starting points, and go on from the best."""
+        """Try the starting points, and continue from the best."""
         n = max(len(self._kernels.rows(k)) for k in range(len(self.used)))
         null = quest.criterion.null if self.task.classes is not None else 1.0
         search = PointSearch(partial(self._searched, quest), quest, n, null)
@@ -148,7 +148,7 @@ class SupportVectorSolver(FoldSolver):
         return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
 
     def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
-        """See ``FoldSolver.visited``; the best few where each is to be fitted anew."""
+        """See ``FoldSolver.visited``; only the best few if each has to be refitted."""
         found = sorted(self._visits.values(), key=lambda visit: visit.value)
         return [visit.x for visit in found[: EFFORT.own if self.own_scores else None]]
 

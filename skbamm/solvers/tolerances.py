@@ -1,4 +1,4 @@
-"""How closely models are solved, in one place."""
+"""The tolerances of all solves."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ class Tolerances:
     Attributes
     ----------
     begin : float
-        Of models of some rows that others begin at.
+        Models of some rows that are starting points for others.
     single : float
-        Of models in single precision that are finished in double.
+        Models in single precision that are finished in double.
     single_products : float
         The same where steps are products with the Hessian: more is gained there, a pass is cheaper.
     final : float
-        Of models that are scored: their scores are right to eight digits
+        Models that are scored: their scores are right to eight digits
         (tests/search/test_best_score.py).
     products : float
-        Of models that are scored whose steps are products with the Hessian.
+        Models that are scored, with steps by products with the Hessian.
     kernel : float
-        Of kernel models that are scored; a direct solve meets it at once.
+        Kernel models that are scored; a direct solve meets it at once.
     nearly : float
-        Of models that rounding keeps from being nearer, relative to the root of the objective.
+        Models limited by rounding errors, relative to the root of the objective.
     slope : float
-        Of models whose hypergradient is asked for.
+        Models whose hypergradient is computed.
     refit : float
-        Of models that a refit begins at.
+        Models from which a refit starts.
     pooled : float
         The same from pooled second moments, where a step reads no rows.
     single_iter, mixed_iter, final_iter : int

@@ -1,4 +1,4 @@
-"""Solves a linear model's folds at given values: those of a list, and what a search has found."""
+"""Solves a linear model's folds at given values: those of a list, or the result of a search."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.solvers.cost import COUNTS, levels_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
@@ -28,7 +29,7 @@ _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits
 def solve_values(
     solver: LinearProblems, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
 ) -> FoldSolutions:
-    """Solve all values in all folds, so well that the estimator would not go on.
+    """Solve all values in all folds to a precision at which the estimator's own fit would stop.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions
 
 
 def _in_levels(solver: LinearProblems, x) -> bool:
-    """Whether to solve some values first, and to begin the others between them."""
+    """Whether to solve some values first, as starting points of the others."""
     return len(x) >= COUNTS.least_values and x.shape[1] == 1 and levels_pay(solver, len(x))
 
 
@@ -102,7 +103,7 @@ def _solve_levels(solver: LinearProblems, axes, x, size, tol) -> FoldSolutions:
 
 
 def _solve_path(solver: LinearProblems, axes, x, strength, tol) -> FoldSolutions:
-    """Solve one after the other, from the strongest penalty on: each begins at the last."""
+    """Solve the values one by one from the strongest penalty, each from the previous one."""
     scale = next(iter(solver.penalties.values))
     parts: dict[int, FoldSolutions] = {}
     y = None
@@ -132,7 +133,7 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
     most = TOL.mixed_iter if brief else TOL.final_iter
     finish = partial(solve_lower, tol=tol, gradient_tol=solver.gradient_tol, max_iter=most)
     if solver.task.loss.smoothed:
-        # Single precision cannot tell which rows are near a kink.
+        # Single precision cannot resolve which rows are near a kink.
         finish, single = partial(solve_narrowing, max_iter=most), False
     elif solver.task.loss.has_scale:
         finish = partial(
@@ -160,7 +161,7 @@ def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:
 def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
     """Return where rounding of second moments leaves the penalty its say, (S, K).
 
-    With fewer rows than features they are singular, and only the penalty holds what the rows
+    With fewer rows than features they are singular, and only the penalty determines what the rows
     do not see.
     """
     d = problem.rows.n_features
@@ -170,10 +171,10 @@ def _has_digits(problem: LeastSquaresProblem, x: Tensor) -> Tensor:
     return enough | (strength > _LEAST_STRENGTH * d * largest)
 
 
-def _solved(problem: Any, x: Tensor, result: LowerResult) -> Tensor:
+def _solved(problem: PenalisedProblem, x: Tensor, result: LowerResult) -> Tensor:
     """Return which models are solved, (S, K), up to rounding."""
     if bool(result.converged.all()) or problem.hessian_jumps or problem.kinks:
-        return result.converged  # where there are kinks, a step tells not how near it is
+        return result.converged  # with kinks, the length of a step does not bound the error
     value = problem.lower(x, result.y)[0].cpu()
     scale = (problem.lower_floor + value.abs()).sqrt()
     return result.converged | (result.decrement <= TOL.nearly * scale)

@@ -28,7 +28,7 @@ from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
-_JUDGED = "the scorer judges values from end to end, and then closer to the best"
+_JUDGED = "the scorer judges values over the whole interval, then near the best"
 _OWN_LISTS = "no values of its lists are solved jointly"
 
 
@@ -44,7 +44,7 @@ class Target:
         What names of the model's parameters begin with, such as "" or "step__".
     twin : Twin or None
     reason : str
-        Why there is no twin.
+        Why the estimator has no twin.
     """
 
     estimator: Any
@@ -164,7 +164,7 @@ class Combination:
 
 @dataclass
 class Space:
-    """What ``param_grid`` asks for.
+    """The parsed ``param_grid``.
 
     Attributes
     ----------
@@ -250,8 +250,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
             )
         if vectors and lines:
             raise ValueError(
-                f"Parameter {lines[0].name!r} cannot be searched over an interval beside a vector. "
-                "Use a list of values."
+                f"Parameter {lines[0].name!r} cannot be searched over an interval together with "
+                "a vector. Use a list of values."
             )
         holder = None
         for axis in axes.values():
@@ -342,7 +342,7 @@ def _target(estimator, params, varied=frozenset()) -> Target:
             own = [name for name in twin.path_parameters if prefix + name in varied]
             if own:
                 kind = type(last).__name__
-                twin, reason = None, f"{kind}: {own[0]} matters to its own fits only"
+                twin, reason = None, f"{kind}: {own[0]} affects its own fits only"
     except Exception as error:
         if isinstance(error, ValueError) and str(error).startswith("Invalid parameter"):
             check_names(estimator, params, params)
@@ -365,6 +365,6 @@ def _plan_rows(grid, combinations) -> Iterator[dict[str, Any]]:
             row["role"] = "joint grid"
         else:
             row["reason"] = next((t.reason for t in targets if t.reason), "") or (
-                "not differentiable; every value gets a joint solve of its own"
+                "not differentiable; each value has its own joint solve"
             )
         yield row

@@ -27,7 +27,7 @@ class Holder:
     """Makes of an estimator one with a vector of values.
 
     The model gets the geometric mean of the values, and ``FeaturePenalty`` around it, or around
-    its pipeline if the transformers make the groups, what they are beside that.
+    its pipeline if the transformers make the groups; their other properties.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Holder:
     def without_classes(self, estimator: Any, y: Any) -> None:
         """Leave out, in place, the values of classes that are not in a fold's training target.
 
-        As one value does, those of the classes that are there serve. Two have one model, and it
+        The values of the classes that are present are used. Two classes have one model, and it
         has the geometric mean of their values.
         """
         if self.axis.kind != "class" or self.axis.weighs_rows:
@@ -108,7 +108,7 @@ class Holder:
         """Raise UnfitVector if the estimator has no such groups, or classes."""
         if self.axis.weighs_rows and not is_classifier(_part(estimator, self.prefix)):
             name = type(_part(estimator, self.prefix)).__name__
-            raise UnfitVector(f"Parameter {self.axis.name!r}: {name} is no classifier.")
+            raise UnfitVector(f"Parameter {self.axis.name!r}: {name} is not a classifier.")
         if self.axis.kind == "target" and not isinstance(_part(estimator, self.prefix), Ridge):
             name = type(_part(estimator, self.prefix)).__name__
             raise UnfitVector(
@@ -141,7 +141,7 @@ class Holder:
             return
         name = type(model).__name__
         if not is_classifier(model):
-            why = f"{name} is no classifier"
+            why = f"{name} is not a classifier"
         else:
             why = (
                 f"{name} is multinomial, its classes share one penalty; "

@@ -25,7 +25,7 @@ def check_names(estimator: Any, names: Iterable[str], values: dict[str, Any]) ->
     Raises
     ------
     ValueError
-        scikit-learn's own, and the names that are most alike.
+        scikit-learn's own, and the most similar names.
     """
     chosen = clone(estimator)
     # Outer names first: what is set by one may have the parameter that another names.

@@ -3,7 +3,7 @@
 Each fold's coefficients are piecewise linear in the penalty, and least angle regression finds the
 points where they bend (Efron, Hastie, Johnstone & Tibshirani, "Least angle regression", 2004;
 Osborne, Presnell & Turlach, "A new approach to variable selection in least squares problems",
-2000). So F is known at any penalty for the price of one evaluation, and the search begins in the
+2000). So F is known at any penalty for one evaluation, and the search starts in the
 valley of its least value: of few rows it has many.
 """
 
@@ -20,6 +20,7 @@ from sklearn.linear_model import lars_path, lars_path_gram
 from torch import Tensor
 
 from skbamm.folds import DenseRows
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.models import NotApplicable
 from skbamm.space import Axis
 from skbamm.starts.subsample import Beginning
@@ -41,7 +42,7 @@ class LarsSettings:
     points : int
         Most points of the paths that F is evaluated at.
     stage : float
-        Share of the penalties that a path of many rows goes on to at a time.
+        Share of the penalties by which a path of many rows is extended at a time.
     worse : float
         F relative to its least that has risen.
     least : float
@@ -73,7 +74,7 @@ LARS = LarsSettings()
 
 
 def begin_on_paths(
-    problem: Any, axis: Axis, inverse: bool, max_time: float | None
+    problem: PenalisedProblem, axis: Axis, inverse: bool, max_time: float | None
 ) -> Beginning | None:
     """Return the best point of the folds' paths, or None if they are not of this kind.
 
@@ -107,7 +108,7 @@ def begin_on_paths(
         paths.extend(reached)
         scale = paths.places(reached, top)
         if not len(scale):  # a fold's path ended above the interval
-            raise NotApplicable("features are too much alike for a path to be followed")
+            raise NotApplicable("features are too collinear to follow a path")
         upper = paths.upper(scale)
         risen = upper[0] > LARS.worse * upper.min()
         if reached <= low or risen or time.perf_counter() > deadline:
@@ -187,7 +188,7 @@ class _Paths:
 
 
 def _folds(problem: Any) -> list | None:
-    """Return the folds' least squares problems; None if they are too large, or are others."""
+    """Return the folds' least squares problems; None if they are too large or not of this kind."""
     rows = problem.rows
     if min(rows.n_rows, rows.n_features) > LARS.most:
         return None
@@ -220,7 +221,7 @@ class _OfMoments:
 
     @property
     def largest(self) -> float:
-        """The penalty from which on the model is empty; zero where there is no signal."""
+        """The smallest penalty with an empty model; zero without a signal."""
         largest = float(np.abs(self._cross).max(initial=0.0))
         return largest if largest > LARS.none * (self._moments.max() * self._square) ** 0.5 else 0.0
 
@@ -239,7 +240,7 @@ class _OfMoments:
             # In units of the largest moment and penalty, for the algorithm's own tolerances.
             size = self._moments.max() ** 0.5
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it ends early where features are too much alike
+                warnings.simplefilter("ignore")  # it ends early if features are too collinear
                 penalties, _, slopes = self._lars(least / largest, size, largest)
             penalties, models = penalties * largest, slopes.T * (largest / size**2)
         if self._intercept:

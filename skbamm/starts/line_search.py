@@ -1,4 +1,4 @@
-"""The least value of a function of one variable whose slope is known where it is asked for."""
+"""Minimises a function of one variable whose slope may be evaluated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-_GAIN, _CLOSE = 1e-4, 0.02  # what a further point must promise, of the value; distance
+_GAIN, _CLOSE = 1e-4, 0.02  # relative gain that a further point must promise; distance
 _MARGIN = 0.1  # of a bracket, next to its ends
 
 
@@ -20,7 +20,7 @@ class Point:
     place, value : float
         Infinite values are those of points that were no good.
     slope : float or None
-        The slope, if it was asked for.
+        The slope, if it was evaluated.
     found : object
         The result of the search there.
     """
@@ -32,7 +32,7 @@ class Point:
 
 
 def scan_places(low: float, high: float, count: int) -> list[float]:
-    """Return places to begin with, from the middle outwards."""
+    """Return initial places, from the middle outwards."""
     middle = (low + high) / 2
     return sorted(np.linspace(low, high, count + 2)[1:-1].tolist(), key=lambda t: abs(t - middle))
 
@@ -92,7 +92,7 @@ def _least(best: Point, other: Point, behind: Point | None) -> float:
         return 0.5
     width = other.place - best.place
     assert best.slope is not None
-    fall = best.slope * width  # of the value at a share of one, as the slope tells it; negative
+    fall = best.slope * width  # predicted by the slope for a share of one; negative
     bend = other.value - best.value - fall
     share = -fall / (2 * bend)
     if behind is not None and np.isfinite(behind.value):

@@ -1,9 +1,9 @@
 """Searches an interval, also where F has more than one minimum.
 
-F ranks the starting points there, and the best is refined. The minimum beside another one
-may be lower: F falls from that point on, and rises again before the next. The values and slopes of
-both points tell so, and it costs one solve of the models to see whether they are right. So it
-does to see whether F is lower at an end, or at a start that was left behind unsolved.
+F ranks the starting points there, and the best is refined. The minimum near another one may be
+lower: F falls from that point on, and rises again before the next. The values and slopes of both
+points indicate this, and it costs one solve of the models to see whether they are right. So it does
+to see whether F is lower at an end, or at a start that was left behind unsolved.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve, solve_lower
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.starts.subsample import Beginning
+
+MakeProblem = Callable[[int], PenalisedProblem]  # of a number of starts
 
 _GAIN = 1e-4  # what another minimum must promise, and hold where it is looked for, of F
 _TOL = 1e-4  # decrement of the models there
 _STEP = 0.3  # first step from there
-_NEXT = 0.1  # distance from an end that is no other basin's
+_NEXT = 0.1  # distance from an end within which there is no other basin
 
 
 def solve_basins(
-    problem: Callable[[int], Any],
+    problem: MakeProblem,
     first: Beginning,
     schedule: Callable[[Any, float, float | None], Any],
     step: float,
@@ -35,10 +38,10 @@ def solve_basins(
     max_iter: int,
     max_time: float | None,
     ends: bool = True,
-    judge: Callable[[int], Any] | None = None,
+    judge: MakeProblem | None = None,
     **options: Any,
 ) -> BilevelResult:
-    """Search from some points, and once more where these tell of a lower minimum.
+    """Search from some points, and again where they indicate a lower minimum.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def solve_basins(
     ends : bool, default=True
         Whether to look at ends of the interval.
     judge : callable, optional
-        The same problems of some rows, which tell whether to look closer.
+        The same problems of some rows, which show whether a closer look is worthwhile.
     **options
         For ``solve``.
     """
@@ -96,17 +99,31 @@ def _joined(before: BilevelResult, after: BilevelResult, first: Beginning, spent
     return replace(after, start=nearest, nit=before.nit + after.nit, history=history)
 
 
-def _beside(problem: Any, judge: Any, first: Beginning, result: BilevelResult, ends: bool) -> Any:
+def _beside(
+    problem: MakeProblem,
+    judge: MakeProblem | None,
+    first: Beginning,
+    result: BilevelResult,
+    ends: bool,
+) -> Any:
     """Return where a lower minimum is promised, (1, 1), or None."""
     if not result.success:
         return None
-    place = other_basin(result.screened, result, problem(1).bounds, first.x)
+    bounds = problem(1).bounds
+    assert bounds is not None
+    place = other_basin(result.screened, result, bounds, first.x)
     if place is None or not (ends or bool((first.x.min() < place) & (place < first.x.max()))):
         return None
     return place[None]
 
 
-def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, ends: bool) -> Any:
+def _unseen(
+    problem: MakeProblem,
+    judge: MakeProblem | None,
+    first: Beginning,
+    result: BilevelResult,
+    ends: bool,
+) -> Any:
     """Return the best of the starts and ends that nothing is known of, (1, h), if F is low there.
 
     An end is known to be no better where F rises towards it from the last start before it; starts
@@ -115,6 +132,7 @@ def _unseen(problem: Any, judge: Any, first: Beginning, result: BilevelResult, e
     known = result if first.found is None else first.found
     places = [*known.unjudged, *(x for x in first.left if not _passed(first.x[0], x, result.x))]
     one = problem(1)
+    assert one.bounds is not None
     if ends and len(result.x) == 1 and not one.kinks:  # paths have been to both
         slopes = {float(x): float(slope) for x, _, slope in known.screened}
         starts = first.x.flatten().tolist() if first.found is None else list(slopes)
@@ -162,7 +180,7 @@ def _edges(x: Tensor, bounds: tuple[Tensor, Tensor], first: int) -> list[Tensor]
     return places
 
 
-def _held(problem: Any, x: Tensor, result: BilevelResult) -> BilevelResult | None:
+def _held(problem: MakeProblem, x: Tensor, result: BilevelResult) -> BilevelResult | None:
     """Return a place (1, h) as a result, if F there is below the result's."""
     one = problem(1)
     y = solve_lower(one, x, result.y[None], tol=_TOL).y

@@ -1,4 +1,4 @@
-"""Finds where to begin where penalties have kinks: from the strongest penalty to weaker ones.
+"""Finds starting points for penalties with kinks, on paths from strong to weak penalties.
 
 Models of strong penalties have few coefficients and cost little, and each is close to the one
 before it; those of weak penalties may cost more than the rest of the search, and are rarely any
@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
+from skbamm.glm.penalised import PenalisedProblem
 from skbamm.starts.line_search import parabola
 from skbamm.starts.subsample import Beginning
 
-_WORSE, _AGAIN = 1.02, 3  # F beside the least, and points in a row, that end a path
+_WORSE, _AGAIN = (
+    1.02,
+    3,
+)  # F relative to the minimum, and successive points above it, that end a path
 # Points tried from the neighbour on one side of the best to that on the other: F of few rows has
 # several minima, closer to each other than the points of a path; that of many is a parabola there.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
-_SMALL = 64  # coefficients up to which all points of a path are sooner solved together
+_SMALL = 64  # coefficients up to which solving all points of a path together is faster
 
 
 @dataclass
@@ -35,7 +38,9 @@ class _Point:
     y: Tensor  # (1, K, m, p)
 
 
-def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> Beginning:
+def follow_paths(
+    problem: PenalisedProblem, paths: list[Tensor], max_time: float | None
+) -> Beginning:
     """Return the best point of some paths.
 
     After Ctrl-C it is what the search ends with, if there is a point at all.
@@ -59,12 +64,14 @@ def follow_paths(problem: Any, paths: list[Tensor], max_time: float | None) -> B
     return Beginning(best.x, best.y, None, best.x, found=_interrupted_at(best))
 
 
-def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: list) -> Beginning:
+def _best_of(
+    problem: PenalisedProblem, paths: list[Tensor], max_time: float | None, seen: list
+) -> Beginning:
     """Return the best point of some paths; note in ``seen`` those that were found."""
     deadline = torch.inf if max_time is None else time.perf_counter() + max_time
     many = problem.rows.n_rows >= _FEW_ROWS
     few = problem.y_shape[-1] <= min(_SMALL, problem.rows.n_rows)
-    # Models of other losses are found sooner from those of a like penalty.
+    # Models of other losses are solved faster from those of a similar penalty.
     small = few and problem.has_closed_form
     best, around, trio = None, paths[0][:0], []
     count = _AROUND_MANY if many else _AROUND
@@ -99,7 +106,7 @@ def _best_of(problem: Any, paths: list[Tensor], max_time: float | None, seen: li
     return Beginning(point.x, point.y, None, point.x)
 
 
-def together(problem: Any, points: Tensor, y: Tensor | None) -> list[_Point]:
+def together(problem: PenalisedProblem, points: Tensor, y: Tensor | None) -> list[_Point]:
     """Solve for all points, each from the same y."""
     count = len(points)
     many = problem.select([0] * count)
@@ -110,7 +117,7 @@ def together(problem: Any, points: Tensor, y: Tensor | None) -> list[_Point]:
 
 
 def follow(
-    problem: Any,
+    problem: PenalisedProblem,
     points: Tensor,
     y: Tensor | None,
     known: _Point | None,
@@ -166,7 +173,7 @@ def _between(x: Tensor, a: Tensor, b: Tensor) -> bool:
 
 
 def path_order(x: Tensor, scale: list[bool], strength: Tensor) -> list[tuple[int, bool]]:
-    """Return the order in which to solve given points, and where a path begins anew.
+    """Return the order in which to solve given points, and where a new path starts.
 
     Parameters
     ----------

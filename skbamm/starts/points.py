@@ -18,7 +18,7 @@ _HUGE = 1e30  # a strength at which any model is empty
 
 @dataclass(frozen=True)
 class PointSettings:
-    """Where starting points and the points of paths lie, in x.
+    """Positions of starting points and of the points of paths, in x.
 
     benchmarks/scores/accuracy.py and benchmarks/speed/lasso_path.py measure their effect.
 
@@ -73,7 +73,7 @@ def starting_points(
     """Return points inside the intervals: ``count`` of the first, for each few of the others.
 
     The highest of the first is left out if ``leave``, the lowest if that is false: the weakest
-    penalty, where it takes many passes; from strong ones x goes on for as long as that pays.
+    penalty, where it takes many passes; from strong ones x continues while F decreases.
     """
     first = np.linspace(*axes[0].bounds(), count + 2)[1:-1]
     if leave is not None:

@@ -1,6 +1,6 @@
-"""Finds where on an interval to begin, from some of many rows.
+"""Finds a starting point on an interval from a subset of many rows.
 
-How strong a penalty ought to be beside the sum of the losses hardly depends on how many rows
+The best strength of a penalty, relative to the sum of the losses, hardly depends on how many rows
 there are; so a search on some rows, from several starting points, costs little and ends close to
 where that on all rows will.
 """
@@ -18,9 +18,9 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.result import Status
 from skbamm.folds import draw_rows
 
-_ROWS = 16384  # or _PER_FEATURE for each feature: what is enough to begin with
+_ROWS = 16384  # or _PER_FEATURE for each feature: enough for a start
 _PER_FEATURE = 20
-_MORE = 3  # times as much that rows tell of several outputs, at most
+_MORE = 3  # largest factor by which rows of several outputs are more informative
 _BESIDE = 0.02  # of the distance of the outermost starting points: as good as between them
 _WORTH = 3  # times as many rows there must be
 _TOL, _ROUGH = 1e-3, 1e-2  # of the search on some rows: its optimum is another one anyway
@@ -28,12 +28,12 @@ _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them 
 
 
 def enough_rows(rows: Any, outputs: int = 1) -> int:
-    """Return how many rows are enough to begin with; of several outputs each row tells more."""
+    """Return how many rows suffice for a start; with several outputs fewer are needed."""
     return max(_ROWS // min(outputs, _MORE), _PER_FEATURE * rows.n_coefficients)
 
 
 def some_rows(rows: Any, outputs: int = 1) -> Any:
-    """Return enough of the rows to begin with, or None if there are not many more."""
+    """Return a sufficient subset of the rows, or None if there are not many more."""
     enough = enough_rows(rows, outputs)
     if rows.n_rows < _WORTH * enough:
         return None
@@ -81,7 +81,7 @@ class Beginning:
 
     @property
     def ended(self) -> bool:
-        """Whether the user's time or patience ended with it."""
+        """Whether it was stopped by a time limit or by the user."""
         found = self.found
         return found is not None and found.status in (Status.INTERRUPTED, Status.MAX_TIME)
 
@@ -99,7 +99,7 @@ def screen(
     """Search some rows.
 
     Beyond all starting points there may be a plain where the models hardly differ, and some
-    rows tell nothing of all: then all rows are searched from all starting points.
+    rows are not representative: all rows are then searched from all starting points.
 
     Parameters
     ----------

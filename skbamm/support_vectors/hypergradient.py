@@ -25,7 +25,7 @@ import scipy.linalg
 
 from skbamm.support_vectors.machines import Edges, Machine
 
-_RIDGE = 1e-12  # of the kernel's diagonal: rows that are alike make it singular
+_RIDGE = 1e-12  # of the kernel's diagonal: equal rows make it singular
 
 
 def hypergradient(

@@ -28,7 +28,7 @@ _MOVES = 20  # iterations of sl-BAMM
 # A wrong row that is kept costs two or three times what a right one does that is not: so rows are
 # kept whose labels are that much more likely right than wrong. Log-odds, and how sharp the cut is.
 _CUT, _SHARP = 1.0, 3.0
-# Most that a row of one class counts for beside one of another: of two classes, and of more.
+# Largest ratio of the weights of rows of two classes: for two classes, and for more.
 _MOST_OF_TWO, _MOST_OF_MORE = 4.0, 2.5
 
 
@@ -53,7 +53,7 @@ class FoldModel:
     classes : bool
         Whether ``target`` are class numbers.
     balance : bool
-        Whether classes are to count alike while their rows are judged.
+        Whether to balance classes while their rows are judged.
     """
 
     rows: Rows
@@ -123,7 +123,7 @@ class FoldModel:
 def balancing(given: Tensor) -> Tensor:
     """Return what a row of each class is to count for, given the classes' shares.
 
-    Where two classes count alike, the boundary between them is where they are equally likely, even
+    With balanced classes, the boundary between two of them is where they are equally likely, even
     if part of each is wrong (Menon, van Rooyen, Ong & Williamson, "Learning from corrupted binary
     labels via class-probability estimation", 2015). Rare classes get part of that only, and of
     more than two a smaller one: much of what is labelled so comes from the frequent ones.
@@ -217,7 +217,7 @@ def judged(
     for _ in range(_ROUNDS):
         at = torch.cat([x, w])[None]
         if metric is not None and y is not None:
-            metric = metric.at(at, y)  # weights change it less than it would cost anew
+            metric = metric.at(at, y)  # updating is cheaper: weights change it little
         solution = solve_lower(problem, at, y, tol=tol, curvature=metric)
         y, metric = solution.y, solution.curvature
         quality = model.judge(y, quality)

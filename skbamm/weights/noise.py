@@ -18,8 +18,8 @@ from torch import Tensor
 from skbamm.folds import draw_rows
 from skbamm.losses import NoisyLabelLoss, OutlierLoss
 
-_PRIOR = 20.0  # rows of each class that the even noise counts for, beside those seen
-# Classes that people tell apart can be told apart: nats a row that the likelihood may lose for a
+_PRIOR = 20.0  # prior rows of each class with even noise
+# Classes are assumed to be separable: nats a row that the likelihood may lose for a
 # slope e times as steep. Without it little data with much noise looks like vague classes.
 _SURE = 0.003
 _MAX_ITER, _TOL = 100, 1e-7
@@ -247,7 +247,7 @@ def _host(values: Tensor, weight: Tensor) -> np.ndarray:
 
 
 def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = None) -> Quality:
-    """Probability that a target is no outlier.
+    """Probability that a target is not an outlier.
 
     Residuals of models that did not see the row are normal with spread s, or, where the target
     is wrong, with a spread at least three times as large; both and the share of wrong ones are

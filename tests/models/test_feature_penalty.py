@@ -136,7 +136,7 @@ def test_factors_by_name_are_left_to_own_fits():
     ):
         ours = assert_grid_search_agrees(estimator, {name: [1.0]}, frame, y, cv=CV, served=False)
         assert roles(ours) == {name: "enumerated"}
-        assert "penalty_factor is by names" in ours.search_plan_[0]["reason"]
+        assert "penalty_factor is given by names" in ours.search_plan_[0]["reason"]
 
 
 @pytest.mark.parametrize(

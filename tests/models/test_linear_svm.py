@@ -60,7 +60,7 @@ def svr(**params):
     [
         (
             LinearSVC(loss="hinge", dual=False),
-            "dual=False is not solved for with loss='hinge'; use dual='auto'",
+            "dual=False is not supported with loss='hinge'; use dual='auto'",
         ),
         (
             LinearSVC(multi_class="crammer_singer"),
@@ -68,7 +68,7 @@ def svr(**params):
         ),
         (
             LinearSVR(dual=False),
-            "dual=False is not solved for with loss='epsilon_insensitive'; use dual='auto'",
+            "dual=False is not supported with loss='epsilon_insensitive'; use dual='auto'",
         ),
     ],
 )

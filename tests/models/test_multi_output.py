@@ -113,7 +113,7 @@ def test_intervals(model, pipeline):
         (HuberRegressor(), "not a linear model of squared errors with one target"),
         (MultiTaskLasso(), "not a linear model of squared errors with one target"),
         (RidgeClassifier(), "not a linear model of squared errors with one target"),
-        (LassoLars(positive=True), "positive=True may end its path before alpha"),
+        (LassoLars(positive=True), "with positive=True the path may end before alpha"),
         (LassoLars(jitter=0.1), "jitter adds noise to the target"),
     ],
     ids=str,

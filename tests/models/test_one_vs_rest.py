@@ -202,7 +202,7 @@ def test_class_weights_of_ridge_are_left_to_own_fits():
     model = OneVsRestClassifier(RidgeClassifier(class_weight="balanced"))
     assert_grid_search_agrees(model, {"estimator__alpha": [0.1, 1.0]}, *TWO, cv=CV)
     ours = search_over(model, {"estimator__alpha": [0.1, 1.0]}, *THREE, cv=CV)
-    assert "the two sides of every class anew" in ours.search_plan_[0]["reason"]
+    assert "recomputed for each class against the rest" in ours.search_plan_[0]["reason"]
 
 
 def test_weights_are_scikit_learns_affair():

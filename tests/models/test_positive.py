@@ -108,5 +108,7 @@ def test_of_classes():
 
 
 def test_what_is_left_to_own_fits():
-    assert "may end its path" in find_twin(LassoLars(positive=True))[1]
-    assert "does not go with positive=True" in find_twin(Ridge(positive=True, solver="saga"))[1]
+    assert "the path may end" in find_twin(LassoLars(positive=True))[1]
+    assert (
+        "is not supported with positive=True" in find_twin(Ridge(positive=True, solver="saga"))[1]
+    )

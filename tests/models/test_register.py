@@ -79,7 +79,7 @@ def test_another_twin_takes_the_place_of_one_only_where_it_is_told_to(registered
     register_model(MineTwin())
     before = dict(registered)
     other = MineTwin()
-    with pytest.raises(ValueError, match=r"Mine has a twin already: .*With replace=True"):
+    with pytest.raises(ValueError, match=r"Mine already has a twin: .*Pass replace=True"):
         register_model(other)
     assert registered == before
     register_model(other, replace=True)
@@ -136,12 +136,13 @@ class NoFit:
         (
             with_(hyperparameters=(Hyperparameter("alpha"), Hyperparameter("C"))),
             ValueError,
-            "twin.hyperparameters has 'C', which is no parameter of Mine; those are ['alpha',",
+            "twin.hyperparameters has 'C', which is not a parameter of Mine; its "
+            "parameters are ['alpha',",
         ),
         (
             with_(hyperparameters=(Hyperparameter("alpha"),) * 2),
             ValueError,
-            "twin.hyperparameters has a name twice: ['alpha', 'alpha'].",
+            "twin.hyperparameters has a duplicate name: ['alpha', 'alpha'].",
         ),
         (
             with_(loss_parameter="epsilon"),
@@ -151,12 +152,13 @@ class NoFit:
         (
             with_(loss_parameter=Hyperparameter("epsilon")),
             ValueError,
-            "twin.loss_parameter is 'epsilon', which is no parameter of Mine; those are ['alpha',",
+            "twin.loss_parameter is 'epsilon', which is not a parameter of Mine; "
+            "its parameters are ['alpha',",
         ),
         (
             with_(warm_starts=True),
             ValueError,
-            "twin.warm_starts is True, but Mine has not both of the parameters 'warm_start' and",
+            "twin.warm_starts is True, but Mine lacks 'warm_start' or 'tol'",
         ),
         (
             with_(mean_loss="columns"),
@@ -220,5 +222,5 @@ def test_a_family_has_a_solver_of_its_own(registered, monkeypatch):
     search = BAMMSearchCV(Mine(), {"alpha": (1e-3, 1e3)}, cv=3).fit(X, Y)
     assert made
     assert roles(search) == {"alpha": "searched"}
-    with pytest.raises(ValueError, match="'linear' has a solver already: LinearSolver"):
+    with pytest.raises(ValueError, match="'linear' already has a solver: LinearSolver"):
         register_family("linear", Solver)

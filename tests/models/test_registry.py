@@ -70,7 +70,7 @@ def test_others_have_none(other):
 def test_every_reason_names_the_estimator():
     assert find_twin(LassoLars(positive=True)) == (
         None,
-        "LassoLars: positive=True may end its path before alpha",
+        "LassoLars: with positive=True the path may end before alpha",
     )
 
 

@@ -15,7 +15,7 @@ SOLVERS = ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga"]
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"positive": True, "solver": "svd"}, "solver='svd' does not go with positive=True"),
+        ({"positive": True, "solver": "svd"}, "solver='svd' is not supported with positive=True"),
         ({"solver": "lbfgs"}, "solver='lbfgs' is for positive=True"),
     ],
 )
@@ -47,7 +47,7 @@ def test_sparse_data_are_taken_where_the_estimator_takes_them(kind, solver, fit_
         find_twin(estimator)[0].task(estimator, y, None, True)
         ours = True
     except NotApplicable as error:
-        assert str(error) == f"solver={solver!r} does not take sparse data"
+        assert str(error) == f"solver={solver!r} does not accept sparse data"
         ours = False
     # What the estimator refuses must be left to it; that it says so.
     assert takes or not ours

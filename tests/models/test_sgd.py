@@ -304,7 +304,7 @@ def multiplier_on_support(problem, x, y):
     [
         (
             SGDClassifier("perceptron"),
-            "loss='perceptron' is least without any coefficients; use loss='hinge'",
+            "loss='perceptron' is minimised by zero coefficients; use loss='hinge'",
         ),
         (
             SGDClassifier("huber"),
@@ -317,11 +317,11 @@ def multiplier_on_support(problem, x, y):
         ),
         (
             SGDRegressor(early_stopping=True),
-            "early_stopping=True trains on some of the rows, and not to the minimum",
+            "early_stopping=True holds out rows and stops before the minimum",
         ),
         (
             SGDRegressor(tol=None, max_iter=5),
-            "tol=None ends after max_iter passes, wherever that is",
+            "tol=None stops after max_iter passes, not at the minimum",
         ),
     ],
 )

@@ -37,11 +37,11 @@ def test_lists_of_what_changes_the_way_only_are_scored_by_own_fits():
         ours, theirs = search_over(model, grid, X, y, cv=3), GridSearchCV(model, grid, cv=3)
         theirs.fit(X, y)
     assert roles(ours) == {"alpha": "enumerated", "eta0": "enumerated"}
-    assert ours.search_plan_[0]["reason"] == "SGDRegressor: eta0 matters to its own fits only"
+    assert ours.search_plan_[0]["reason"] == "SGDRegressor: eta0 affects its own fits only"
     np.testing.assert_array_equal(
         ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"]
     )
-    with pytest.raises(ValueError, match="eta0 matters to its own fits only"):
+    with pytest.raises(ValueError, match="eta0 affects its own fits only"):
         BAMMSearchCV(model, {**grid, "alpha": Interval(0.01, 0.1)}, cv=3).fit(X, y)
     # One value is a setting.
     one = search_over(model.set_params(max_iter=1000), {**grid, "eta0": [1e-2]}, X, y, cv=3)

@@ -272,5 +272,5 @@ def test_intervals_that_cannot_be_searched_are_refused_by_name(model, name, why)
 
 
 def test_learned_weights_are_refused_by_name():
-    with pytest.raises(ValueError, match="takes no sample_weight"):
+    with pytest.raises(ValueError, match="does not accept sample_weight"):
         search_over(ridge(), {"regressor__alpha": ALPHA}, X, SKEWED, sample_weights=SampleWeights())

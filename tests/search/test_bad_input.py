@@ -59,12 +59,12 @@ def test_bounds_of_alpha(bounds, message, regression):
     [
         (LogisticRegression(solver="liblinear", l1_ratio=0.5), "C", "has no l1_ratio=0.5"),
         (LogisticRegression(l1_ratio=0.5), "C", "solver='lbfgs' has no L1 penalty"),
-        (Ridge(positive=True, solver="svd"), "alpha", "does not go with positive=True"),
+        (Ridge(positive=True, solver="svd"), "alpha", "is not supported with positive=True"),
         (Ridge(), "tol", r"of Ridge as it is set only 'alpha' can be"),
         (
             LinearSVC(loss="hinge", dual=False),
             "C",
-            "dual=False is not solved for",
+            "dual=False is not supported with loss",
         ),
         (LogisticRegressionCV(), "tol", "LogisticRegressionCV has no differentiable twin"),
         (
@@ -100,10 +100,10 @@ def test_a_bad_interval_in_the_second_grid(binary):
 
 def test_a_criterion_of_another_kind(binary, regression):
     """It is named, with those that go with the estimator."""
-    message = r"criterion='squared_error' does not go .* \['log_loss', 'expected_error', "
+    message = r"criterion='squared_error' is not available .* \['log_loss', 'expected_error', "
     with pytest.raises(ValueError, match=message):
         search_over(LogisticRegression(), {"C": (0.1, 1.0)}, *binary, criterion="squared_error")
-    message = r"criterion='log_loss' does not go .*'squared_error'"
+    message = r"criterion='log_loss' is not available .*'squared_error'"
     with pytest.raises(ValueError, match=message):
         search_over(Ridge(), {"alpha": (0.1, 1.0)}, *regression, criterion="log_loss")
 

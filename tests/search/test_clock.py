@@ -118,7 +118,7 @@ def test_ctrl_c(name, call, data_of, monkeypatch):
             return
     if len(calls) < n:
         return
-    told = [str(w.message) for w in told if "interrupted from the keyboard" in str(w.message)]
+    told = [str(w.message) for w in told if "interrupted by the user" in str(w.message)]
     assert len(told) == 1
     assert search.converged_ is False
     assert np.isfinite(search.best_score_)
@@ -139,7 +139,7 @@ def test_ctrl_c_while_own_fits_are_scored(binary):
     with pytest.raises(KeyboardInterrupt):
         search_of("own fits", scoring=score).fit(*binary)
     fits.clear()
-    with pytest.warns(ConvergenceWarning, match="interrupted from the keyboard"):
+    with pytest.warns(ConvergenceWarning, match="interrupted by the user"):
         search = search_of("own fits", scoring=score, max_time=1000).fit(*binary)
     assert search.cv_results_["params"] == [{"max_depth": 1}, {"max_depth": 2}]
 
@@ -153,7 +153,7 @@ def test_ctrl_c_while_solved_models_are_scored(binary):
             raise KeyboardInterrupt
         return estimator.score(X, y)
 
-    with pytest.warns(ConvergenceWarning, match="interrupted from the keyboard"):
+    with pytest.warns(ConvergenceWarning, match="interrupted by the user"):
         search = search_of("list", scoring=score).fit(*binary)
     assert len(search.cv_results_["params"]) == 9
     assert search.converged_ is False
@@ -183,8 +183,8 @@ def test_a_clock():
     with pytest.warns(ConvergenceWarning) as told:
         clock.tell()
     assert str(told[0].message) == (
-        "The search over 'C' and the scoring of candidates stopped early: interrupted from the "
-        "keyboard. The best found so far is used."
+        "The search over 'C' and the scoring of candidates stopped early: interrupted by the "
+        "user. The best found so far is used."
     )
     late = Clock(1e-9)
     assert late.over and not late.interrupted and late.reason == "max_time=1e-09 seconds were used"

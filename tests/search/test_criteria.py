@@ -181,7 +181,9 @@ def test_a_named_criterion_takes_its_options_from_the_scorer():
     ],
 )
 def test_a_criterion_that_does_not_go_with_the_model(criterion, estimator, classes):
-    with pytest.raises(UnfitCriterion, match=f"'{criterion}' does not go with this estimator; use"):
+    with pytest.raises(
+        UnfitCriterion, match=f"'{criterion}' is not available for this estimator; use"
+    ):
         chosen(None, estimator, classes, criterion)
 
 
@@ -192,7 +194,10 @@ def test_several_metrics():
     assert choose_criterion("auto", scorers, "neg_brier_score", task) == (Choice("brier"), "")
     assert choose_criterion("auto", scorers, "accuracy", task)[1].startswith("scoring accuracy_sc")
     choice, note = choose_criterion("auto", scorers, False, task)
-    assert choice == Choice("log_loss") and note == "refit names no metric; log_loss stands for all"
+    assert (
+        choice == Choice("log_loss")
+        and note == "refit names no metric; log_loss is the criterion for all"
+    )
 
 
 # What the user is told
@@ -352,5 +357,5 @@ def test_learned_weights_with_a_criterion_of_the_users(binary):
     options = {"sample_weights": SampleWeights(), "cv": StratifiedKFold(3)}
     search = search_over(logistic(), {"C": (1e-2, 1e2)}, X, y, criterion="brier", **options)
     assert np.isfinite(search.sample_weight_).all()
-    with pytest.raises(ValueError, match="'deviance' does not go with this estimator"):
+    with pytest.raises(ValueError, match="'deviance' is not available for this estimator"):
         search_over(logistic(), {}, X, y, criterion="deviance", **options)

@@ -96,7 +96,7 @@ def test_where_a_gpu_is_full_the_cpu_solves_it(monkeypatch):
 
     plain = BAMMSearchCV(LOGISTIC, C, cv=3, device="cpu").fit(*TWO)
     monkeypatch.setattr(LinearSolver, "polish", full)
-    with pytest.warns(RuntimeWarning, match="GPU has not enough memory"):
+    with pytest.warns(RuntimeWarning, match="GPU is out of memory"):
         search = search_there(*CASES["logistic"])
     assert search.best_params_ == plain.best_params_
     np.testing.assert_allclose(

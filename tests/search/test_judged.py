@@ -32,7 +32,7 @@ from tests.truth import assert_true, roles
 X, Y = load_wine(return_X_y=True)
 SCALED = StandardScaler().fit_transform(X)
 X_R, Y_R = load_diabetes(return_X_y=True)
-SHARED = "a fold serves all values; the scorer judges"
+SHARED = "per fold is shared by all values; the scorer judges"
 
 
 def nine(interval):

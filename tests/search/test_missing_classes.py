@@ -61,7 +61,7 @@ def test_class_weights_are_those_of_the_folds_own_classes(name, weighting, class
     search = search_over(model, {parameter: (1e-2, 1e2)}, X, y, params, **settings)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     for one in (ours, search):
-        assert "own fits serve fold 0" in one.search_plan_[0]["reason"]
+        assert "own fits are used for fold 0" in one.search_plan_[0]["reason"]
     listed = GridSearchCV(model, {parameter: np.geomspace(1e-2, 1e2, 5)}, **settings)
     assert search.best_score_ >= listed.fit(X, y, **params).best_score_ - 3 / 90
 
@@ -112,4 +112,4 @@ def test_where_every_fold_lacks_one_own_fits_serve():
     theirs = GridSearchCV(model, grid, cv=LeaveOneGroupOut()).fit(X, y, groups=GROUPS)
     scores = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
     np.testing.assert_array_equal(*scores)
-    assert "no fold has what the model needs" in ours.search_plan_[0]["reason"]
+    assert "no fold has the classes or rows that the model needs" in ours.search_plan_[0]["reason"]

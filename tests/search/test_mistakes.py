@@ -8,7 +8,6 @@ from scipy.stats import norm, randint
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -53,10 +52,10 @@ MISTAKES = {
     "an interval of a forest": (
         fit({"max_features": (0.1, 1.0)}, RandomForestRegressor()), "max_features", "list",
     ),
-    "an interval of a rule": (
-        fit({"var_smoothing": (0.1, 1.0)}, GaussianNB(), y=LABELS),
-        "'var_smoothing'",
-        "GaussianNB",
+    "an interval without a derivative": (
+        fit({"ccp_alpha": (0.1, 1.0)}, DecisionTreeRegressor()),
+        "'ccp_alpha'",
+        "DecisionTreeRegressor",
         "SVC",
     ),
     "a ratio of lbfgs": (
@@ -90,7 +89,7 @@ MISTAKES = {
     "a column twice": (
         alpha(PerGroup(0.1, 1.0, {"a": [0, 1], "b": [1, 2]})), "'alpha'", "'b'", "already",
     ),
-    "classes of numbers": (alpha(PerClass(0.1, 1.0)), "'alpha'", "each class", "no classifier"),
+    "classes of numbers": (alpha(PerClass(0.1, 1.0)), "'alpha'", "each class", "not a classifier"),
     "a kind of weights": (fit(sample_weights=SampleWeights("rows")), "kind", "'rows'", "'score'"),
     "weights by True": (fit(sample_weights=True), "'sample_weights'", "True", "SampleWeights"),
     "two factors for ten features": (

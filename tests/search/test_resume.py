@@ -199,7 +199,7 @@ def test_lists_beside_an_interval():
 
 
 def test_what_cannot_be_resumed():
-    with pytest.raises(NotFittedError, match="resume goes on from a fitted search: call 'fit' f"):
+    with pytest.raises(NotFittedError, match="resume continues a fitted search: call 'fit' f"):
         BAMMSearchCV(Ridge(), WIDE).resume(X, Y)
     search = BAMMSearchCV(Ridge(), {"alpha": [1.0]}, cv=3).fit(X, Y)
     with pytest.raises(ValueError, match="X has 9 features, but the search was fitted to 10"):

@@ -154,7 +154,9 @@ def test_a_class_missing_from_a_training_fold(values, three):
         search = assert_grid_search_agrees(model, grid, X, y, served=False, **settings)
         (row,) = search.search_plan_
         assert row["role"] == "joint grid"
-        assert row["reason"].startswith("own fits serve fold 0: in training a class is missing")
+        assert row["reason"].startswith(
+            "own fits are used for fold 0: a class or all weight is missing"
+        )
     search = search_over(logistic(), {"C": values}, X, y, **settings)
     assert_true(search, X, y, **settings)
 
@@ -165,7 +167,9 @@ def test_a_class_missing_from_all_training_folds(three):
     splits = [(np.flatnonzero(y < 2)[k::2], np.flatnonzero(y < 2)[1 - k :: 2]) for k in (0, 1)]
     settings = {"cv": splits, "scoring": "accuracy"}
     assert_grid_search_agrees(logistic(), {"C": LIST}, X, y, served=False, **settings)
-    with pytest.warns(ConvergenceWarning, match="no fold has what the model needs"):
+    with pytest.warns(
+        ConvergenceWarning, match="no fold has the classes or rows that the model needs"
+    ):
         search = search_over(logistic(), {"C": INTERVAL}, X, y, **settings)
     assert_finite(search)
     assert_true(search, X, y, **settings)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.shared_fits.tables import check_same_table
 
 X, Y = load_wine(return_X_y=True)
-X_D, Y_D = (rows[:500] for rows in load_digits(return_X_y=True))
+X_D, Y_D = (rows[:250] for rows in load_digits(return_X_y=True))
 SMOOTHINGS = {"var_smoothing": np.logspace(-12, 1, 8)}
 ALPHAS = {"alpha": [1e-12, 0.01, 0.5, 1.0, 30.0]}
 BOTH = ["accuracy", "neg_log_loss", "roc_auc_ovr"]

@@ -138,8 +138,8 @@ def test_hypergradients_of_weights_of_classes(l1_ratio):
 
 BAD = [
     (LogisticRegression(), "C", THREE, "LogisticRegression is multinomial"),
-    (Ridge(), "alpha", REGRESSION, "Ridge is no classifier"),
-    (Ridge(), "class_weight", REGRESSION, "Ridge is no classifier"),
+    (Ridge(), "alpha", REGRESSION, "Ridge is not a classifier"),
+    (Ridge(), "class_weight", REGRESSION, "Ridge is not a classifier"),
     (RidgeClassifier(), "alpha", TWO, "there are 2 classes, and so there is one model"),
     (OneVsRestClassifier(LOGISTIC), "estimator__C", TWO, "there are 2 classes"),
     (SGDClassifier(), "l1_ratio", THREE, "'l1_ratio'"),

@@ -191,7 +191,9 @@ def test_outer_splits_whose_rows_make_other_features_are_left_out():
     data.loc[40, "kind"] = "many"
     data.loc[89, "kind"] = "rare"
     halves = BAMMSearchCV(make_pipeline(columns(), Ridge()), grid, cv=2)
-    with pytest.warns(UserWarning, match="not searched apart, one serves all: no rows can be left"):
+    with pytest.warns(
+        UserWarning, match="not searched separately; one value is used for all: no rows can be held"
+    ):
         halves.fit(data, Y)
     assert np.ndim(halves.best_params_["ridge__alpha"]) == 0
 
@@ -341,7 +343,7 @@ def test_metadata_routing():
             Ridge().set_fit_request(sample_weight=True),
         )
         scorer = get_scorer(ERROR).set_score_request(sample_weight=False)
-        with pytest.warns(UserWarning, match="'ridge__alpha' were not searched apart.*routed"):
+        with pytest.warns(UserWarning, match="'ridge__alpha' were not searched separately.*routed"):
             search = search_of(
                 model, {"ridge__alpha": free()}, X, Y, {"sample_weight": w}, scoring=scorer
             )

@@ -421,8 +421,8 @@ def test_a_kernel_that_a_transformer_makes(regression):
     [
         (lambda K: K - 0.5, "not positive semi-definite"),
         (lambda K: K + np.triu(K), "not symmetric"),
-        (sp.csr_array, "no dense matrix"),
-        (lambda K: K[:, :-1], "no dense matrix"),
+        (sp.csr_array, "not a dense square matrix"),
+        (lambda K: K[:, :-1], "not a dense square matrix"),
     ],
     ids=["indefinite", "asymmetric", "sparse", "not square"],
 )

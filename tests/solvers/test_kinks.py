@@ -159,7 +159,7 @@ def test_several_classes_behind_a_transformer():
             {"l1_ratio": (0.0, 1.0)},
             r"'l1_ratio' cannot be searched .*only 'C' can be \(solver='saga' allows it\)",
         ),
-        (LassoLars(positive=True), {"alpha": (0.1, 1.0)}, "positive=True may end its path"),
+        (LassoLars(positive=True), {"alpha": (0.1, 1.0)}, "with positive=True the path may end"),
         (ElasticNet(), {"l1_ratio": (0.5, 1.5)}, "must end at 1 or less, got high=1.5"),
         (ElasticNet(), {"max_iter": (10.5, 20.5)}, "max_iter"),
     ],

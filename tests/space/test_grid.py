@@ -237,7 +237,7 @@ def test_the_plan_says_why_all_is_enumerated():
     assert rows["max_depth"]["reason"] == "DecisionTreeClassifier has no differentiable twin"
     rows = plan(read_grid(LassoLars(positive=True), {"alpha": [1, 2]}))
     assert rows["alpha"]["role"] == "enumerated"
-    assert rows["alpha"]["reason"] == "LassoLars: positive=True may end its path before alpha"
+    assert rows["alpha"]["reason"] == "LassoLars: with positive=True the path may end before alpha"
 
 
 def test_the_plan_has_a_row_a_parameter_a_grid():
@@ -276,7 +276,7 @@ def test_the_plan_has_a_row_a_parameter_a_grid():
             LassoLars(positive=True),
             {"alpha": (1, 2)},
             "alpha",
-            "LassoLars: positive=True may end its path before alpha",
+            "LassoLars: with positive=True the path may end before alpha",
         ),
         (
             LogisticRegression(),

@@ -53,12 +53,12 @@ def minimize(
     ----------
     upper, lower : callable
         F and f: map ``(x, y)``, or ``(x, y, batch)`` with ``batches``, to a scalar tensor; twice
-        differentiable in torch. A ``Problem`` may stand in the place of ``upper``, with
+        differentiable in torch. A ``Problem`` may replace ``upper``, with
         ``lower=None``; x0 then has shape (S, h), and y0 may be left out.
     x0, y0 : Tensor, or nested dict, list or tuple of Tensor
         Where to begin. One float dtype and device for each of them; both on the same device.
     v0 : like y0, optional
-        Multiplier to begin with; zero by default.
+        Initial multiplier; zero by default.
     projection : callable, optional
         Maps x to the nearest admissible x, of the same structure.
     averaging : "auto", float or callable of k, default="auto"
@@ -76,8 +76,8 @@ def minimize(
         the structure of y. By default "newton" for up to 300 entries of y and "cg" beyond, with
         ``schedule="auto"`` without batches; "identity" else.
     form : {"jacobi", "gauss-seidel"}, default="jacobi"
-        Whether all steps are taken from the same point, or each at what the one before it
-        found, for two more evaluations an iteration.
+        Whether all steps start from the same point, or each from the result of the one before it,
+        for two more evaluations an iteration.
     batches : iterable, optional
         One batch an evaluation, from the beginning again when it is exhausted. With batches
         "auto" is a published schedule, and no run reports success, which a batch cannot show.
@@ -98,8 +98,8 @@ def minimize(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it should be, or a function does not return a finite scalar
-        that depends on y where the run begins.
+        If an argument is invalid, or a function does not return a finite scalar
+        that depends on y at the starting point.
 
     Notes
     -----
@@ -134,7 +134,7 @@ def minimize(
         unfit = {"projection": projection, "preconditioner": preconditioner, "batches": batches}
         for name, value in unfit.items():
             if value is not None:
-                raise ValueError(f"{name} does not go with a Problem, which has its own.")
+                raise ValueError(f"{name} is not allowed with a Problem, which has its own.")
         return _of_problem(upper, x0, y0, v0, averaging, schedule, callback, options)
     for name, function in (("upper", upper), ("lower", lower)):
         if not callable(function):
@@ -212,7 +212,7 @@ def _schedule(schedule, averaging, problem, metric, x, y, tol, auto) -> Schedule
     elif flat:
         eps = torch.finfo(y.dtype).eps
         mu = VanishingAverage(last=min(1e-3, max(0.01 * tol, 10 * eps)))
-    # Plain gradients begin with steps that no curvature makes too long.
+    # Plain gradients start with short steps that are safe for any curvature.
     first = 1 / longest if metric == "identity" and longest > 0 else 1.0
     return adaptive(x.shape[1], problem.second_order, mu=mu, x_step=SpectralStep(), first=first)
 
@@ -247,7 +247,7 @@ def _flat_metric(preconditioner, rebuild_x, rebuild_y):
 
 
 def _check(averaging, schedule, preconditioner, form, batches, max_iter, tol, callback) -> None:
-    """Raise for options that are not what they should be."""
+    """Raise an error for invalid options."""
     if isinstance(averaging, str) and averaging != "auto":
         raise ValueError(f"averaging must be 'auto', a float or a callable, got {averaging!r}.")
     if isinstance(averaging, int | float) and not 0 <= averaging < 1:

@@ -32,7 +32,7 @@ class AutogradProblem(Problem):
     cg_steps : int, default=30
         Most steps of conjugate gradients, where the metric takes them.
     batches : iterable, optional
-        What both functions take as a third argument, one an evaluation of ``directions``.
+        Third arguments of both functions, one for each evaluation of ``directions``.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class AutogradProblem(Problem):
         return value.detach()[None, None], _grad(value, [yd])[0][None, None]
 
     def curvature(self, x: Tensor, y: Tensor, mu: float):
-        """Return the metric that was asked for."""
+        """Return the requested metric."""
         if callable(self._metric):
             return _Given(self._metric, x, y)
         if self._metric == "identity":
@@ -208,7 +208,7 @@ class _Given(Metric):
         return _Given(self.function, x, y)
 
     def outworn(self, slow):
-        """Return False: a new one would be the same."""
+        """Return False: the metric does not depend on the point."""
         return False
 
 
@@ -220,9 +220,7 @@ def _endless(batches: Iterable[Any]) -> Iterator[Any]:
             empty = False
             yield batch
         if empty:
-            raise ValueError(
-                "batches must be an iterable that can be gone through again, got none."
-            )
+            raise ValueError("batches must be a non-empty iterable that can be iterated again.")
 
 
 def _grad(output: Tensor, inputs: list[Tensor], *, retain=False, create=False) -> list[Tensor]:

@@ -16,7 +16,7 @@ def flatten(tree: Any, name: str) -> tuple[Tensor, Callable[[Tensor], Any]]:
     ----------
     tree : Tensor, or nested dict, list or tuple of them
     name : str
-        What errors call it.
+        Its name in error messages.
 
     Returns
     -------

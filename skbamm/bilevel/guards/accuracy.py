@@ -1,4 +1,4 @@
-"""How accurate y and v are, and whether the hypergradient can be trusted."""
+"""Estimates the accuracy of y and v, and whether the hypergradient can be trusted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TINY = torch.finfo(torch.float64).tiny
 
 @dataclass(frozen=True)
 class Thresholds:
-    """How accurate y, v and the hypergradient must be. Errors are relative, 1 being no accuracy.
+    """Required accuracy of y, v and the hypergradient. Errors are relative; 1 means no accuracy.
 
     x waits where one of them is too strict and is led astray where it is too loose; tests of the
-    loop hold the outcome to exactly solved models, so that they are no part of the result.
+    loop compare results with exactly solved models, so that results do not depend on them.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Thresholds:
         Share of F that the lag of y may account for when x moves; the second where slopes jump,
         since a bracket compares values there.
     fade, fade_slowly : float
-        What is left, an iteration later, of the decrement that errors are relative to: with a
+        Decay per iteration of the decrement that errors are relative to: with a
         metric near the Hessian, and with plain gradients.
     share : float
         Squared decrement, relative to f, that errors are at least relative to.
@@ -48,7 +48,7 @@ class Thresholds:
         Iterations without a move of x after which changes of the hypergradient show its error:
         as many as x takes to reach v, by way of y.
     finer : float
-        Share of ``tol`` to which x may go on.
+        Share of ``tol`` down to which x keeps moving.
     """
 
     gradient: float = 0.2
@@ -89,7 +89,7 @@ class Judgement:
     kkt : Tensor of shape (S, 3)
         Relative residuals of the equations of y, v and x.
     clear : Tensor of bool of shape (S,)
-        Whether the hypergradient stands out so clearly that x may go on below ``tol``.
+        Whether the hypergradient is accurate enough for x to keep moving below ``tol``.
     """
 
     upper: Tensor
@@ -125,7 +125,7 @@ def on_host(figures: Sequence[Tensor]) -> list[Tensor]:
 
 
 class Lag(NamedTuple):
-    """How far y and v are behind x, each figure (S, K) on the device of y.
+    """Errors of y and v at x, each of shape (S, K) on the device of y.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ class Accuracy:
         lower = d.lower.double().abs()
         scale = (self.floor + lower).clamp_min(_TINY)
         scales = torch.stack([scale, self.null**2 / scale])
-        # A run that begins near the solution must not ask for more: f itself is a scale, too.
+        # A run that starts near the solution must not need more accuracy: f is a scale as well.
         least = torch.stack([THRESHOLDS.share * lower, 1e-8 * self.most_v])
         least = torch.maximum(self.top, least) + torch.finfo(d.grad_y.dtype).eps ** 1.5 * scales
         errors = (both / least.clamp_min(_TINY)).sqrt()
@@ -235,11 +235,11 @@ class Accuracy:
         slope, at = shares.sum(1), THRESHOLDS
         follows = error.amax(1) <= at.follow
         if self.second_order:
-            # Near the limit of the arithmetic, errors no longer fall beside what they were.
+            # Near rounding errors, estimates no longer decrease.
             size = slope.abs().sum(1)
             follows |= (error.amax(1) <= at.near) & (noise <= self.precise * size)
             follows |= (error.amax(1) <= at.fair) & (noise <= at.steady * size)
-        # The Lagrangian is F at the y that f asks for, up to the product of both errors; how far it
+        # The Lagrangian is F at the solution y, up to the product of both errors; how far it
         # is from F at the y we have shows how much of F is still due to the lag.
         lagged = torch.where(follows[:, None] | (error <= at.follow), upper_lag, 0.0)
         upper, doubt = (upper - lagged).sum(1), lagged.abs().sum(1)
@@ -249,8 +249,8 @@ class Accuracy:
         trusted = finite & close & follows & sure
         asked = torch.zeros_like(grad) if settled else grad
         kkt = self.residuals.measure(problem, x, asked, (size_y, size_v), nearness)
-        # Where x's own equation holds to tol, y and v may come to rest. But F may be so flat that
-        # this says little about x, which goes on then while its hypergradient exceeds its error.
+        # Once the equation of x holds to tol, y and v may converge. But F may be so flat that
+        # this says little about x, which keeps moving while its hypergradient exceeds its error.
         clear = (noise <= at.gradient * grad.abs().sum(1)) & (kkt[:, 2] > at.finer * self.tol)
         return Judgement(upper, doubt, slope, grad, noise, finite, trusted, decrement, kkt, clear)
 
@@ -259,7 +259,7 @@ class Accuracy:
     ) -> tuple[Tensor, Tensor]:
         """Return the hypergradient's shares (S, K, h) and an estimate of its error (S,).
 
-        Where it costs no pass it is taken at the new y and v, so that it gains what the metric
+        If it costs no pass, it is evaluated at the new y and v, so that it gains what the metric
         gained in this step; and the change by the step shows the error directly, also in the
         directions of little curvature, which the penalty is about and the lag hardly sees. Else
         the change since the iteration before shows it, once x has stood still long enough.
@@ -273,7 +273,7 @@ class Accuracy:
         change = (shares - before).abs().sum((1, 2))
         error = change
         if not self.second_order:
-            # What converges slowly changes by much less than its error.
+            # With slow convergence, changes are much smaller than the error.
             left = change / self.change.clamp_min(1e-300)
             error = change / (1 - left.clamp(0, THRESHOLDS.slowest))
         self.change = change
@@ -290,9 +290,9 @@ def relative(
 
 
 class Residuals:
-    """Residuals relative to the first ones, or by what they cost relative to f and F.
+    """Residuals relative to the first ones, or to their effect on f and F.
 
-    The first is hard to meet where a run begins near the solution, the second where f is flat:
+    The first is hard to meet if a run starts near the solution, the second if f is flat:
     the smaller one counts. A problem without units has the first only.
 
     Parameters

@@ -16,7 +16,7 @@ class Predictor:
     Attributes
     ----------
     longest : float
-        Times as far as x went the last time: further, a straight line is no prediction.
+        Largest step of x, relative to the last, for which linear extrapolation is used.
     """
 
     longest = 2.0
@@ -37,7 +37,7 @@ class Predictor:
     ) -> tuple[Tensor, Tensor]:
         """Return y and v for ``ahead``, given those that have followed x; each of one start.
 
-        Where there are kinks, or the way is too far for a straight line, these are y and v.
+        With kinks, or for a step too long for linear extrapolation, these are y and v.
         """
         before, self._last = self._last, (x, y, v)
         if before is None or face is not None:
@@ -70,12 +70,12 @@ class Backtrack:
     def __init__(self, good: Point | None = None) -> None:
         self.good = good
         self.turned = False
-        self._lost = 0  # iterations since y and v last came nearer to what x asks for
+        self._lost = 0  # iterations since the errors of y and v last decreased
         self._least = torch.inf  # squared decrement then
         self._lost_at: Tensor | None = None  # where they did not
 
     def __call__(self, here: Point, ahead: Point, trusted: bool, decrement: float) -> Point:
-        """Return where to go on, given where we are and where the steps lead.
+        """Return the next point, given the current one and the proposed one.
 
         ``decrement`` is the largest squared one of the residuals of y and v.
         """

@@ -1,1 +1,1 @@
-"""How far x, y and v step, and along what."""
+"""Step rules of x, y and v."""

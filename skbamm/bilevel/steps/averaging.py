@@ -1,7 +1,7 @@
 """Averaging weights that follow the run: ``phi = mu F + (1 - mu) f``.
 
 With mu > 0 the lower level picks those of its solutions with a low F, as the optimistic bi-level
-problem asks, but the solution is biased by O(mu). So mu has to vanish, yet slowly enough that y,
+problem requires, but the solution is biased by O(mu). So mu has to vanish, slowly enough that y,
 v and x follow.
 """
 
@@ -31,7 +31,7 @@ class Averaging(ABC):
     Attributes
     ----------
     vanishes : bool
-        Whether the weight falls as a run goes on, which ends with none before it is small.
+        Whether the weight decreases during a run, which ends only when it is small.
     by_iteration : bool
         Whether it depends on k; else it is ``weight`` until ``observe`` changes that.
     weight : float
@@ -78,18 +78,18 @@ class GivenAverage(Averaging):
 
 
 def averaging(mu: Callable[[int], float] | float | None) -> Averaging:
-    """Return the averaging that a user means; None is no averaging."""
+    """Return the averaging of a user's argument; None means no averaging."""
     return mu if isinstance(mu, Averaging) else GivenAverage(0.0 if mu is None else mu)
 
 
 class VanishingAverage(Averaging):
-    """A weight that falls by a constant factor whenever y, v and x have come to rest.
+    """A weight that decreases by a constant factor whenever y, v and x have converged.
 
     Parameters
     ----------
     first, factor : float
     last : float
-        Weight that is small enough: what it changes is below the tolerance.
+        Final weight: its effect is below the tolerance.
     """
 
     vanishes, by_iteration = True, False

@@ -1,9 +1,9 @@
-"""Line searches for a lower level whose Hessian jumps.
+"""Line searches for a lower level with a discontinuous Hessian.
 
-Across a kink of the gradient the Hessian at one end of a step says nothing about the other end:
-Newton's full steps may go around in circles. With searches along those that went too far the
-method is finite (Mangasarian, "A finite Newton method for classification", 2002; Keerthi &
-DeCoste, "A modified finite Newton method for fast solution of large scale linear SVMs", 2005).
+Across a kink of the gradient, the Hessian at one end of a step says nothing about the other end,
+and full Newton steps may cycle. With line searches along steps that were too long the method
+terminates (Mangasarian, "A finite Newton method for classification", 2002; Keerthi & DeCoste, "A
+modified finite Newton method for fast solution of large scale linear SVMs", 2005).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from skbamm.bilevel.steps.secant import ColumnStep
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """When a search along a step ends; any choice leads to the same minimum.
+    """When a line search ends; the minimum does not depend on it.
 
     Attributes
     ----------
     far : float
-        Slope against the step, relative to that at its beginning, that is too far.
+        Relative slope against the step above which the step is too long.
     near : float
-        Slopes at both ends of a bracket, relative to the first, that end the trials.
+        Relative slopes at both ends of a bracket that end the search.
     rounds : int
-        Of trials, at most.
+        Maximum number of rounds of trials.
     trials, ratio : int and float
-        Lengths that are tried at a time, and what each of the first is to the one before.
+        Number of lengths tried at a time, and the ratio of successive lengths in the first round.
     """
 
     far: float = 0.1
@@ -44,14 +44,14 @@ _LIMITS = SearchLimits()
 
 
 class KinkSearch(ColumnStep):
-    """Full steps; those that went too far are cut back to where f is least along them.
+    """Full steps; a step that is too long is shortened to the minimum of f along it.
 
-    f must be a sum over the axes of y before the last: each of its terms has a length of its own.
-    Steps that went well, as most do, cost nothing.
+    f must be a sum over the axes of y before the last, since each term has its own length. Steps
+    that are not too long, as most are, cost nothing.
     """
 
     def __init__(self):
-        self._last: tuple[Tensor, Tensor] | None = None  # the last point and the gradient there
+        self._last: tuple[Tensor, Tensor] | None = None  # the last point and its gradient
         self._top: Tensor  # largest slope yet, once there is a point
 
     def select(self, starts: list[int]) -> None:
@@ -76,16 +76,16 @@ class KinkSearch(ColumnStep):
         gradient: Tensor,
         moved: Tensor | None = None,
     ) -> Tensor | None:
-        """Return the points to go on from, or None if no step went too far.
+        """Return the points to continue from, or None if no step was too long.
 
         Parameters
         ----------
         problem : Problem
         x : Tensor of shape (S, h)
         y, gradient : Tensor of shape (S, K, ..., p)
-            Where the last step ended, and the gradient of f there, without what has kinks.
+            The end of the last step, and the gradient of the part of f without kinks.
         moved : Tensor of bool of shape (S,), optional
-            Starts whose x changed with the step, so that slopes do not compare.
+            Starts whose x changed with the step, so that slopes are not comparable.
         """
         if self._last is None:
             return None
@@ -93,7 +93,7 @@ class KinkSearch(ColumnStep):
         now = _fall(_behind(problem, x, point, y, gradient), y - point)
         first = _fall(before, y - point)
         self._top = torch.fmax(self._top, first)
-        # Slopes that are mostly rounding errors say nothing.
+        # Slopes dominated by rounding errors are ignored.
         far = (first > torch.finfo(y.dtype).eps * self._top) & (now < -_LIMITS.far * first)
         if moved is not None:
             far[moved] = False
@@ -109,10 +109,10 @@ class KinkSearch(ColumnStep):
 
 
 def _least(problem, x, starts, begin, step, first, now) -> Tensor:
-    """Return the lengths, from 0 to 1, at which f is least along each step.
+    """Return the lengths, from 0 to 1, that minimise f along each step.
 
-    Several are tried in one pass, as more starts: first over all scales, then between the two
-    that the minimum lies between. There the slope is nearly linear.
+    One pass tries several lengths, as additional starts: first over all scales, then between the
+    two that bracket the minimum, where the slope is nearly linear.
     """
     many = problem.select([s for s in starts for _ in range(_LIMITS.trials)])
     x = x[starts].repeat_interleave(_LIMITS.trials, 0)
@@ -138,13 +138,13 @@ def _least(problem, x, starts, begin, step, first, now) -> Tensor:
         if bool((torch.maximum(at_low, -at_high) <= _LIMITS.near * first).all()):
             break
         shares = order / (_LIMITS.trials + 1)
-    # Between slopes that are mostly rounding errors any place will do.
+    # If rounding errors dominate both slopes, any point in between will do.
     share = torch.where(at_low > at_high, at_low / (at_low - at_high), 0.5).clamp(0, 1)
     return low + share * (high - low)
 
 
 def _behind(problem, x, begin, y, gradient) -> Tensor:
-    """Return the slope of f just before y on the way from ``begin``, given that without kinks."""
+    """Return the gradient of f just before y on the way from ``begin``, from the smooth part's."""
     face = problem.face(x, y, gradient)
     if face is None:
         return gradient
@@ -152,5 +152,5 @@ def _behind(problem, x, begin, y, gradient) -> Tensor:
 
 
 def _fall(gradient: Tensor, step: Tensor) -> Tensor:
-    """How fast f falls along the step, for each of its terms, (S, K, ...)."""
+    """Return the decrease of f along the step for each of its terms, (S, K, ...)."""
     return -(gradient * step).sum(-1, dtype=torch.float64)

@@ -12,7 +12,7 @@ from skbamm.bilevel.steps.x_steps import EVEN, PathStep
 
 @dataclass
 class _Path:
-    """Where one start has been."""
+    """The history of one start."""
 
     radius: float
     best: tuple[Tensor, float, Tensor] | None = None  # x, F and slope
@@ -86,7 +86,7 @@ class LimitedMemoryStep(PathStep):
         return point + step
 
     def _learn(self, path: _Path, x: Tensor, value: float, slope: Tensor) -> None:
-        """Remember what a step from the best point led to, and judge its length."""
+        """Record the result of a step from the best point, and adapt the length."""
         assert path.best is not None
         start, before, first = path.best
         step, change = x - start, slope - first

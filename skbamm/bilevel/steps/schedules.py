@@ -15,7 +15,7 @@ from skbamm.bilevel.steps.x_steps import ScalarStep, ScheduledStep, UpperStep
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a run steps. A run takes a copy, so that a schedule may serve several.
+    """The step rules of a run. A run uses a copy, so that schedules can be reused.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Schedule:
     def begin(self, hessian_jumps: bool) -> Steps:
         """Return the steps of one run of a problem; ``hessian_jumps`` as there.
 
-        Where the Hessian of f jumps, so do the slopes of F, and an x that waits has y and v take
+        If the Hessian of f jumps, so do the slopes of F, and an x that waits lets y and v take
         full steps, with a search along those of y that cross kinks.
         """
         mu, jumps = averaging(self.mu).begin(), self.waits and hessian_jumps
@@ -50,7 +50,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of one run, which change as it goes on.
+    """The step rules of one run, with their state.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ def strongly_convex(beta=0.2, eta=0.025, alpha=0.002, tau=1e-3) -> Schedule:
     alpha : float, default=0.002
         Length of the first x-step.
     tau : float, default=1e-3
-        How fast the v- and x-steps shorten.
+        Rate at which the v- and x-steps shorten.
 
     Returns
     -------
@@ -113,11 +113,11 @@ def merely_convex(mu0=0.9, p=10.0, beta=0.1, tau=1 / 40) -> Schedule:
     mu0 : float, default=0.9
         Weight of F in the averaged objective at first.
     p : float, default=10.0
-        How slowly that weight falls.
+        Rate at which that weight decreases.
     beta : float, default=0.1
         Length of the y-steps, and of the first v-step.
     tau : float, default=1/40
-        How fast the v- and x-steps shorten.
+        Rate at which the v- and x-steps shorten.
 
     Returns
     -------

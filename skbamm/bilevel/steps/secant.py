@@ -1,4 +1,4 @@
-"""Rules for the steps of y and v: one length a column, without extra evaluations."""
+"""Step rules for y and v: one length for each column, without additional evaluations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from skbamm.bilevel.problem import Problem
 
 
 class ColumnStep:
-    """How far y, or v, steps in each column.
+    """Step rule of y or v.
 
     Attributes
     ----------
     compares_slopes : bool
-        Whether slopes at successive points are compared. They must be of one function then, so a
-        rule of this kind has to know where the function has changed.
+        Whether the rule compares slopes at successive points. It must then be told when the
+        function has changed.
     last : Tensor of the shape of y, or None
-        The last direction, if the slope along it, too, decides about the next step.
+        The last direction, if the slope along it determines the next step.
     """
 
     compares_slopes: bool = False
@@ -28,7 +28,7 @@ class ColumnStep:
 
     @property
     def going(self) -> Tensor | None:
-        """Columns that went on the last time instead of stepping back, (S, K); None: all."""
+        """Columns whose last step was not a step back, (S, K); None means all."""
         return None
 
     def step(
@@ -45,38 +45,38 @@ class ColumnStep:
         Parameters
         ----------
         point, gradient, direction : Tensor of shape (S, K, ...)
-            Where we are, the gradient there, and the metric applied to it.
+            The current point, the gradient and the metric applied to it.
         moved : Tensor of bool of shape (S,)
-            Starts whose problem changed since the last call, so that slopes do not compare.
+            Starts whose problem changed since the last call, so that slopes are not comparable.
         risen : Tensor of bool of shape (S, K), optional
-            Columns where the function is known to have risen with the last step.
+            Columns in which the last step increased the function.
         slopes : list of Tensor, optional
-            Those along the direction and, if there is one, along ``last``, each (S, K).
+            Slopes along the direction and along ``last``, if there is one, each (S, K).
         """
         raise NotImplementedError
 
     def nearer(
         self, problem: Problem, x: Tensor, y: Tensor, gradient: Tensor, moved: Tensor | None = None
     ) -> Tensor | None:
-        """Return points to continue from if the last step went too far, else None."""
+        """Return points to continue from if the last step was too long, else None."""
         return None
 
     def reset(self) -> None:
-        """Forget the lengths: the metric is new."""
+        """Reset the step lengths for a new metric."""
 
     def select(self, starts: list[int]) -> None:
-        """Keep only these starting points."""
+        """Keep a subset of the starting points."""
 
 
 @dataclass(frozen=True)
 class SecantLimits:
-    """Safeguards of the secant; a step in the metric of the Hessian meets none of them.
+    """Safeguards of the secant step; steps in the metric of the Hessian are not affected.
 
     Attributes
     ----------
     overshot : float
-        Slope at the new point, relative to the old one, from which a column steps back: the
-        minimiser along the direction is then no further than two thirds of the way.
+        Relative slope at the new point below which a column steps back: the minimiser along the
+        direction is then within two thirds of the step.
     shrink, grow : float
         Least and largest ratio of successive lengths.
     """
@@ -103,17 +103,17 @@ class ConstantStep(ColumnStep):
 class SecantStep(ColumnStep):
     """A line search that needs no trial points.
 
-    The gradient at the new point, which the next iteration needs anyway, gives the slope along
-    the last direction. A secant through it and the slope at the old point gives the minimiser
-    along that direction. Where the last step went far beyond the minimiser, the column steps back
-    to it; elsewhere its distance is the length of the next step.
+    The gradient at the new point, which the next iteration needs anyway, gives the slope along the
+    last direction. The secant through this slope and the one at the old point estimates the
+    minimiser along the direction. If the last step went far beyond it, the column steps back to it;
+    otherwise its distance is the length of the next step.
 
     Parameters
     ----------
     length : float, default=1
-        First length, and that after ``reset``.
+        Initial length, also after ``reset``.
     longest : float, default=1
-        Largest length: 1 in a metric near the Hessian, infinite for plain gradients.
+        Maximum length: 1 in a metric near the Hessian, infinite for plain gradients.
     """
 
     compares_slopes = True
@@ -122,13 +122,13 @@ class SecantStep(ColumnStep):
         self.initial, self.longest = length, longest
         self._length: Tensor | None = None
         self._top: Tensor  # largest slope yet, once there is a length
-        # Where the last step began, along what, the slope there, and the length.
+        # Start of the last step, its direction, the slope there and the length.
         self._last: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
-        self._back: Tensor | None = None  # columns that stepped back the last time
+        self._back: Tensor | None = None  # columns whose last step was a step back
         self.reach: Tensor  # length of the last step, which broadcasts against y
 
     def select(self, starts: list[int]) -> None:
-        """Keep only these starting points."""
+        """Keep a subset of the starting points."""
         if self._length is not None:
             self._length, self._top = self._length[starts], self._top[starts]
         if self._last is not None:
@@ -140,21 +140,20 @@ class SecantStep(ColumnStep):
 
     @property
     def going(self) -> Tensor:
-        """Columns that went on the last time, and did not step back, (S, K)."""
+        """Columns whose last step was not a step back, (S, K)."""
         assert self._back is not None
         return ~self._back
 
     def reset(self) -> None:
-        """Forget the lengths: the metric is new."""
+        """Reset the step lengths for a new metric."""
         if self._length is not None:
             self._length = torch.full_like(self._length, self.initial)
 
     def step(self, point, gradient, direction, moved, risen=None, slopes=None):
         """Return the next point; see ``ColumnStep.step``.
 
-        Columns that have risen step back, as do those in which something is not finite. Lengths
-        are made where the slopes are: an iteration that does not look at them need not wait for a
-        device.
+        Columns in which the function increased, or in which a value is not finite, step back.
+        Lengths are computed on the device of the slopes, so that no transfer is needed.
         """
         slope, *along_last = slopes or dots(gradient, direction, self.last)
         finite = slope.abs() < torch.inf
@@ -166,13 +165,13 @@ class SecantStep(ColumnStep):
         last_point, last_direction, last_slope, taken = self._last
         assert self._length is not None and self._back is not None
         length, self._top = self._length, torch.fmax(self._top, slope)
-        # Slopes that are mostly rounding errors say nothing, and a second step back in a row would
-        # mean that they are not of one function.
+        # Slopes dominated by rounding errors are ignored; so is a second step back in a row, which
+        # shows that the slopes are not of one function.
         comparable = finite & (last_slope > torch.finfo(point.dtype).eps * self._top) & ~self._back
         if moved.device.type != "cpu" or bool(moved.any()):
             there = moved.to(slope.device, non_blocking=True)[:, None]
             comparable &= ~there
-            if self.longest == self.initial:  # near the Hessian the full step is the first guess
+            if self.longest == self.initial:  # near the Hessian the first guess is a full step
                 length = torch.where(there, self.initial, length)
         (now,) = along_last
         fall = last_slope - now
@@ -183,9 +182,9 @@ class SecantStep(ColumnStep):
         length = torch.where(good | back, length, shrink * taken)
         self._back, self._length = back | ~good, length
         self._last = point, direction, slope, length
-        # Asking whether any column steps back would wait for a device.
+        # On a device, testing whether any column steps back would synchronise.
         if slope.device.type != "cpu" or bool(self._back.any()):
-            # From the next point that is no better we step back to the same one, further still.
+            # If the next point is no better, step back to the same one, further still.
             keeps = mask_columns(good, point)
             self._last = (
                 torch.where(keeps, point, last_point),
@@ -206,10 +205,10 @@ class SecantStep(ColumnStep):
 
 
 class FollowingStep(ColumnStep):
-    """Takes the lengths of another variable's steps.
+    """Uses the step lengths of another variable.
 
-    The multiplier's system has the Hessian and the metric of the y-step, so the same lengths suit
-    it; slopes of its own would compare residuals of a system that y keeps changing.
+    The multiplier's system has the same Hessian and metric as the y-step, so the same lengths fit.
+    Its own slopes would compare residuals of a system that changes with y.
     """
 
     def __init__(self, leader: SecantStep):

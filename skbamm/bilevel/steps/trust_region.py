@@ -20,7 +20,7 @@ class _Point:
 
 @dataclass
 class _Path:
-    """Where one start has been, and the quadratic model there."""
+    """The history of one start, and its quadratic model."""
 
     radius: float
     best: _Point | None = None
@@ -43,7 +43,7 @@ class TrustRegionStep(PathStep):
     first, longest : float
         Radius of the region, in units of x.
     bend : float, optional
-        Curvature of F about where it begins.
+        Approximate curvature of F at the start.
     project : callable, optional
         The projection that follows, (S, h) to (S, h): it shows what is held back from the first.
     kinks : bool, default=False
@@ -112,7 +112,7 @@ class TrustRegionStep(PathStep):
         alone = len(self._paths) == 1
         self.settled = self.kinks and alone and self._averages_to_nothing(path, free)
         if path.radius < self.narrow:
-            # The model cannot be right: some value was taken when y and v lagged. Begin anew.
+            # The model is wrong: some value was taken when y and v lagged. Restart.
             path.best, path.bend, path.radius = here, None, 0.1 * self.first
             best, free = here, torch.ones_like(held)
         step = torch.zeros_like(best.x)
@@ -128,7 +128,7 @@ class TrustRegionStep(PathStep):
         return path.proposal
 
     def _learn(self, path: _Path, here: _Point) -> None:
-        """Update the curvature and the radius with what a step from the best point led to."""
+        """Update the curvature and the radius with the result of a step from the best point."""
         best = path.best
         assert best is not None
         step, change = here.x - best.x, here.grad - best.grad

@@ -44,7 +44,7 @@ class UpperStep:
     def begin(self, kinks: bool) -> Self:
         """Return a copy for one run, which changes it and leaves the original as it is.
 
-        What the original has seen goes with it. ``kinks`` is whether the problem gives F any.
+        The copy keeps the history. ``kinks`` says whether F has kinks.
         """
         other = copy.copy(self)
         other.kinks = self.kinks or kinks
@@ -155,7 +155,7 @@ class SpectralStep(PathStep):
 
 
 class _Path:
-    """Where one start has been."""
+    """The history of one start."""
 
     def __init__(self):
         self.point: Tensor | None = None
@@ -171,7 +171,7 @@ class ScalarStep(UpperStep):
     Points where the hypergradient was trusted bracket the minimum between a falling and a
     rising side; the next point is the minimiser of the cubic through both ends and slopes.
     Until there is a bracket, steps grow downhill. All starts look at the same function of one
-    variable, so what one has seen serves the others.
+    variable, so that each uses the values of the others.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class ScalarStep(UpperStep):
         whose slopes promise no more than ``level``, a share of F. (Without kinks they must promise
         ``nothing``, and be no further apart than ``narrow``.)
     bend : float, optional
-        Curvature of F about where it begins: the first step is no longer than that says.
+        Approximate curvature of F at the start, which bounds the first step.
     """
 
     longest, narrow, close, level, nothing = 2.0, 1e-4, 1e-3, 5e-5, 1e-7
@@ -217,7 +217,7 @@ class ScalarStep(UpperStep):
         return torch.tensor(proposal, dtype=x.dtype, device=x.device)[:, None]
 
     def lead(self, start):
-        """Continue with this starting point, knowing what the others saw."""
+        """Continue with this starting point, with the values of the others."""
         if not self.seen:
             return
         self._last, self.settled = None, False
@@ -266,13 +266,13 @@ class ScalarStep(UpperStep):
                 self.settled = True
                 return here[0]
             if width > self.narrow:
-                # Where neither the bracket nor the slope gets small the function is no cubic.
+                # If neither the bracket nor the slope becomes small, the function is not a cubic.
                 size, last = abs(here[2]), self._last
                 slow = last is not None and width > 0.7 * last[0] and size > 0.3 * last[1]
                 self._last = width, size
                 return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
-            # The ends cannot both be right, since the slope has not vanished: one was taken
-            # when y and v lagged. Begin anew from the last point, unless that promises too little.
+            # The ends cannot both be right, since the slope has not vanished: one was taken when y
+            # and v lagged. Restart from the last point, unless the expected gain is too small.
             away = [p for p in seen if abs(p[0] - here[0]) > self.narrow]
             if away:
                 beside = min(away, key=lambda p: abs(p[0] - here[0]))

@@ -1,4 +1,4 @@
-"""Penalties as objects: all that problems, metrics and solvers ask of them, one file each."""
+"""Penalties as objects, one file each: what problems, metrics and solvers need of them."""
 
 from skbamm.glm.penalties.absolute_values import AbsoluteValues
 from skbamm.glm.penalties.base import Penalty, Strength

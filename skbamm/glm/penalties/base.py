@@ -18,7 +18,7 @@ class Penalty(Kinks):
     """A penalty ``sum_j t_j(x) size(w_j)`` of coefficients w, with strengths t that x decides.
 
     Subclasses say what a size is, and what follows from it. Those with kinks inherit from
-    :class:`skbamm.bilevel.faces.Kinks` what the iterations ask of them.
+    :class:`skbamm.bilevel.faces.Kinks` what the iterations need of them.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Penalty(Kinks):
     unscaled : bool
         Whether the penalty is there even where its strengths are zero, as a constraint is.
     separable : bool
-        Whether each coefficient has a term of its own.
+        Whether each coefficient has its own term.
     non_negative : bool
         Whether no coefficient but the intercept may be below zero.
     intercept_power : float
-        The power of the intercept's scale that its strength has beside that of a slope.
+        The power of the intercept's scale by which its strength differs from that of a slope.
     """
 
     has_kinks = False
@@ -56,7 +56,7 @@ class Penalty(Kinks):
 
     @property
     def parts(self) -> tuple[Penalty, ...]:
-        """The terms of the penalty; each has strengths of its own."""
+        """The terms of the penalty; each has its own strengths."""
         return (self,)
 
     @property

@@ -16,7 +16,8 @@ from skbamm.glm.penalties.base import Penalty
 class GroupNorms(Penalty):
     """The penalty ``sum_j t_j(x) |w_j|_2``, where w_j has the feature's coefficient of each output.
 
-    A feature serves all outputs or none. The norm is smooth and curved where it is not zero.
+    A feature is used for all outputs or for none. The norm is smooth and curved where it is not
+    zero.
     """
 
     has_kinks = True

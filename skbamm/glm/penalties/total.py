@@ -36,7 +36,7 @@ class Total(Penalty):
 
     @property
     def kinked(self) -> Penalty | None:
-        """The part with kinks; None if there is none."""
+        """The part with kinks, or None."""
         return next((part for part in self._parts if part.has_kinks), None)
 
     def strongest(self, x: Tensor) -> Tensor:

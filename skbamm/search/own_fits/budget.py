@@ -1,8 +1,8 @@
 """Whether to solve jointly at all, and for how long: never longer than own fits would take.
 
 What a joint solve takes is foreseen from the shape of its problem. Where that is more than a share
-of what the estimator's own fits take, they serve; else a meter ends the solve where it takes much
-longer than was foreseen.
+of the cost of the estimator's own fits, these are used; else a meter ends the solve if it takes
+much longer than was foreseen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Limits:
     Attributes
     ----------
     one_interval : int
-        Own fits that serve one interval, about.
+        Approximate number of own fits for one interval.
     several : int
         The same for several.
     score : float
@@ -34,7 +34,7 @@ class Limits:
     share_of_score : float
         The same of a search for the score itself, which finds the best value more closely.
     share_of_products : float
-        The same of steps by products with the Hessian: it is less sure what they take.
+        The same for steps by products with the Hessian, whose cost is less certain.
     share_of_kernels : float
         The same of lists of kernel models, whose factors are well foreseen.
     floor : float
@@ -61,7 +61,7 @@ LIMITS = Limits()
 
 
 def own_values(axes: tuple) -> int:
-    """Return how many values own fits that serve intervals take about."""
+    """Return the approximate number of values that own fits use for intervals."""
     return LIMITS.one_interval if len(axes) == 1 else LIMITS.several
 
 
@@ -78,7 +78,7 @@ def budget(
     y : array-like
         The user's.
     fits : int
-        How many own fits would serve in its place.
+        Number of own fits that would replace it.
     values : int
         That are solved in all folds.
     scored : int
@@ -87,7 +87,7 @@ def budget(
     Raises
     ------
     OverBudget
-        If own fits are foreseen to be sooner.
+        If own fits are expected to be faster.
     """
     if joint.device.type != "cpu":
         return None
@@ -101,7 +101,7 @@ def budget(
         return Meter(most, lambda: max(most, own.measured() or torch.inf))
     if joint.pairwise:  # factors of kernels are well foreseen, and need no meter
         if expected > max(LIMITS.floor, least + scores, LIMITS.share_of_kernels * least):
-            raise OverBudget("own fits are sooner")
+            raise OverBudget("own fits are faster")
         return None
     least += scores
     share = (
@@ -125,5 +125,5 @@ def budget(
         return Meter(max(LIMITS.floor, share * least), limit)
     most = limit()
     if expected > most:
-        raise OverBudget("own fits are sooner")
+        raise OverBudget("own fits are faster")
     return Meter(most)

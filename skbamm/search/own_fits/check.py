@@ -1,4 +1,4 @@
-"""How an estimator's own fit compares with the minimum that the solvers find for the same rows.
+"""Compares an estimator's own fit with the minimum that the solvers find for the same rows.
 
 Some fits stop at once, or diverge, where features are far from zero or of very different scales,
 and say nothing. What a search has scored is the minimum; a final model that is far from it is not
@@ -44,7 +44,7 @@ class UnfitTwin(ValueError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The objective of an own fit beside its minimum.
+    """The objective of an own fit and its minimum.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ def check_twin(maker: SolverFactory, solver: Any, target: Target, params: dict[s
     Raises
     ------
     UnfitTwin
-        If the own fit is far from the minimum of what the twin says that it minimises.
+        If the own fit is far from the minimum of the twin's objective.
     """
     ours = type(target.twin).__module__.partition(".")[0] == "skbamm"
     if ours or not isinstance(solver, LinearSolver):
@@ -140,7 +140,7 @@ def check_twin(maker: SolverFactory, solver: Any, target: Target, params: dict[s
 
 
 def loose_fit(maker: SolverFactory, solver: LinearSolver, target: Target, estimator: Any) -> str:
-    """Say that own fits stop far from the minimum because they are asked to; "" if they do not.
+    """Return a note if own fits stop far from the minimum by their settings, else "".
 
     Asked of estimators only whose ``tol`` or ``max_iter`` is ten times looser than their default.
     ``estimator`` has the candidate's values; the others are as for ``check_twin``.
@@ -170,7 +170,7 @@ def _is_looser(given: Any, default: Any, sign: float) -> bool:
 
 
 def _of_a_fold(maker, solver, target, estimator, settings) -> tuple[Comparison | None, Any]:
-    """Compare an own fit of one fold, with some settings of its own, with the minimum."""
+    """Compare an own fit of one fold, with given settings, with the minimum."""
     k = solver.used[0]
     train, _ = maker.splits[k]
     estimator = without_callbacks(estimator)

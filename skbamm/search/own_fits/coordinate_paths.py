@@ -2,7 +2,7 @@
 
 Each fold's models are followed from strong penalties to weak ones, each beginning at the last
 (Friedman, Hastie & Tibshirani, "Regularization paths for generalized linear models via coordinate
-descent", 2010). A whole path takes about as long as two or three fits that begin at nothing, so F
+descent", 2010). A whole path takes about as long as two or three fits from zero, so F
 is known at many more values than own fits could be scored at.
 """
 
@@ -37,9 +37,9 @@ class Paths:
     part : int
         Penalties after which F may have risen.
     worse : float
-        F beside the least of all paths from which a path of many rows is not followed further.
+        F relative to the minimum of all paths above which a path of many rows ends.
     away : float
-        F beside the least from which paths of a smaller ``l1_ratio`` are not looked at.
+        F relative to the minimum above which paths of a smaller ``l1_ratio`` are skipped.
     few_rows : int
         Rows up to which F may fall again where it has risen.
     tie : float
@@ -66,7 +66,7 @@ PATHS = Paths()
 
 
 def paths_of(joint: Any, last: Any, axes: tuple, criterion: Any) -> CoordinatePaths | None:
-    """Return the paths of a model in all folds; None where it has none of this kind.
+    """Return the paths of a model in all folds; None for other models.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class CoordinatePaths:
         self._least = np.inf
 
     def best(self, clock: Clock) -> list[list[float]]:
-        """Return the best point in x, and then the best of those that were looked at."""
+        """Return the best point in x, then the best of the evaluated points."""
         self._folds = _folds(self._joint)
         low, high = self._axes[self._alpha].bounds()
         count = min(max(int((high - low) / PATHS.spacing) + 1, PATHS.fewest), PATHS.most)

@@ -69,7 +69,7 @@ class Seconds:
     many_columns : int
         Columns from which dense products are faster.
     looks : int
-        Evaluations beside one an iteration.
+        Evaluations in addition to one for each iteration.
     least_steps : int
         Iterations that hardly any fit does without.
     most_of_all_rows : int
@@ -126,7 +126,7 @@ class Size(NamedTuple):
 
 
 def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> float | None:
-    """Return what an own fit of so many iterations takes; None if nothing is known of it.
+    """Return the cost of an own fit with so many iterations; None if unknown.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ class OwnCost:
         took, X = time.process_time() - began, None
         gc.collect(1)  # SciPy's optimisers refer to themselves, and so keep these rows
         seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
-        # Of a model whose iterations have no known price, the clock tells.
+        # If the cost of a model's iterations is unknown, it is measured.
         return self.fits * took if seconds is None else seconds
 
 

@@ -1,6 +1,6 @@
-"""Files by which the workers of a search tell each other what transformers returned.
+"""Files through which the workers of a search share the results of transformers.
 
-Each worker has a process of its own, and tasks of all folds come to each of them.
+Each worker is a separate process, and gets tasks of all folds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Exchange:
         self.folder = folder
 
     def pays(self, seconds: float, n_bytes: int) -> bool:
-        """Whether what took so long is worth a file of so many bytes."""
+        """Whether a result that took ``seconds`` is worth a file of ``n_bytes`` bytes."""
         if not self.folder or seconds < _FILE + n_bytes * _BYTE:
             return False
         try:
@@ -56,7 +56,7 @@ class Exchange:
         return True
 
     def get(self, name: str) -> Any:
-        """Return the value of that name; None if there is none."""
+        """Return the value of a name, or None."""
         if not self.folder:
             return None
         try:

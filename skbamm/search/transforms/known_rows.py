@@ -1,7 +1,7 @@
 """Rows that a fold's transformers have seen before.
 
-Every value of a list is scored on the same test rows, and where the folds' transformers serve all
-values they return the same each time. So they are asked once a fold.
+Every value of a list is scored on the same test rows. If the folds' transformers are shared by all
+values, they return the same each time, and are called once for each fold.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class KnownRows:
         Rows that it has no room for are transformed each time; and so are all, where the
         transformers draw random numbers for it.
     one_set : bool
-        Whether there will be no other rows than those that are asked for first.
+        Whether the first rows that are requested are the only ones.
     before : KnownRows or None
         The known rows of the steps before these.
     make : callable, optional
@@ -63,7 +63,7 @@ class KnownRows:
         return [*([] if self._before is None else self._before.steps), *self.transformers.steps]
 
     def response(self, pipeline: Any, name: str, own: Callable) -> Callable:
-        """Return a pipeline's own method, or one that does the same for rows that are known."""
+        """Return a pipeline's own method, or an equivalent one for known rows."""
         if name not in _RESPONSES or not isinstance(pipeline, Pipeline):
             return own  # others hold a pipeline, and do more than it
 
@@ -71,7 +71,7 @@ class KnownRows:
         def respond(X, *y, **options):
             steps, last = self.steps, pipeline.steps[-1][1]
             same = all(one is other for one, other in zip(pipeline.steps[:-1], steps, strict=False))
-            # Options may reach transformers, but for the weights of a score without routing.
+            # Options may reach transformers, except the weights of a score without routing.
             weights = name == "score" and set(options) == {"sample_weight"}
             odd = options and (not weights or routing_enabled())
             if odd or not same or len(pipeline.steps) != len(steps) + 1:
@@ -82,7 +82,7 @@ class KnownRows:
         return respond
 
     def close(self) -> None:
-        """Keep nothing more: nobody will ask for it."""
+        """Stop storing results."""
         with self._lock:
             self._open = False
             for _, _, n_bytes in self._sets:
@@ -146,7 +146,7 @@ def _may_write(model: Any) -> bool:
 
 
 def overwrites(model: Any) -> bool:
-    """Whether a model, or a part of it, is asked to write into the rows that it is given."""
+    """Whether a model, or a part of it, may modify its input rows."""
     return any(
         name.startswith("copy") and not value
         for part in _parts(model)
@@ -155,7 +155,7 @@ def overwrites(model: Any) -> bool:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """Yield a model and those in its parameters: much sooner than by ``get_params``."""
+    """Yield a model and the models in its parameters; much faster than ``get_params``."""
     if isinstance(value, (list, tuple)):
         for one in value:
             yield from _parts(one)
@@ -173,7 +173,7 @@ def hand_rows_on(scorers: Any) -> bool:
 
 
 def same_rows(some: Any, other: Any) -> bool:
-    """Whether two containers of rows are of one kind and hold the same."""
+    """Whether two containers of rows have the same type and values."""
     if some is other:
         return True
     if type(some) is not type(other):

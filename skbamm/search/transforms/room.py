@@ -1,4 +1,4 @@
-"""How much memory transformed rows may take while they wait for the next candidate."""
+"""Limits the memory of transformed rows that are kept for other candidates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Room:
         self._lock = threading.Lock()
 
     def take(self, n_bytes: int | None) -> bool:
-        """Take so many bytes, if there is room; None, which is not known, never has any."""
+        """Reserve bytes if they are available; an unknown size (None) never is."""
         with self._lock:
             fits = n_bytes is not None and n_bytes <= self._left
             if fits:
@@ -44,7 +44,7 @@ def held_bytes(value: Any) -> int | None:
     count = _Count()
     try:
         _Sizes(count, protocol=5, buffer_callback=count.buffer).dump(value)
-    except Exception as error:  # of the user's objects: pickling may do what they like
+    except Exception as error:  # from the user's objects, whose pickling may raise anything
         if from_signal(error):
             raise
         return None

@@ -1,9 +1,9 @@
-"""Candidates that set a pipeline's first steps alike get the same transformed rows.
+"""Candidates with equal settings of a pipeline's first steps share the transformed rows.
 
 scikit-learn's search fits every transformer once a candidate and fold. Here the first candidate of
-a fold has them fitted, and the others with the same transformers get what these returned: the same
-numbers, since fits that draw random numbers are told by the state of the generators, and are left
-to each candidate. Rows that there is no room for are not kept.
+a fold has them fitted, and others with the same transformers reuse the results: the same
+numbers, since fits that draw random numbers change the state of the generators, and are left
+to each candidate. Rows that exceed the memory limit are not kept.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class FittedSteps:
     ----------
     steps : list of (name, transformer)
     rows : array-like
-        What they make of the training rows.
+        The transformed training rows.
     known : KnownRows
-        What they are known to make of others.
+        Known transformed other rows.
     y : array-like
-        What they saw of the target.
+        The target that they were fitted to.
     drew : bool
         Whether they drew random numbers for it, so that another fit would have other rows.
     told : bool
@@ -79,7 +79,7 @@ class SharedSteps:
     Parameters
     ----------
     uses : dict of Setting -> int
-        How often a setting will be asked for in each fold, of those that are worth keeping.
+        How often each setting that is worth keeping will be used in each fold.
     n_bytes : int
         That the rows may take.
 
@@ -88,7 +88,7 @@ class SharedSteps:
     one_set : bool
         Whether the rows that are scored in a fold are always the same.
     folder : str
-        Where workers leave what took them long; "" for nowhere.
+        The folder in which workers store expensive results; "" for none.
     """
 
     def __init__(self, uses: dict[Setting, int], n_bytes: int = _MOST):
@@ -207,7 +207,7 @@ class SharedSteps:
         except Exception as error:
             if from_signal(error):
                 raise
-            return None  # the pipeline's own fit will say the same, in its own words
+            return None  # the pipeline's own fit will raise its own error
         known = KnownRows(head[:-1], self.room, self.one_set, before.known if before else None)
         drew = random_state() != state or (before is not None and before.drew)
         return FittedSteps(known.steps, rows, known, y, drew)
@@ -264,7 +264,7 @@ class _Place:
 
 
 def _same_target(some: Any, other: Any) -> bool:
-    """Whether two targets of the same rows are the same: one may be transformed at random."""
+    """Whether two targets of the same rows are equal: one may be transformed at random."""
     return not isinstance(some, np.ndarray) or same_rows(some, other)
 
 
@@ -321,7 +321,7 @@ def _of_steps(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
 def shared_settings(combinations: list) -> dict[Setting, int]:
     """Return the settings of transformers that are worth keeping, and how often each is used.
 
-    Those that several candidates have; of a pipeline's first steps those that stand before
+    Steps that several candidates share; of a pipeline's first steps those before
     several settings of the next ones.
     """
     candidates: Counter[Setting] = Counter()
@@ -369,7 +369,7 @@ def note_shared(plan: list[dict[str, Any]], combinations: list, uses: dict[Setti
 
 
 def _of_worker(token: str, uses: dict[Setting, int], one_set: bool, folder: str) -> SharedSteps:
-    """Return what a worker knows of a search."""
+    """Return a worker's state of a search."""
     global _in_worker
     with _worker_lock:
         if _in_worker is None or _in_worker[0] != token:

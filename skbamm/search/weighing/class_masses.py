@@ -1,4 +1,4 @@
-"""What the weights of the rows of each class add up to: while rows are judged, and in the end."""
+"""The total weight of the rows of each class, while rows are judged and in the end."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _ROUGH = 1e-3  # tolerance of a penalty that weights are learned with
 
 @dataclass(frozen=True)
 class Plan:
-    """What weights are learned with, whatever the rows.
+    """The settings with which weights are learned, independent of the rows.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Plan:
     settings : Settings
         With the criterion of the weights.
     auto : bool
-        Whether the penalty has a criterion of its own: the likelihood of the labels.
+        Whether the penalty has its own criterion: the likelihood of the labels.
     """
 
     given: SampleWeights
@@ -60,12 +60,12 @@ class Plan:
 
     @property
     def balances(self) -> bool:
-        """Whether classes are to count alike: not if the user says what they count for."""
+        """Whether to balance classes; not if the user sets class weights."""
         last = last_step(self.combination.target.estimator)
         return is_classifier(last) and last.get_params().get("class_weight") is None
 
     def say(self, message: str) -> None:
-        """Tell the user, if asked to."""
+        """Print a message if verbose."""
         if self.settings.verbose > 0:
             print(f"[BAMM] {message}")
 
@@ -111,7 +111,7 @@ class FoldModels:
     def start(self, splits: list, only: np.ndarray) -> torch.Tensor:
         """Return the penalty to learn with: that of models of the labels as they are.
 
-        It is stronger than the final one, lest models imitate the rows that they judge.
+        It is stronger than the final one, so that models do not overfit the rows that they judge.
         """
         known = self._starts.get(id(splits))
         if known is None or known[0] is not splits:
@@ -143,7 +143,7 @@ class FoldModels:
         return result.x.double().cpu().reshape(1)
 
     def value(self, splits, factors, noise) -> float:
-        """Return what the penalty is chosen by, at the penalty that it chooses."""
+        """Return the criterion of the penalty at the chosen penalty."""
         x = self.penalty(splits, factors, noise)
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         rows = joint.rows(joint.dtype)
@@ -160,20 +160,20 @@ class FoldModels:
         return float(problem.directions(at, y, torch.zeros_like(y), 0.0).upper.sum())
 
     def likelihoods(self, splits: list, factors: np.ndarray, only: np.ndarray) -> Likelihoods:
-        """Return what the labels of the rows ``only`` are worth to models that held them out.
+        """Return the likelihoods of labels of the rows ``only`` under models that held them out.
 
         Their training rows have the factors (n, K), learned without the rows held out.
         """
         joint = self._solver(splits, RowWeights("", np.ones(len(factors)), factors))
         drawn: Any = slice(None)
         rows, enough = np.flatnonzero(only), enough_rows(joint.rows(joint.dtype))
-        if len(rows) >= MANY and enough < len(rows):  # some of many rows tell
+        if len(rows) >= MANY and enough < len(rows):  # some of many rows suffice
             drawn = rows[draw_rows(len(rows), enough)]
         x = self.start(splits, only).to(joint.device)
         return likelihoods(self._model(joint, only, drawn), x)
 
     def first_likelihoods(self, splits: list, only: np.ndarray, begun: Learned) -> Likelihoods:
-        """Return what the labels of the rows ``only`` were worth when they were judged first."""
+        """Return the first likelihoods of the labels of the rows ``only``."""
         model = self._model(self._solver(splits, None), only)
         assert begun.first.z is not None  # they are classes
         return log_likelihoods(begun.first.z, model.target.long(), model.counts)

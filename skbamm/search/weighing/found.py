@@ -77,7 +77,7 @@ def mean_right(found: list[Learned], only: np.ndarray) -> torch.Tensor:
 
 
 def judged_by(found: list[Learned], right: torch.Tensor, trusted: torch.Tensor) -> Learned:
-    """Return weights of all rows by what the folds think of them: nothing more is learned."""
+    """Return weights of all rows from those of the folds, without further learning."""
     quality = replace(found[0].quality, right=torch.where(trusted, 1.0, right))
     return Learned(
         certain(quality.right, trusted).clamp_min(FLOOR), quality, quality, quality.right

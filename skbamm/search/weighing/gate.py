@@ -15,20 +15,20 @@ from skbamm.weights.noise import Likelihoods, log_likelihoods
 _DOUBT = 2.0  # nats that noise must explain the labels better by to be as likely as no noise
 _CERTAIN = 10.0  # nats for noise by models without weights: the weights need no comparison
 _ROUGH = 1e-3  # tolerance of the models that are compared
-_LEAST = 0.01  # belief in noise, so that the order of the rows can be told
+_LEAST = 0.01  # belief in noise, so that the rows keep an order
 # Part of the labels that look wrong where all are right: a linear model is never quite true.
-_MISFIT, _LEFT = 0.02, 0.05  # what is left of the odds at least, so that the order can be told
+_MISFIT, _LEFT = 0.02, 0.05  # lower bound on the remaining odds, so that the rows keep an order
 _REASONS = {
-    "learned": "labels that were held out are likelier with noise",
-    "pruned": "weights explain labels that were held out no better than leaving out rows does",
-    "none": "no weights: labels that were held out are likelier without noise",
-    "": "learned weights were not compared with none: too few rows are held out",
+    "learned": "held-out labels are more likely under a noise model",
+    "pruned": "weights explain held-out labels no better than dropping rows",
+    "none": "no weights: held-out labels are more likely without noise",
+    "": "learned weights were not compared with no weights: too few held-out rows",
 }
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What held-out labels say for noise, and what follows from it.
+    """The evidence of held-out labels for noise, and the resulting choice.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Gate:
 
     @staticmethod
     def is_certain(plain: Likelihoods) -> bool:
-        """Return whether models without weights tell that there is noise."""
+        """Return whether models without weights indicate noise."""
         return plain.with_noise - plain.without_noise > _CERTAIN
 
     @property
@@ -77,7 +77,7 @@ class Gate:
 
     def quality(self, one: Learned, trusted: np.ndarray) -> np.ndarray:
         """Return how likely each label is right, (n,)."""
-        # Where the weights that were learned do not help, they do not tell the wrong rows either.
+        # If learned weights do not help, they do not identify wrong rows either.
         right = (one.right if self.weights == "learned" else one.first.right).cpu().numpy()
         if self.evidence is not None:
             wrong = np.where(trusted, 0.0, 1 - right)

@@ -36,8 +36,8 @@ def check_takes_weights(estimator: Any) -> None:
     last = last_step(estimator)
     if not has_fit_parameter(last, "sample_weight"):
         raise ValueError(
-            f"SampleWeights: {type(last).__name__}.fit takes no sample_weight, so it cannot be "
-            "fitted with learned weights."
+            f"SampleWeights: {type(last).__name__}.fit does not accept sample_weight, so it cannot "
+            "be fitted with learned weights."
         )
 
 
@@ -69,7 +69,7 @@ def check_classes(y: Any, weight: np.ndarray | None, rows: np.ndarray) -> None:
     """Refuse weights that leave a class without any row."""
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         raise ValueError(
-            "SampleWeights: weights cannot be learned of a target that has several labels a "
+            "SampleWeights: weights cannot be learned for a target that has several labels a "
             f"row, got y of shape {np.shape(y)}."
         )
     classes, index = np.unique(np.asarray(y), return_inverse=True)

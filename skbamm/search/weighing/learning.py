@@ -1,4 +1,4 @@
-"""How weights are learned: of each split's training rows, without its test rows, and of all rows.
+"""Learns the weights of each split's training rows, without its test rows, and of all rows.
 
 So the penalty and the scores are not chosen on labels that the weights were fitted to. Nor are a
 split's weights by a kind, a prior, or a gate that its test rows had a part in.
@@ -31,7 +31,7 @@ from skbamm.weights.learner import Learned
 
 
 class How(NamedTuple):
-    """How the weights of some rows are learned."""
+    """Learns the weights of some rows."""
 
     kind: str
     prior: float
@@ -68,7 +68,7 @@ class Learning:
         """
         plan, models, n = self.plan, self.models, len(self.everyone)
         inner, only = _inner(splits, self.everyone)
-        plan.say(f"judging the labels of {n} rows in {len(splits)} folds")
+        plan.say(f"estimating the quality of {n} labels in {len(splits)} folds")
         begun, found, ways = self._judge(inner, only), [], []
         with self.clock.kept():
             if n < MANY or len(plan.given.candidates()) > 1:
@@ -79,7 +79,7 @@ class Learning:
                     ways.append(self._how(part, only[:, k], begun[k]))
                     one = self._weigh(part, only[:, k], begun[k].quality.right, ways[k])
                     found.append(replace(one, first=begun[k].first))
-        # What the rows were judged to be serves: with many rows, and if time is over.
+        # The current weights are kept with many rows, or when time is over.
         found += begun[len(found) :]
         how = How(*plan.given.candidates()[0], Gate())
         ways += [how] * (len(found) - len(ways))
@@ -94,7 +94,7 @@ class Learning:
         right, final = mean_right(found, only), None
         with self.clock.kept():
             if not self.clock.over:
-                # Few rows are judged anew: they may keep to what they began with.
+                # Few rows are judged again, since they may depend on the initial weights.
                 begin = right if n >= MANY else None
                 everything = [split for part in (splits, *partitions) for split in part]
                 final = self._weigh(everything, self.everyone, begin, how, start=splits)
@@ -163,7 +163,7 @@ class Learning:
                 self.models.weigh(part, train[:, k], None, None, 0.0, splits)
                 for k, part in enumerate(inner)
             ]
-        except NotApplicable:  # of so few rows a class has none in some fold of these folds
+        except NotApplicable:  # with so few rows, a class is missing from some inner fold
             return How(kind, prior, Gate())
         return How(kind, prior, self._gate(splits, only, found, train, kind))
 

@@ -39,7 +39,7 @@ def inner_splits(splits: list, k: int) -> list:
 def more_partitions(cv: Any, X: Any, y: Any) -> list[list]:
     """Return further partitions of the kind of ``cv``, if rows may be split at random.
 
-    They make up for what chance does to the folds of few rows.
+    They reduce the influence of random splits when rows are few.
     """
     kind = _PARTITIONS.get(type(cv))
     if kind is None or num_samples(X) >= MANY:
@@ -55,7 +55,7 @@ def trusted_splits(cv: Any, splits: list, y: Any, trusted: np.ndarray) -> tuple[
     """Return splits that test on trusted rows only, and the same with all rows held out.
 
     If the splitter does not depend on the rows' positions, trusted and other rows are split
-    apart, so that each fold has its share of both.
+    separately, so that each fold has its share of both.
     """
     if type(cv) in (KFold, StratifiedKFold):
         y = np.asarray(y)

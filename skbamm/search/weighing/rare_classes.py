@@ -1,6 +1,6 @@
 """Rows of classes too rare to be judged: typing errors, mostly. They are doubted, unless trusted.
 
-A model that never saw a class cannot tell that a row is right to be of it. So these rows are left
+A model that never saw a class cannot confirm the label of its rows. These rows are therefore left
 out while the weights of the others are learned, and get the least weight that there is.
 """
 
@@ -75,7 +75,7 @@ class RareRows:
         own = np.ones(n) if weight is None else weight
         spread = np.empty((n, folds + 1))
         spread[self.kept] = np.column_stack([learned.folds, learned.rows])
-        one = spread[self.kept].max(0)  # what a row of weight one has
+        one = spread[self.kept].max(0)  # the share of a row of weight one
         spread[self.rows] = np.where(self.trusted, 1.0, FLOOR)[self.rows, None] * one
         if not keep_trusted:
             spread[self.trusted, -1] = 0.0

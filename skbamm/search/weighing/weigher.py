@@ -49,7 +49,7 @@ class Weigher:
 
     @classmethod
     def for_search(cls, search: Any, space: Space, clock: Clock) -> Weigher:
-        """Return the weigher that a search asks for, or raise ValueError if there can be none."""
+        """Return the weigher of a search, or raise ValueError if weights cannot be learned."""
         given = search.sample_weights
         check_sample_weights(given)
         check_takes_weights(search.estimator)
@@ -58,7 +58,7 @@ class Weigher:
             model, space = given.proxy, read_grid(given.proxy, given.proxy_grid or {})
         target = space.combinations[0].target
         if target.twin is None or not target.twin.judges_labels:
-            reason = target.reason or "it does not tell how likely a label is"
+            reason = target.reason or "it does not model the probability of a label"
             raise ValueError(
                 f"SampleWeights: weights cannot be learned with {model!r}: {reason}. "
                 "Give a proxy to learn them with, such as proxy=LogisticRegression() or Ridge()."
@@ -140,7 +140,7 @@ class Weigher:
                 self._rows = models.rows
                 return found
             names = ", ".join(map(repr, rare.classes[rare.rare].tolist()))
-            plan.say(f"{int(rare.rows.sum())} rows of too rare classes are doubted: {names}")
+            plan.say(f"{int(rare.rows.sum())} rows of very rare classes are down-weighted: {names}")
             found = self._learn_on(
                 models.take(rare.kept), cv, *map(rare.without, (scored, held_out))
             )
@@ -151,7 +151,7 @@ class Weigher:
             # scikit-learn's own error for these data, if it has one, says more.
             clone(plan.estimator).fit(X, y)
             why = str(error) + (rare.why_not if rare else "")
-            raise ValueError(f"SampleWeights: no weights can be learned here: {why}.") from None
+            raise ValueError(f"SampleWeights: weights cannot be learned here: {why}.") from None
 
     def rows_of(self, X: Any, y: Any) -> UserRows | None:
         """Return what is known of the rows, if they are the ones that weights were learned of."""

@@ -146,7 +146,7 @@ def test_bad_functions(fault, which):
         ({"preconditioner": "lu"}, ValueError, "preconditioner must be.*got 'lu'"),
         ({"form": "sor"}, ValueError, "form must be one of.*got 'sor'"),
         ({"batches": 3}, TypeError, "batches must be iterable, got int"),
-        ({"batches": []}, ValueError, "batches must be.*got none"),
+        ({"batches": []}, ValueError, "batches must be a non-empty iterable"),
         ({"max_iter": 0}, ValueError, "max_iter must be a positive integer, got 0"),
         ({"tol": -1.0}, ValueError, "tol must be a non-negative number, got -1.0"),
         ({"callback": 1}, TypeError, "callback must be callable, got int"),
@@ -169,5 +169,5 @@ def test_bad_starts_of_a_problem():
 @pytest.mark.parametrize("name", ["projection", "preconditioner", "batches"])
 def test_a_problem_has_its_own(name):
     value = {"projection": torch.abs, "preconditioner": "newton", "batches": [1]}[name]
-    with pytest.raises(ValueError, match=f"{name} does not go with a Problem"):
+    with pytest.raises(ValueError, match=f"{name} is not allowed with a Problem"):
         minimize(model("ridge", starts=1), x0=ZERO[:1, None], **{name: value})

@@ -148,7 +148,7 @@ def test_a_twin_that_is_another_models_is_refused(monkeypatch, scaled, grid):
 
 
 def test_a_list_is_solved_whole_or_not_at_all():
-    X, y = make_classification(100, n_classes=3, n_informative=3, random_state=0)
+    X, y = make_classification(60, 8, n_classes=3, n_informative=3, random_state=0)
     model = LogisticRegression(solver="saga", random_state=0, tol=1e-2)
     grid = {"C": [1e-2, 1e4], "l1_ratio": [0.5, 1]}
     ours = BAMMSearchCV(model, grid, cv=3, scoring="neg_log_loss").fit(X, y)
@@ -157,7 +157,7 @@ def test_a_list_is_solved_whole_or_not_at_all():
     np.testing.assert_array_equal(ours.cv_results_[key], want.cv_results_[key])
     assert not ours.converged_
     assert {row["role"] for row in ours.search_plan_} == {"enumerated"}
-    assert "own fits serve the list" in ours.search_plan_[0]["reason"]
+    assert "the whole list uses own fits" in ours.search_plan_[0]["reason"]
 
 
 def test_without_a_warning_a_search_has_not_adopted():

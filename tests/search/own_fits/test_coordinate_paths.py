@@ -1,4 +1,4 @@
-"""Intervals of elastic nets where own fits are sooner: paths tell where these are judged."""
+"""Intervals of elastic nets where own fits are faster: paths tell where these are judged."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_few_own_fits_find_what_a_list_finds(case):
     model, ends, (X, y) = CASES[case]
     scoring = "neg_mean_squared_error" if case == "groups" else "r2"
     search = BAMMSearchCV(model, ends, cv=3, scoring=scoring).fit(X, y)
-    assert {row["reason"] for row in search.search_plan_} == {"own fits are sooner"}
+    assert {row["reason"] for row in search.search_plan_} == {"own fits are faster"}
     assert len(search.cv_results_["params"]) <= 3
     assert search.cv_results_["stage"][0] == "refined"
     grid = {
@@ -52,7 +52,7 @@ def test_r2_counts_every_output_by_its_variance():
     X, Y = SEVERAL
     Y = Y * [1.0, 1e-2, 1e2] + 50 * np.random.default_rng(0).normal(size=Y.shape) * [1, 2e-2, 1]
     search = BAMMSearchCV(MultiTaskLasso(), {"alpha": (1e-3, 1e4)}, cv=3).fit(X, Y)
-    assert search.search_plan_[0]["reason"] == "own fits are sooner"
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
     grid = {"alpha": np.geomspace(1e-3, 1e4, 15)}
     few = GridSearchCV(MultiTaskLasso(), grid, cv=3, refit=False).fit(X, Y)
     assert search.best_score_ >= few.best_score_ - 1e-3

@@ -99,5 +99,7 @@ def test_trusted_rows_are_not_doubted():
 def test_without_two_classes_an_error_names_the_rare_ones():
     X, y, _ = labelled(yse=[0])
     y[1:] = "no"
-    with pytest.raises(ValueError, match=r"no weights can be.*; class 'yse' has 1 of 160 rows\.$"):
+    with pytest.raises(
+        ValueError, match=r"weights cannot be learned.*; class 'yse' has 1 of 160 rows\.$"
+    ):
         learned(X, y)

@@ -371,7 +371,7 @@ def test_without_sample_weights_there_is_nothing_of_them(noisy):
 @pytest.mark.parametrize(
     ("estimator", "weights", "message"),
     [
-        (KNeighborsClassifier(), {}, "KNeighborsClassifier.fit takes no sample_weight"),
+        (KNeighborsClassifier(), {}, "KNeighborsClassifier.fit does not accept sample_weight"),
         (SVC(), {}, "proxy=LogisticRegression"),
         (SVC(), {"proxy": Ridge()}, "both be classifiers"),
         (SVC(), {"proxy": RidgeClassifier()}, "proxy=LogisticRegression"),
