@@ -80,7 +80,7 @@ class SharedKernels(SharedFits):
         "C", "kernel", "gamma", "degree", "coef0", "tol", "shrinking", "class_weight",
         "probability", "max_iter", "decision_function_shape", "break_ties",
     )  # fmt: skip
-    told = "fits of {} share their kernels in each fold, unless rows are few or very many"
+    told = "fits of {} share their kernels in each fold, unless rows are very many"
     answers: tuple[str, ...] = (
         "predict",
         "decision_function",
