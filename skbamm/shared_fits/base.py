@@ -68,7 +68,9 @@ class SharedFits:
         Returns
         -------
         hyperparameters : tuple of Hyperparameter
+            Those that may be given.
         reason : str
+            Why others may not; "" if there is nothing to say.
         """
         return self.intervals, ""
 
