@@ -64,6 +64,7 @@ class SharedFits:
         Parameters
         ----------
         estimator : estimator
+            As the user set it, not fitted.
 
         Returns
         -------
