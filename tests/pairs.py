@@ -1,7 +1,7 @@
-"""Choices of settings that take the place of all combinations.
+"""Selections of settings, instead of all combinations.
 
-Code that treats two settings apart is tested by each value of both; code in which two meet, by each
-pair. More than that repeats itself.
+Settings that are handled separately need each value once; settings that interact need each pair.
+Further combinations repeat these tests.
 """
 
 from itertools import combinations, product
