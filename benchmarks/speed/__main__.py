@@ -17,6 +17,7 @@ PARTS = {
     "kernel_ridge": "alpha and gamma of KernelRidge beside a 10 x 10 grid",
     "lasso_path": "one L1 penalty beside LassoCV and celer's path",
     "memory": "peak memory beyond X (Linux)",
+    "text_memory": "the same of wide sparse texts (Linux)",
     "import_time": "import skbamm beside the imports of its parts",
     "iteration": "one iteration of minimize beside two gradients",
 }

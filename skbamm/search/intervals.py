@@ -32,6 +32,7 @@ from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Combination, VectorAxis, named_values
 from skbamm.starts.points import profile
 from skbamm.starts.subsample import Beginning
+from skbamm.support_vectors.hyperparameters import NU
 
 # A surrogate's optimum need not be known better, least of all at an end of the interval.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
@@ -245,6 +246,9 @@ class IntervalSearch:
         if not combination.holder and not self.clock.over:
             if joint.keeps_visits:
                 explored.add([x for x in joint.visited(axes) if x != found], "visited")
+                # A jagged score of models that are soon fitted; of nu some values none can have.
+                if len(axes) == 1 and axes[0].parameter != NU.name and self.worth > SCAN.few:
+                    explored.scan(self.worth)
                 explored.rounds = SCAN.rounds
             elif explored.rounds == 0 and self._is_to_be_judged(
                 combination, joint, criterion, result, exact

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGD
 from sklearn.metrics import make_scorer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import scale
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.models import find_twin
@@ -48,6 +48,15 @@ def test_an_interval_is_not_worse_than_a_coarse_list(model, name, ends, scoring)
     assert interval.best_score_ >= few.best_score_ - 2 / len(y)
     tried = interval.cv_results_[f"param_{name}"].data.astype(float)
     assert {tried.min(), tried.max()} == set(ends)  # from end to end
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_rows_of_a_support_vector_machine(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(45, 12)), rng.integers(2, size=45)
+    interval = BAMMSearchCV(SVC(kernel="linear"), {"C": (1e-3, 1e1)}).fit(X, y)
+    few = BAMMSearchCV(SVC(kernel="linear"), {"C": np.geomspace(1e-3, 1e1, 9)}).fit(X, y)
+    assert interval.best_score_ >= few.best_score_ - 1.01 / len(y)
 
 
 def test_a_score_of_numbers_without_a_criterion_is_judged_from_end_to_end():
