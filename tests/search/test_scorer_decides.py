@@ -107,7 +107,7 @@ def test_an_option_that_is_not_known_keeps_the_nearest_criterion():
         metrics.mean_absolute_error, greater_is_better=False, multioutput=[1.0]
     )  # fmt: skip
     choice, note = choose_criterion("auto", scorer, True, TASKS["numbers"])
-    assert choice.name == "absolute_error" and "stands for it" in note
+    assert choice.name == "absolute_error" and "is used instead" in note
 
 
 def test_which_scores_count_rows():
