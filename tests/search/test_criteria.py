@@ -84,7 +84,7 @@ def test_scorers_of_logistic_regression(scoring, two, three, exact):
         assert choice.name == name
         assert choice.relative == str(scoring).startswith("d2")
         assert (note == "") == exact
-        assert exact or note.endswith(f"has no differentiable criterion; {name} stands for it")
+        assert exact or note.endswith(f"has no differentiable criterion; {name} is used instead")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def hits(estimator, X, y):
 @pytest.mark.parametrize(
     ("scoring", "line"),
     [
-        (hits, "scoring hits has no differentiable criterion; log_loss stands for it"),
+        (hits, "scoring hits has no differentiable criterion; log_loss is used instead"),
         (make_scorer(lambda y, z: 1.0), "scoring <lambda> has no"),
         ("balanced_accuracy", "scoring balanced_accuracy_score has no differentiable criterion; "),
         ("neg_brier_score", None),
@@ -219,7 +219,7 @@ def hits(estimator, X, y):
 def test_a_surrogate_is_told_of(scoring, line, binary, capsys):
     search_over(logistic(), {"C": (0.1, 10.0)}, *binary, scoring=scoring, verbose=1)
     told = capsys.readouterr().out
-    assert ("stands for it" in told) == (line is not None)
+    assert ("is used instead" in told) == (line is not None)
     assert line is None or f"[BAMM] {line}" in told
     assert line is None or told.index(line) < told.index("searching C")
 
