@@ -18,6 +18,10 @@ from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
+from sklearn.model_selection._validation import _score as model_scores
+from sklearn.model_selection._validation import (
+    _warn_or_raise_about_fit_failures as tell_failed_fits,
+)
 from sklearn.svm._base import LIBSVM_IMPL
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_random_state
@@ -72,6 +76,7 @@ __all__ = [
     "fit_axes",
     "forest_rows",
     "make_constraint",
+    "model_scores",
     "namespace_and_device",
     "num_samples",
     "openmp_threads",
@@ -83,6 +88,7 @@ __all__ = [
     "set_classes",
     "smooth_counts",
     "staged_raw",
+    "tell_failed_fits",
     "with_raw",
 ]
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from sklearn.exceptions import ConvergenceWarning
 
+SCORING = "the scoring of candidates"
+
 
 class Clock:
     """One a fit, handed down to all of its stages.

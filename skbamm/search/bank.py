@@ -111,6 +111,11 @@ class Bank:
         solutions = [self._solutions.get((k, f)) for k in keys for f in range(len(self.splits))]
         return all(s is not None and s.adopt for s in solutions)
 
+    def needs_no_fit(self, candidates: list[dict[str, Any]]) -> bool:
+        """Whether every candidate is solved in every fold, or comes from a shared fit."""
+        keys = map(candidate_key, candidates)
+        return all(key in self.lists.groups or self.complete([key]) for key in keys)
+
     def solutions(self, key: str) -> list[Solution]:
         """Return what is known of a candidate."""
         found = (self._solutions.get((key, f)) for f in range(len(self.splits)))

@@ -19,6 +19,7 @@ from skbamm.data.callbacks import who_looks_on
 from skbamm.data.far_rows import SCALERS, FarRows
 from skbamm.data.matrices import as_indices, choose_device, own_copy
 from skbamm.search.bank import Bank
+from skbamm.search.candidate_loop import CandidateLoop
 from skbamm.search.device_scores import DeviceScores, looking_up
 from skbamm.search.earlier import Earlier, seen_by
 from skbamm.search.fold_models import check_wanted
@@ -66,6 +67,7 @@ class Fitting:
         self.bank = Bank(shared=SharedSteps(uses), lists=SharedLists(alike))
         self.bank.lists.note(self.space.plan)
         self._scorers: Any = None  # that may look scores up
+        self._loops, self._loop = False, None  # whether our loop evaluates, and the loop
         self._threads: Any = None  # of candidates that share fits
         self._folder: Any = None  # of the workers
         self._routed: Any = None
@@ -150,7 +152,7 @@ class Fitting:
         for one in (*parts, self.weigher, self.bank):
             if one is not None:
                 vars(one).clear()
-        self.run = self.weigher = self._routed = self.tasks = self.context = None
+        self.run = self.weigher = self._routed = self.tasks = self.context = self._loop = None
 
     def route(self, routed: Any) -> Any:
         """Take what scikit-learn routed for fit; return it, to be added to."""
@@ -207,22 +209,28 @@ class Fitting:
         if self.bank.lists and not alone:
             self._share_among_threads()
             alone = self._threads is not None
-        if run.leaves_all and self.bank.empty and not self.watched:
+        solved = run.solved(self._candidates)
+        callbacks = getattr(search, "_skl_callbacks", [])
+        self._loops = (
+            (solved or effective_n_jobs(search.n_jobs) == 1)
+            and not (callbacks or self.watched or self._pairwise(solved) or self.bank.far)
+            and CandidateLoop.serves(search, *self._scores(search))
+        )  # fmt: skip
+        if run.leaves_all and self.bank.empty and not (self.watched or self._loops):
             # Clones of the stand-in are the user's estimator from now on: it costs nothing.
             self.bank.idle = True
             self._routed.estimator["fit"] = fit_params
             return
-        solved = run.solved(self._candidates)
         if solved:
             search.n_jobs = 1
-        callbacks = getattr(search, "_skl_callbacks", [])
         # Workers get no data but what scikit-learn sends them.
         if self.bank.shared.uses and not alone:
             self._folder = tempfile.TemporaryDirectory(prefix="skbamm", ignore_cleanup_errors=True)
             self.bank.shared.folder = self._folder.name
         here = solved or (alone and bool(self.bank.shared.uses or self.bank.lists))
         # These, and precomputed kernels, need training rows.
-        if here and not (search.return_train_score or callbacks or self._pairwise(solved)):
+        looks = search.return_train_score or callbacks or self._pairwise(solved)
+        if self._loops or (here and not looks):
             self.bank.scoring_only = True
             search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
         self.bank.look(scorers, search.return_train_score)
@@ -264,10 +272,12 @@ class Fitting:
         else:
             if told:
                 evaluate = numbered(evaluate, search_ctx, search.n_splits_)
+            if self._loops and self.bank.scored:
+                self._loop = CandidateLoop(search, self.bank, evaluate, *self._scores(search))
             # Candidates that share fits are soon scored, and so are all of a round.
-            apart = self.space.continuous and not self.bank.lists
+            apart = self.space.continuous and (self._loop is not None or not self.bank.lists)
             size = parts_of(search, self.clock, apart)
-            scored = Scoring(evaluate, self.clock, run, whole=self.space.continuous)
+            scored = Scoring(evaluate, self.clock, run, self.space.continuous, self._loop)
             scored.add(candidates, self._more, size)
             while not told and run is not None and self.space.continuous and not self.clock.over:
                 further, more = run.further(scored.results)
@@ -282,6 +292,15 @@ class Fitting:
             run.begin_refit()
         self._leave_threads()
         tasks.end()
+
+    def _scores(self, search: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the scorers, and what is routed to them."""
+        return self._scorers or search._get_scorers()[0], dict(self._routed.scorer.score)
+
+    def add_rows(self, params: list, out: list, more: dict[str, list] | None) -> None:
+        """Add candidates that our own loop has scored to BaseSearchCV's lists."""
+        if self._loop is not None:
+            self._loop.add_rows(params, out, more)
 
     def best_index(self, results: dict[str, Any]) -> int | None:
         """Return the row of an interval's candidates to take; None where scikit-learn's will do."""

@@ -9,10 +9,10 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.exceptions import FitFailedWarning
 
-from skbamm.clock import Clock
+from skbamm.clock import SCORING, Clock
 from skbamm.progress import PROGRESS
+from skbamm.search.candidate_loop import CandidateLoop
 
-_STAGE = "the scoring of candidates"
 _ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitted model begins with
 
 
@@ -39,6 +39,8 @@ class Scoring:
         Knows which candidates are solved: those are soon scored.
     whole : bool
         Whether what is solved is scored whatever the clock says: few candidates of intervals.
+    loop : CandidateLoop or None
+        Takes the place of ``evaluate`` where it can.
 
     Attributes
     ----------
@@ -46,8 +48,11 @@ class Scoring:
         ``cv_results_`` so far.
     """
 
-    def __init__(self, evaluate: Any, clock: Clock, run: Any, whole: bool):
+    def __init__(
+        self, evaluate: Any, clock: Clock, run: Any, whole: bool, loop: CandidateLoop | None = None
+    ):
         self.evaluate, self.clock, self.run, self.whole = evaluate, clock, run, whole
+        self.loop = loop
         self.results: dict[str, Any] = {}
 
     def add(self, candidates: list, more: dict[str, list] | None, size: int | None) -> None:
@@ -59,6 +64,8 @@ class Scoring:
         if size is None:
             self._all_at_once(candidates, more)
             return
+        if self._by_loop(candidates, more):
+            return
         waiting: list[int] = []  # none of whose fits has succeeded so far
         tried, failed = 0, ""  # how many of them, and how: an exception would hold the data
         parts = self._parts(candidates, size)
@@ -69,7 +76,7 @@ class Scoring:
                 and self.clock.over
                 and not (self.whole and self._solved([candidates[i] for i in part]))
             ):
-                self.clock.end(_STAGE)
+                self.clock.end(SCORING)
                 break
             waiting += part
             if len(waiting) < 2 * tried and part is not parts[-1]:
@@ -89,13 +96,33 @@ class Scoring:
                 raise ValueError(failed)
             warnings.warn(failed, FitFailedWarning, stacklevel=2)
 
+    def _by_loop(self, candidates, more) -> bool:
+        """Score candidates by our own loop, and return whether that could be done."""
+        if self.loop is None:
+            return False
+        try:
+            self.results = self.loop(candidates, more, self.clock, self._keeps)
+        except ValueError as error:  # the first one's fits fail
+            if not str(error).startswith(_ALL_FAILED):
+                raise
+            return False
+        except KeyboardInterrupt:
+            self.clock.interrupt()
+            self.clock.end(SCORING)
+            if not self.results:
+                raise
+        return True
+
+    def _keeps(self, params: dict[str, Any]) -> bool:
+        return self.whole and self._solved([params])
+
     def _all_at_once(self, candidates, more) -> None:
         every = list(range(len(candidates)))
         try:
             self._score(candidates, more, every)
         except KeyboardInterrupt:
             self.clock.interrupt()
-            self.clock.end(_STAGE)
+            self.clock.end(SCORING)
             if not self.results and not self._solved(candidates):
                 raise
             if self._solved(candidates):
@@ -103,7 +130,16 @@ class Scoring:
 
     def _score(self, candidates, more, which: list[int]) -> None:
         columns = more and {name: [column[i] for i in which] for name, column in more.items()}
-        self.results = self.evaluate([candidates[i] for i in which], more_results=columns)
+        some = [candidates[i] for i in which]
+        if self.loop is None or len(some) < 2:
+            self.results = self.evaluate(some, more_results=columns)
+        else:
+            try:
+                self.results = self.loop(some, columns)
+            except ValueError as error:  # the first one's fits fail
+                if not str(error).startswith(_ALL_FAILED):
+                    raise
+                self.results = self.evaluate(some, more_results=columns)
         progress = PROGRESS.get()
         if progress is not None and len(which) < len(candidates):
             told = _best_so_far(self.results)

@@ -445,6 +445,11 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         """Take up the data: ``_run_search`` gets none."""
         self._fitting.take_up(self, X, y, split_params)
 
+    def _format_results(self, candidate_params, n_splits, out, more_results=None):
+        """Return ``cv_results_``, with the candidates that our own loop has scored."""
+        self._fitting.add_rows(candidate_params, out, more_results)
+        return super()._format_results(candidate_params, n_splits, out, more_results)
+
     def _select_best_index(self, refit, refit_metric, results):
         """Return the row to refit; for an interval, the middle of rows with equal scores."""
         if not callable(refit):

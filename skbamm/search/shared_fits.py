@@ -97,6 +97,13 @@ class SharedLists:
             elif row["parameter"] in self._judged:
                 row["reason"] = f"{why}; {row['reason'].partition('; ')[2]}"
 
+    def begin_again(self) -> None:
+        """Drop what is shared: all candidates are going to be fitted anew."""
+        with self._lock:
+            for place in self._places.values():
+                place.close()
+            self._places.clear()
+
     def fit(
         self, key: str, fold: int | None, model: Any, rows_of: Callable[[], Any], y: Any,
         fit_params: dict[str, Any],

@@ -1,0 +1,281 @@
+"""Our own loop over candidates and folds, where they are evaluated one after the other.
+
+scikit-learn's loop indexes the rows and the target anew for each candidate and fold, and its
+metrics check the target each time: that takes as long as many a small fit. Here both are taken
+once a fold, and a metric with a twin in ``skbamm.metrics`` is computed by the twin. Models are
+fitted in the same order. The first candidate goes through scikit-learn's loop, with all of its
+checks, and our rows are appended to those that it returns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from skbamm._sklearn_compat import (
+    BaseScorer,
+    PassthroughScorer,
+    check_method_params,
+    model_scores,
+    routing_enabled,
+    safe_indexing,
+    tell_failed_fits,
+)
+from skbamm.clock import SCORING, Clock
+from skbamm.metrics import TWINS, NoTwin, Predicted
+from skbamm.metrics.responses import TestTarget
+from skbamm.models import last_step
+from skbamm.search.bank import Bank
+from skbamm.search.keys import candidate_key
+from skbamm.search.metric import Metric
+from skbamm.search.presolved import FOLD, users_own
+
+_NEAR = 1e-9  # how near a twin must be to scikit-learn's score, relative to 1 and to itself
+
+Columns = dict[str, list]
+
+
+class CandidateLoop:
+    """Evaluates candidates as BaseSearchCV's ``evaluate_candidates`` does, sooner.
+
+    Parameters
+    ----------
+    search : BAMMSearchCV
+        While it is fitted: its estimator is a stand-in, its splits are ScoringSplits.
+    bank : Bank
+    evaluate : callable
+        BaseSearchCV's.
+    scorers : callable, or of several scikit-learn's holder of them
+    params : dict
+        As routed to the scorers.
+    """
+
+    def __init__(
+        self, search: Any, bank: Bank, evaluate: Callable[..., Any], scorers: Any,
+        params: dict[str, Any],
+    ):  # fmt: skip
+        self._estimator, self._bank, self._evaluate = clone(search.estimator), bank, evaluate
+        self._error_score = search.error_score
+        splits = search._checked_cv_orig.splits
+        self._coded = [train for train, _ in splits]
+        self._folds = [_TestFold(bank, test, scorers, params) for _, test in splits]
+        self._left: _Left | None = None
+
+    @staticmethod
+    def serves(search: Any, scorers: Any, params: dict[str, Any]) -> bool:
+        """Whether scores of a search depend on nothing but a model and its test rows."""
+        given = {name for name, value in params.items() if value is not None}
+        known = getattr(scorers, "_scorers", {"": scorers}).values()
+        return (
+            search.verbose == 0  # else scikit-learn prints lines of each fit
+            and not search.return_train_score
+            and (not given or (given == {"sample_weight"} and not routing_enabled()))
+            and all(isinstance(one, (BaseScorer, PassthroughScorer)) for one in known)
+        )
+
+    def __call__(
+        self, candidates: list[dict[str, Any]], more_results: Columns | None,
+        clock: Clock | None = None, keeps: Callable[[dict[str, Any]], bool] | None = None,
+    ) -> Any:  # fmt: skip
+        """Evaluate candidates.
+
+        Parameters
+        ----------
+        candidates : list of dict
+        more_results : dict of str -> list, or None
+        clock : Clock or None
+            When it is over, also by Ctrl-C, what was evaluated is kept. With None an interrupt is
+            raised.
+        keeps : callable or None
+            Whether a candidate is evaluated whatever the clock says.
+
+        Returns
+        -------
+        dict
+            ``cv_results_`` of all that was evaluated so far.
+        """
+        more = more_results or {}
+        columns = {name: column[1:] for name, column in more.items()}
+        self._left = _Left(candidates[1:], columns, clock, keeps or (lambda params: False))
+        first = more_results and {name: column[:1] for name, column in more.items()}
+        try:
+            return self._evaluate(candidates[:1], more_results=first)
+        finally:
+            self._left = None
+
+    def add_rows(self, params: list, out: list[dict], more: Columns | None) -> None:
+        """Evaluate the other candidates, and append them to what BaseSearchCV has so far."""
+        left, self._left = self._left, None
+        if left is None or not left.candidates:
+            return
+        K = len(self._folds)
+        own = out[len(out) - K :]  # the first candidate's
+        rows: list[dict[str, Any]] = []
+        for one in left.candidates:
+            if left.over(one):
+                break
+            try:
+                rows += self._rows(one)
+            except KeyboardInterrupt:
+                if left.clock is None:
+                    del params[-1:], out[len(out) - K :]
+                    raise
+                left.clock.interrupt()
+                if left.keeps(one):
+                    rows += self._rows(one)
+        if any(row["fit_error"] for row in rows):
+            tell_failed_fits([*own, *rows], self._error_score)
+        done = len(rows) // K
+        out.extend({**own[i % K], **row} for i, row in enumerate(rows))
+        params.extend(left.candidates[:done])
+        for name, column in left.columns.items():
+            if more is not None:
+                more[name].extend(column[:done])
+
+    def _rows(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what scikit-learn's loop returns of a candidate, for each fold."""
+        solved = self._bank.complete([candidate_key(params)])
+        candidate = self._candidate(params) if solved else None
+        rows = []
+        for coded, fold in zip(self._coded, self._folds, strict=True):
+            began = time.time()
+            model = candidate.for_fold() if candidate is not None else self._candidate(params)
+            failed, scores = None, None
+            try:
+                model.fit(None, None, **{FOLD: coded})
+            except Exception:
+                if self._error_score == "raise":
+                    raise
+                failed, scores = format_exc(), fold.scores_of_none(self._error_score)
+            fitted = time.time()
+            if failed is None:
+                scores = fold.scores(model, self._error_score)
+            rows.append({
+                "test_scores": scores, "fit_error": failed, "fit_time": fitted - began,
+                "score_time": time.time() - fitted,
+            })  # fmt: skip
+        return rows
+
+    def _candidate(self, params: dict[str, Any]) -> Any:
+        return clone(self._estimator).set_params(**clone(params, safe=False))
+
+
+@dataclass
+class _Left:
+    """Candidates that are evaluated once the first one is."""
+
+    candidates: list[dict[str, Any]]
+    columns: Columns
+    clock: Clock | None
+    keeps: Callable[[dict[str, Any]], bool]
+
+    def over(self, params: dict[str, Any]) -> bool:
+        """Whether to begin no more candidates, of which this would be the next."""
+        over = self.clock is not None and self.clock.over and not self.keeps(params)
+        if over and self.clock is not None:
+            self.clock.end(SCORING)
+        return over
+
+
+class _TestFold:
+    """The test rows of a fold, and the scores of models on them.
+
+    Parameters
+    ----------
+    bank : Bank
+        Holds the user's data.
+    test : ndarray of int
+    scorers : callable, or of several scikit-learn's holder of them
+    params : dict
+        Nothing, or the weights of all rows in the scores.
+    """
+
+    def __init__(self, bank: Bank, test: np.ndarray, scorers: Any, params: dict[str, Any]):
+        self._bank, self._test, self._all_params, self._scorer = bank, test, params, scorers
+        self._several = getattr(scorers, "_scorers", None)
+        self._scorers = self._several or {"score": scorers}
+        self._begun, self._twins_agree = False, True
+        self._metrics: dict[type, dict[str, Metric | None]] = {}
+        self._target: TestTarget | None = None
+
+    def scores_of_none(self, error_score: float) -> Any:
+        """Return the scores of a model that could not be fitted."""
+        return dict.fromkeys(self._several, error_score) if self._several else error_score
+
+    def scores(self, model: Any, error_score: Any) -> Any:
+        """Return a fitted model's score, or a dict of several."""
+        found = None
+        if not self._begun:
+            bank, test = self._bank, self._test
+            self._params = check_method_params(bank.X, params=self._all_params, indices=test)
+            self._X = safe_indexing(bank.X, test)
+            self._y = None if bank.y is None else safe_indexing(bank.y, test)
+        if self._twins_agree:
+            with suppress(NoTwin):
+                found = self._by_twins(model)
+        if found is None or not self._begun:
+            params = self._params
+            own = model_scores(model, self._X, self._y, self._scorer, params, error_score)
+            if found is not None:
+                self._twins_agree = _agree(found, own)
+            found = own
+        self._begun = True
+        return found
+
+    def _by_twins(self, model: Any) -> Any:
+        """Return scores by the twins of all metrics, or raise NoTwin."""
+        last = last_step(users_own(model))
+        metrics = self._metrics.get(type(last))
+        if metrics is None:
+            metrics = {name: Metric.of(name, one, last) for name, one in self._scorers.items()}
+            self._metrics[type(last)] = metrics
+        given: dict[str, Predicted] = {}
+        found = {name: self._by_twin(one, model, last, given) for name, one in metrics.items()}
+        return found if self._several else found["score"]
+
+    def _by_twin(
+        self, metric: Metric | None, model: Any, last: Any, given: dict[str, Predicted]
+    ) -> float:
+        twin = None if metric is None else TWINS.get(metric.function)
+        if metric is None or twin is None:
+            raise NoTwin("the metric has none")
+        method = metric.method(model)
+        if method not in given:
+            target = self._of(last)
+            try:
+                response = getattr(model, method)(self._X)
+            except Exception:
+                raise NoTwin("it fails, as scikit-learn's scorer will tell") from None
+            given[method] = target.predicted(response, method)
+        try:
+            return metric.sign * float(twin(given[method], **metric.options))
+        except TypeError:
+            raise NoTwin("an option is not known") from None
+
+    def _of(self, model: Any) -> TestTarget:
+        """Return the target in the model's classes, or raise NoTwin."""
+        classes = getattr(model, "classes_", None)
+        known = self._target
+        if known is None or not _same(known.classes, classes):
+            weight = self._params.get("sample_weight")
+            known = self._target = TestTarget.of(self._y, classes, weight)
+        return known
+
+
+def _agree(some: Any, other: Any) -> bool:
+    if isinstance(some, dict):
+        return all(_agree(some[name], other[name]) for name in some)
+    return bool(abs(some - other) <= _NEAR * (1 + abs(other)))
+
+
+def _same(some: Any, other: Any) -> bool:
+    if some is None or other is None:
+        return some is other
+    return bool(some is other or np.array_equal(some, other))
