@@ -55,4 +55,12 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     metrics.mean_tweedie_deviance: tweedie_deviance,
 }
 
-__all__ = ["TWINS", "NoTwin", "Predicted"]
+# Of rows on the CPU that weigh alike, these are scikit-learn's to the last digit.
+EXACT: frozenset[Callable[..., Any]] = frozenset({
+    metrics.accuracy_score, metrics.balanced_accuracy_score, metrics.f1_score, metrics.fbeta_score,
+    metrics.jaccard_score, metrics.precision_score, metrics.recall_score, metrics.log_loss,
+    metrics.mean_squared_error, metrics.root_mean_squared_error, metrics.mean_absolute_error,
+    metrics.r2_score,
+})  # fmt: skip
+
+__all__ = ["EXACT", "TWINS", "NoTwin", "Predicted"]

@@ -28,7 +28,7 @@ def accuracy(given: Predicted, normalize: bool = True) -> Tensor:
 def balanced_accuracy(given: Predicted, adjusted: bool = False) -> Tensor:
     """Return the mean over the classes of the share of their rows whose label is right."""
     counts = _counts(given)
-    score = _divided(counts.right, counts.true).mean()
+    score = given.average(_divided(counts.right, counts.true))
     if not adjusted:
         return score
     chance = 1 / len(counts.true)
@@ -85,9 +85,9 @@ def _averaged(
         return _divided(*parts(Counts(*(part.sum() for part in counts))))
     each = _divided(*parts(counts))
     if average == "macro":
-        return each.mean()
+        return given.average(each)
     if average == "weighted":
-        return (each * counts.true).sum() / counts.true.sum()
+        return given.average(each, counts.true)
     raise NoTwin("the metric returns a score for each class or row")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,28 +13,32 @@ from skbamm.metrics.predicted import NoTwin, Predicted
 
 def mean_squared_error(given: Predicted, multioutput: Any = "uniform_average") -> Tensor:
     """Return the mean squared error, over the outputs as well."""
-    return _squares(given, multioutput).mean()
+    return given.average(_squares(given, multioutput))
 
 
 def root_mean_squared_error(given: Predicted, multioutput: Any = "uniform_average") -> Tensor:
     """Return the mean over the outputs of its root."""
-    return _squares(given, multioutput).sqrt().mean()
+    squares = _squares(given, multioutput)
+    roots = torch.as_tensor(np.sqrt(squares.numpy())) if given.on_host else squares.sqrt()
+    return given.average(roots)
 
 
 def mean_absolute_error(given: Predicted, multioutput: Any = "uniform_average") -> Tensor:
     """Return the mean absolute error, over the outputs as well."""
     _check(multioutput)
     y, predicted = given.numbers
-    return given.mean((y - predicted).abs()).mean()
+    return given.average(given.mean((y - predicted).abs()))
 
 
 def r2(given: Predicted, multioutput: Any = "uniform_average", force_finite: bool = True) -> Tensor:
     """Return the mean over the outputs of the explained share of the squares."""
-    left, (y, _) = _squares(given, multioutput), given.numbers
-    spread = given.mean((y - given.mean(y)).square())
+    _check(multioutput)
+    y, predicted = given.numbers
+    left = given.sum((y - predicted).square())
+    spread = given.sum((y - given.mean(y)).square())
     if len(y) < 2 or not bool((spread > 0).all()):
         raise NoTwin("a target is constant")
-    return (1 - left / spread).mean()
+    return given.average(1 - left / spread)
 
 
 def poisson_deviance(given: Predicted) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,9 +95,31 @@ class Predicted:
     def mean(self, values: Tensor) -> Tensor:
         """Return the weighted mean over the rows of values (n, ...), in float64."""
         values = values.double()
+        if self.on_host:
+            weight = None if self.weight is None or not self.total > 0 else self.weight.numpy()
+            return torch.as_tensor(np.average(values.numpy(), axis=0, weights=weight))
         if self.weight is None:
             return values.mean(0)
         return torch.tensordot(self.weight, values, 1) / self.total
+
+    def average(self, values: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the weighted mean of the values of classes or outputs (m,)."""
+        if self.on_host:
+            heavy = None if weights is None else weights.numpy()
+            return torch.as_tensor(np.average(values.numpy(), weights=heavy))
+        if weights is None:
+            return values.mean()
+        return (values * weights).sum() / weights.sum()
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the weighted sum over the rows of values (n, m), in float64."""
+        heavy = values.double() if self.weight is None else self.weight[:, None] * values
+        return torch.as_tensor(heavy.numpy().sum(0)) if self.on_host else heavy.sum(0)
+
+    @property
+    def on_host(self) -> bool:
+        """Whether these are rows on the CPU, which NumPy adds up in scikit-learn's order."""
+        return self.y.device.type == "cpu"
 
     @cached_property
     def total(self) -> Tensor:

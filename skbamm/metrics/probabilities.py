@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,11 @@ def log_loss(given: Predicted, normalize: bool = True, labels: Any = None) -> Te
         raise NoTwin("the metric is a sum, or labels were passed")
     p = given.probabilities
     eps = torch.finfo(p.dtype).eps
+    if p.shape[1] == 2:  # scikit-learn's scorers hand on the second class's only
+        p = torch.stack([1 - p[:, 1], p[:, 1]], 1)
     own = p.clamp(eps, 1 - eps).gather(1, given.y[:, None])[:, 0]
+    if given.on_host:  # as scikit-learn has it, to the last digit
+        return -given.mean(torch.from_numpy(np.log(own.numpy())))
     return -given.mean(own.log())
 
 

@@ -54,8 +54,8 @@ class TestTarget:
         heavy = None if weight is None else _finite(weight)
         y = np.asarray(y)
         if classes is None:
-            if y.dtype.kind not in "biuf" or y.ndim not in (1, 2):
-                raise NoTwin("the target holds no numbers")
+            if y.ndim not in (1, 2):
+                raise NoTwin("the target has another shape")
             return cls(_finite(y), None, heavy)
         if not isinstance(classes, np.ndarray) or y.ndim != 1 or y.dtype.kind != classes.dtype.kind:
             raise NoTwin("labels are of another type")
@@ -78,10 +78,10 @@ class TestTarget:
         given = Predicted(self.y, self.y, self.weight, self.classes, "identity", method)
         if method == "predict" and self.classes is not None:
             given = _labels(given, response)
-        elif response.dtype.kind != "f":
-            raise NoTwin("the response holds no numbers")
+        elif response.dtype not in (np.float32, np.float64) or not response.dtype.isnative:
+            raise NoTwin("the response holds no numbers of usual precision")
         else:
-            z = torch.from_numpy(np.ascontiguousarray(response.reshape(len(response), -1)))
+            z = torch.tensor(response).reshape(len(response), -1)
             if not bool(z.isfinite().all()):
                 raise NoTwin("the response is not finite")
             self._check(response, z, method)
@@ -114,7 +114,10 @@ def _labels(given: Predicted, response: np.ndarray) -> PredictedLabels:
 
 
 def _finite(values: Any) -> Tensor:
-    found = torch.as_tensor(np.asarray(values), dtype=torch.float64)
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+        raise NoTwin("these are no numbers of usual precision")
+    found = torch.as_tensor(values, dtype=torch.float64)
     if not bool(found.isfinite().all()):
         raise NoTwin("a value is not finite")
     return found

@@ -29,7 +29,7 @@ from skbamm._sklearn_compat import (
     tell_failed_fits,
 )
 from skbamm.clock import SCORING, Clock
-from skbamm.metrics import TWINS, NoTwin, Predicted
+from skbamm.metrics import EXACT, TWINS, NoTwin, Predicted
 from skbamm.metrics.responses import TestTarget
 from skbamm.models import last_step
 from skbamm.search.bank import Bank
@@ -156,7 +156,7 @@ class CandidateLoop:
                 failed, scores = format_exc(), fold.scores_of_none(self._error_score)
             fitted = time.time()
             if failed is None:
-                scores = fold.scores(model, self._error_score)
+                scores = fold.scores(model, self._error_score, exact=not solved)
             rows.append({
                 "test_scores": scores, "fit_error": failed, "fit_time": fitted - began,
                 "score_time": time.time() - fitted,
@@ -209,8 +209,11 @@ class _TestFold:
         """Return the scores of a model that could not be fitted."""
         return dict.fromkeys(self._several, error_score) if self._several else error_score
 
-    def scores(self, model: Any, error_score: Any) -> Any:
-        """Return a fitted model's score, or a dict of several."""
+    def scores(self, model: Any, error_score: Any, exact: bool) -> Any:
+        """Return a fitted model's score, or a dict of several.
+
+        With ``exact`` they are scikit-learn's to the last digit, as the estimator's own fit is.
+        """
         found = None
         if not self._begun:
             bank, test = self._bank, self._test
@@ -219,33 +222,36 @@ class _TestFold:
             self._y = None if bank.y is None else safe_indexing(bank.y, test)
         if self._twins_agree:
             with suppress(NoTwin):
-                found = self._by_twins(model)
+                found = self._by_twins(model, exact)
         if found is None or not self._begun:
             params = self._params
             own = model_scores(model, self._X, self._y, self._scorer, params, error_score)
             if found is not None:
-                self._twins_agree = _agree(found, own)
+                self._twins_agree = _agree(found, own, 0.0 if exact else _NEAR)
             found = own
         self._begun = True
         return found
 
-    def _by_twins(self, model: Any) -> Any:
+    def _by_twins(self, model: Any, exact: bool) -> Any:
         """Return scores by the twins of all metrics, or raise NoTwin."""
+        if exact and self._params:
+            raise NoTwin("weighted sums are not the same to the last digit")
         last = last_step(users_own(model))
         metrics = self._metrics.get(type(last))
         if metrics is None:
             metrics = {name: Metric.of(name, one, last) for name, one in self._scorers.items()}
             self._metrics[type(last)] = metrics
         given: dict[str, Predicted] = {}
+        functions = EXACT if exact else TWINS
+        if not all(one is not None and one.function in functions for one in metrics.values()):
+            raise NoTwin("a metric has none")
         found = {name: self._by_twin(one, model, last, given) for name, one in metrics.items()}
         return found if self._several else found["score"]
 
     def _by_twin(
         self, metric: Metric | None, model: Any, last: Any, given: dict[str, Predicted]
     ) -> float:
-        twin = None if metric is None else TWINS.get(metric.function)
-        if metric is None or twin is None:
-            raise NoTwin("the metric has none")
+        assert metric is not None
         method = metric.method(model)
         if method not in given:
             target = self._of(last)
@@ -255,7 +261,7 @@ class _TestFold:
                 raise NoTwin("it fails, as scikit-learn's scorer will tell") from None
             given[method] = target.predicted(response, method)
         try:
-            return metric.sign * float(twin(given[method], **metric.options))
+            return metric.sign * float(TWINS[metric.function](given[method], **metric.options))
         except TypeError:
             raise NoTwin("an option is not known") from None
 
@@ -269,10 +275,10 @@ class _TestFold:
         return known
 
 
-def _agree(some: Any, other: Any) -> bool:
+def _agree(some: Any, other: Any, near: float) -> bool:
     if isinstance(some, dict):
-        return all(_agree(some[name], other[name]) for name in some)
-    return bool(abs(some - other) <= _NEAR * (1 + abs(other)))
+        return all(_agree(some[name], other[name], near) for name in some)
+    return bool(abs(some - other) <= near * (1 + abs(other)))
 
 
 def _same(some: Any, other: Any) -> bool:

@@ -213,7 +213,8 @@ class Fitting:
         callbacks = getattr(search, "_skl_callbacks", [])
         self._loops = (
             (solved or effective_n_jobs(search.n_jobs) == 1)
-            and not (callbacks or self.watched or self._pairwise(solved) or self.bank.far)
+            and not (callbacks or self.watched or self._pairwise(solved))
+            and self._scorers is None  # else scores are known from the device
             and CandidateLoop.serves(search, *self._scores(search))
         )  # fmt: skip
         if run.leaves_all and self.bank.empty and not (self.watched or self._loops):
