@@ -38,6 +38,7 @@ from skbamm.search.metric import Metric
 from skbamm.search.presolved import FOLD, users_own
 
 _NEAR = 1e-9  # how near a twin must be to scikit-learn's score, relative to 1 and to itself
+_ENTRIES = 1 << 23  # of X, up to which its test rows are kept: 64 MiB of float64
 
 Columns = dict[str, list]
 
@@ -202,6 +203,7 @@ class _TestFold:
         self._several = getattr(scorers, "_scorers", None)
         self._scorers = self._several or {"score": scorers}
         self._begun, self._twins_agree = False, True
+        self._kept: Any = None
         self._metrics: dict[type, dict[str, Metric | None]] = {}
         self._target: TestTarget | None = None
 
@@ -218,21 +220,32 @@ class _TestFold:
         if not self._begun:
             bank, test = self._bank, self._test
             self._params = check_method_params(bank.X, params=self._all_params, indices=test)
-            self._X = safe_indexing(bank.X, test)
             self._y = None if bank.y is None else safe_indexing(bank.y, test)
+        X = self._rows
         if self._twins_agree:
             with suppress(NoTwin):
-                found = self._by_twins(model, exact)
+                found = self._by_twins(model, X, exact)
         if found is None or not self._begun:
             params = self._params
-            own = model_scores(model, self._X, self._y, self._scorer, params, error_score)
+            own = model_scores(model, X, self._y, self._scorer, params, error_score)
             if found is not None:
                 self._twins_agree = _agree(found, own, 0.0 if exact else _NEAR)
             found = own
         self._begun = True
         return found
 
-    def _by_twins(self, model: Any, exact: bool) -> Any:
+    @property
+    def _rows(self) -> Any:
+        """The rows of X, which are kept unless they are many."""
+        if self._kept is not None:
+            return self._kept
+        X = self._bank.X
+        rows = safe_indexing(X, self._test)
+        if np.prod(getattr(X, "shape", 0), dtype=float) <= _ENTRIES:
+            self._kept = rows
+        return rows
+
+    def _by_twins(self, model: Any, X: Any, exact: bool) -> Any:
         """Return scores by the twins of all metrics, or raise NoTwin."""
         if exact and self._params:
             raise NoTwin("weighted sums are not the same to the last digit")
@@ -245,18 +258,18 @@ class _TestFold:
         functions = EXACT if exact else TWINS
         if not all(one is not None and one.function in functions for one in metrics.values()):
             raise NoTwin("a metric has none")
-        found = {name: self._by_twin(one, model, last, given) for name, one in metrics.items()}
+        found = {name: self._by_twin(one, model, X, last, given) for name, one in metrics.items()}
         return found if self._several else found["score"]
 
     def _by_twin(
-        self, metric: Metric | None, model: Any, last: Any, given: dict[str, Predicted]
+        self, metric: Metric | None, model: Any, X: Any, last: Any, given: dict[str, Predicted]
     ) -> float:
         assert metric is not None
         method = metric.method(model)
         if method not in given:
             target = self._of(last)
             try:
-                response = getattr(model, method)(self._X)
+                response = getattr(model, method)(X)
             except Exception:
                 raise NoTwin("it fails, as scikit-learn's scorer will tell") from None
             given[method] = target.predicted(response, method)

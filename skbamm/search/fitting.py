@@ -67,7 +67,8 @@ class Fitting:
         self.bank = Bank(shared=SharedSteps(uses), lists=SharedLists(alike))
         self.bank.lists.note(self.space.plan)
         self._scorers: Any = None  # that may look scores up
-        self._loops, self._loop = False, None  # whether our loop evaluates, and the loop
+        self._loops = False  # whether candidates go through a loop of our own
+        self._loop: CandidateLoop | None = None
         self._threads: Any = None  # of candidates that share fits
         self._folder: Any = None  # of the workers
         self._routed: Any = None
