@@ -21,7 +21,6 @@ from sklearn.base import clone
 from skbamm.faults import from_signal
 from skbamm.models import last_step, step_prefix
 from skbamm.search.keys import candidate_key
-from skbamm.search.own_score import KnownTargets, OwnScore
 from skbamm.search.transforms.known_rows import same_rows
 from skbamm.search.transforms.room import Room, held_bytes
 from skbamm.search.transforms.shared_steps import can_share
@@ -232,7 +231,6 @@ class _Place:
         # Distances of rows to themselves may depend on that these are one object, as they are where
         # a model is scored on its training rows.
         self._trained: Any = None
-        self._targets = KnownTargets()
         self._known: dict[Hashable, list[tuple[Any, Any]]] = {}
 
     def fit(self, model: Any, rows_of: Callable[[], Any], y: Any, fit_params: dict) -> bool:
@@ -261,8 +259,6 @@ class _Place:
         for name in family.answers:
             if hasattr(type(model), name):
                 vars(model)[name] = Answer(model, name, self)
-        if OwnScore.stands_for(model):
-            vars(model)["score"] = OwnScore(model, self._targets)
         return True
 
     def _has_room(self) -> bool:

@@ -183,3 +183,13 @@ def test_a_twin_that_differs_is_not_used(monkeypatch):
     ours, theirs = (one.cv_results_["mean_test_score"] for one in (found, theirs))
     np.testing.assert_allclose(ours[1:], theirs[1:], rtol=0.5)
     assert not np.isclose(ours, 0.125).all()
+
+
+def test_whose_score_is_another(rows):
+    class Own(KNeighborsClassifier):
+        def score(self, X, y, sample_weight=None):
+            return -float(self.n_neighbors)
+
+    model = make_pipeline(StandardScaler(), Own())
+    search = BAMMSearchCV(model, {"own__n_neighbors": [2, 1, 3]}, cv=3).fit(*IRIS)
+    assert search.cv_results_["mean_test_score"].tolist() == [-2.0, -1.0, -3.0] and rows
