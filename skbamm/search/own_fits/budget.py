@@ -42,7 +42,10 @@ class Limits:
     overrun : float
         Times what was foreseen, that ends it.
     spare : float
-        Share of own fits that is added to that.
+        Share of own fits that is added to that for a list.
+    spare_of_interval : float
+        The same for an interval. Own fits of it are fewer than a grid's, so that a solve which is
+        given up late is still sooner than a grid.
     """
 
     one_interval: int = 9
@@ -55,6 +58,7 @@ class Limits:
     floor: float = 0.01
     overrun: float = 2.5
     spare: float = 0.05
+    spare_of_interval: float = 0.15
 
 
 LIMITS = Limits()
@@ -91,7 +95,8 @@ def budget(
     """
     if joint.device.type != "cpu":
         return None
-    expected = joint.foreseen(values, fits == values * len(joint.used))
+    listed = fits == values * len(joint.used)
+    expected = joint.foreseen(values, listed)
     if expected is None:
         return None
     own = OwnCost(joint, estimator, y, fits)
@@ -112,14 +117,14 @@ def budget(
         else LIMITS.share
     )
 
+    spare = LIMITS.spare if listed else LIMITS.spare_of_interval
+
     def limit() -> float:
         seconds = own.measured()
         if seconds is None:
             return torch.inf
         seconds += scores
-        return max(
-            LIMITS.floor, min(share * seconds, LIMITS.overrun * expected + LIMITS.spare * seconds)
-        )
+        return max(LIMITS.floor, min(share * seconds, LIMITS.overrun * expected + spare * seconds))
 
     if expected <= max(LIMITS.floor, share * least):
         return Meter(max(LIMITS.floor, share * least), limit)
