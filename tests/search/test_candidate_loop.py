@@ -167,7 +167,7 @@ def test_an_interrupt_of_a_list_is_raised_and_of_limited_time_kept():
         BAMMSearchCV(model, grid, cv=3).fit(*CANCER)
     Stops.presses = 1
     search = BAMMSearchCV(model, grid, cv=3, max_time=60)
-    with pytest.warns(UserWarning, match="interrupted from the keyboard"):
+    with pytest.warns(UserWarning, match="interrupted by the user"):
         search.fit(*CANCER)
     assert [one["stops__value"] for one in search.cv_results_["params"]] == [0, 3]
 
