@@ -39,6 +39,8 @@ class Bank:
         Whether every fit is the estimator's own, with nothing that could be shared.
     refit : callable or None
         Set once all candidates are scored: what is fitted then is the final model.
+    replay : iterator of stand-ins, or None
+        Fitted ones, whose models the next fits take.
     row_weights : RowWeights or None
         Learned weights that every fit gets.
     holders : dict of str -> Holder
@@ -61,6 +63,7 @@ class Bank:
     scored: bool = False
     idle: bool = False
     refit: Any = None
+    replay: Any = None
     row_weights: Any = None
     holders: dict[str, Any] = field(default_factory=dict)
     transformed: dict[str, list] = field(default_factory=dict)

@@ -3,8 +3,8 @@
 scikit-learn's loop indexes the rows and the target anew for each candidate and fold, and its
 metrics check the target each time: that takes as long as many a small fit. Here both are taken
 once a fold, and a metric with a twin in ``skbamm.metrics`` is computed by the twin. Models are
-fitted in the same order. The first candidate goes through scikit-learn's loop, with all of its
-checks, and our rows are appended to those that it returns.
+fitted in the same order. Then one candidate goes through scikit-learn's loop with the models that
+it has, for all that BaseSearchCV checks and returns, and the other rows are put around it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from traceback import format_exc
 from typing import Any
 
@@ -67,7 +66,8 @@ class CandidateLoop:
         splits = search._checked_cv_orig.splits
         self._coded = [train for train, _ in splits]
         self._folds = [_TestFold(bank, test, scorers, params) for _, test in splits]
-        self._left: _Left | None = None
+        # Candidates, rows and columns that wait for those of one candidate.
+        self._found: tuple[list[dict[str, Any]], list[dict[str, Any]], Columns] | None = None
 
     @staticmethod
     def serves(search: Any, scorers: Any, params: dict[str, Any]) -> bool:
@@ -102,49 +102,76 @@ class CandidateLoop:
         dict
             ``cv_results_`` of all that was evaluated so far.
         """
-        more = more_results or {}
-        columns = {name: column[1:] for name, column in more.items()}
-        self._left = _Left(candidates[1:], columns, clock, keeps or (lambda params: False))
-        first = more_results and {name: column[:1] for name, column in more.items()}
-        try:
-            return self._evaluate(candidates[:1], more_results=first)
-        finally:
-            self._left = None
-
-    def add_rows(self, params: list, out: list[dict], more: Columns | None) -> None:
-        """Evaluate the other candidates, and append them to what BaseSearchCV has so far."""
-        left, self._left = self._left, None
-        if left is None or not left.candidates:
-            return
-        K = len(self._folds)
-        own = out[len(out) - K :]  # the first candidate's
+        if not self._folds:
+            return self._evaluate(candidates, more_results=more_results)
         rows: list[dict[str, Any]] = []
-        for one in left.candidates:
-            if left.over(one):
+        models: list[Any] = []  # fitted ones of the candidate that goes through scikit-learn's loop
+        place, best, K = -1, (0, 0), len(self._folds)
+        for i, one in enumerate(candidates):
+            over = clock is not None and clock.over
+            if i and over and not (keeps and keeps(one)):
                 break
             try:
-                rows += self._rows(one)
+                made, fitted = self._evaluated(one)
             except KeyboardInterrupt:
-                if left.clock is None:
-                    del params[-1:], out[len(out) - K :]
+                if clock is None:
                     raise
-                left.clock.interrupt()
-                if left.keeps(one):
-                    rows += self._rows(one)
-        if any(row["fit_error"] for row in rows):
-            tell_failed_fits([*own, *rows], self._error_score)
+                clock.interrupt()
+                if not (keeps and keeps(one)):
+                    break
+                made, fitted = self._evaluated(one)
+            rows += made
+            good = sum(all_finite(row["test_scores"]) for row in made), len(fitted)
+            if fitted and good > best:
+                models, place, best = fitted, i, good
+        if len(rows) < K * len(candidates) and clock is not None:
+            clock.end(SCORING)
+        if not models:
+            if not rows:
+                raise KeyboardInterrupt
+            return self._evaluate(candidates[: len(rows) // K], more_results=more_results)
         done = len(rows) // K
-        out.extend({**own[i % K], **row} for i, row in enumerate(rows))
-        params.extend(left.candidates[:done])
-        for name, column in left.columns.items():
-            if more is not None:
-                more[name].extend(column[:done])
+        more = {name: column[:done] for name, column in (more_results or {}).items()}
+        found = candidates[:done], rows, more
+        models = [models[min(k, len(models) - 1)] for k in range(K)]
+        try:
+            return self._through_scikit_learn(place, models, found)
+        except KeyboardInterrupt:
+            if clock is None:
+                raise
+            clock.interrupt()
+            return self._through_scikit_learn(place, models, found)
 
-    def _rows(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return what scikit-learn's loop returns of a candidate, for each fold."""
+    def _through_scikit_learn(self, place: int, models: list[Any], found: Any) -> Any:
+        """Return the results, after one candidate has gone through scikit-learn's loop."""
+        self._found, self._bank.replay = found, iter(models)
+        candidates, _, more = found
+        columns = {name: column[place : place + 1] for name, column in more.items()}
+        try:
+            return self._evaluate(candidates[place : place + 1], more_results=columns or None)
+        finally:
+            self._found = self._bank.replay = None
+
+    def add_rows(self, params: list, out: list[dict], more: Columns | None) -> None:
+        """Put all rows in the place of the one candidate's, at the end of BaseSearchCV's lists."""
+        if self._found is None:
+            return
+        candidates, rows, columns = self._found
+        self._found, K = None, len(self._folds)
+        if any(row["fit_error"] for row in rows):
+            tell_failed_fits(rows, self._error_score)
+        own = out[len(out) - K :]
+        out[len(out) - K :] = [{**own[i % K], **row} for i, row in enumerate(rows)]
+        params[-1:] = candidates
+        for name, column in columns.items():
+            if more is not None:
+                more[name][-1:] = column
+
+    def _evaluated(self, params: dict[str, Any]) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Return what scikit-learn's loop returns of each fold, and the models that are fitted."""
         solved = self._bank.complete([candidate_key(params)])
         candidate = self._candidate(params) if solved else None
-        rows = []
+        rows, models = [], []
         for coded, fold in zip(self._coded, self._folds, strict=True):
             began = time.time()
             model = candidate.for_fold() if candidate is not None else self._candidate(params)
@@ -158,31 +185,15 @@ class CandidateLoop:
             fitted = time.time()
             if failed is None:
                 scores = fold.scores(model, self._error_score, exact=not solved)
+                models.append(model)
             rows.append({
                 "test_scores": scores, "fit_error": failed, "fit_time": fitted - began,
                 "score_time": time.time() - fitted,
             })  # fmt: skip
-        return rows
+        return rows, models
 
     def _candidate(self, params: dict[str, Any]) -> Any:
         return clone(self._estimator).set_params(**clone(params, safe=False))
-
-
-@dataclass
-class _Left:
-    """Candidates that are evaluated once the first one is."""
-
-    candidates: list[dict[str, Any]]
-    columns: Columns
-    clock: Clock | None
-    keeps: Callable[[dict[str, Any]], bool]
-
-    def over(self, params: dict[str, Any]) -> bool:
-        """Whether to begin no more candidates, of which this would be the next."""
-        over = self.clock is not None and self.clock.over and not self.keeps(params)
-        if over and self.clock is not None:
-            self.clock.end(SCORING)
-        return over
 
 
 class _TestFold:
@@ -286,6 +297,11 @@ class _TestFold:
             weight = self._params.get("sample_weight")
             known = self._target = TestTarget.of(self._y, classes, weight)
         return known
+
+
+def all_finite(scores: Any) -> bool:
+    """Whether a score, or each of several, is a finite number."""
+    return bool(np.isfinite(list(scores.values()) if isinstance(scores, dict) else scores).all())
 
 
 def _agree(some: Any, other: Any, near: float) -> bool:

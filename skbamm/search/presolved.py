@@ -154,6 +154,11 @@ class StandIn:
 
     def fit(self, X, y=None, **fit_params):
         """Take the solution of this candidate and fold, or fit."""
+        if self.bank.replay is not None:
+            fitted = next(self.bank.replay)
+            self.estimator, self._known_rows = fitted.estimator, fitted._known_rows
+            self.known_scores = fitted.known_scores
+            return self
         place = fit_params.pop(FOLD, None)
         if self._fitted:  # a scorer fits again: what others have in common stays as it is
             self.estimator, self._borrows = clone(self.estimator), False
@@ -201,6 +206,7 @@ class InsideBank:
 
     holders: dict = {}
     idle = far = False
+    replay = None
 
     def __init__(self, shared: SharedSteps, params: dict[str, Any], fold: int):
         self.shared, self.params, self.fold = shared, params, fold

@@ -102,10 +102,10 @@ class Scoring:
             return False
         try:
             self.results = self.loop(candidates, more, self.clock, self._keeps)
-        except ValueError as error:  # the first one's fits fail
-            if not str(error).startswith(_ALL_FAILED):
+        except ValueError as error:  # no fit succeeds, which is not an error after others have
+            if not (self.results and str(error).startswith(_ALL_FAILED)):
                 raise
-            return False
+            warnings.warn(str(error), FitFailedWarning, stacklevel=2)
         except KeyboardInterrupt:
             self.clock.interrupt()
             self.clock.end(SCORING)
@@ -131,15 +131,8 @@ class Scoring:
     def _score(self, candidates, more, which: list[int]) -> None:
         columns = more and {name: [column[i] for i in which] for name, column in more.items()}
         some = [candidates[i] for i in which]
-        if self.loop is None or len(some) < 2:
-            self.results = self.evaluate(some, more_results=columns)
-        else:
-            try:
-                self.results = self.loop(some, columns)
-            except ValueError as error:  # the first one's fits fail
-                if not str(error).startswith(_ALL_FAILED):
-                    raise
-                self.results = self.evaluate(some, more_results=columns)
+        evaluate = self.evaluate if self.loop is None else self.loop
+        self.results = evaluate(some, more_results=columns)
         progress = PROGRESS.get()
         if progress is not None and len(which) < len(candidates):
             told = _best_so_far(self.results)
