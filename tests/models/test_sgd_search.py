@@ -25,7 +25,7 @@ def test_what_has_no_twin_is_enumerated():
         SGDClassifier("perceptron"), {"alpha": [0.01, 0.1]}, X, TARGETS["binary"], cv=3
     )
     assert roles(search) == {"alpha": "enumerated"}
-    assert "loss='perceptron' is least" in search.search_plan_[0]["reason"]
+    assert "loss='perceptron' is minimised by zero" in search.search_plan_[0]["reason"]
 
 
 def test_lists_of_what_changes_the_way_only_are_scored_by_own_fits():

@@ -235,7 +235,7 @@ def reason(search):
     ("model", "y", "why"),
     [
         (ridge(**LOG), SKEWED - SKEWED.mean(), "not finite"),
-        (ridge(func=lambda t: t - t.mean(), inverse_func=lambda t: t), SKEWED, "on the others"),
+        (ridge(func=lambda t: t - t.mean(), inverse_func=lambda t: t), SKEWED, "mixes rows"),
         (ridge(), np.column_stack([SKEWED, SKEWED]), "not a vector"),
     ],
     ids=["not finite", "not row by row", "two outputs"],

@@ -79,14 +79,14 @@ def test_an_elastic_net_looks_at_the_ends_of_its_ratio():
 
 def test_own_fits_of_an_interval_end_at_the_top_of_a_parabola():
     one = Explored(SimpleNamespace(params={}), (Axis("alpha", 1e-4, 1e4, "log"),))
-    one.scan_own(many=False, flat=False)
+    one.scan_own(many=False, worth=0.0)
     for _ in range(one.rounds):
         places = np.array(one.points)[:, 0]
         scores = -((places - 0.7) ** 2)
         one.add_between(int(scores.argmax()), scores, 0.0)
     assert one.rounds == 0
     assert one.points[-1] == pytest.approx([0.7])
-    assert len(one.points) == 9  # as many as a coarse list has
+    assert len(one.points) == 9 + 1  # as many as a coarse list has, and the top
 
 
 @pytest.mark.parametrize("first", ["none", "scaler"])

@@ -84,7 +84,7 @@ def test_a_union_of_grids(binary):
     assert [p.get("model__C") for s, p in rows if s == "grid"] == [0.1, 1.0, None, None, 1.0, 2.0]
     (grid,) = np.flatnonzero(np.diff(table["stage"] == "grid"))[:2, None].T
     assert set(table["stage"][: grid[0] + 1]) == {"scan"}
-    assert set(table["stage"][grid[1] + 1 :]) == {"scan", "refined", "finer"}
+    assert {"scan", "refined"} <= set(table["stage"][grid[1] + 1 :]) <= {"scan", "refined", "finer"}
     by_grid = [row["role"] for row in search.search_plan_ if row["parameter"] == "model__C"]
     assert by_grid == ["searched", "joint grid", "shared fits", "searched"]
     reasons = [

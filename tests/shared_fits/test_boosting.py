@@ -88,10 +88,10 @@ def _length(estimator, X, y):
     [
         (
             GradientBoostingClassifier(max_depth=1, random_state=0, n_iter_no_change=2),
-            "stops early",
+            "early stopping",
         ),
         (GradientBoostingClassifier(max_depth=1), "random_state"),
-        (HistGradientBoostingClassifier(early_stopping=True, random_state=0), "stops early"),
+        (HistGradientBoostingClassifier(early_stopping=True, random_state=0), "early stopping"),
         (HistGradientBoostingRegressor(max_features=0.5), "random_state"),
     ],
 )

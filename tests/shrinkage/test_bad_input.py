@@ -82,7 +82,7 @@ def test_names_of_columns(groups, message):
          r"'estimator__alpha' cannot be a vector: .*FeaturePenalty is not a linear model"),
         (make_pipeline(Nystroem(n_components=5, random_state=0), Ridge()),
          {"ridge__alpha": PerFeature(*WELL), "nystroem__gamma": (0.1, 1.0)},
-         r"'nystroem__gamma' cannot be searched over an interval beside a vector"),
+         r"'nystroem__gamma' cannot be searched over an interval together with a vector"),
         (make_pipeline(StandardScaler(), Ridge()),
          {"ridge__alpha": PerGroup(*WELL, "transformers")},
          r"'transformers' for parameter 'ridge__alpha' needs a pipeline .*StandardScaler"),
