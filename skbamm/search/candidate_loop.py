@@ -188,7 +188,7 @@ class CandidateLoop:
                 models.append(model)
             rows.append({
                 "test_scores": scores, "fit_error": failed, "fit_time": fitted - began,
-                "score_time": time.time() - fitted,
+                "score_time": 0.0 if failed else time.time() - fitted,
             })  # fmt: skip
         return rows, models
 
