@@ -102,7 +102,7 @@ class CandidateLoop:
         dict
             ``cv_results_`` of all that was evaluated so far.
         """
-        if not self._folds:
+        if not self._folds or len(candidates) < 2:  # one is soonest scored once
             return self._evaluate(candidates, more_results=more_results)
         rows: list[dict[str, Any]] = []
         models: list[Any] = []  # fitted ones of the candidate that goes through scikit-learn's loop
