@@ -3,8 +3,8 @@
 scikit-learn's loop indexes the rows and the target anew for each candidate and fold, and its
 metrics check the target each time: that takes as long as many a small fit. Here both are taken
 once a fold, and a metric with a twin in ``skbamm.metrics`` is computed by the twin. Models are
-fitted in the same order. Then one candidate goes through scikit-learn's loop with the models that
-it has, for all that BaseSearchCV checks and returns, and the other rows are put around it.
+fitted in the same order. At the end one candidate goes through scikit-learn's loop with the models
+that it has, for all that BaseSearchCV checks and returns, and the other rows are put around it.
 """
 
 from __future__ import annotations
@@ -66,8 +66,18 @@ class CandidateLoop:
         splits = search._checked_cv_orig.splits
         self._coded = [train for train, _ in splits]
         self._folds = [_TestFold(bank, test, scorers, params) for _, test in splits]
-        # Candidates, rows and columns that wait for those of one candidate.
-        self._found: tuple[list[dict[str, Any]], list[dict[str, Any]], Columns] | None = None
+        self._alone: dict[str, Any] = {}  # results of a first candidate that came alone
+        self._finishing = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was evaluated and waits for ``finish``."""
+        self._candidates: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
+        self._more: Columns = {}
+        # Fitted models of the candidate that will go through scikit-learn's loop, and its place.
+        self._models: list[Any] = []
+        self._place, self._best = 0, (0, 0)
 
     @staticmethod
     def serves(search: Any, scorers: Any, params: dict[str, Any]) -> bool:
@@ -100,70 +110,96 @@ class CandidateLoop:
         Returns
         -------
         dict
-            ``cv_results_`` of all that was evaluated so far.
+            The scores of all that was evaluated so far, by the names in ``cv_results_``.
         """
-        if not self._folds or len(candidates) < 2:  # one is soonest scored once
-            return self._evaluate(candidates, more_results=more_results)
-        rows: list[dict[str, Any]] = []
-        models: list[Any] = []  # fitted ones of the candidate that goes through scikit-learn's loop
-        place, best, K = -1, (0, 0), len(self._folds)
-        for i, one in enumerate(candidates):
+        if not self._folds or (len(candidates) == 1 and not self._candidates and not self._alone):
+            self._alone = self._evaluate(candidates, more_results=more_results)  # scored once
+            return self._alone
+        known = len(self._candidates)
+        for one in candidates:
             over = clock is not None and clock.over
-            if i and over and not (keeps and keeps(one)):
+            if (self._candidates or self._alone) and over and not (keeps and keeps(one)):
                 break
             try:
                 made, fitted = self._evaluated(one)
             except KeyboardInterrupt:
                 if clock is None:
+                    self._forget()
                     raise
                 clock.interrupt()
                 if not (keeps and keeps(one)):
                     break
                 made, fitted = self._evaluated(one)
-            rows += made
             good = sum(all_finite(row["test_scores"]) for row in made), len(fitted)
-            if fitted and good > best:
-                models, place, best = fitted, i, good
-        if len(rows) < K * len(candidates) and clock is not None:
+            if fitted and good > self._best:
+                self._models, self._place, self._best = fitted, len(self._candidates), good
+            self._rows += made
+            self._candidates.append(one)
+        done = len(self._candidates) - known
+        for name, column in (more_results or {}).items():
+            self._more.setdefault(name, []).extend(column[:done])
+        if done < len(candidates) and clock is not None:
             clock.end(SCORING)
-        if not models:
-            if not rows:
-                raise KeyboardInterrupt
-            return self._evaluate(candidates[: len(rows) // K], more_results=more_results)
-        done = len(rows) // K
-        more = {name: column[:done] for name, column in (more_results or {}).items()}
-        found = candidates[:done], rows, more
-        models = [models[min(k, len(models) - 1)] for k in range(K)]
+        if not self._rows:
+            if self._alone:
+                return self._alone
+            raise KeyboardInterrupt
+        if not self._models:  # scikit-learn's error tells of that
+            candidates, more = self._candidates, self._more
+            self._forget()
+            return self._evaluate(candidates, more_results=more or None)
+        return self._scores()
+
+    def _scores(self) -> dict[str, np.ndarray]:
+        """Return the scores so far."""
+        K, found = len(self._folds), {}
+        rows = [row["test_scores"] for row in self._rows]
+        several = isinstance(rows[0], dict)
+        for name in rows[0] if several else ["score"]:
+            table = np.reshape([row[name] if several else row for row in rows], (-1, K))
+            found |= {f"split{k}_test_{name}": table[:, k] for k in range(K)}
+            found[f"mean_test_{name}"] = table.mean(1)
+        before = self._alone
+        return {n: np.append(before[n], new) if before else new for n, new in found.items()}
+
+    def finish(self, clock: Clock | None = None) -> Any:
+        """Return ``cv_results_``, after one candidate has gone through scikit-learn's loop.
+
+        Interrupted, it begins again with a clock, and raises without.
+        """
+        if not self._candidates:
+            return self._alone
         try:
-            return self._through_scikit_learn(place, models, found)
+            return self._through_scikit_learn()
         except KeyboardInterrupt:
             if clock is None:
                 raise
             clock.interrupt()
-            return self._through_scikit_learn(place, models, found)
+            return self._through_scikit_learn()
 
-    def _through_scikit_learn(self, place: int, models: list[Any], found: Any) -> Any:
-        """Return the results, after one candidate has gone through scikit-learn's loop."""
-        self._found, self._bank.replay = found, iter(models)
-        candidates, _, more = found
-        columns = {name: column[place : place + 1] for name, column in more.items()}
+    def _through_scikit_learn(self) -> Any:
+        place, models = self._place, self._models
+        models = [models[min(k, len(models) - 1)] for k in range(len(self._folds))]
+        self._finishing, self._bank.replay = True, iter(models)
+        columns = {name: column[place : place + 1] for name, column in self._more.items()}
         try:
-            return self._evaluate(candidates[place : place + 1], more_results=columns or None)
+            return self._evaluate(
+                self._candidates[place : place + 1], more_results=columns or None
+            )
         finally:
-            self._found = self._bank.replay = None
+            self._finishing, self._bank.replay = False, None
 
     def add_rows(self, params: list, out: list[dict], more: Columns | None) -> None:
         """Put all rows in the place of the one candidate's, at the end of BaseSearchCV's lists."""
-        if self._found is None:
+        if not self._finishing:
             return
-        candidates, rows, columns = self._found
-        self._found, K = None, len(self._folds)
+        rows, K = self._rows, len(self._folds)
         if any(row["fit_error"] for row in rows):
             tell_failed_fits(rows, self._error_score)
         own = out[len(out) - K :]
         out[len(out) - K :] = [{**own[i % K], **row} for i, row in enumerate(rows)]
-        params[-1:] = candidates
-        for name, column in columns.items():
+        params[-1:] = self._candidates
+        for name, column in self._more.items():
             if more is not None:
                 more[name][-1:] = column
 

@@ -3,6 +3,8 @@
 Where the loss that is searched only stands for the score, or the models cannot be solved jointly,
 the scorer judges points from end to end of the intervals, and then points between the best one and
 those next to it. A score that counts rows has a flat top; of its points the middle is taken.
+Own fits of one interval are judged in two parts: every other point first, and then those between,
+but not where both neighbours are much worse than the best one in every fold.
 """
 
 from __future__ import annotations
@@ -50,6 +52,12 @@ class Scan:
         The same for own fits from which a rule chooses.
     apart : float
         Least distance of points: 10 % of a value.
+    in_parts : int
+        Points of own fits from which on every other one waits.
+    folds : int
+        Number of folds from which on they agree that a point is worse.
+    rows : int
+        By how many of a fold's rows it then has to be worse in each.
     """
 
     spacing: float = 4.7
@@ -63,6 +71,9 @@ class Scan:
     rounds: int = 1
     own_rounds: int = 2
     apart: float = 0.1
+    in_parts: int = 7
+    folds: int = 3
+    rows: int = 3
 
 
 SCAN = Scan()
@@ -99,6 +110,8 @@ class Explored:
         Models of the solved candidates, as starting points for others.
     meter : Meter or None
         Time in which they may be searched before own fits are faster.
+    between : list of list of float
+        Points from end to end that wait for the scores of those on either side.
     """
 
     combination: Combination
@@ -113,6 +126,7 @@ class Explored:
     paths: Any = None
     models: list[Any] = field(default_factory=list)
     meter: Meter | None = None
+    between: list[list[float]] = field(default_factory=list)
 
     def add(self, points: list[list[float]], stage: str) -> int:
         """Add candidates; return how many there were before."""
@@ -142,14 +156,19 @@ class Explored:
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds
 
-    def scan_own(self, many: bool, worth: float) -> None:
+    def scan_own(self, many: bool, worth: float, in_parts: bool = False) -> None:
         """Add points from end to end for the estimator's own fits.
 
-        ``many`` tells that a rule for the refit chooses from them; ``worth`` as for ``scan``.
+        ``many`` tells that a rule for the refit chooses from them; ``worth`` as for ``scan``. With
+        ``in_parts`` points between others wait until these are scored.
         """
         count = SCAN.own if many else self._count(SCAN.own_spacing, worth)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        self.add(_from_end_to_end(self.axes, count), "scan")
+        points = _from_end_to_end(self.axes, count)
+        if in_parts and len(self.axes) == 1 and len(points) >= SCAN.in_parts:
+            self.between = points[1:-1:2]
+            points = [x for x in points if x not in self.between]
+        self.add(points, "scan")
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.own_rounds + self.vertex if many else int(worth <= SCAN.few)
 
@@ -169,6 +188,33 @@ class Explored:
         if not 0 < worth <= SCAN.few:
             return SCAN.most
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
+
+    def add_waiting_between(self, scores: np.ndarray, worth: float) -> None:
+        """Add the points that wait, but those that cannot be best.
+
+        These lie between two that are worse than the best one in every fold, by more than the two
+        differ and by some rows.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n, K)
+            Scores of the candidates so far in each fold.
+        worth : float
+            The effect of one row on a score of all rows.
+        """
+        places, n_folds = np.array(self.points[: len(scores)])[:, 0], scores.shape[1]
+        mean = scores.mean(1)
+        best = scores[np.nan_to_num(mean, nan=-np.inf).argmax()]
+        for point in self.between:
+            sides = places < point[0], places > point[0]
+            if all(side.any() for side in sides) and n_folds >= SCAN.folds:
+                left = scores[np.where(sides[0], places, -np.inf).argmax()]
+                right = scores[np.where(sides[1], places, np.inf).argmin()]
+                least = np.abs(left - right) + SCAN.rows * n_folds * worth
+                if (best - np.maximum(left, right) > least).all():
+                    continue
+            self.add([point], "scan")
+        self.between = []
 
     def add_between(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add points half way from a candidate to the nearest on either side, for each axis.

@@ -286,7 +286,8 @@ class Fitting:
                 if not further:
                     break
                 scored.add(further, more, size)
-            results = scored.results
+            kept = size is not None or (run is not None and run.solved(candidates))
+            results = scored.finish(kept)
         if self.earlier is not None and self._same:
             self.earlier.join(results, self._listed)
         if run is not None:

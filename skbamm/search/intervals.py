@@ -313,7 +313,7 @@ class IntervalSearch:
         if attempt.sooner and explored.paths is not None and not self._profiled:
             explored.take(explored.paths.best(self.clock))
         else:
-            explored.scan_own(self._profiled, self.worth)
+            explored.scan_own(self._profiled, self.worth, in_parts=self.more_rounds)
         explored.paths = None  # the rows that they are of are needed no more
         self.outcome.converged = False
         told = attempt.failed or explored.axes != axes

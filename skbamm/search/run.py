@@ -102,7 +102,9 @@ class SearchRun:
             explored.add_waiting()
             self._solve_from(known, explored)
             waited = len(explored.points)
-            if explored is best and explored.rounds:
+            if explored.between:
+                explored.add_waiting_between(self._by_folds(explored, results), intervals.worth)
+            if explored is best and explored.rounds and len(explored.points) == waited:
                 explored.add_between(place, scores, intervals.worth)
             self._solve_from(waited, explored)
             self._add_rows(explored, known)
@@ -142,6 +144,14 @@ class SearchRun:
         mine = [row for row, (explored, _) in enumerate(rows) if explored is top]
         own = np.asarray(scores)[mine]
         return top, top.middle_of_top(own, self.intervals.worth), own
+
+    def _by_folds(self, explored: Explored, results: dict[str, Any]) -> np.ndarray:
+        """Return the scores of a search's candidates in each fold; of several scores none."""
+        name = self.refit if f"mean_test_{self.refit}" in results else "score"
+        folds, none = range(len(self.solving.factory.splits)), np.full(len(self._rows), np.nan)
+        scores = np.stack([results.get(f"split{k}_test_{name}", none) for k in folds], axis=1)
+        rows = self._rows[: len(scores)]
+        return scores[[row for row, (one, _) in enumerate(rows) if one is explored]]
 
     @property
     def leaves_all(self) -> bool:

@@ -45,7 +45,7 @@ class Scoring:
     Attributes
     ----------
     results : dict
-        ``cv_results_`` so far.
+        ``cv_results_`` so far, or the scores in it.
     """
 
     def __init__(
@@ -112,6 +112,12 @@ class Scoring:
             if not self.results:
                 raise
         return True
+
+    def finish(self, kept: bool) -> dict[str, Any]:
+        """Return ``cv_results_``. An interrupt is raised unless results are to be ``kept``."""
+        if self.loop is not None:
+            self.results = self.loop.finish(self.clock if kept else None)
+        return self.results
 
     def _keeps(self, params: dict[str, Any]) -> bool:
         return self.whole and self._solved([params])

@@ -148,6 +148,34 @@ def test_points_of_a_jagged_score_include_those_of_a_coarse_list(worth):
         np.testing.assert_allclose(np.exp(np.ravel(one.points)), np.geomspace(1e-3, 1e3, 9))
 
 
+def test_own_fits_between_two_that_are_much_worse_are_not_judged():
+    one = explored([])
+    one.scan_own(False, 1e-2, in_parts=True)
+    places = np.linspace(*one.axes[0].bounds(), 9)
+    np.testing.assert_allclose(np.ravel(one.points), places[::2])
+    folds = np.array([[-0.01, 0.0, 0.01]])
+    scores = np.array([[0.2], [0.4], [0.9], [0.895], [0.89]]) + folds
+    one.add_waiting_between(scores, 1e-4)
+    np.testing.assert_allclose(np.ravel(one.points[5:]), places[3::2])
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [[0.2] * 3, [0.4, 0.4, 0.9], [0.9] * 3],  # not in every fold
+        [[0.2] * 3, [0.7] * 3, [0.9] * 3],  # it may go on as steeply
+        [[0.9] * 3, [0.901] * 3, [0.905] * 3],  # by a row or two
+        [[0.2] * 3, [np.nan] * 3, [0.9] * 3],
+        [[0.2], [0.4], [0.9]],  # one split says little
+    ],
+)
+def test_own_fits_that_may_be_best_are_judged(scores):
+    one = explored([0.0, 2.0, 4.0])
+    one.between = [[1.0], [3.0]]
+    one.add_waiting_between(np.array(scores), 1e-3)
+    assert one.points[3:] == [[1.0], [3.0]] and not one.between
+
+
 def test_of_two_intervals_the_wider_has_more_points():
     share, strength = Axis("l1_ratio", 0.1, 1.0, "linear"), Axis("alpha", 1e-3, 1e3, "log")
     both = Explored(None, (share, strength))
