@@ -183,9 +183,7 @@ class CandidateLoop:
         self._finishing, self._bank.replay = True, iter(models)
         columns = {name: column[place : place + 1] for name, column in self._more.items()}
         try:
-            return self._evaluate(
-                self._candidates[place : place + 1], more_results=columns or None
-            )
+            return self._evaluate(self._candidates[place : place + 1], more_results=columns or None)
         finally:
             self._finishing, self._bank.replay = False, None
 
