@@ -213,8 +213,7 @@ class SolverFactory:
 
     def _shared_columns(self, steps, setting) -> list | None:
         """Return folds that share their columns, if that is possible and faster."""
-        numbers = len(self.splits) * np.prod(np.shape(self.X))
-        if numbers <= _FEW:
+        if is_few(self.X, len(self.splits)):
             return None
 
         def device(matrix):
@@ -248,6 +247,11 @@ class SolverFactory:
         if (weight < 0).any():
             raise NotApplicable("sample_weight has negative entries")
         return weight.astype(float)
+
+
+def is_few(X: Any, n_splits: int) -> bool:
+    """Whether each fold's rows are as soon made as columns that the folds share."""
+    return bool(n_splits * np.prod(np.shape(X)) <= _FEW)
 
 
 def _check_parameters(estimator: Any) -> None:
