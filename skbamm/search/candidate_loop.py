@@ -152,7 +152,8 @@ class CandidateLoop:
 
     def _scores(self) -> dict[str, np.ndarray]:
         """Return the scores so far."""
-        K, found = len(self._folds), {}
+        K = len(self._folds)
+        found: dict[str, np.ndarray] = {}
         rows = [row["test_scores"] for row in self._rows]
         several = isinstance(rows[0], dict)
         for name in rows[0] if several else ["score"]:

@@ -35,6 +35,8 @@ class Counts:
         Values of a list from which it is solved in levels.
     work : float
         Seconds of its matrices from which it is.
+    turn : float
+        Seconds of a start's matrices from which starts are solved one after the other.
     smooth : tuple[int, int, int]
         Of smooth losses.
     jumps : tuple[int, int, int]
@@ -81,6 +83,7 @@ class Counts:
 
     least_values: int = 6
     work: float = 0.01
+    turn: float = 0.004
     smooth: tuple[int, int, int] = (10, 7, 0)
     jumps: tuple[int, int, int] = (60, 40, 0)
     kinks: tuple[int, int, int] = (120, 80, 0)
@@ -212,6 +215,20 @@ def levels_pay(solver: LinearProblems, values: int) -> bool:
     if values < COUNTS.least_values or loss.hessian_jumps:
         return False
     return solver.by_products or metric_seconds(solver, values) > COUNTS.work
+
+
+def turns_pay(solver: LinearProblems) -> bool:
+    """Whether starts that are solved one after the other are faster than all together.
+
+    So it is on a CPU where each has Gram matrices of its own and these cost most.
+    """
+    loss, rows = solver.task.loss, solver.rows(torch.float64)
+    smooth = not (solver.penalties.has_kinks or loss.hessian_jumps or loss.smoothed)
+    if solver.device.type != "cpu" or solver.least_squares or not smooth:
+        return False
+    columns = len(solver.used) * loss.n_outputs
+    shared = not isinstance(rows, FoldwiseRows) and shares_gram(rows, columns)
+    return not shared and metric_seconds(solver, 1) > COUNTS.turn
 
 
 def metric_seconds(solver: LinearProblems, values: int) -> float:

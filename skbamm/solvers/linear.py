@@ -18,7 +18,7 @@ from skbamm.folds import Rows
 from skbamm.glm import GLMProblem, of_like_rows
 from skbamm.glm.penalised import PenalisedProblem
 from skbamm.solvers.base import Quest
-from skbamm.solvers.cost import foreseen_seconds
+from skbamm.solvers.cost import foreseen_seconds, turns_pay
 from skbamm.solvers.grams import place_of
 from skbamm.solvers.problems import LinearProblems
 from skbamm.solvers.solutions import FoldSolutions, Solution
@@ -116,6 +116,7 @@ class LinearSolver(LinearProblems):
             # With many rows or passes an iteration costs more than it can gain.
             finish=3 if few is None and not self.many_features else 0,
             ends=first.ends,
+            turns=few is None and turns_pay(self),
             judge=None if few is None else partial(self._on_some, quest, few),
         )  # fmt: skip
         # The second moments have coordinates of their own, unlike another loss's search.

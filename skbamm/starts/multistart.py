@@ -19,6 +19,7 @@ from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve, solve_lower
 from skbamm.glm.penalised import PenalisedProblem
+from skbamm.starts.path import in_turn
 from skbamm.starts.subsample import Beginning
 
 MakeProblem = Callable[[int], PenalisedProblem]  # of a number of starts
@@ -39,6 +40,7 @@ def solve_basins(
     max_time: float | None,
     ends: bool = True,
     judge: MakeProblem | None = None,
+    turns: bool = False,
     **options: Any,
 ) -> BilevelResult:
     """Search from some points, and again where they indicate a lower minimum.
@@ -58,10 +60,14 @@ def solve_basins(
         Whether to look at ends of the interval.
     judge : callable, optional
         The same problems of some rows, which show whether a closer look is worthwhile.
+    turns : bool, default=False
+        Whether the models of several points are solved one after the other before their search.
     **options
         For ``solve``.
     """
     began = time.perf_counter()
+    if turns and first.y is None and len(first.x) > 1:
+        first = replace(first, y=in_turn(problem(1), first.x, max_time))
 
     def run(begin: Beginning, step: float, left: int, seconds: float | None) -> BilevelResult:
         one = problem(len(begin.x))

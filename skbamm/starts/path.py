@@ -28,6 +28,7 @@ _WORSE, _AGAIN = (
 # several minima, closer to each other than the points of a path; that of many is a parabola there.
 _FEW_ROWS, _AROUND, _AROUND_MANY = 300, 13, 5
 _TOL, _KINKED_TOL = 1e-3, 1e-2  # decrement of the models; of a loss that is smoothed anyway
+_START_TOL = 1e-2  # of models from which several starts begin
 _SMALL = 64  # coefficients up to which solving all points of a path together is faster
 
 
@@ -123,15 +124,18 @@ def follow(
     known: _Point | None,
     deadline: float,
     seen: list[_Point],
+    tol: float | None = None,
 ) -> list[_Point]:
     """Solve for one point after the other, until F has risen or time is up.
 
     F has risen if it is above the path's least; beyond the penalty of the best point ``known``
-    from other paths, above F there. Points are noted in ``seen`` as they are found.
+    from other paths, above F there. Points are noted in ``seen`` as they are found. ``tol`` is the
+    decrement of the models.
     """
     path: list[_Point] = []
     curvature, least, worse = None, torch.inf, 0
-    tol = _KINKED_TOL if problem.smoothed else _TOL
+    if tol is None:
+        tol = _KINKED_TOL if problem.smoothed else _TOL
     for x in points[:, None]:
         if curvature is not None and y is not None:
             curvature = curvature.at(x, y)
@@ -147,6 +151,27 @@ def follow(
         if worse >= _AGAIN or time.perf_counter() > deadline:
             break
     return path
+
+
+def in_turn(problem: PenalisedProblem, points: Tensor, max_time: float | None) -> Tensor:
+    """Return models (T, K, m, p) of points, each solved from that of the next stronger penalty.
+
+    Together they would each begin at zero, and those of weak penalties would need most iterations.
+
+    Parameters
+    ----------
+    problem : Problem
+        A problem of one start.
+    points : Tensor of shape (T, h)
+    max_time : float or None
+        Seconds after which no further points are solved.
+    """
+    deadline = torch.inf if max_time is None else time.perf_counter() + max_time
+    strength = problem.penalty_at(points).curvature.flatten(1).sum(1)
+    order = strength.argsort(descending=True, stable=True).tolist()
+    found = [one.y for one in follow(problem, points[order], None, None, deadline, [], _START_TOL)]
+    found += found[-1:] * (len(order) - len(found))
+    return torch.cat([found[order.index(i)] for i in range(len(order))])
 
 
 def _interrupted_at(best: _Point) -> BilevelResult:

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from skbamm.bilevel import Problem
 from skbamm.solvers import linear
 from skbamm.solvers import values as values_module
-from skbamm.starts import path
+from skbamm.starts import multistart, path
 from tests.truth import assert_served, search_over
 
 MSE = "neg_mean_squared_error"
@@ -200,3 +200,29 @@ def test_lists_are_solved_along_paths_and_told_in_their_order(estimator, values,
     scores = (search.cv_results_["mean_test_score"] for search in (mine, own))
     np.testing.assert_allclose(*scores, rtol=1e-5)
     assert began.count(False) == (2 if len(values) == 2 else 1)
+
+
+def test_starts_that_are_solved_in_turn_lead_to_the_same_minimum(monkeypatch):
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((400, 8))
+    labels = data[:, 0] + rng.standard_normal(400) > 0
+    given = []
+
+    def spy(problem, points, max_time):
+        found = path.in_turn(problem, points, max_time)
+        given.append((problem, points, found))
+        return found
+
+    monkeypatch.setattr(multistart, "in_turn", spy)
+    found = []
+    for turns in (False, True):
+        monkeypatch.setattr(linear, "turns_pay", lambda solver, turns=turns: turns)
+        model = LogisticRegression(tol=1e-8)
+        found.append(search_over(model, {"C": (1e-3, 1e3)}, data, labels, scoring="neg_log_loss"))
+    assert found[0].best_params_["C"] == pytest.approx(found[1].best_params_["C"], rel=1e-2)
+    assert found[0].n_iter_ > found[1].n_iter_
+    [(problem, points, models)] = given
+    assert len(points) > 2
+    for x, y in zip(points, models, strict=True):  # in the order of the points
+        exact = path.solve_lower(problem, x[None], tol=1e-10).y[0]
+        torch.testing.assert_close(y, exact, rtol=0.05, atol=0.02)

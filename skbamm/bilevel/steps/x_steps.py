@@ -195,6 +195,7 @@ class ScalarStep(UpperStep):
         self.seen: list[list[tuple[float, float, float]]] = []  # a start: (x, F, slope)
         self._last: tuple[float, float] | None = None  # width of a bracket, slope at its best end
         self._bend = 0.0  # curvature of F, where two slopes gave it
+        self._slow = False  # whether the last bracket was hardly narrower
 
     def begin(self, kinks):
         """See ``UpperStep.begin``."""
@@ -270,7 +271,12 @@ class ScalarStep(UpperStep):
                 size, last = abs(here[2]), self._last
                 slow = last is not None and width > 0.7 * last[0] and size > 0.3 * last[1]
                 self._last = width, size
-                return 0.5 * (left[0] + right[0]) if slow else _cubic_minimiser(left, right)
+                again, self._slow = self._slow, slow
+                if not slow:
+                    return _cubic_minimiser(left, right)
+                if again:
+                    return 0.5 * (left[0] + right[0])
+                return _across(seen, here, left, right)
             # The ends cannot both be right, since the slope has not vanished: one was taken when y
             # and v lagged. Restart from the last point, unless the expected gain is too small.
             away = [p for p in seen if abs(p[0] - here[0]) > self.narrow]
@@ -297,6 +303,46 @@ class ScalarStep(UpperStep):
         if bend > 0:  # the slope is flattening: the secant says where it vanishes
             step = min(max(1.1 * abs(here[2] / bend), 0.1 * step), self.longest)
         return here[0] + side * step
+
+
+def _across(seen: list[tuple], here: tuple, left: tuple, right: tuple) -> float:
+    """Return a point beyond the minimum as other slopes on this side of a bracket tell it.
+
+    It is where the parabola through the slopes at both ends and at the nearest other point
+    vanishes, or else twice as far as where the secant on this side does (Alefeld, Potra & Shi,
+    "Algorithm 748: enclosing zeros of continuous functions", 1995); at most the middle.
+    """
+    middle = 0.5 * (left[0] + right[0])
+    beside = [p for p in seen if (p[2] > 0) == (here[2] > 0) and p[0] != here[0]]
+    if not beside:
+        return middle
+    next_to = min(beside, key=lambda p: abs(p[0] - here[0]))
+    bend = (next_to[2] - here[2]) / (next_to[0] - here[0])
+    place = _root(here, right if here is left else left, next_to)
+    if place is None:
+        if bend <= 0:
+            return middle
+        place = here[0] - 2 * here[2] / bend
+    return max(place, middle) if here[2] > 0 else min(place, middle)
+
+
+def _root(a: tuple, b: tuple, c: tuple) -> float | None:
+    """Return the only root between a and b of the parabola through three slopes, if there is."""
+    if c[0] == b[0]:
+        return None
+    first, second = (b[2] - a[2]) / (b[0] - a[0]), (c[2] - a[2]) / (c[0] - a[0])
+    bent = (second - first) / (c[0] - b[0])
+    # slope(a + t) = a[2] + t * (first + bent * (t - (b - a)))
+    width = b[0] - a[0]
+    linear = first - bent * width
+    inside = linear * linear - 4 * bent * a[2]
+    if inside < 0:
+        return None
+    both = -0.5 * (linear + math.copysign(math.sqrt(inside), linear))
+    roots = [both / bent] if bent else []
+    roots += [a[2] / both] if both else []
+    found = [a[0] + t for t in roots if 0 < t / width < 1]
+    return found[0] if len(found) == 1 else None
 
 
 def _promise(left: tuple, right: tuple) -> float:

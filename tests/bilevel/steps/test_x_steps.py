@@ -138,3 +138,12 @@ def test_the_published_rule_counts_its_steps():
     x, grad = torch.zeros(1, 1).double(), torch.ones(1, 1).double()
     for expected in (-1.0, -0.5, -1 / 3):
         assert float(rule.step(x, torch.zeros(1), grad, YES)) == pytest.approx(expected)
+
+
+def test_a_bracket_that_hardly_narrows_is_left_across_the_minimum():
+    # A steep far end draws the cubic's minimum too near to the other: seen in a search of C.
+    points = [(-4.6052, 0.6464, -0.0474), (0.0, 0.6055, 0.0076), (-1.2374, 0.5993, 0.00664)]
+    rule = ScalarStep()
+    for i in range(1, 4):
+        at = rule._next(points[:i])
+    assert -2.2 < at < -2.0  # not the middle of the bracket, at -2.9; the minimum is at -1.76
