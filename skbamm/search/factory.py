@@ -33,8 +33,6 @@ from skbamm.solvers.nested import NestedSolver
 from skbamm.solvers.nested_parameters import FeatureLine, LossLine
 from skbamm.space import Axis
 
-_FEW = 1 << 18  # numbers in all folds' rows up to which each fold's are as soon made
-
 
 class UserRows:
     """The user's rows, and what solvers of any splits share of them.
@@ -212,9 +210,7 @@ class SolverFactory:
         return join_parts(parts, train, test)
 
     def _shared_columns(self, steps, setting) -> list | None:
-        """Return folds that share their columns, if that is possible and faster."""
-        if is_few(self.X, len(self.splits)):
-            return None
+        """Return folds that share their columns, if that is possible."""
 
         def device(matrix):
             entries = 0 if sp.issparse(matrix) else matrix.size
@@ -247,11 +243,6 @@ class SolverFactory:
         if (weight < 0).any():
             raise NotApplicable("sample_weight has negative entries")
         return weight.astype(float)
-
-
-def is_few(X: Any, n_splits: int) -> bool:
-    """Whether each fold's rows are as soon made as columns that the folds share."""
-    return bool(n_splits * np.prod(np.shape(X)) <= _FEW)
 
 
 def _check_parameters(estimator: Any) -> None:

@@ -15,13 +15,15 @@ from skbamm.data.matrices import FoldData, as_matrix, feature_memory
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, has_transformers, last_step
 from skbamm.search.bank import adopt, export, may_begin_at_solution, own_fit, warm_fit
-from skbamm.search.factory import SolverFactory, is_few
+from skbamm.search.factory import SolverFactory
 from skbamm.search.own_fits.check import compare, loose_fit
 from skbamm.search.solving import Solving
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.pooled_fit import pooled_fit, pooled_start
 from skbamm.solvers.solutions import Solution
 from skbamm.space.grid import Target
+
+_FEW = 1 << 18  # numbers in X up to which the own fit is as fast as a solve on shared columns
 
 
 class Refit:
@@ -60,8 +62,8 @@ class Refit:
         exact = combination is not None and solutions and solutions[0].adopt
         if not exact or solver.data.columns is None or not solver.twin.warm_starts:
             return False
-        if is_few(self.solving.factory.X, 1):
-            return False  # one fold's columns would not be shared
+        if np.prod(np.shape(self.solving.factory.X)) <= _FEW:
+            return False
         with threads_for_rows():
             return solved_fit(
                 estimator, combination.target, combination.params, solutions, self.solving.factory,

@@ -26,7 +26,7 @@ from skbamm import BAMMSearchCV
 from skbamm.data import folded, shared_columns
 from skbamm.data.transformer_fits import TransformerFits
 from skbamm.folds import AffineRows
-from skbamm.search import factory
+from skbamm.search import factory, final_fit
 from tests.pairs import turns
 
 N = 240
@@ -35,8 +35,8 @@ NUMBERS, WORDS = ["a", "b", "c"], ["u", "v"]
 
 @pytest.fixture(autouse=True)
 def however_few_rows(monkeypatch):
-    """Columns are shared even where folds of their own would be as soon made."""
-    monkeypatch.setattr(factory, "_FEW", 0)
+    """Columns are shared even where folds of their own would be as fast."""
+    monkeypatch.setattr(final_fit, "_FEW", 0)
     monkeypatch.setattr(shared_columns, "STACKED", 0)
 
 
@@ -160,7 +160,7 @@ def test_an_interval_finds_what_folds_of_their_own_find(before, made, monkeypatc
     model = make_pipeline(*PREPARED[before], Ridge())
     search = BAMMSearchCV(model, {"ridge__alpha": (1e-3, 1e4)}).fit(X, y)
     assert any(isinstance(rows, AffineRows) for rows in made)
-    monkeypatch.setattr(factory, "_FEW", 1 << 40)
+    monkeypatch.setattr(factory, "share_columns", lambda *_: None)
     alone = BAMMSearchCV(model, {"ridge__alpha": (1e-3, 1e4)}).fit(X, y)
     assert not any(isinstance(rows, AffineRows) for rows in made[-1:])
     found, other = (s.best_params_["ridge__alpha"] for s in (search, alone))
