@@ -4,7 +4,7 @@ Where the loss that is searched only stands for the score, or the models cannot 
 the scorer judges points from end to end of the intervals, and then points between the best one and
 those next to it. A score that counts rows has a flat top; of its points the middle is taken.
 Own fits of one interval are judged in two parts: every other point first, and then those between,
-but not where both neighbours are much worse than the best one in every fold.
+but not where both neighbours are much worse than the best one in every fold, or alike and worse.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Scan:
     folds : int
         Number of folds from which on they agree that a point is worse.
     rows : int
-        By how many of a fold's rows it then has to be worse in each.
+        By how many of a fold's rows it then has to be worse in each; less one, of all rows where
+        the models on either side are alike.
     """
 
     spacing: float = 4.7
@@ -190,10 +191,7 @@ class Explored:
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
     def add_waiting_between(self, scores: np.ndarray, worth: float) -> None:
-        """Add the points that wait, but those that cannot be best.
-
-        These lie between two that are worse than the best one in every fold, by more than the two
-        differ and by some rows.
+        """Add the points that wait, but those that are hopeless: see ``_is_hopeless``.
 
         Parameters
         ----------
@@ -202,16 +200,14 @@ class Explored:
         worth : float
             The effect of one row on a score of all rows.
         """
-        places, n_folds = np.array(self.points[: len(scores)])[:, 0], scores.shape[1]
-        mean = scores.mean(1)
-        best = scores[np.nan_to_num(mean, nan=-np.inf).argmax()]
+        places = np.array(self.points[: len(scores)])[:, 0]
+        best = scores[np.nan_to_num(scores.mean(1), nan=-np.inf).argmax()]
         for point in self.between:
-            sides = places < point[0], places > point[0]
-            if all(side.any() for side in sides) and n_folds >= SCAN.folds:
-                left = scores[np.where(sides[0], places, -np.inf).argmax()]
-                right = scores[np.where(sides[1], places, np.inf).argmin()]
-                least = np.abs(left - right) + SCAN.rows * n_folds * worth
-                if (best - np.maximum(left, right) > least).all():
+            before, after = places < point[0], places > point[0]
+            if before.any() and after.any():
+                left = scores[np.where(before, places, -np.inf).argmax()]
+                right = scores[np.where(after, places, np.inf).argmin()]
+                if _is_hopeless(best, left, right, worth):
                     continue
             self.add([point], "scan")
         self.between = []
@@ -298,6 +294,20 @@ class Explored:
         away = np.abs(points[tied] - middle).sum(1)
         nearest = tied[away <= away.min() + 1e-9]  # of two as near, the one that scores more
         return int(nearest[scores[nearest].argmax()])
+
+
+def _is_hopeless(best: np.ndarray, left: np.ndarray, right: np.ndarray, worth: float) -> bool:
+    """Whether no point between two others can be best.
+
+    Both are worse than the best one in every fold, by more than the two differ and by some rows;
+    or they score alike in every fold, as models do that change no more, and are worse by rows.
+    """
+    if len(best) < SCAN.folds:
+        return False
+    if (left == right).all():
+        return bool(best.mean() - left.mean() > (SCAN.rows - 1) * worth)
+    least = np.abs(left - right) + SCAN.rows * len(best) * worth
+    return bool((best - np.maximum(left, right) > least).all())
 
 
 def _from_end_to_end(axes, alone: int) -> list[list[float]]:

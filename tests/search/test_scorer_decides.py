@@ -157,6 +157,10 @@ def test_own_fits_between_two_that_are_much_worse_are_not_judged():
     scores = np.array([[0.2], [0.4], [0.9], [0.895], [0.89]]) + folds
     one.add_waiting_between(scores, 1e-4)
     np.testing.assert_allclose(np.ravel(one.points[5:]), places[3::2])
+    one.between = [[places[7]]]
+    scores[3] = scores[4] = 0.85  # these models change no more
+    one.add_waiting_between(scores, 1e-4)
+    assert len(one.points) == 8
 
 
 @pytest.mark.parametrize(
@@ -167,6 +171,7 @@ def test_own_fits_between_two_that_are_much_worse_are_not_judged():
         [[0.9] * 3, [0.901] * 3, [0.905] * 3],  # by a row or two
         [[0.2] * 3, [np.nan] * 3, [0.9] * 3],
         [[0.2], [0.4], [0.9]],  # one split says little
+        [[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.9, 0.805, 0.7]],  # alike, and as good but for a row
     ],
 )
 def test_own_fits_that_may_be_best_are_judged(scores):
