@@ -117,7 +117,7 @@ def _finite(values: Any) -> Tensor:
     values = np.asarray(values)
     if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
         raise NoTwin("these are no numbers of usual precision")
-    found = torch.as_tensor(values, dtype=torch.float64)
+    found = torch.as_tensor(np.require(values, requirements="W"), dtype=torch.float64)
     if not bool(found.isfinite().all()):
         raise NoTwin("a value is not finite")
     return found

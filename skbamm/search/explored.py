@@ -40,6 +40,8 @@ class Scan:
         none of these is better than what is chosen.
     few : float
         What one of few rows is worth to a score that counts them: then the top is not flat.
+    jagged : int
+        The same for own fits that stop anywhere.
     own : int
         Points of own fits from which a rule for the refit chooses.
     first : int
@@ -66,6 +68,7 @@ class Scan:
     fewest: int = 4
     most: int = 9
     few: float = 1e-3
+    jagged: int = 12
     own: int = 15
     first: int = 5
     others: int = 3
@@ -111,6 +114,8 @@ class Explored:
         Models of the solved candidates, as starting points for others.
     meter : Meter or None
         Time in which they may be searched before own fits are faster.
+    jagged : bool
+        Whether own fits stop anywhere, so that their scores are jagged.
     between : list of list of float
         Points from end to end that wait for the scores of those on either side.
     """
@@ -127,6 +132,7 @@ class Explored:
     paths: Any = None
     models: list[Any] = field(default_factory=list)
     meter: Meter | None = None
+    jagged: bool = False
     between: list[list[float]] = field(default_factory=list)
 
     def add(self, points: list[list[float]], stage: str) -> int:
@@ -164,13 +170,15 @@ class Explored:
         ``in_parts`` points between others wait until these are scored.
         """
         count = SCAN.own if many else self._count(SCAN.own_spacing, worth)
+        if self.jagged:
+            count = max(count, SCAN.jagged)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
         points = _from_end_to_end(self.axes, count)
-        if in_parts and len(self.axes) == 1 and len(points) >= SCAN.in_parts:
+        if in_parts and not self.jagged and len(self.axes) == 1 and len(points) >= SCAN.in_parts:
             self.between = points[1:-1:2]
             points = [x for x in points if x not in self.between]
         self.add(points, "scan")
-        self.vertex = len(self.axes) == 1 and not worth
+        self.vertex = len(self.axes) == 1 and not (worth or self.jagged)
         self.rounds = SCAN.own_rounds + self.vertex if many else int(worth <= SCAN.few)
 
     def add_grid(self, counts: list[int]) -> None:

@@ -154,7 +154,7 @@ class IntervalSearch:
     def _search(self, combination: Combination, explored: Explored) -> None:
         s, joint = self.solving.settings, self.solving.solver(combination)
         axes: Any = joint.axes if combination.holder else combination.all_axes
-        explored.axes = axes
+        explored.axes, explored.jagged = axes, joint.unbounded
         chosen, note = choose_criterion(s.criterion, self.scorers, self.refit, joint.task)
         upper_loss = (
             None if self.solving.row_weights is None else self.solving.row_weights.upper_loss

@@ -108,6 +108,9 @@ class FoldSolver(ABC):
         Whether a criterion may count some outputs for more than others.
     own_scores : bool
         Whether the models that are scored are the estimator's own fits.
+    unbounded : bool
+        Whether nothing bounds the time of a solve. Own fits are then used, which are faster
+        because they stop short of the minimum, anywhere: their scores are jagged.
     dtype : torch.dtype
         The working precision of the search.
     upper_rounding : float
@@ -120,6 +123,7 @@ class FoldSolver(ABC):
     keeps_visits: bool = False
     weighs_outputs: bool = False
     own_scores: bool = False
+    unbounded: bool = False
     dtype: torch.dtype = torch.float64
     upper_rounding: float = 0.0
 

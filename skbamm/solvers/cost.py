@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -115,8 +114,6 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
 
     Unless they are ``listed``, they stand for a search.
     """
-    if _may_vanish(solver):
-        return None  # own fits would end anywhere
     loss, task = solver.task.loss, solver.task
     n, d = len(task.target), solver.data.n_features
     p = d + 1
@@ -157,19 +154,6 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
         step *= COUNTS.followed * folds
     steps = iterations * ((1 + more) * one + step)
     return rounds * (steps + metrics * metric)
-
-
-def _may_vanish(solver: LinearProblems) -> bool:
-    """Whether models can fit so many rows exactly that a HuberRegressor's scale vanishes.
-
-    The objective then has a kink, for which the estimator's solver for smooth functions is
-    unsuitable.
-    """
-    loss: Any = solver.task.loss
-    if not loss.has_scale:
-        return False
-    rows = float(solver.data.weights.train_rows.min())
-    return solver.data.n_features + 1 > (1 - loss.epsilon**-2) * rows
 
 
 def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:

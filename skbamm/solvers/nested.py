@@ -131,6 +131,11 @@ class NestedSolver(FoldSolver):
         """See ``FoldSolver``."""
         return self.first.by_products
 
+    @property
+    def unbounded(self) -> bool:  # type: ignore[override]
+        """See ``FoldSolver``."""
+        return self.line.same_features and self.first.unbounded
+
     def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
         """See ``FoldSolver.search_values``."""
         if not self.line.same_features:

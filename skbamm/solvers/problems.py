@@ -90,6 +90,19 @@ class LinearProblems(FoldSolver):
         # With many more dense features than rows, matrices of rows take their place.
         return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)
 
+    @property
+    def unbounded(self) -> bool:  # type: ignore[override]
+        """Whether models can fit so many rows exactly that a HuberRegressor's scale vanishes.
+
+        The objective then has a kink at the scale, for which the estimator's solver for smooth
+        functions is unsuitable.
+        """
+        loss: Any = self.task.loss
+        if not loss.has_scale:
+            return False
+        rows = float(self.data.weights.train_rows.min())
+        return bool(self.data.n_features + 1 > (1 - loss.epsilon**-2) * rows)
+
     def some_rows(self) -> Rows | None:
         """Return a subset of rows for the start, or None if all rows are as cheap."""
         if self.least_squares:

@@ -91,3 +91,9 @@ def test_what_is_left_to_scikit_learn():
     ]:
         with pytest.raises(NoTwin):
             where.predicted(response, method)
+
+
+def test_targets_that_cannot_be_written_are_read():
+    y = np.arange(5.0)
+    y.flags.writeable = False
+    assert Target.of(y, None, None).y.tolist() == y.tolist()
