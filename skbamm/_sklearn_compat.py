@@ -23,8 +23,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as tell_failed_fits,
 )
 from sklearn.svm._base import LIBSVM_IMPL
-from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._array_api import _estimator_with_converted_arrays as _converted
 from sklearn.utils._array_api import get_namespace_and_device
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp_threads
@@ -108,6 +107,13 @@ def descend_gram(
     _cd_fast.enet_coordinate_descent_gram(
         w, l1, l2, gram, cross, y, max_iter, tol, rng, False, positive, *more
     )
+
+
+def safe_indexing(X: Any, indices: Any) -> Any:
+    """Return some rows of X; of an array at once, without what has to be checked of others."""
+    if type(X) is type(indices) is np.ndarray and indices.dtype.kind in "iu":
+        return X[indices, ...]
+    return _safe_indexing(X, indices)
 
 
 def class_weights(class_weight: Any, classes: Any, y: Any, sample_weight: Any) -> Any:

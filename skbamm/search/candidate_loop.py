@@ -32,7 +32,7 @@ from skbamm.metrics import EXACT, TWINS, NoTwin, Predicted
 from skbamm.metrics.responses import TestTarget
 from skbamm.models import last_step
 from skbamm.search.bank import Bank
-from skbamm.search.keys import candidate_key
+from skbamm.search.keys import OWN_SCORE, candidate_key
 from skbamm.search.metric import Metric
 from skbamm.search.presolved import FOLD, users_own
 
@@ -62,7 +62,7 @@ class CandidateLoop:
         params: dict[str, Any],
     ):  # fmt: skip
         self._estimator, self._bank, self._evaluate = clone(search.estimator), bank, evaluate
-        self._error_score = search.error_score
+        self._error_score, self._scorers = search.error_score, scorers
         splits = search._checked_cv_orig.splits
         self._coded = [train for train, _ in splits]
         self._folds = [_TestFold(bank, test, scorers, params) for _, test in splits]
@@ -180,7 +180,11 @@ class CandidateLoop:
 
     def _through_scikit_learn(self) -> Any:
         place, models = self._place, self._models
-        models = [models[min(k, len(models) - 1)] for k in range(len(self._folds))]
+        K = len(self._folds)
+        models = [models[min(k, len(models) - 1)] for k in range(K)]
+        if isinstance(self._scorers, PassthroughScorer):  # which need not score it again
+            for model, row in zip(models, self._rows[place * K :], strict=False):
+                model.known_scores = {OWN_SCORE: row["test_scores"]}
         self._finishing, self._bank.replay = True, iter(models)
         columns = {name: column[place : place + 1] for name, column in self._more.items()}
         try:
@@ -205,11 +209,11 @@ class CandidateLoop:
     def _evaluated(self, params: dict[str, Any]) -> tuple[list[dict[str, Any]], list[Any]]:
         """Return what scikit-learn's loop returns of each fold, and the models that are fitted."""
         solved = self._bank.complete([candidate_key(params)])
-        candidate = self._candidate(params) if solved else None
+        candidate = self._candidate(params)
         rows, models = [], []
         for coded, fold in zip(self._coded, self._folds, strict=True):
             began = time.time()
-            model = candidate.for_fold() if candidate is not None else self._candidate(params)
+            model = candidate.for_fold()
             failed, scores = None, None
             try:
                 model.fit(None, None, **{FOLD: coded})

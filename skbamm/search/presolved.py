@@ -26,6 +26,7 @@ from skbamm.search.keys import OWN_SCORE, candidate_key
 from skbamm.search.transforms.shared_steps import SharedSteps, of_pairs, sharing_part
 
 _CONTEXT = "_parent_callback_ctx"  # where scikit-learn stores the callback context
+_CONSTANT = (str, bytes, int, float, complex, type(None), np.generic)
 FOLD = "_skbamm_fold"  # fit parameter that holds the rows of the fold
 
 
@@ -72,11 +73,11 @@ class StandIn:
     def for_fold(self):
         """Return another one of the same parameters, to be fitted once: sooner than a clone.
 
-        Where the model is in a pipeline that borrows its transformers, or stands alone, and has no
-        estimator among its parameters, it is copied as it is.
+        Where the model is in a pipeline that borrows its transformers, or stands alone, and its
+        parameters are values that cannot change, it is copied as it is.
         """
         last = last_step(self.estimator)
-        if any(hasattr(value, "get_params") for value in vars(last).values()):
+        if not all(isinstance(value, _CONSTANT) for value in vars(last).values()):
             made = clone(self)
         elif last is self.estimator:
             made = stand_in_for(copy.copy(last), self.bank)
