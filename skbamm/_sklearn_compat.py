@@ -109,11 +109,11 @@ def descend_gram(
     )
 
 
-def safe_indexing(X: Any, indices: Any) -> Any:
+def safe_indexing(X: Any, indices: Any, *, axis: int = 0) -> Any:
     """Return some rows of X; of an array at once, without what has to be checked of others."""
-    if type(X) is type(indices) is np.ndarray and indices.dtype.kind in "iu":
+    if axis == 0 and type(X) is type(indices) is np.ndarray and indices.dtype.kind in "iu":
         return X[indices, ...]
-    return _safe_indexing(X, indices)
+    return _safe_indexing(X, indices, axis=axis)
 
 
 def class_weights(class_weight: Any, classes: Any, y: Any, sample_weight: Any) -> Any:

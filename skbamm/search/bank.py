@@ -53,6 +53,8 @@ class Bank:
         Transformed rows that own fits share.
     lists : SharedLists
         Fits that candidates of a list share.
+    timed : dict of (str, int) -> (estimator, float)
+        Own fits that were timed, by the candidate and the fold, and their seconds.
     """
 
     y: Any = None
@@ -70,6 +72,7 @@ class Bank:
     test_rows: dict[int, Any] = field(default_factory=dict)
     shared: SharedSteps = field(default_factory=lambda: SharedSteps({}))
     lists: SharedLists = field(default_factory=lambda: SharedLists([]))
+    timed: dict = field(default_factory=dict)
     _n_rows: int = 0
     _known: dict = field(default_factory=dict)  # test rows, by the transformers' identity
     _fold_of_rows: dict | None = None  # computed on first use
@@ -97,6 +100,10 @@ class Bank:
     def put(self, key: str, fold: int, solution: Solution) -> None:
         """Keep a solution."""
         self._solutions[key, fold] = solution
+
+    def keep_timed(self, key: str, fold: int, model: Any, seconds: float) -> None:
+        """Keep an own fit that was timed: a candidate's, as it would be."""
+        self.timed[key, fold] = model, seconds
 
     @property
     def far(self) -> bool:
@@ -167,6 +174,9 @@ class Bank:
             estimator = stand_in.whole()
             self.holders[key].without_classes(estimator, y)
             own_fit(estimator, rows_of(), y, fit_params)
+            return None
+        if (key, fold) in self.timed and not fit_params:
+            stand_in.estimator, stand_in.seconds = self.timed.pop((key, fold))
             return None
         folds, estimator = self.transformed.get(key), stand_in.estimator
         if not (folds is None or fold is None or fit_params) and has_transformers(estimator):

@@ -179,7 +179,8 @@ class IntervalSearch:
             values = joint.search_values(axes, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
-            meter = self.solving.meter(joint, estimator, fits, values, [], scored)
+            params = {**combination.params, **middle}
+            meter = self.solving.meter(joint, estimator, params, fits, values, [], scored)
         explored.meter = meter
         with metered(meter):
             self._search_within(combination, explored, joint, chosen, note, upper_loss)

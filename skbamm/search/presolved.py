@@ -44,6 +44,7 @@ class StandIn:
     """
 
     known_scores: dict[str, float] = {}
+    seconds = 0.0  # that the fit took before it was asked for
 
     def __init__(self, estimator: Any, bank: Bank, users: bool = False):
         self.estimator, self.bank, self._users = estimator, bank, users

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from skbamm.data.matrices import feature_memory
 from skbamm.effort import Meter, OverBudget
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
-from skbamm.models import NotApplicable
+from skbamm.models import NotApplicable, last_step
 from skbamm.progress import PROGRESS
 from skbamm.search.bank import Bank
 from skbamm.search.factory import SolverFactory
@@ -121,12 +122,21 @@ class Solving:
             self.scores.of(joint, solutions, combinations, kept)
 
     def meter(
-        self, joint: Any, estimator: Any, fits: int, values: int, group: list[Combination],
-        scored: int = 0,
+        self, joint: Any, estimator: Any, params: dict[str, Any], fits: int, values: int,
+        group: list[Combination], scored: int = 0,
     ) -> Meter | None:  # fmt: skip
-        """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows."""
+        """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows.
+
+        ``params`` are those of a candidate that the estimator is set to.
+        """
+        keep = partial(self.bank.keep_timed, candidate_key(params), 0)
+        same = last_step(estimator) is estimator and joint.data.matrix is self.factory.X
+        given = self.factory.fit_params or self.row_weights is not None or self.watched
         try:
-            return budget(joint, estimator, self.factory.y, fits, values, scored)
+            return budget(
+                joint, estimator, self.factory.y, fits, values, scored,
+                keep if same and not given else None,
+            )  # fmt: skip
         except OverBudget:
             folds = for_own_fits(joint.given_folds)
             if folds is not None:

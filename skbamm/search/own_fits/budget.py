@@ -7,6 +7,7 @@ much longer than was foreseen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +71,9 @@ def own_values(axes: tuple) -> int:
 
 
 def budget(
-    joint: FoldSolver, estimator: Any, y: Any, fits: int, values: int, scored: int = 0
-) -> Meter | None:
+    joint: FoldSolver, estimator: Any, y: Any, fits: int, values: int, scored: int = 0,
+    keep: Callable[[Any, float], None] | None = None,
+) -> Meter | None:  # fmt: skip
     """Return the meter of a joint solve, or None where it may take as long as it does.
 
     Parameters
@@ -87,6 +89,8 @@ def budget(
         That are solved in all folds.
     scored : int
         How many more models the own fits would have to be scored.
+    keep : callable, optional
+        See ``OwnCost``.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def budget(
     expected = joint.foreseen(values, listed)
     if expected is None:
         return None
-    own = OwnCost(joint, estimator, y, fits)
+    own = OwnCost(joint, estimator, y, fits, keep)
     least, scores = own.least, scored * LIMITS.score
     if least is None:
         most = LIMITS.overrun * expected

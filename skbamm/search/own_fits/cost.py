@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.data.callbacks import without_callbacks
@@ -192,10 +192,15 @@ class OwnCost:
         The user's.
     fits : int
         How many own fits there would be.
+    keep : callable, optional
+        Takes a model that was fitted without a warning or a random draw, and its wall seconds.
     """
 
-    def __init__(self, joint: Any, estimator: Any, y: Any, fits: int):
-        self.joint, self.y, self.fits = joint, y, fits
+    def __init__(
+        self, joint: Any, estimator: Any, y: Any, fits: int,
+        keep: Callable[[Any, float], None] | None = None,
+    ):  # fmt: skip
+        self.joint, self.y, self.fits, self._keep = joint, y, fits, keep
         self.last = last_step(estimator)
         self._train, self._outputs = np.asarray(joint.data.splits[0][0]), joint.task.loss.n_outputs
         data = None if joint.folds is None else joint.folds[joint.used[0]]
@@ -221,9 +226,10 @@ class OwnCost:
         joint, weight = self.joint, {}
         if joint.data.fit_weight is not None:
             weight = {"sample_weight": joint.data.fit_weight[self._train]}
-        fitted, began = without_callbacks(clone(self.last)), time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted, draws = without_callbacks(clone(self.last)), np.random.get_state()  # noqa: NPY002
+        wall, began = time.perf_counter(), time.process_time()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             try:
                 X = joint.data.matrix[self._train] if self._data is None else self._data.training()
                 fitted.fit(X, safe_indexing(self.y, self._train), **weight)
@@ -231,7 +237,12 @@ class OwnCost:
                 if from_signal(error):
                     raise
                 return None  # the search, or the user's own fits, will find out why
-        took, X = time.process_time() - began, None
+        took, wall, X = time.process_time() - began, time.perf_counter() - wall, None
+        now = np.random.get_state()  # noqa: NPY002
+        if not all(np.array_equal(some, other) for some, other in zip(now, draws, strict=True)):
+            np.random.set_state(draws)  # noqa: NPY002  # own fits draw what they would have drawn
+        elif self._keep is not None and not told:
+            self._keep(fitted, wall)
         gc.collect(1)  # SciPy's optimisers refer to themselves, and so keep these rows
         seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
         # If the cost of a model's iterations is unknown, it is measured.

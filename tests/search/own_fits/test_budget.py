@@ -1,5 +1,7 @@
 """Where own fits are faster they serve: nothing is slower for being a BAMMSearchCV."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -189,3 +191,32 @@ def test_a_path_that_takes_too_long_is_left_to_own_fits(priced, monkeypatch):
     )  # fmt: skip
     search.fit(X, y)
     assert search.search_plan_[0]["reason"].startswith("own fits are faster")
+
+
+def test_a_fit_that_was_timed_is_a_candidates(monkeypatch):
+    X, y = DIGITS[0][:300], DIGITS[1][:300]
+    fits, fit = [], LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, *given: [fits.append(self), fit(self, *given)][1]
+    )
+    model, values = LogisticRegression(max_iter=2000), {"C": [1e-3, 1.0, 1e3]}
+    search = BAMMSearchCV(model, values, cv=3).fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    assert len(fits) == 3 * 3 + 1
+    want = GridSearchCV(model, values, cv=3).fit(X, y)
+    for k in range(3):
+        name = f"split{k}_test_score"
+        np.testing.assert_array_equal(search.cv_results_[name], want.cv_results_[name])
+    assert min(search.cv_results_["mean_fit_time"]) > 1e-3
+
+
+def test_a_timed_fit_leaves_the_users_random_draws_alone():
+    X, y = HOPELESS["LinearSVC on texts"][3]
+    found = []
+    for kind in (BAMMSearchCV, GridSearchCV):
+        np.random.seed(0)  # noqa: NPY002
+        search = kind(LinearSVC(max_iter=20), {"C": [1.0, 1e2]}, cv=3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(search.fit(X, y).cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(*found)
