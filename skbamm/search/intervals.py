@@ -201,6 +201,7 @@ class IntervalSearch:
             ends = explored.points[0], explored.points[-1]
             solved = self.solve_points(explored, 0, None)
             assert solved is not None  # there are points
+            explored.models = joint.models(solved)  # if the search takes too long, these are judged
             upper = joint.upper(axes, solved, chosen)
             closer = joint.closer(axes, explored.points, upper)
             if closer is not None:

@@ -13,7 +13,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.glm.penalised import PenalisedProblem
-from skbamm.solvers.cost import COUNTS, levels_pay
+from skbamm.solvers.cost import COUNTS, levels_pay, turns_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 from skbamm.solvers.products import solve_by_products
@@ -55,7 +55,7 @@ def solve_values(
 
 def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
-    if y is None and x.shape[1] and solver.by_products:
+    if y is None and x.shape[1] and (solver.by_products or turns_pay(solver)):
         # Begun at the last, the steps of one value are fewer than those of several together.
         penalty = solver.penalties.penalty(axes, solver.rows(torch.float64))
         return _solve_path(solver, axes, x, penalty.strongest(x), tol)

@@ -53,11 +53,13 @@ def test_tables_are_those_of_all_at_once_and_of_own_fits(
     model, name, values, data, scoring, monkeypatch
 ):
     model, tables = model.set_params(max_iter=10000), []
-    for pays in (True, False):
-        monkeypatch.setattr(solving, "levels_pay", lambda *_, pays=pays: pays)
+    for in_levels, in_turn in ((True, True), (True, False), (False, True), (False, False)):
+        monkeypatch.setattr(solving, "levels_pay", lambda *_, pays=in_levels: pays)
+        monkeypatch.setattr(solving, "turns_pay", lambda *_, pays=in_turn: pays)
         search = BAMMSearchCV(model, {name: values}, scoring=scoring, cv=3).fit(*data)
         assert search.search_plan_[0]["role"] == "joint grid"
         tables.append(search.cv_results_["mean_test_score"])
-    np.testing.assert_allclose(*tables, rtol=1e-8)
+    for table in tables[1:]:
+        np.testing.assert_allclose(table, tables[0], rtol=1e-8)
     own = GridSearchCV(model, {name: values}, scoring=scoring, cv=3).fit(*data)
     np.testing.assert_allclose(tables[0], own.cv_results_["mean_test_score"], rtol=1e-6)
