@@ -36,6 +36,8 @@ class Costs:
         The work with each coefficient around a pass.
     step, face_step : float
         Overhead of an iteration apart from its passes, without and with kinks.
+    face : float
+        A step from face to face, after the first few of an iteration.
     gram, factor, solve : float
         A multiplication of a Gram matrix, a Cholesky factor, and a solve with it.
     weighed, scaled : float
@@ -57,6 +59,7 @@ class Costs:
     coefficient: float = 1.2e-8
     step: float = 2e-4
     face_step: float = 2e-3
+    face: float = 8e-4
     gram: float = 5e-11
     factor: float = 6e-11
     solve: float = 1e-9
@@ -70,6 +73,7 @@ class Costs:
 
 
 COSTS = Costs()
+_FACES = 2  # that the overhead of an iteration includes
 
 
 class OverBudget(Exception):
@@ -159,6 +163,11 @@ def pass_seconds(
 def step_seconds(kinks: bool) -> float:
     """Return the cost of an iteration apart from its passes, with or without kinks."""
     return COSTS.face_step if kinks else COSTS.step
+
+
+def face_seconds(before: int) -> float:
+    """Return the cost of a step from face to face; ``step_seconds`` has that of the first few."""
+    return COSTS.face if before >= _FACES else 0.0
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:

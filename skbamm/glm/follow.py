@@ -11,6 +11,7 @@ from torch import Tensor
 from skbamm.bilevel.columns import dot
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
+from skbamm.effort import METER, face_seconds, spend
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,11 @@ class Faces:
             most = dot(face.slope, y - at) if face.kinks.curved else None
             face = begin.moved(at, self.metrics[i].product(at - y))
             metric = self.metrics[i].one(face)
-        for _ in range(FOLLOW.faces):
+        for count in range(FOLLOW.faces):
             if metric is None:
                 break
+            if METER.get() is not None:
+                spend(face_seconds(count))
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)
