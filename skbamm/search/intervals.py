@@ -95,18 +95,24 @@ class IntervalSearch:
         except KeyboardInterrupt:
             # Solved points and the one that was found are soon scored; nothing else is begun.
             self.clock.interrupt()
-            explored.keep(
-                [
-                    stage == "refined" or self.solving.solved([params])
-                    for stage, params in zip(explored.stages, explored.params(), strict=True)
-                ]
-            )
+            self._keep_solved(explored)
             if not explored.points:
                 raise
+        if attempt.sooner and explored.models:
+            self._keep_solved(explored)
         if not explored.points or (attempt.sooner and not explored.models):
             self._cover(explored, attempt)
         self._add_earlier(explored)
         return explored
+
+    def _keep_solved(self, explored: Explored) -> None:
+        """Drop points from end to end that are not solved: scores of own fits are others."""
+        explored.keep(
+            [
+                stage == "refined" or self.solving.solved([params])
+                for stage, params in zip(explored.stages, explored.params(), strict=True)
+            ]
+        )
 
     def _judge(self, combination: Combination) -> Explored:
         """Return values of intervals without a derivative."""
@@ -195,28 +201,7 @@ class IntervalSearch:
         if self.solving.row_weights is not None:
             options |= {"upper_loss": upper_loss, "begin": self.solving.row_weights.begin}
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
-            # The scorer will need these models; the search starts at the best.
-            explored.solver = joint
-            explored.scan(self.worth)
-            ends = explored.points[0], explored.points[-1]
-            solved = self.solve_points(explored, 0, None)
-            assert solved is not None  # there are points
-            explored.models = joint.models(solved)  # if the search takes too long, these are judged
-            upper = joint.upper(axes, solved, chosen)
-            closer = joint.closer(axes, explored.points, upper)
-            if closer is not None:
-                first, model = explored.add([closer[0]], "scan"), joint.models(solved)[closer[1]]
-                more = self.solve_points(explored, first, [model])
-                assert more is not None  # the one that was added
-                solved = FoldSolutions.join([solved, more])
-                upper += joint.upper(axes, more, chosen)
-            near = joint.beginning(axes, explored.points, solved, upper, chosen)
-            at_end = near.start[0].tolist() in ends
-            most = _SURROGATE_ITER_AT_END if at_end else _SURROGATE_ITER
-            options |= {
-                "near": near, "tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, most)
-            }  # fmt: skip
-            explored.models = joint.models(solved)
+            options |= self._begin_at_best(explored, joint, chosen)
         place = self._earlier_place(explored)
         if place is not None and "near" not in options:
             x = torch.tensor([place], dtype=torch.float64, device=joint.device)
@@ -225,8 +210,48 @@ class IntervalSearch:
         if result.status is Status.DIVERGED and not explored.points:
             raise NotApplicable("the search found no finite model")
         self._note(result, criterion, axes, spent)
-        found = result.x.tolist()
         explored.solver = None if own_scores else joint
+        self._solve_found(combination, explored, joint, result, criterion, start)
+        if not combination.holder and not self.clock.over:
+            self._add_judged(combination, explored, joint, result, criterion, not note)
+        found = ", ".join(
+            f"{n}={_told(v)}" for n, v in named_values(axes, result.x.tolist()).items()
+        )
+        self.solving.say(
+            f"{found}, {told} {result.fun * criterion.null:.6g} after {result.nit} iterations, "
+            f"{time.perf_counter() - began:.2f} s: {result.message}"
+        )
+
+    def _begin_at_best(self, explored: Explored, joint, chosen) -> dict[str, Any]:
+        """Solve the points from end to end, and return options of a search from the best.
+
+        The scorer will need these models, whatever the search finds.
+        """
+        s, axes = self.solving.settings, explored.axes
+        explored.solver = joint
+        explored.scan(self.worth)
+        ends = explored.points[0], explored.points[-1]
+        solved = self.solve_points(explored, 0, None)
+        assert solved is not None  # there are points
+        explored.models = joint.models(solved)  # if the search takes too long, these are judged
+        upper = joint.upper(axes, solved, chosen)
+        closer = joint.closer(axes, explored.points, upper)
+        if closer is not None:
+            first, model = explored.add([closer[0]], "scan"), joint.models(solved)[closer[1]]
+            more = self.solve_points(explored, first, [model])
+            assert more is not None  # the one that was added
+            solved = FoldSolutions.join([solved, more])
+            upper += joint.upper(axes, more, chosen)
+        near = joint.beginning(axes, explored.points, solved, upper, chosen)
+        explored.models = joint.models(solved)
+        at_end = near.start[0].tolist() in ends
+        most = _SURROGATE_ITER_AT_END if at_end else _SURROGATE_ITER
+        tol, most = max(s.tol, _SURROGATE_TOL), min(s.max_iter, most)
+        return {"near": near, "tol": tol, "max_iter": most}
+
+    def _solve_found(self, combination, explored, joint, result, criterion, start) -> None:
+        """Solve the point that was found, or let it wait for points in between."""
+        axes, found = explored.axes, result.x.tolist()
         if explored.models and self.more_rounds:
             explored.waiting = found
         known = explored.add([] if explored.waiting else [found], "refined")
@@ -239,31 +264,29 @@ class IntervalSearch:
             )
         self.solve_points(explored, known, [result.y] * (len(explored.points) - known))
         if combination.holder is None:
-            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
-            for values in (named_values(axes, found), middle):
+            middle = [sum(axis.bounds()) / 2 for axis in axes]
+            for values in (named_values(axes, found), named_values(axes, middle)):
                 params = {**combination.params, **values}
                 check_twin(self.solving.factory, joint, combination.target, params)
-        known = len(explored.points)
-        exact = s.criterion == "auto" and not note
-        if not combination.holder and not self.clock.over:
-            if joint.keeps_visits:
-                explored.add([x for x in joint.visited(axes) if x != found], "visited")
-                # A jagged score of models that are soon fitted; of nu some values none can have.
-                if len(axes) == 1 and axes[0].parameter != NU.name and self.worth > SCAN.few:
-                    explored.scan(self.worth)
-                explored.rounds = SCAN.rounds
-            elif explored.rounds == 0 and self._is_to_be_judged(
-                combination, joint, criterion, result, exact
-            ):
+
+    def _add_judged(self, combination, explored, joint, result, criterion, same: bool) -> None:
+        """Solve what the scorer judges besides; ``same`` tells that it has been minimised."""
+        known, found = len(explored.points), result.x.tolist()
+        exact = self.solving.settings.criterion == "auto" and same
+        if joint.keeps_visits:
+            explored.add([x for x in joint.visited(explored.axes) if x != found], "visited")
+            # A jagged score of models that are soon fitted; of nu some values none can have.
+            alone = len(explored.axes) == 1 and explored.axes[0].parameter != NU.name
+            if alone and self.worth > SCAN.few:
                 explored.scan(self.worth)
-            if self._profiled:
-                explored.add(profile(axes, found), "profile")
-            self.solve_points(explored, known, None)
-        named = ", ".join(f"{n}={_told(v)}" for n, v in named_values(axes, found).items())
-        self.solving.say(
-            f"{named}, {told} {result.fun * criterion.null:.6g} after {result.nit} iterations, "
-            f"{time.perf_counter() - began:.2f} s: {result.message}"
-        )
+            explored.rounds = SCAN.rounds
+        elif explored.rounds == 0 and self._is_to_be_judged(
+            combination, joint, criterion, result, exact
+        ):
+            explored.scan(self.worth)
+        if self._profiled:
+            explored.add(profile(explored.axes, found), "profile")
+        self.solve_points(explored, known, None)
 
     def _is_to_be_judged(self, combination, joint, criterion, result, exact=False) -> bool:
         """Whether the scorer has to say if what was found is better than other points.

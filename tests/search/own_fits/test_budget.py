@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_digits, make_regression
+from sklearn.datasets import load_breast_cancer, load_digits, make_regression
 from sklearn.decomposition import PCA
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
@@ -26,6 +26,7 @@ from sklearn.svm import LinearSVC
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget, metered, spend
 from skbamm.search.own_fits import cost
+from skbamm.solvers.linear import LinearSolver
 
 pytestmark = pytest.mark.budget
 
@@ -208,6 +209,23 @@ def test_a_fit_that_was_timed_is_a_candidates(monkeypatch):
         name = f"split{k}_test_score"
         np.testing.assert_array_equal(search.cv_results_[name], want.cv_results_[name])
     assert min(search.cv_results_["mean_fit_time"]) > 1e-3
+
+
+def test_points_that_are_solved_are_judged_where_their_search_takes_too_long(monkeypatch):
+    def too_long(*given, **options):
+        raise OverBudget("own fits are faster")
+
+    X, y = load_breast_cancer(return_X_y=True)
+    fits, fit = [], LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, *given: [fits.append(self), fit(self, *given)][1]
+    )
+    monkeypatch.setattr(LinearSolver, "search", too_long)
+    model = LogisticRegression(max_iter=5000, tol=1e-8)
+    search = BAMMSearchCV(model, {"C": (1e-4, 1e4)}).fit(StandardScaler().fit_transform(X), y)
+    assert len(search.cv_results_["params"]) >= 7
+    assert len(fits) <= 4  # the refit, and what the twin and the costs were checked by
+    assert search.best_score_ > 0.97
 
 
 def test_a_timed_fit_leaves_the_users_random_draws_alone():
