@@ -96,9 +96,14 @@ def _told(row: dict[str, Any]) -> str:
 
 def _notes(search: Any) -> list[str]:
     notes = []
-    intervals = any(row["role"] == "searched" for row in search.search_plan_)
-    if intervals and not search.converged_:
-        notes.append("the search did not meet tol; the best point found is used")
+    reasons = [row["reason"] for row in search.search_plan_ if row["role"] == "searched"]
+    if reasons and not search.converged_:
+        own = all(reason.startswith("own fits are faster") for reason in reasons)
+        notes.append(
+            "values over the whole interval were scored; the best of them is used"
+            if own
+            else "the search did not meet tol; the best point found is used"
+        )
     if search.refit_adopted_:
         far = "the final fit ended far from the minimum that was scored, which replaced it"
         there = f"the final model was solved on {search.device_}"

@@ -97,6 +97,7 @@ def test_an_interval_is_covered_by_own_fits_without_a_warning(case):
     search = BAMMSearchCV(model, {name: (values[0], values[-1])}, cv=3).fit(X, y)
     few = GridSearchCV(model, {name: np.geomspace(values[0], values[-1], 5)}, cv=3).fit(X, y)
     assert search.search_plan_[0]["reason"] == "own fits are faster"
+    assert "the whole interval were scored" in search.report()
     assert set(search.cv_results_["stage"]) <= {"scan", "finer", "refined"}
     assert len(search.cv_results_["stage"]) <= 15
     assert search.best_score_ >= few.best_score_ - 2 / len(y)
