@@ -55,8 +55,10 @@ def solve_values(
 
 def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
-    if y is None and x.shape[1] and (solver.by_products or turns_pay(solver)):
-        # Begun at the last, the steps of one value are fewer than those of several together.
+    # Begun at the last, the steps of one value are fewer than those of several together. Solves
+    # that begin in single precision have more parts, whose calls cost more than that saves.
+    turns = solver.dtype is torch.float64 and turns_pay(solver)
+    if y is None and x.shape[1] and (solver.by_products or turns):
         penalty = solver.penalties.penalty(axes, solver.rows(torch.float64))
         return _solve_path(solver, axes, x, penalty.strongest(x), tol)
     parts: list[FoldSolutions] = []
