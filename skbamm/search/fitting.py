@@ -13,7 +13,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
 
 from skbamm._sklearn_compat import num_samples
-from skbamm.clock import Clock
+from skbamm.clock import SCORING, Clock
 from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
 from skbamm.data.far_rows import SCALERS, FarRows
@@ -286,6 +286,8 @@ class Fitting:
                 if not further:
                     break
                 scored.add(further, more, size)
+            if run is not None and run.waits:  # then time is over
+                self.clock.end(SCORING)
             kept = size is not None or (run is not None and run.solved(candidates))
             results = scored.finish(kept)
         if self.earlier is not None and self._same:

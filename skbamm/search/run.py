@@ -154,6 +154,11 @@ class SearchRun:
         return scores[[row for row, (one, _) in enumerate(rows) if one is explored]]
 
     @property
+    def waits(self) -> bool:
+        """Whether points from end to end still wait for the scores of others."""
+        return any(one.between for one, _ in self._rows)
+
+    @property
     def leaves_all(self) -> bool:
         """Whether every fit, and the last one as well, is left to the estimator."""
         return not self.solving.solvers and all(one.solver is None for one, _ in self._rows)

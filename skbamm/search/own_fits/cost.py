@@ -234,6 +234,7 @@ class OwnCost:
                 X = joint.data.matrix[self._train] if self._data is None else self._data.training()
                 fitted.fit(X, safe_indexing(self.y, self._train), **weight)
             except Exception as error:
+                np.random.set_state(draws)  # noqa: NPY002
                 if from_signal(error):
                     raise
                 return None  # the search, or the user's own fits, will find out why

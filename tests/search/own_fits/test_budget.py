@@ -1,5 +1,6 @@
 """Where own fits are faster they serve: nothing is slower for being a BAMMSearchCV."""
 
+import time
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_digits, make_regression
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
@@ -18,6 +20,7 @@ from sklearn.linear_model import (
     QuantileRegressor,
     Ridge,
 )
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -239,3 +242,22 @@ def test_a_timed_fit_leaves_the_users_random_draws_alone():
             warnings.simplefilter("ignore")
             found.append(search.fit(X, y).cv_results_["mean_test_score"])
     np.testing.assert_array_equal(*found)
+
+
+def test_time_that_ends_before_the_points_between_is_told():
+    X, y = HOPELESS["LinearSVC on texts"][3]
+    calls = []
+
+    def slow(truth, predicted):
+        calls.append(1)
+        if len(calls) == 15:  # of the five values that are scored first, in three folds
+            time.sleep(1.6)
+        return accuracy_score(truth, predicted)
+
+    search = BAMMSearchCV(
+        LinearSVC(random_state=0), {"C": (1e-2, 1e2)}, scoring=make_scorer(slow), cv=3, max_time=1.5
+    )
+    with pytest.warns(ConvergenceWarning, match="stopped early: max_time"):
+        search.fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    assert len(search.cv_results_["params"]) == 5
