@@ -7,6 +7,8 @@ PIP    := $(PY) -m pip install --quiet --disable-pip-version-check -c constraint
 READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.ready-docs
 
+SITE_BASE ?= /
+
 # Environments of their own for other versions of scikit-learn.
 OLDEST  := .venv-oldest
 NIGHTLY := .venv-nightly
@@ -33,7 +35,7 @@ CONTRACT := tests/contract tests/search/test_pipelines.py tests/models/test_base
 	tests/models/test_quantile.py tests/models/test_multi_output.py \
 	tests/models/test_several_labels.py tests/models/test_feature_penalty.py
 
-.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench tables docs links clean
+.PHONY: demo test test-fast test-others contract-oldest contract-nightly lint format bench tables docs site links clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -111,6 +113,11 @@ tables: $(READY)
 docs: $(DOCS)
 	$(PY) docs/supported.py --check
 	$(PY) -m sphinx -W -b html docs docs/_build/html
+
+# The pages in docs/_build/site, a folder for each version; SITE_BASE is the site's address.
+site: $(DOCS)
+	$(PY) -m sphinx -W -t site -b html docs docs/_build/versioned
+	$(PY) docs/site_of_versions.py docs/_build/versioned docs/_build/site --base $(SITE_BASE)
 
 # Links inside of the pages; `make links ONLINE=--online` tries those to other sites, too.
 links: docs

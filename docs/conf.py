@@ -45,6 +45,13 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"skbamm {release}"
 html_sidebars = {"**": []}  # few pages need no second menu
 html_theme_options = {"show_prev_next": False, "header_links_before_dropdown": 3}
+if tags.has("site"):  # noqa: F821 (Sphinx's): beside other versions, see site_of_versions.py
+    html_theme_options |= {
+        "switcher": {"json_url": "../versions.json", "version_match": release},
+        "check_switcher": False,  # the list is written after the pages
+        "navbar_end": ["version-switcher", "theme-switcher"],
+        "show_version_warning_banner": True,
+    }
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_js_files = ["pages.js"]

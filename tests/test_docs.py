@@ -1,6 +1,8 @@
 """Examples and links in the pages of the documentation."""
 
 import doctest
+import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.skipif(not DOCS.is_dir(), reason="tested without a clone")
-@pytest.mark.parametrize("page", ["many_penalties.rst", "from_grid_search.rst"])
+@pytest.mark.parametrize("page", ["index.rst", "many_penalties.rst", "from_grid_search.rst"])
 def test_examples_of(page):
     failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried and not failed
@@ -45,3 +47,23 @@ def test_the_links_of_pages_are_checked(link, script, wrong, tmp_path):
     )
     assert done.returncode == bool(wrong), done.stdout
     assert wrong in done.stdout and "2 pages" in done.stdout
+
+
+@pytest.mark.skipif(not DOCS.is_dir(), reason="tested without a clone")
+def test_versions_stand_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    site = importlib.import_module("site_of_versions")
+    build, to = tmp_path / "build", tmp_path / "site"
+    build.mkdir()
+    with pytest.raises(SystemExit, match=r"no index\.html"):
+        site.add(build, to, "0.1.0")
+    for name, text in (("0.9.0", "old"), ("0.10.0", "new"), ("0.9.0", "again")):
+        (build / "index.html").write_text(text)
+        site.add(build, to, name, "/pages/")
+    listed = json.loads((to / "versions.json").read_text())
+    assert [(one["version"], one["url"], one["preferred"]) for one in listed] == [
+        ("0.10.0", "/pages/0.10.0/", True),
+        ("0.9.0", "/pages/0.9.0/", False),
+    ]
+    assert (to / "0.9.0" / "index.html").read_text() == "again"
+    assert 'url=0.10.0/index.html"' in (to / "index.html").read_text()

@@ -213,6 +213,13 @@ PAIRS = {
 }
 
 
+def described(estimator: Any) -> str:
+    """The estimator as one writes it, without what only lets its fit converge."""
+    given = estimator.get_params(deep=False)
+    kept = {name: value for name, value in given.items() if name not in ("max_iter", "tol")}
+    return " ".join(repr(type(estimator)(**kept)).split())
+
+
 @cache
 def data(name: str) -> tuple[Any, np.ndarray]:
     return DATA[name]()
@@ -252,7 +259,7 @@ def judge(pair: Pair, rounds: int, threads: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "data": pair.data,
         "shape": data(pair.data)[0].shape,
-        "estimator": type(pair.estimator).__name__,
+        "estimator": described(pair.estimator),
         "intervals": pair.intervals,
         "scoring": pair.scoring,
         "turns": turns,
@@ -297,7 +304,7 @@ def main() -> int:
         except Missing as error:
             print(error)
             continue
-        model = type(pair.estimator).__name__
+        model = described(pair.estimator)
         print(f"{pair.data} {shape[0]:,} x {shape[1]:,}, {model}, {pair.scoring}", flush=True)
         found[name] = judge(pair, options.rounds, options.threads)
         write("estimators", {"pairs": kept | found}, threads=options.threads, output=options.output)

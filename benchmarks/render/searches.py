@@ -59,7 +59,7 @@ def estimators() -> str:
         rows.append(
             [
                 f"{pair['data']} {pair['shape'][0]:,} x {pair['shape'][1]:,}",
-                f"{pair['estimator']} ({ends})",
+                f"`{pair['estimator']}`: {ends}",
                 pair["scoring"],
                 seconds(pair["turns"]["grid"]["median_seconds"]),
                 seconds(pair["turns"]["ours"]["median_seconds"]),

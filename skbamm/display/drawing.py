@@ -19,7 +19,7 @@ _LINE = 1.4  # from line to line, in ems
 _BAR = 6.0  # a whole bar of quality
 _SPACE = 1.8  # between columns
 _SNIPPET = (14.0, 48.0)  # the least and the most room for a text
-_GREY, _TRACK = "0.45", "0.92"
+_GREY, _TRACK = "0.5", "0.92"
 
 
 def _place(ax: Axes | None, width: float, height: float) -> tuple[Axes, float, float]:

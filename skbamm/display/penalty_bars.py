@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _SIZE = 9.0  # of letters, in points
 _LABEL = 20.0  # the widest name of an entry, in letter sizes
-_WEAK, _STRONG, _DROPPED = "C0", "0.65", "C3"
+# Read on white and on black.
+_WEAK, _STRONG, _DROPPED, _INK = "C0", "0.65", "C3", "0.5"
 
 
 class PenaltyBarDisplay:
@@ -188,7 +189,7 @@ class PenaltyBarDisplay:
             told += " dropped" if gone == left else ""
             ax.text(
                 -0.015, place, told, transform=ax.get_yaxis_transform(), size=_SIZE, ha="right",
-                va="center", color="0.45", style="italic",
+                va="center", color=_INK, style="italic",
             )  # fmt: skip
         self._draw(values, places)
         ax.set_ylim(len(order) + (left > 0) - 0.4, -0.6)
@@ -213,9 +214,9 @@ class PenaltyBarDisplay:
                 number(value) + (", dropped" if out else ""), (value, place),
                 (3 if right else -3, 0), textcoords="offset points", size=_SIZE,
                 ha="left" if right else "right", va="center",
-                color=_DROPPED if out else "0.3",
+                color=_DROPPED if out else _INK,
             )  # fmt: skip
-        ax.axvline(middle, color="k", lw=0.8)
+        ax.axvline(middle, color=_INK, lw=0.8)
         if self.single is None:
             told = f"the values' mean, {number(middle)}"
         elif one_for_all(values):

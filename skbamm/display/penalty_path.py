@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 _SIZE = 9.0  # of letters, in points
 _LABEL = 16.0  # the widest name of an entry, in letter sizes
-_GREY, _DROPPED, _OUT, _CV = "0.7", "C3", "C0", "0.35"
+# Read on white and on black.
+_GREY, _DROPPED, _OUT, _CV = "0.7", "C3", "C0", "0.5"
 # Neither grey nor red: these have a meaning.
-_COLORS = ("C0", "C1", "C2", "C4", "C9", "C5", "C6", "C8", "k", "navy")
+_COLORS = ("C0", "C1", "C2", "C4", "C9", "C5", "C6", "C8", "slateblue", "teal")
 _DASHES = (0, (4, 2))
 
 
@@ -234,7 +235,7 @@ class PenaltyPathDisplay:
         if len(others):
             gone = len(np.intersect1d(others, dropped))
             told = f"{len(others)} more" + (f", {gone} dropped" if gone else "")
-            ends.append((float(np.median(values[-1, others])), told, "0.45"))
+            ends.append((float(np.median(values[-1, others])), told, _CV))
         _name_ends(ax, ends)
 
     def _word(self, j: int, dropped: bool) -> str:
@@ -296,7 +297,7 @@ class PenaltyPathDisplay:
             return
         above = self.axes_[0]
         for part in self.axes_:
-            part.axvline(self.chosen, color="0.88", lw=6, zorder=0)
+            part.axvline(self.chosen, color=_GREY, alpha=0.3, lw=6, zorder=0)
         taken = values[self.chosen]
         for j, line in enumerate(self.lines_):
             size = 4.0 if line.get_linewidth() > 1 else 1.8
@@ -304,7 +305,7 @@ class PenaltyPathDisplay:
         told = "chosen"
         if self.best is not None and one_for_all(np.asarray(self.best, dtype=float)):
             value = float(np.ravel(self.best)[0])
-            above.axhline(value, color="k", lw=0.8, ls=":", zorder=2.2)
+            above.axhline(value, color=_CV, lw=0.8, ls=":", zorder=2.2)
             told += f"; best_params_: {number(value)} for all"
         side = "left" if self.chosen <= (len(values) - 1) / 2 else "right"
         above.annotate(
