@@ -30,14 +30,15 @@ PICTURE = Path("demo_output") / "search.png"
 N_VALUES = 20
 
 HEADER = f"""\
-One model on the same folds (cv=5), tuned three ways: by GridSearchCV over {N_VALUES} values,
-by BAMMSearchCV over the interval they span, by BAMMSearchCV over the same values.
+One model on the same folds (cv=5), tuned three ways: by GridSearchCV over
+{N_VALUES} values, by BAMMSearchCV over the interval they span, by BAMMSearchCV over
+the same values.
 
 Higher scores are better. The test score is on rows that no search has seen. The
 seconds include the refit. Every search first runs on 150 rows, so that loading
-libraries does not count. On such small data one thread is the fastest for all of them;
-GridSearchCV has the better n_jobs (None or -1). These are single runs, and the ratios
-vary; benchmarks/ measures them properly."""
+libraries does not count. On such small data one thread is the fastest for all;
+GridSearchCV has the better n_jobs (None or -1). These are single runs, and the
+ratios vary; benchmarks/ measures them properly."""
 
 
 @dataclass

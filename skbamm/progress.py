@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any, TextIO
 
 PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
@@ -41,6 +43,7 @@ class Progress:
         self.silent, self._tell = silent, tell
         self._bars = None if silent else _bars(self.stream)
         self._bar: Any = None
+        self.counting: tuple[str, int, int] | None = None  # phase, steps done, and of how many
         self._phase, self._done, self._began, self._told = "", 0, 0.0, 0.0
 
     def step(self, phase: str, done: int, total: int, value: str = "") -> None:
@@ -83,6 +86,43 @@ def shown(wanted: bool, tell: Callable[[], None] | None = None) -> Iterator[None
     finally:
         PROGRESS.reset(token)
         progress.close()
+
+
+def say(message: str) -> None:
+    """Print a message where the bar was, on lines as wide as the terminal."""
+    progress = PROGRESS.get()
+    if progress is not None:
+        progress.close()
+    told = f"[BAMM] {message}"
+    if sys.stdout.isatty():
+        width = get_terminal_size().columns
+        told = fill(told, width, subsequent_indent=" " * 7, break_on_hyphens=False)
+    print(told)
+
+
+@contextmanager
+def counted(phase: str, total: int) -> Iterator[None]:
+    """Let ``count`` move the bar of a phase within the block."""
+    progress = PROGRESS.get()
+    if progress is None:
+        yield
+        return
+    progress.counting = (phase, 0, total)
+    try:
+        yield
+    finally:
+        progress.counting = None
+
+
+def count(more: int) -> None:
+    """Say that more steps of the phase of ``counted`` are done, if there is one."""
+    progress = PROGRESS.get()
+    if progress is None or progress.counting is None:
+        return
+    phase, done, total = progress.counting
+    progress.counting = (phase, done + more, total)
+    if done + more <= total:  # what has to be solved again is not counted twice
+        progress.step(phase, done + more, total)
 
 
 class _TqdmBar:

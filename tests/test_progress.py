@@ -1,12 +1,13 @@
 """Progress in terminals and in log files, and what verbose prints of vectors."""
 
 import io
+import os
 import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
-from sklearn.linear_model import Ridge
+from sklearn.datasets import load_diabetes, make_classification
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 import skbamm.progress as progress
@@ -116,3 +117,29 @@ def test_no_vector_is_printed_whole(capfd):
     assert len(search.best_params_["alpha"]) == 60 and search.verbose == 3
     lines = capfd.readouterr().out.splitlines()
     assert lines and max(map(len, lines)) < 200 and len(lines) < 20
+
+
+def test_a_list_counts_the_values_that_are_solved(monkeypatch, capsys):
+    steps = []
+    monkeypatch.setattr(progress.Progress, "step", lambda self, *args: steps.append(args))
+    X, y = make_classification(600, 20, random_state=0)
+    values = list(np.logspace(-3, 3, 12))
+    BAMMSearchCV(LogisticRegression(), {"C": values}, verbose=1).fit(
+        np.tile(X, (5, 1)), np.tile(y, 5)
+    )
+    counted = [(done, total) for phase, done, total, *_ in steps if phase == "list"]
+    assert counted[-1] == (12, 12) and counted == sorted(counted)
+    assert "[BAMM] solved" in capsys.readouterr().out
+    progress.count(1)  # outside of a list
+
+
+def test_messages_are_as_wide_as_the_terminal(monkeypatch, capsys):
+    message = "word " * 40
+    progress.say(message)
+    assert capsys.readouterr().out.count("\n") == 1  # a file has a line for each message
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(progress, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    progress.say(message)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("[BAMM] word") and second.startswith("       word")
+    assert len(first) <= 80

@@ -10,6 +10,7 @@ import numpy as np
 
 from skbamm.effort import metered
 from skbamm.models import NotApplicable
+from skbamm.progress import counted
 from skbamm.search.keys import candidate_key
 from skbamm.search.own_fits.check import check_twin
 from skbamm.search.solving import Solving
@@ -55,7 +56,7 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
         # With limited time, increasing numbers at a time: those solved in time are scored.
         some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]
         values = [_tuned_values(combination) for combination in some]
-        with metered(meter):
+        with metered(meter), counted("list", len(some)):
             solutions = joint.grid(np.array(values, dtype=float))
         if np.isnan(solutions.gradient_norm).any():
             solving.outcome.converged = False

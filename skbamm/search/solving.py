@@ -14,7 +14,7 @@ from skbamm.effort import Meter, OverBudget
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, last_step
-from skbamm.progress import PROGRESS
+from skbamm.progress import say
 from skbamm.search.bank import Bank
 from skbamm.search.factory import SolverFactory
 from skbamm.search.keys import candidate_key
@@ -174,10 +174,7 @@ class Solving:
     def say(self, message: str) -> None:
         """Print a message, from verbose=1 on."""
         if self.settings.verbose > 0:
-            progress = PROGRESS.get()
-            if progress is not None:
-                progress.close()
-            print(f"[BAMM] {message}")
+            say(message)
 
     def _on_device(self, solve) -> None:
         """Run a joint solve, and once more on the CPU if a GPU has not the memory for it."""

@@ -17,6 +17,7 @@ from skbamm.data.folded import FoldedData
 from skbamm.folds import draw_rows
 from skbamm.kernels import Exponential, KernelBlock, KernelRidgeProblem, Precomputed
 from skbamm.models import KernelTwin, NotApplicable
+from skbamm.progress import count
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.solvers.tolerances import TOL
@@ -247,6 +248,7 @@ class KernelSolver(FoldSolver):
             norm = torch.where(found.converged, found.gradient_norm, torch.nan)
             dual = problem.dual_coefficients(found.y)
             parts[s] = FoldSolutions(dual.cpu().numpy(), norm.cpu().numpy())
+            count(1)
         return FoldSolutions.join([parts[s] for s in range(len(x))])
 
     def _problem(self, axes, blocks, starts, criterion=None) -> KernelRidgeProblem:

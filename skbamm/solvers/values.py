@@ -13,6 +13,7 @@ from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
 from skbamm.glm import LeastSquaresProblem, solve_narrowing
 from skbamm.glm.penalised import PenalisedProblem
+from skbamm.progress import count
 from skbamm.solvers.cost import COUNTS, levels_pay, turns_pay
 from skbamm.solvers.levels import between, levels
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
@@ -116,9 +117,14 @@ def _solve_path(solver: LinearProblems, axes, x, strength, tol) -> FoldSolutions
 
 
 def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
+    problem, result = _solved_block(solver, axes, x, y, tol)
+    count(len(x))
+    return _solutions(problem, x, result)
+
+
+def _solved_block(solver: LinearProblems, axes, x, y, tol) -> tuple[Any, LowerResult]:
     if solver.by_products:
-        problem, result = solve_by_products(solver, axes, x, y, tol)
-        return _solutions(problem, x, result)
+        return solve_by_products(solver, axes, x, y, tol)
     metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares
     if y is None and single:
         rough = solver.problem(axes, len(x), torch.float32)
@@ -148,7 +154,7 @@ def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
         y, metric = result.y, None
     if not single or not (brief or bool(result.converged.all())):
         result = finish(problem, x, y, curvature=metric)
-    return _solutions(problem, x, result)
+    return problem, result
 
 
 def _solutions(problem: Any, x: Tensor, result: LowerResult) -> FoldSolutions:

@@ -18,6 +18,7 @@ from skbamm.folds import draw_rows
 from skbamm.glm import GLMProblem
 from skbamm.losses import ExpectedErrorLoss
 from skbamm.models import NotApplicable, last_step
+from skbamm.progress import say
 from skbamm.sample_weights import SampleWeights
 from skbamm.search.factory import SolverFactory, UserRows
 from skbamm.search.outcome import Settings
@@ -67,7 +68,7 @@ class Plan:
     def say(self, message: str) -> None:
         """Print a message if verbose."""
         if self.settings.verbose > 0:
-            print(f"[BAMM] {message}")
+            say(message)
 
 
 class FoldModels:
