@@ -23,7 +23,7 @@ exclude_patterns = ["_build"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"(wrong_labels|group_penalties|see_a_search)\.py",
+    "filename_pattern": r"(wrong_labels|group_penalties|see_a_search|verbose)\.py",
     "ignore_pattern": r"(demo|published_experiments)\.py",
     "download_all_examples": False,
     "write_computation_times": False,
