@@ -13,7 +13,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_array
 
-from skbamm._sklearn_compat import safe_indexing
+from skbamm._sklearn_compat import num_samples, safe_indexing
 from skbamm.data.array_inputs import is_foreign
 from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.far_rows import FarRows, at_home
@@ -158,17 +158,31 @@ def transformed(transformers: Any, X: Any, rows: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the refit on all rows will say it once
         try:
-            return transformers.transform(at_home(safe_indexing(X, rows)))
+            return through(transformers, at_home(safe_indexing(X, rows)))
         except Exception as error:
             if from_signal(error):
                 raise
             raise NotApplicable(f"a transformer failed: {error}") from None
 
 
+def through(transformers: Any, rows: Any) -> Any:
+    """Return rows as the fitted steps before a model return them.
+
+    ``Pipeline.transform`` refuses a last step that keeps nothing of its fit. Before a model such a
+    step is in order.
+    """
+    for _, step in transformers.steps:
+        if step is not None and step != "passthrough":
+            rows = step.transform(rows)
+    return rows
+
+
 def join_parts(parts: FoldParts, train, test) -> FoldData:
     """Return a fold's rows as one matrix."""
     fitted, inner, outer = parts
-    rows = [as_matrix(part) for part in (inner, outer) if part.shape[0]]
+    if num_samples(inner) != len(train) or num_samples(outer) != len(test):
+        raise NotApplicable("a transformer changes the number of rows")
+    rows = [as_matrix(part) for part in (inner, outer) if num_samples(part)]
     if any(sp.issparse(part) for part in rows):
         matrix = sp.vstack(rows, format="csr")
     else:

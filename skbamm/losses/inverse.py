@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,8 +94,13 @@ def _like(values: np.ndarray, z: Tensor) -> Tensor:
 
 
 def _apply(inverse, values: np.ndarray) -> np.ndarray:
-    """Return the inverse of finite values; transformers refuse others."""
+    """Return the inverse of finite values; transformers refuse others.
+
+    A search may ask for values beyond those that a transformer returns. Of models that are scored
+    it warns by itself.
+    """
     finite = np.isfinite(values)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         found = np.asarray(inverse(np.where(finite, values, 0.0)), dtype=np.float64)
     return np.where(finite, found, np.nan)

@@ -83,14 +83,17 @@ class SolverFactory:
     row_weights : RowWeights or None
     rows : UserRows, optional
         X and y, and what is known of them already.
+    score_weight : array-like of shape (n_samples,), optional
+        Weights of the score that selects.
     """
 
     def __init__(
-        self, settings, X, y, splits, fit_params, score_params, row_weights, rows=None
+        self, settings, X, y, splits, fit_params, score_params, row_weights, rows=None,
+        score_weight=None,
     ):  # fmt: skip
         self.settings, self.X, self.y, self.splits = settings, X, y, splits
         self.fit_params, self.score_params = fit_params, score_params
-        self.row_weights = row_weights
+        self.row_weights, self.score_weight = row_weights, score_weight
         self.rows = rows or UserRows(X, y)
         self._folds: dict[str, list] = {}  # transformed data by the transformers' setting
 
@@ -100,7 +103,7 @@ class SolverFactory:
             return self
         return SolverFactory(
             self.settings, self.X, self.y, splits, self.fit_params, self.score_params,
-            self.row_weights, self.rows,
+            self.row_weights, self.rows, self.score_weight,
         )  # fmt: skip
 
     def make(
@@ -127,7 +130,7 @@ class SolverFactory:
         if given and pairwise != (target.pipeline is None):
             raise NotApplicable("a precomputed kernel reaches the model by rows only")
         weight = self._sample_weight(target)
-        score_weight = self.score_params.get("sample_weight")
+        score_weight = self.score_weight
         shared: Any = None
         if folds is None:
             shared, folds = self._data(target, params, y, share)

@@ -11,7 +11,7 @@ import torch
 from skbamm._sklearn_compat import num_samples
 from skbamm.clock import Clock
 from skbamm.data.far_rows import at_home
-from skbamm.data.matrices import FoldData, as_matrix, feature_memory
+from skbamm.data.matrices import FoldData, as_matrix, feature_memory, through
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, has_transformers, last_step
 from skbamm.search.bank import adopt, export, may_begin_at_solution, own_fit, warm_fit
@@ -284,7 +284,7 @@ def _of_all_rows(estimator, target, params, maker) -> LinearSolver | None:
     everything, none = np.arange(n), np.arange(0)
     if has_transformers(estimator):
         before = estimator[:-1]
-        seen = before.transform(at_home(maker.X))
+        seen = through(before, at_home(maker.X))
         folds = [FoldData(as_matrix(seen), everything, none, before, feature_memory(seen))]
     elif target.pipeline is not None:
         return None  # the transformers are inside of the model

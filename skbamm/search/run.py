@@ -14,6 +14,7 @@ from skbamm.search.final_fit import Refit
 from skbamm.search.intervals import IntervalSearch
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import groups, solve_list
+from skbamm.search.scorers import selecting_weight
 from skbamm.search.solving import Solving
 
 
@@ -45,7 +46,10 @@ class SearchRun:
         row_weights=None, rows=None,
     ):  # fmt: skip
         several = hasattr(scorers, "_scorers")
-        factory = SolverFactory(settings, X, y, splits, fit_params, score_params, row_weights, rows)
+        factory = SolverFactory(
+            settings, X, y, splits, fit_params, score_params, row_weights, rows,
+            selecting_weight(scorers, refit, score_params),
+        )  # fmt: skip
         self.space, self.bank, self.refit, self.clock = space, bank, refit, settings.clock
         self.solving = Solving(space, settings, bank, factory)
         self.outcome = self.solving.outcome

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from sklearn import metrics
+from sklearn.utils.metadata_routing import process_routing
 
-from skbamm._sklearn_compat import PassthroughScorer, brier_scores
+from skbamm._sklearn_compat import PassthroughScorer, brier_scores, routing_enabled
 from skbamm.criteria import Choice
 from skbamm.models import Task
 from skbamm.solvers.criterion import check_criterion, criteria_of
@@ -164,6 +165,16 @@ def selecting_scorer(scorers: Any, refit: Any) -> Any:
     if isinstance(scorer, dict):
         scorer = scorer.get(refit) if isinstance(refit, str) else None
     return scorer
+
+
+def selecting_weight(scorers: Any, refit: Any, score_params: dict[str, Any]) -> Any:
+    """Return the weights of rows in the score that selects; None if they all count alike.
+
+    Of several scorers, each may ask for weights of its own, or for none.
+    """
+    if routing_enabled() and hasattr(scorers, "_scorers") and isinstance(refit, str):
+        score_params = process_routing(scorers, "score", **score_params)[refit].score
+    return score_params.get("sample_weight")
 
 
 def counts_rows(scorer: Any, labels: bool) -> bool:

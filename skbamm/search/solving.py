@@ -129,7 +129,7 @@ class Solving:
 
         ``params`` are those of a candidate that the estimator is set to.
         """
-        keep = partial(self.bank.keep_timed, candidate_key(params), 0)
+        keep = partial(self.bank.keep_timed, candidate_key(params))
         same = last_step(estimator) is estimator and joint.data.matrix is self.factory.X
         given = self.factory.fit_params or self.row_weights is not None or self.watched
         try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -199,3 +199,21 @@ def test_scalars_and_callables_among_fit_parameters():
     search = BAMMSearchCV(Picky(), {"a": [1, 2]}, cv=3, error_score="raise")
     search.fit(X_CLASS, Y_BINARY, pair=pair, scale=3, hook=len)
     assert roles(search) == {"a": "enumerated"}
+
+
+@pytest.mark.parametrize("asked", [False, True, "of_rows"], ids=str)
+def test_each_of_several_scorers_has_weights_of_its_own(asked):
+    # The criterion of an interval follows the scorer that selects, whatever another asks for.
+    with config_context(enable_metadata_routing=True):
+        model = logistic().set_fit_request(sample_weight=True)
+        selects = get_scorer("neg_log_loss").set_score_request(sample_weight=asked)
+        beside = get_scorer("accuracy").set_score_request(sample_weight=True)
+        given = {"sample_weight": WEIGHT}
+        if asked == "of_rows":
+            given["of_rows"] = WEIGHT[::-1]
+        alone = BAMMSearchCV(model, {"C": (1e-3, 1e2)}, scoring=selects, cv=3)
+        several = clone(alone).set_params(scoring={"a": beside, "b": selects}, refit="b")
+        alone.fit(X_CLASS, Y_BINARY, **{n: w for n, w in given.items() if asked or n != "of_rows"})
+        several.fit(X_CLASS, Y_BINARY, **given)
+    assert several.best_params_["C"] == pytest.approx(alone.best_params_["C"], rel=1e-3)
+    assert several.best_score_ == pytest.approx(alone.best_score_, abs=1e-6)

@@ -1,5 +1,7 @@
 """TransformedTargetRegressor: models see another target, scores are in the user's units."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import torch
 from scipy.differentiate import derivative
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import make_regression
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, PoissonRegressor, Ridge
@@ -274,3 +277,13 @@ def test_intervals_that_cannot_be_searched_are_refused_by_name(model, name, why)
 def test_learned_weights_are_refused_by_name():
     with pytest.raises(ValueError, match="does not accept sample_weight"):
         search_over(ridge(), {"regressor__alpha": ALPHA}, X, SKEWED, sample_weights=SampleWeights())
+
+
+def test_nothing_is_warned_of_values_that_no_model_predicts():
+    # The inverse of a power transform has no value beyond a point that the search may try.
+    rows, y = make_regression(60, 6, n_informative=4, noise=30, random_state=1)
+    model, grid = ridge(transformer=PowerTransformer()), {"regressor__alpha": ALPHA}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search_over(model, grid, rows, np.exp(y / 100), scoring="neg_mean_absolute_error")
+    assert not [one for one in told if "inverse-transformed" in str(one.message)]

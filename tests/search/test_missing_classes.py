@@ -1,8 +1,12 @@
 """Folds that train without a class: they work as one value does, or are left to own fits."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV, KFold, LeaveOneGroupOut
 from sklearn.multiclass import OneVsRestClassifier
@@ -10,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skbamm import ClassPenalty, PerClass
+from skbamm import BAMMSearchCV, ClassPenalty, PerClass
 from tests.pairs import pairwise
 from tests.truth import fold_scores, search_over
 
@@ -113,3 +117,21 @@ def test_where_every_fold_lacks_one_own_fits_serve():
     scores = (one.cv_results_["mean_test_score"] for one in (ours, theirs))
     np.testing.assert_array_equal(*scores)
     assert "no fold has the classes or rows that the model needs" in ours.search_plan_[0]["reason"]
+
+
+@pytest.mark.parametrize("values", [[0.01, 1.0, 10.0], [1.0, 10.0]], ids=len)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_fold_without_a_class_has_its_own_models(classes, values):
+    # One own fit is timed, on the first fold that is solved; it is a model of that fold alone.
+    rows, y = make_classification(100, 6, n_informative=4, random_state=1)
+    folds = [(np.flatnonzero(y), np.arange(50)), (np.arange(50), np.arange(50, 100))]
+    if classes == 3:
+        y[:3], folds = 2, KFold(3)
+    settings = {"cv": folds, "error_score": -1.0}
+    searches = [
+        one(LogisticRegression(), {"C": values}, **settings) for one in (GridSearchCV, BAMMSearchCV)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)
+        theirs, ours = (one.fit(rows, y).cv_results_["split0_test_score"] for one in searches)
+    np.testing.assert_array_equal(ours, theirs)

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -12,7 +13,8 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from tests.pairs import pairwise
 from tests.truth import (
@@ -219,3 +221,45 @@ def test_pipelines_remember_transformers(tmp_path, binary):
     search = search_over(model, {"model__C": INTERVAL}, X, y, **SETTINGS)
     assert_served(search, "searched")
     assert_true(search, X, y, **SETTINGS)
+
+
+class Stateless(TransformerMixin, BaseEstimator):
+    """A transformer that keeps nothing of its fit, as users write them."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.log1p(np.abs(X))
+
+
+@pytest.mark.parametrize("values", [INTERVAL, LIST], ids=["interval", "list"])
+def test_a_transformer_may_keep_nothing_of_its_fit(values, binary):
+    chain = pipeline(Stateless())
+    if values is LIST:
+        assert_grid_search_agrees(chain, {"model__C": values}, *binary, **SETTINGS)
+        return
+    search = search_over(chain, {"model__C": values}, *binary, **SETTINGS)
+    assert_served(search, "searched")
+    assert_true(search, *binary, **SETTINGS)
+
+
+def test_models_without_a_twin_follow_such_a_transformer_too(binary):
+    chain = pipeline(Stateless(), model=DecisionTreeClassifier(random_state=0))
+    grid = {"model__max_depth": [1, 2, 3]}
+    assert_grid_search_agrees(chain, grid, *binary, atol=0, served=False, **SETTINGS)
+
+
+@pytest.mark.parametrize("values", [INTERVAL, LIST], ids=["interval", "list"])
+def test_a_transformer_may_return_a_list(values, binary):
+    chain = pipeline(FunctionTransformer(np.ndarray.tolist))
+    search = search_over(chain, {"model__C": values}, *binary, **SETTINGS)
+    assert_served(search, "searched" if values is INTERVAL else "joint grid")
+    assert_true(search, *binary, **SETTINGS)
+
+
+@pytest.mark.parametrize("values", [INTERVAL, LIST], ids=["interval", "list"])
+def test_a_transformer_that_drops_rows_fails_as_in_grid_search(values, binary):
+    chain = pipeline(FunctionTransformer(lambda rows: rows[:-1]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        search_over(chain, {"model__C": values}, *binary, **SETTINGS)

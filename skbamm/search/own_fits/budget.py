@@ -72,7 +72,7 @@ def own_values(axes: tuple) -> int:
 
 def budget(
     joint: FoldSolver, estimator: Any, y: Any, fits: int, values: int, scored: int = 0,
-    keep: Callable[[Any, float], None] | None = None,
+    keep: Callable[[int, Any, float], None] | None = None,
 ) -> Meter | None:  # fmt: skip
     """Return the meter of a joint solve, or None where it may take as long as it does.
 

@@ -193,12 +193,13 @@ class OwnCost:
     fits : int
         How many own fits there would be.
     keep : callable, optional
-        Takes a model that was fitted without a warning or a random draw, and its wall seconds.
+        Takes a fold, its model that was fitted without a warning or a random draw, and the wall
+        seconds of that fit.
     """
 
     def __init__(
         self, joint: Any, estimator: Any, y: Any, fits: int,
-        keep: Callable[[Any, float], None] | None = None,
+        keep: Callable[[int, Any, float], None] | None = None,
     ):  # fmt: skip
         self.joint, self.y, self.fits, self._keep = joint, y, fits, keep
         self.last = last_step(estimator)
@@ -243,7 +244,7 @@ class OwnCost:
         if not all(np.array_equal(some, other) for some, other in zip(now, draws, strict=True)):
             np.random.set_state(draws)  # noqa: NPY002  # own fits draw what they would have drawn
         elif self._keep is not None and not told:
-            self._keep(fitted, wall)
+            self._keep(joint.used[0], fitted, wall)
         gc.collect(1)  # SciPy's optimisers refer to themselves, and so keep these rows
         seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
         # If the cost of a model's iterations is unknown, it is measured.

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 
 from skbamm._sklearn_compat import routing_enabled
+from skbamm.data.matrices import through
 from skbamm.search.transforms.room import Room, held_bytes
 
 _RESPONSES = frozenset({
@@ -100,7 +101,7 @@ class KnownRows:
             state, rows = random_state(), X
             if self._before is not None:
                 rows = for_model(self.transformers, self._before._transformed(X))
-            rows = self.transformers.transform(rows)
+            rows = through(self.transformers, rows)
             if self._open and random_state() == state:
                 self._keep(X, rows)
             return rows
