@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from skbamm.data.centring import far_centre, less
 from skbamm.data.far_rows import FarRows
+from skbamm.data.row_space import RowSpace
 from skbamm.folds import over_ranges, threads_for_products
 
 _COPIED = 1 << 26  # bytes of a copy that a CPU keeps
@@ -61,6 +63,11 @@ class DeviceMatrix:
             self._centred = moved, centre
         moved, centre = self._centred
         return moved or self, centre  # no reference to itself: data are to be freed at once
+
+    @cached_property
+    def row_space(self) -> RowSpace:
+        """The space that the rows of a dense matrix on the CPU span."""
+        return RowSpace.of(self.matrix)
 
     def _whole(self) -> Tensor:
         """Return the dense matrix on its device, in its own precision."""

@@ -12,6 +12,7 @@ import torch
 from skbamm.data.centring import centre_folds, shifted
 from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.matrices import FoldData, as_indices, choose_device, make_rows, pad_features
+from skbamm.data.row_space import RowSpace, are_wide
 from skbamm.data.shared_columns import STACKED, columns_and_folds
 from skbamm.folds import AffineRows, FoldWeights, FoldwiseRows, Rows, StackedRows
 from skbamm.folds.pairs import PairCosts
@@ -74,6 +75,9 @@ class FoldedData:
     device : str, default="auto"
     pairwise : bool, default=False
         Whether models are made of n x n matrices. Their features keep their offsets.
+    alike : bool, default=False
+        Whether models are linear, with a penalty of squares that is the same for all features.
+        Wide rows are then solved as coordinates in the space that they span.
 
     Attributes
     ----------
@@ -108,19 +112,28 @@ class FoldedData:
         row_weights: RowWeights | None = None,
         device: str = "auto",
         pairwise: bool = False,
+        alike: bool = False,
     ):
         self.task, self.row_weights = task, row_weights
         self.fit_weight, self.score_weight = fit_weight, score_weight
         self._centres: list[np.ndarray | None] = [None] * max(len(splits), 1)
         self.columns, self.folds = columns_and_folds(task, folds)
         self.given_folds = self.folds
+        alike = alike and self._are_wide(shared)
+        if alike and self.columns is not None and self.folds is not None:
+            self.columns, self.folds = None, [fold.alone() for fold in self.folds]
         if task.fit_intercept and not task.intercept_penalty and not pairwise:
             shared = self._centre(shared)
         self.matrix: Any = None if shared is None else shared.matrix
+        self._spaces: list[RowSpace | None] = [None] * len(self._centres)
+        self._placed = shared or DeviceMatrix(None, torch.device("cpu"))
         n, sample = len(task.target), self.sample
         entries = 0 if sp.issparse(sample) else sample.size
         self.device = choose_device(device, n * n if pairwise else entries)
-        self._placed = shared or DeviceMatrix(None, self.device)
+        if shared is None:
+            self._placed = DeviceMatrix(None, self.device)
+        if alike and self.device.type == "cpu":
+            self._to_coordinates()
         self.used, self.splits = list(range(len(splits))), splits
         weights = self._fold_weights(by_class=False) if splits else None
         self.used = [] if weights is None else _usable_folds(task, splits, weights, fit_weight)
@@ -138,9 +151,9 @@ class FoldedData:
     @property
     def sample(self) -> Any:
         """A matrix like that of any fold."""
-        if self.folds is None:
-            return self.matrix
-        return self.folds[0].matrix if self.columns is None else self.columns.placed.matrix
+        if self.columns is not None:
+            return self.columns.placed.matrix
+        return self._placed.matrix if self.folds is None else self._matrix_of(0)
 
     @property
     def n_features(self) -> int:
@@ -226,14 +239,56 @@ class FoldedData:
         return predicted, task.target_of(fold)[place], weight
 
     def inside(self, coef: np.ndarray) -> np.ndarray:
-        """Return coefficients (m, p) of X as those of the centred X that is solved."""
-        centre = self._centres[0]
-        return coef if centre is None else shifted(coef, centre, 1.0)
+        """Return coefficients (m, p) of X as those that are solved."""
+        centre, space = self._centres[0], self._spaces[0]
+        coef = coef if centre is None else shifted(coef, centre, 1.0)
+        return coef if space is None else space.inside(coef, self.task.fit_intercept)
 
     def outside(self, coef: np.ndarray, fold: int = 0) -> np.ndarray:
+        """Return coefficients that are solved as those of a split's features, (m, p)."""
+        return self.uncentred(self.of_features(coef, fold), fold)
+
+    def of_features(self, coef: np.ndarray, fold: int) -> np.ndarray:
+        """Return coefficients that are solved as those of a split's centred features, (m, p)."""
+        space = self._spaces[fold]
+        return coef if space is None else space.outside(coef, self.task.fit_intercept)
+
+    def uncentred(self, coef: np.ndarray, fold: int) -> np.ndarray:
         """Return coefficients (m, p) of a split's centred features as those of its features."""
         centre = self._centres[fold]
         return coef if centre is None else shifted(coef, centre, -1.0)
+
+    @property
+    def in_coordinates(self) -> bool:
+        """Whether wide rows are solved as coordinates in the space that they span."""
+        return self._spaces[0] is not None
+
+    def _are_wide(self, shared: DeviceMatrix | None) -> bool:
+        if self.folds is None:
+            matrices = [] if shared is None else [shared.matrix]
+            dense = all(isinstance(one, np.ndarray) for one in matrices)
+        else:
+            matrices = self.folds
+            dense = not any(sp.issparse(fold.sample) for fold in self.folds)
+        return (
+            dense
+            and bool(matrices)
+            and are_wide([one.shape for one in matrices], self.task.loss.couples_outputs)
+        )
+
+    def _to_coordinates(self) -> None:
+        if self.folds is not None:
+            self._spaces = [fold.row_space for fold in self.folds]
+        else:
+            space = self._placed.row_space
+            self._spaces = [space] * len(self._spaces)
+            self._placed = DeviceMatrix(space.coordinates, self.device)
+
+    def _matrix_of(self, fold: int) -> Any:
+        """Return a split's own rows as they are solved."""
+        assert self.folds is not None
+        space = self._spaces[fold]
+        return self.folds[fold].matrix if space is None else space.coordinates
 
     def _centre(self, shared: DeviceMatrix | None) -> DeviceMatrix | None:
         """Take far offsets off the features; the intercept makes up for them."""
@@ -267,7 +322,7 @@ class FoldedData:
             return AffineRows(base, self.columns.maps(self.used, self.device))
         if self.folds is None:
             return self.rows_with(self.weights, dtype)
-        width = max(self.folds[k].shape[1] for k in self.used)
+        width = max(self._matrix_of(k).shape[1] for k in self.used)
         if self._can_be_stacked(width):
             return self._stacked(width, dtype)
         return FoldwiseRows(
@@ -299,7 +354,7 @@ class FoldedData:
         assert folds is not None
         X = np.zeros((len(self.used), len(task.target), width))
         for part, k in zip(X, self.used, strict=True):
-            matrix = folds[k].matrix
+            matrix = self._matrix_of(k)
             part[self._place(k), : matrix.shape[1]] = matrix
         return StackedRows(
             torch.from_numpy(X).to(self.device),
@@ -310,7 +365,7 @@ class FoldedData:
     def _rows_of_fold(self, fold: int, width: int, dtype: torch.dtype) -> Rows:
         """Return the rows of one split, in its own order."""
         assert self.folds is not None
-        matrix = pad_features(_stored(self.folds[fold].matrix, self.device), width)
+        matrix = pad_features(_stored(self._matrix_of(fold), self.device), width)
         return make_rows(
             DeviceMatrix(matrix, self.device), self.target_of(fold), self.weights_of_fold(fold),
             self.task.fit_intercept, dtype,

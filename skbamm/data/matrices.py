@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from skbamm._sklearn_compat import num_samples, safe_indexing
 from skbamm.data.array_inputs import is_foreign
 from skbamm.data.device_matrix import DeviceMatrix
 from skbamm.data.far_rows import FarRows, at_home
+from skbamm.data.row_space import RowSpace
 from skbamm.data.transformer_fits import Fit, fit_transform
 from skbamm.faults import from_signal
 from skbamm.folds import DenseRows, FoldWeights, SparseRows
@@ -53,6 +55,11 @@ class FoldData:
     shared = None  # of folds that share their columns, ``SharedColumns``
     knows_test_rows = False
     exact = True  # whether the transformers are, to the last digit, as their own fit leaves them
+
+    @cached_property
+    def row_space(self) -> RowSpace:
+        """The space that the rows of a dense matrix span."""
+        return RowSpace.of(self.matrix)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -49,6 +50,12 @@ class DenseRows(ChunkedRows):
         self._index: Tensor | None = None  # which rows of X these are, if not all
         self._some: tuple[FoldWeights, DenseRows] | None = None  # the last sample, and of which
         self._right: Callable[[Tensor], Tensor] | None = None  # entrywise map of X in X'
+
+    @cached_property
+    def products(self) -> Tensor:
+        """Inner products of the rows, ``X X'``, (n, n) in float64."""
+        X = self.X.double()
+        return X @ X.T
 
     @property
     def _copied_features(self):

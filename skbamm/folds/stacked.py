@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -35,6 +37,12 @@ class StackedRows(ChunkedRows):
         self.device = X.device
         self.n_coefficients = self.n_features + int(fit_intercept)
         self.train_total = weights.train_total
+
+    @cached_property
+    def products(self) -> Tensor:
+        """Inner products of each fold's rows, (K, n, n) in float64."""
+        X = self.X.double()
+        return X @ X.mT
 
     @property
     def matrices(self) -> list[DenseRows]:

@@ -136,7 +136,7 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     """Return a metric of all coefficients."""
     loss = problem.loss
     n, p = problem.rows.n_rows, problem.y_shape[-1]
-    if p > n and dual_pays(problem, mu):
+    if p >= n and dual_pays(problem, x, mu):
         dual = DualMetric.at_point(problem, x, y)
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, _ = problem.y_shape

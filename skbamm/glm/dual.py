@@ -5,7 +5,8 @@ With rows X, their curvatures D and penalties L, ``(X' D X + L)^-1`` is, by Wood
 
     L^-1 - L^-1 X' R M^-1 R X L^-1,    R = D^(1/2),    M = 1 + R X L^-1 X' R
 
-so the matrix that is factored has as many rows as X, whatever the number of features. The
+so the matrix that is factored has as many rows as X, whatever the number of features. Where all
+features have the same penalty, ``X L^-1 X'`` is a multiple of ``X X'``, which is computed once. The
 intercept is eliminated beforehand.
 """
 
@@ -31,6 +32,11 @@ class DualSettings:
     ----------
     wide : int
         Features a row from which they are far cheaper.
+    few_rows : int
+        Rows up to which matrices of as many features are as soon made.
+    many_rows : int
+        Rows up to which the factors of each step cost less than products with the rows, which
+        take their place; those of squares are made once.
     least : float
         Least penalty, relative to the largest curvature: a smaller one would leave no digits.
     entries : int
@@ -38,6 +44,8 @@ class DualSettings:
     """
 
     wide: int = 4
+    few_rows: int = 250
+    many_rows: int = 400
     least: float = 1e-10
     entries: int = 1 << 25
 
@@ -45,13 +53,39 @@ class DualSettings:
 DUAL = DualSettings()
 
 
-def dual_pays(problem: Any, mu: float) -> bool:
-    """Whether the metric is possible, and cheaper than one of features."""
+def dual_pays(problem: Any, x: Tensor, mu: float) -> bool:
+    """Whether the metric is possible, and cheaper than one of features, at any of these x."""
     rows, (S, K, m, _) = problem.rows, problem.y_shape
-    if mu or problem.kinks or type(rows) not in (DenseRows, StackedRows):
+    if mu or problem.kinks or S * K * m * rows.n_rows**2 > DUAL.entries:
         return False
-    wide = rows.n_features >= DUAL.wide * rows.n_rows
-    return wide and S * K * m * rows.n_rows**2 <= DUAL.entries
+    if is_wide(rows, problem.loss.squared):
+        return True
+    return has_few_coordinates(rows, problem.loss) and _alike(_strength(problem, x))
+
+
+def is_wide(rows: Any, squared: bool) -> bool:
+    """Whether matrices of rows are cheaper than those of features, whatever their penalties."""
+    dense = type(rows) in (DenseRows, StackedRows)
+    wide = dense and rows.n_features >= DUAL.wide * rows.n_rows
+    return wide and (squared or rows.n_rows <= DUAL.many_rows)
+
+
+def has_few_coordinates(rows: Any, loss: Any) -> bool:
+    """Whether matrices of rows are cheaper, if all features have the same penalty."""
+    dense = type(rows) in (DenseRows, StackedRows) and not loss.couples_outputs
+    return (
+        dense and rows.n_features >= rows.n_rows and (DUAL.few_rows < rows.n_rows <= DUAL.many_rows)
+    )
+
+
+def _strength(problem: Any, x: Tensor) -> Tensor:
+    """Return the penalties of the slopes, (S, K, m, d)."""
+    return problem.penalty_at(x).curvature[..., : problem.rows.n_features]
+
+
+def _alike(strength: Tensor) -> bool:
+    """Whether all features have the same penalty."""
+    return bool((strength == strength[..., :1]).all())
 
 
 class DualMetric:
@@ -68,21 +102,28 @@ class DualMetric:
 
     def __init__(self, problem: Any, curvature: Tensor, x: Tensor):
         self.problem, self.curvature, self.x = problem, curvature, x
-        d = problem.rows.n_features
         X = problem.rows.X.double()
         self._X = X if X.ndim == 3 else X[None]  # (1 or K, n, d)
-        strength = problem.penalty_at(x).curvature
-        largest = (curvature @ self._X**2).amax(-1, keepdim=True)
-        self._slopes = strength[..., :d].clamp_min(DUAL.least * largest)
+        strength = _strength(problem, x)
         self._root = curvature.sqrt()
-        among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
+        if _alike(strength):
+            products = problem.rows.products
+            products = products if products.ndim == 3 else products[None]
+            trace = (curvature * products.diagonal(dim1=-2, dim2=-1)[:, None]).sum(-1, keepdim=True)
+            self._slopes = strength[..., :1].clamp_min(DUAL.least * trace)
+            among = products[:, None] / self._slopes[..., None]
+        else:
+            largest = (curvature @ self._X**2).amax(-1, keepdim=True)
+            self._slopes = strength.clamp_min(DUAL.least * largest)
+            among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
         matrix = self._root[..., None] * among * self._root[..., None, :]
         matrix.diagonal(dim1=-2, dim2=-1).add_(1.0)
         self._factor = Cholesky(matrix)
         if problem.rows.fit_intercept:
             self._cross = self._pull(curvature)
             self._through = self._inverse(self._cross[None])[0]
-            free = strength[..., -1] + curvature.sum(-1)
+            own = problem.penalty_at(x).curvature[..., -1]
+            free = own + curvature.sum(-1)
             self._pivot = free - (self._cross * self._through).sum(-1)
 
     @classmethod

@@ -31,6 +31,7 @@ from skbamm.search.keys import candidate_key
 from skbamm.shrinkage.solver import VectorSolver
 from skbamm.solvers.nested import NestedSolver
 from skbamm.solvers.nested_parameters import FeatureLine, LossLine
+from skbamm.solvers.penalties import Penalties
 from skbamm.space import Axis
 
 
@@ -108,12 +109,12 @@ class SolverFactory:
 
     def make(
         self, target: Any, params: dict[str, Any], folds: list[FoldData] | None = None,
-        share: bool = True,
+        share: bool = True, alike: bool = False,
     ) -> Any:  # fmt: skip
         """Return the joint solver of a combination, or raise NotApplicable.
 
-        ``folds`` replaces the transformed rows; folds may
-        ``share`` their columns.
+        ``folds`` replaces the transformed rows; folds may ``share`` their columns. ``alike`` tells
+        that no penalty but the estimator's own, of squares, is to be solved.
         """
         twin = target.twin
         if twin is None:
@@ -142,6 +143,7 @@ class SolverFactory:
             fit_weight=weight,
             score_weight=None if score_weight is None else np.asarray(score_weight, dtype=float),
             row_weights=self.row_weights, device=self.settings.device, pairwise=kind.pairwise,
+            alike=alike and twin.family == "linear" and Penalties.are_alike(twin, last),
         )  # fmt: skip
         return kind(twin, last, data, self.settings.dtype)
 

@@ -217,7 +217,7 @@ def solved_fit(
     everything = np.arange(num_samples(maker.X))
     try:
         joint = maker.for_splits([(everything, everything[:0])]).make(
-            replace(target, estimator=estimator), params
+            replace(target, estimator=estimator), params, alike=True
         )
     except NotApplicable:
         return False
@@ -225,7 +225,7 @@ def solved_fit(
         return False
     joint.penalties.set_values(last_step(estimator))
     begin = [_with_intercept(one) for one in solutions]
-    p = joint.rows(torch.float64).n_coefficients
+    p = joint.data.n_features + int(joint.task.fit_intercept)
     alike = {one.shape[1] for one in begin} == {p}  # not if the folds have different features
     y = None
     if alike:
@@ -290,7 +290,7 @@ def _of_all_rows(estimator, target, params, maker) -> LinearSolver | None:
         return None  # the transformers are inside of the model
     try:
         joint = maker.for_splits([(everything, none)]).make(
-            replace(target, estimator=estimator), params, folds
+            replace(target, estimator=estimator), params, folds, alike=True
         )
     except NotApplicable:
         return None

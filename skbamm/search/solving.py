@@ -14,6 +14,7 @@ from skbamm.effort import Meter, OverBudget
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
 from skbamm.models import NotApplicable, last_step
+from skbamm.models.base import L1_RATIO
 from skbamm.progress import say
 from skbamm.search.bank import Bank
 from skbamm.search.factory import SolverFactory
@@ -89,7 +90,9 @@ class Solving:
         elif combination.line_axis is not None:
             joint = self.factory.make_line(target, params, combination.line_axis)
         else:
-            joint = self.factory.make(target, params)
+            # The penalty of squares is another one if there are absolute values beside it.
+            mixes = any(one.name == L1_RATIO.name for one in target.tuned.values())
+            joint = self.factory.make(target, params, alike=not mixes)
         self.outcome.device = str(joint.device)
         self._say_which_folds(combination, joint.used)
         return joint

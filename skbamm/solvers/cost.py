@@ -74,6 +74,8 @@ class Counts:
         Share of the passes that is left then.
     square_products : int
         Passes of squares by conjugate gradients, without second moments.
+    dual_factor : float
+        Times a factor of a matrix of rows that making it takes as well.
     dual_steps : int
         Iterations with matrices of rows.
     duals : int
@@ -102,6 +104,7 @@ class Counts:
     determined: int = 5
     fewer: float = 0.4
     square_products: int = 300
+    dual_factor: float = 3.0
     dual_steps: int = 30
     duals: int = 15
 
@@ -115,9 +118,9 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     Unless they are ``listed``, they stand for a search.
     """
     loss, task = solver.task.loss, solver.task
-    n, d = len(task.target), solver.data.n_features
-    p = d + 1
     rows = solver.rows(torch.float64)
+    n, d = len(task.target), rows.n_features
+    p = d + 1
     stored = rows.matrices[0].entries
     folds, outputs = len(solver.used), loss.n_outputs
     kinks = solver.penalties.has_kinks
@@ -137,7 +140,7 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     else:
         iterations, metrics, more = COUNTS.smooth
     metric = solve = 0.0
-    if p > MANY_FEATURES:
+    if p > MANY_FEATURES and not solver.dual:
         more = COUNTS.many_jumps if jumps else COUNTS.many_features
     else:
         metric, solve = metric_seconds(solver, together), solve_seconds(columns, p)
@@ -212,6 +215,7 @@ def turns_pay(solver: LinearProblems) -> bool:
         return False
     columns = len(solver.used) * loss.n_outputs
     shared = not isinstance(rows, FoldwiseRows) and shares_gram(rows, columns)
+    shared &= not solver.dual
     return not shared and metric_seconds(solver, 1) > COUNTS.turn
 
 
@@ -219,6 +223,8 @@ def metric_seconds(solver: LinearProblems, values: int) -> float:
     """Return the approximate cost of Gram matrices and factors for so many values, or 0.0."""
     loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
     n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
+    if solver.dual:
+        return COUNTS.dual_factor * factor_seconds(columns, n)
     if p > MANY_FEATURES:
         return 0.0
     shared = False

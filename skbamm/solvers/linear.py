@@ -138,7 +138,8 @@ class LinearSolver(LinearProblems):
 
     def solution(self, solutions: FoldSolutions, s: int, k: int, features: Any) -> Solution:
         """Return value s in the k-th used fold; see ``FoldSolver.solution``."""
-        coef, task, data = solutions.coef[s, k], self.task, self.data
+        task, data = self.task, self.data
+        coef = data.of_features(solutions.coef[s, k], self.used[k])
         slopes = coef.shape[1] - int(task.fit_intercept)
         own: Any = slice(slopes)
         transformers, dtype = None, None if data.matrix is None else data.matrix.dtype
@@ -152,7 +153,7 @@ class LinearSolver(LinearProblems):
             adopt = False  # balanced classes are those of the weights, too
         adopt = adopt and self.twin.reaches(coef[:, :slopes])
         statistics = self.twin.statistics(task, partial(data.predictions, k, coef))
-        coef = data.outside(coef, self.used[k])
+        coef = data.uncentred(coef, self.used[k])
         return Solution(
             self.twin,
             task.without_rows(self.used[k]),

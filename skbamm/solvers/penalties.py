@@ -50,6 +50,14 @@ class Penalties:
             given = around.penalty_factor
             self.factor = None if given is None else np.asarray(given, dtype=float)
 
+    @classmethod
+    def are_alike(cls, twin: LinearTwin, estimator: Any) -> bool:
+        """Whether an estimator's own penalty is of squares, and the same for all features."""
+        if twin.feature_penalty(estimator) is not None or twin.kinks.unscaled:
+            return False
+        own = {one.name: getattr(twin.model(estimator), one.name) for one in twin.tunes(estimator)}
+        return twin.penalty({n: float(v) for n, v in own.items()}).absolutes is None
+
     def bounds(self, axes):
         """Return the ends of x, each of shape (h,), on the CPU."""
         if not axes:

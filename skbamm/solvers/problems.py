@@ -12,9 +12,10 @@ from skbamm.bilevel.problem import Curvature
 from skbamm.criteria import Criterion
 from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import choose_dtype
-from skbamm.folds import DenseRows, Rows, StackedRows
+from skbamm.folds import Rows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
 from skbamm.glm.curvature import METRIC
+from skbamm.glm.dual import has_few_coordinates, is_wide
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.grams import KnownGrams
@@ -22,7 +23,6 @@ from skbamm.solvers.penalties import Penalties
 from skbamm.starts.subsample import some_rows
 
 MANY_FEATURES = METRIC.most_features  # above which matrices of all features are not made
-_WIDE = 4  # features a row from which second moments are larger than the rows by far
 _FEW_COLUMNS = 20  # predictors a start up to which there are five starts, else three
 _MANY_ROWS, _MANY_ENTRIES = 65536, 1 << 19  # rows and entries from which there are three starts
 
@@ -49,6 +49,8 @@ class LinearProblems(FoldSolver):
         self.rows = data.rows  # maps a working precision to the rows of all used folds
         self.penalties = Penalties(twin, estimator, data.task, data.device)
         sample, n = data.sample, len(data.task.target)
+        if data.in_coordinates:  # the largest entry may be so much larger for the features
+            self.gradient_tol /= np.sqrt(sample.shape[1])
         columns = len(data.used) * data.task.loss.n_outputs
         entries = sample.shape[0] * sample.shape[1]
         many = columns > _FEW_COLUMNS or n > _MANY_ROWS or entries > _MANY_ENTRIES
@@ -71,9 +73,15 @@ class LinearProblems(FoldSolver):
     def wide(self) -> bool:
         """Whether n x n matrices can be used and are much smaller than p x p matrices."""
         rows = self.rows(torch.float64)
-        squares = not self.penalties.has_kinks
-        dense = isinstance(rows, DenseRows | StackedRows)
-        return squares and dense and rows.n_features > _WIDE * rows.n_rows
+        return not self.penalties.has_kinks and is_wide(rows, self.task.loss.squared)
+
+    @property
+    def dual(self) -> bool:
+        """Whether matrices of rows take the place of those of features: see glm/dual.py."""
+        rows = self.rows(torch.float64)
+        return not self.penalties.has_kinks and (
+            self.wide or has_few_coordinates(rows, self.task.loss)
+        )
 
     @property
     def by_products(self) -> bool:  # type: ignore[override]

@@ -8,9 +8,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+import skbamm.glm.dual as dual
 from skbamm import BAMMSearchCV
 from skbamm.bilevel import solve_lower
-from skbamm.glm.dual import DualMetric, dual_pays
+from skbamm.glm.dual import DualMetric, DualSettings, dual_pays
 from tests.problems import model_problem, own_solutions
 
 CV = KFold(3, shuffle=True, random_state=0)
@@ -39,7 +40,7 @@ def test_it_is_the_inverse_of_each_block(name, intercept):
     x = torch.tensor([[-0.5], [1.0]], dtype=torch.float64)
     rng = np.random.default_rng(0)
     y = torch.as_tensor(0.1 * rng.normal(size=problem.y_shape))
-    assert dual_pays(problem, 0.0)
+    assert dual_pays(problem, x, 0.0)
     weights = problem.hessian_weights(x, y, 0.0)
     gram = problem.rows.gram(y[None], weights, False, problem.rows.n_rows)
     full = gram + torch.diag_embed(problem.penalty_at(x).curvature.expand(gram.shape[:-1]))
@@ -67,22 +68,35 @@ def test_solutions_are_scikit_learns(name, intercept):
 
 def test_it_is_for_more_features_than_rows_and_penalties_of_squares():
     problem, *_ = problem_of("two classes", True)
-    assert not dual_pays(problem, 0.5)
+    x = torch.zeros(1, 1, dtype=torch.float64)
+    assert not dual_pays(problem, x, 0.5)
     narrow = model_problem(LogisticRegression(), X[:, :12], MODELS["two classes"][1],
                            list(CV.split(X)))  # fmt: skip
-    assert not dual_pays(narrow, 0.0)
+    assert not dual_pays(narrow, x, 0.0)
     kinked = model_problem(
         LogisticRegression(l1_ratio=1.0, solver="saga"), X, MODELS["two classes"][1],
         list(CV.split(X)),
     )  # fmt: skip
-    assert not dual_pays(kinked, 0.0)
+    assert not dual_pays(kinked, x, 0.0)
 
 
 def test_a_search_finds_what_second_moments_find(monkeypatch):
     y = MODELS["least squares"][1]
     grid, options = {"alpha": (1e-2, 1e4)}, {"cv": CV, "scoring": "neg_mean_squared_error"}
+    monkeypatch.setattr("skbamm.data.row_space._MOST_ROWS", 0)
     wide = BAMMSearchCV(Ridge(), grid, **options).fit(X, y)
-    monkeypatch.setattr("skbamm.solvers.problems._WIDE", 1e9)
+    monkeypatch.setattr("skbamm.glm.dual.DUAL", DualSettings(wide=10**9))
     moments = BAMMSearchCV(Ridge(), grid, **options).fit(X, y)
     assert wide.best_score_ == pytest.approx(moments.best_score_, rel=1e-5)
     assert wide.best_params_["alpha"] == pytest.approx(moments.best_params_["alpha"], rel=1e-2)
+
+
+def test_one_matrix_of_products_serves_penalties_that_are_alike(monkeypatch):
+    problem, *_ = problem_of("two classes", True, starts=2)
+    x = torch.tensor([[-0.5], [1.0]], dtype=torch.float64)
+    y = torch.zeros(problem.y_shape, dtype=torch.float64)
+    right = torch.as_tensor(np.random.default_rng(0).normal(size=(3, *problem.y_shape)))
+    alike = DualMetric.at_point(problem, x, y).solve(right)
+    monkeypatch.setattr(dual, "_alike", lambda strength: False)
+    each = DualMetric.at_point(problem, x, y).solve(right)
+    torch.testing.assert_close(alike, each, rtol=1e-9, atol=1e-12)

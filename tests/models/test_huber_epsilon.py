@@ -37,7 +37,10 @@ def maker_of(estimator, ends, X, Y, cv, weight=None):
     combination = read_grid(estimator, {"epsilon": ends}).combinations[0]
     settings = Settings("squared_error", 100, 1e-4, None, "cpu", "float64", 0)
     given = {} if weight is None else {"sample_weight": weight}
-    maker = SolverFactory(settings, X, Y, list(cv.split(X)), given, given, None)
+    score_weight = given.get("sample_weight")
+    maker = SolverFactory(
+        settings, X, Y, list(cv.split(X)), given, given, None, score_weight=score_weight
+    )
     return maker.make_line(combination.target, combination.params, combination.line_axis)
 
 
