@@ -28,7 +28,7 @@ from sklearn.svm import LinearSVC
 from benchmarks.lib.harness import equal_threads, parser
 from skbamm import BAMMSearchCV
 
-SHAPES = ((80, 400), (100, 1500), (250, 3000), (380, 1000), (400, 4000), (600, 6000), (900, 3000))
+SHAPES = ((80, 400), (100, 1500), (290, 800), (250, 3000), (400, 4000), (900, 3000))
 LISTED, OF_INTERVAL = 8, 20
 
 

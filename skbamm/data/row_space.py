@@ -19,7 +19,8 @@ from skbamm.folds import threads_for_products
 
 # Features a row from which the factorisation pays, and rows up to which matrices of all coordinates
 # do; the latter also where classes have one Hessian. Measured by benchmarks/everyday/wide.py.
-_WIDE, _MOST_ROWS, _MOST_ROWS_COUPLED = 1.5, 400, 250
+_WIDE, _MOST_ROWS, _MOST_ROWS_COUPLED = 1.5, 300, 250
+_MOST_ROWS_OF_FOLDS = 800  # in all matrices, where each fold has its own
 
 
 @dataclass(frozen=True)
@@ -60,4 +61,6 @@ def are_wide(shapes: list[tuple[int, int]], coupled: bool) -> bool:
     ``coupled`` tells that the loss has one Hessian for all its outputs.
     """
     most = _MOST_ROWS_COUPLED if coupled else _MOST_ROWS
+    if len(shapes) > 1 and sum(n for n, _ in shapes) > _MOST_ROWS_OF_FOLDS:
+        return False
     return all(0 < n <= most and d > _WIDE * n for n, d in shapes)

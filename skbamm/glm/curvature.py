@@ -191,8 +191,11 @@ def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
 def shares_gram(rows: Any, columns: int) -> bool:
     """Whether the folds share Gram matrices, where each column would have its own.
 
-    Where rows are few the folds' matrices differ, and own ones take fewer iterations.
+    Where rows are few the folds' matrices differ, and own ones take fewer iterations. With no more
+    rows than features, each row that a fold leaves out is a direction that its matrix has not.
     """
+    if rows.n_rows <= rows.n_features:
+        return False
     seconds = rows.gram_seconds(columns, rows.n_rows)
     few = rows.n_rows < METRIC.few_rows * rows.n_coefficients
     return seconds > (METRIC.own_seconds_of_few if few else METRIC.own_seconds)

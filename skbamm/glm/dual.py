@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky
+from skbamm.effort import factor_seconds, spend
 from skbamm.folds import DenseRows, StackedRows
 
 
@@ -45,7 +46,7 @@ class DualSettings:
 
     wide: int = 4
     few_rows: int = 250
-    many_rows: int = 400
+    many_rows: int = 300
     least: float = 1e-10
     entries: int = 1 << 25
 
@@ -118,6 +119,7 @@ class DualMetric:
             among = (self._X[:, None] / self._slopes[..., None, :]) @ self._X[:, None].mT
         matrix = self._root[..., None] * among * self._root[..., None, :]
         matrix.diagonal(dim1=-2, dim2=-1).add_(1.0)
+        spend(factor_seconds(matrix[..., 0, 0].numel(), matrix.shape[-1]))
         self._factor = Cholesky(matrix)
         if problem.rows.fit_intercept:
             self._cross = self._pull(curvature)
