@@ -7,6 +7,8 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from skbamm.kernels.kernel import Kernel
 from skbamm.models.base import Factors, Task, TrainingRows, Twin
 from skbamm.models.steps import last_step
@@ -81,6 +83,16 @@ class MetaTwin(Twin):
     def penalty(self, values: dict[str, Any]) -> Factors:
         """See ``LinearTwin.penalty``."""
         return self.inner.penalty(values)
+
+    def fits(self, estimator: Any) -> list[Any]:
+        """Return what a fitted estimator has fitted: ``held``, or a clone for each output."""
+        return estimator.estimators_
+
+    def read(self, estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+        """See ``LinearTwin.read``."""
+        each = [self.inner.read(last_step(one)) for one in self.fits(estimator)]
+        coefs, intercepts = zip(*each, strict=True)
+        return np.concatenate(coefs), np.concatenate(intercepts)
 
     def statistics(self, task: Task, training_rows: TrainingRows) -> tuple[Any, ...]:
         """See ``LinearTwin.statistics``."""

@@ -118,6 +118,10 @@ class TransformedTargetTwin(MetaTwin):
             criteria = (*SQUARED, *ABSOLUTE)
         return replace(tasks[0], criterion="r2", criteria=criteria, transformed=y)
 
+    def fits(self, estimator):
+        """See ``MetaTwin.fits``."""
+        return [estimator.regressor_]
+
     def export(self, estimator, task, *solution):
         """See ``Twin.export``."""
         estimator.regressor_ = clone(estimator.regressor)

@@ -170,7 +170,13 @@ def group_columns(axis: VectorAxis, n_features: int, names: Any) -> VectorAxis:
             f"{where} must have one label for each of the {n_features} features, "
             f"got shape {labels.shape}."
         )
-    unique, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    try:
+        unique, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    except TypeError:
+        raise UnfitVector(
+            f"{where} must be labels of one kind, all of them strings or numbers, "
+            f"got {axis.groups!r}."
+        ) from None
     order = np.argsort(first)
     rank = np.argsort(order)
     return axis.known(unique[order], rank[index][None])

@@ -85,6 +85,9 @@ MISTAKES = {
     "gaps in y": (fit(y=np.where(Y > 200, np.nan, Y)), "y", "NaN"),
     "weights of three rows": (fit(fit_params={"sample_weight": np.ones(3)}), "sample_weight", "3"),
     # Vectors, learned weights.
+    "labels of two kinds": (
+        alpha(PerGroup(0.1, 1.0, ["x"] * 9 + [None])), "groups", "'alpha'", "one kind",
+    ),
     "a column too far": (alpha(PerGroup(0.1, 1.0, {"a": [99]})), "'alpha'", "99", "there are 10"),
     "a column twice": (
         alpha(PerGroup(0.1, 1.0, {"a": [0, 1], "b": [1, 2]})), "'alpha'", "'b'", "already",

@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, PoissonRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import KFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -198,3 +209,50 @@ def test_all_rows_may_have_more_categories_than_any_folds(model):
     search = BAMMSearchCV(pipeline, {name: (0.1, 10.0)}, cv=halves).fit(X, y)
     own = clone(pipeline).set_params(**search.best_params_).fit(X, y)
     np.testing.assert_allclose(search.best_estimator_[-1].coef_, own[-1].coef_, atol=1e-3)
+
+
+RNG = np.random.default_rng(0)
+NUMBERS = RNG.normal(size=(60, 5))
+DATES = np.c_[1.7e9 + 86400.0 * np.arange(60), NUMBERS]  # which own fits do not scale
+SIGNAL = NUMBERS.sum(1) + RNG.normal(size=60)
+DIVERGING = SGDRegressor(random_state=0)
+
+
+@pytest.mark.parametrize(
+    "estimator, name, values",
+    [
+        (
+            TransformedTargetRegressor(DIVERGING, transformer=StandardScaler()),
+            "regressor__alpha", [1e-3, 0.1],
+        ),
+        (MultiOutputRegressor(Ridge(solver="sag", max_iter=2)), "estimator__alpha", [0.1, 10.0]),
+        (OneVsRestClassifier(LogisticRegression(solver="liblinear")), "estimator__C", [0.1, 1.0]),
+        (OneVsRestClassifier(LogisticRegression()), "estimator__C", [0.1, 1.0]),
+        (
+            OneVsRestClassifier(SGDClassifier("log_loss", random_state=0)),
+            "estimator__alpha", [1e-3, 0.1],
+        ),
+    ],
+    ids=["target", "outputs", "liblinear", "lbfgs", "sgd"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_final_fit_inside_of_another_estimator_that_ends_elsewhere_is_mended(
+    estimator, name, values
+):
+    y = SIGNAL
+    if name == "estimator__alpha" and isinstance(estimator, MultiOutputRegressor):
+        y = np.c_[SIGNAL, -SIGNAL]
+    elif "estimator__" in name:
+        y = np.digitize(SIGNAL, [-1.0, 1.0])
+    search = BAMMSearchCV(estimator, {name: values}, cv=CV).fit(DATES, y)
+    assert search.refit_adopted_
+    assert search.score(DATES, y) > search.best_score_ - 0.1
+
+
+def test_a_final_fit_of_wide_rows_is_mended_too():
+    X = RNG.normal(size=(40, 90))
+    y = X[:, :5].sum(1) + RNG.normal(size=40)
+    X[:, 0] *= 100.0  # which makes the estimator's own steps too long
+    with pytest.warns(ConvergenceWarning, match="ended at an objective"):
+        search = BAMMSearchCV(DIVERGING, {"alpha": [0.1, 1.0]}, cv=CV).fit(X, y)
+    assert search.refit_adopted_ and search.score(X, y) > max(search.best_score_, 0.5)

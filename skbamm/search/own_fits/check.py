@@ -88,7 +88,7 @@ def compare(joint: LinearSolver, last: Any, begin: np.ndarray | None = None) -> 
     rows = joint.rows(torch.float64)
     problem = joint.glm((), rows, 1)
     x = torch.empty(1, 0, dtype=torch.float64, device=joint.device)
-    own = _read(joint, last, problem.y_shape)
+    own = _read(joint, last)
     if own is None:
         return None
     y = problem.start(x) if begin is None else _as_models(joint.data.inside(begin), problem)
@@ -192,7 +192,7 @@ def _of_a_fold(maker, solver, target, estimator, settings) -> tuple[Comparison |
     return compare(one.make(replace(target, estimator=estimator), {}, folds), last), last
 
 
-def _read(joint: LinearSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def _read(joint: LinearSolver, last: Any) -> np.ndarray | None:
     """Return the coefficients (m, p) of a fitted model, with the intercept last."""
     try:
         coef, intercept = joint.twin.read(last)
@@ -201,7 +201,8 @@ def _read(joint: LinearSolver, last: Any, shape: tuple[int, ...]) -> np.ndarray 
     if joint.task.fit_intercept:
         both = np.broadcast_to(np.atleast_1d(intercept), len(coef))[:, None]
         coef = np.concatenate([coef, both], 1)
-    return coef if coef.shape == tuple(shape[2:]) else None
+    p = joint.data.n_features + int(joint.task.fit_intercept)
+    return coef if coef.shape == (joint.task.loss.n_outputs, p) else None
 
 
 def _as_models(coef: np.ndarray, problem: Any) -> torch.Tensor:
