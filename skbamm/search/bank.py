@@ -164,6 +164,7 @@ class Bank:
             return None
         if self.scored:
             stand_in.known_scores = solution.scores
+            stand_in.known_responses = solution.responses
         replaced = solution.transformers is not None
         adopt(stand_in.estimator if replaced else stand_in.whole(), solution)
         return self._known_rows(solution.transformers)

@@ -44,6 +44,7 @@ class StandIn:
     """
 
     known_scores: dict[str, float] = {}
+    known_responses: dict[str, Any] = {}
     seconds = 0.0  # that the fit took before it was asked for
 
     def __init__(self, estimator: Any, bank: Bank, users: bool = False):
@@ -159,7 +160,7 @@ class StandIn:
         if self.bank.replay is not None:
             fitted = next(self.bank.replay)
             self.estimator, self._known_rows = fitted.estimator, fitted._known_rows
-            self.known_scores = fitted.known_scores
+            self.known_scores, self.known_responses = fitted.known_scores, {}
             return self
         place = fit_params.pop(FOLD, None)
         if self._fitted:  # a scorer fits again: what others have in common stays as it is

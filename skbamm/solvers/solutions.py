@@ -52,6 +52,8 @@ class Solution:
         Fitted on this fold's training rows.
     scores : dict of str -> float
         Those of its test rows that are known, by the scorer.
+    responses : dict of str -> ndarray
+        Results of its methods for the test rows that are known, by the method's name.
     """
 
     twin: Any
@@ -61,3 +63,4 @@ class Solution:
     adopt: bool
     transformers: Any = None
     scores: dict[str, float] = field(default_factory=dict)
+    responses: dict[str, Any] = field(default_factory=dict)

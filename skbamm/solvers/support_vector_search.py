@@ -74,10 +74,13 @@ class FoldFit:
     fitted : dict of str -> object
         The fitted attributes.
     gamma : float
+    predicted : ndarray of shape (n_test,) or None
+        For the rows that the fold is judged by, if these are all of its test rows.
     """
 
     fitted: dict[str, Any]
     gamma: float
+    predicted: np.ndarray | None = None
 
 
 @dataclass

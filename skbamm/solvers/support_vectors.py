@@ -45,7 +45,7 @@ from skbamm.support_vectors import (
     svm_kernel,
     with_edges,
 )
-from skbamm.support_vectors.lean_fits import LeanFits
+from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
 
 
 @dataclass
@@ -168,6 +168,7 @@ class SupportVectorSolver(FoldSolver):
             features,
             not self.own_scores,
             None if fold is None else fold.transformers,
+            responses={} if fit.predicted is None else {"predict": fit.predicted},
         )
 
     def exact_hypergradient(self, axes, x, choice):
@@ -202,7 +203,8 @@ class SupportVectorSolver(FoldSolver):
             model, given, kernels = self._fit(k, numbers, most)
             iterations.append(float(np.mean(model.n_iter_)))
             fitted = {name: v for name, v in vars(model).items() if name not in self._names}
-            fits.append(FoldFit(fitted, given.get("gamma", 0.0)))
+            predicted = None if self.own_scores else lean_predict(model, kernels[1])
+            fits.append(FoldFit(fitted, given.get("gamma", 0.0), predicted))
             if quest is not None:
                 share, slope = self._fold(k, model, given, kernels, axes, quest)
                 value, gradient = value + share, gradient + slope
