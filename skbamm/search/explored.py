@@ -48,6 +48,8 @@ class Scan:
         Points of the widest of several intervals.
     others : int
         Points of the others.
+    each : int
+        Points of each of two intervals where a coarse grid decides.
     rounds : int
         Rounds of points between.
     own_rounds : int
@@ -72,6 +74,7 @@ class Scan:
     own: int = 15
     first: int = 5
     others: int = 3
+    each: int = 5
     rounds: int = 1
     own_rounds: int = 2
     apart: float = 0.1
@@ -152,13 +155,17 @@ class Explored:
             {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
         ]
 
-    def scan(self, worth: float) -> None:
+    def scan(self, worth: float, each: int | None = None) -> None:
         """Add points from end to end for models that are solved jointly.
 
-        ``worth`` is the effect of one row on a score that counts rows, else 0.
+        ``worth`` is the effect of one row on a score that counts rows, else 0. ``each`` is the
+        number of points of each interval, if all are to have as many.
         """
         known = list(self.points)
-        points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth))
+        if each is None:
+            points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth))
+        else:
+            points = _grid(self.axes, [each] * len(self.axes))
         self.add([x for x in points if not any(is_close(x, other) for other in known)], "scan")
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds

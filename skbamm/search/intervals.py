@@ -24,7 +24,7 @@ from skbamm.search.lists import few_rows, groups, solve_list
 from skbamm.search.own_fits.budget import own_values
 from skbamm.search.own_fits.check import check_twin
 from skbamm.search.own_fits.coordinate_paths import paths_of
-from skbamm.search.scorers import choose_criterion, counts_rows, selecting_scorer
+from skbamm.search.scorers import choose_criterion, counts_alike, counts_rows, selecting_scorer
 from skbamm.search.solving import Attempt, Solving, for_own_fits
 from skbamm.search.vectors_found import note_vector
 from skbamm.solvers.linear import LinearSolver
@@ -276,9 +276,13 @@ class IntervalSearch:
         if joint.keeps_visits:
             explored.add([x for x in joint.visited(explored.axes) if x != found], "visited")
             # A jagged score of models that are soon fitted; of nu some values none can have.
-            alone = len(explored.axes) == 1 and explored.axes[0].parameter != NU.name
-            if alone and self.worth > SCAN.few:
+            soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
+            if soon and len(explored.axes) == 1:
                 explored.scan(self.worth)
+            # Where labels do not count alike, another region than the surrogate's may be best.
+            scorer = selecting_scorer(self.scorers, self.refit)
+            if soon and len(explored.axes) == 2 and not counts_alike(scorer):
+                explored.scan(self.worth, SCAN.each)
             explored.rounds = SCAN.rounds
         elif explored.rounds == 0 and self._is_to_be_judged(
             combination, joint, criterion, result, exact

@@ -177,6 +177,12 @@ def selecting_weight(scorers: Any, refit: Any, score_params: dict[str, Any]) -> 
     return score_params.get("sample_weight")
 
 
+def counts_alike(scorer: Any) -> bool:
+    """Whether all rows count alike for a scorer of labels, as its surrogate has it."""
+    passes = isinstance(scorer, PassthroughScorer)
+    return passes or getattr(scorer, "_score_func", None) is metrics.accuracy_score
+
+
 def counts_rows(scorer: Any, labels: bool) -> bool:
     """Whether a scorer moves in steps of about one over the number of rows.
 

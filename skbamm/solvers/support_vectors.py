@@ -138,12 +138,12 @@ class SupportVectorSolver(FoldSolver):
         tol: float = 0.0,
     ) -> FittedFolds:
         """Fit these x in all folds, unless that is done."""
-        fits = []
-        for point in x:
-            known = self._visits.get(tuple(point))
-            if known is None:
-                known = self.visit(axes, point, None, None)
-            fits.append(known.fits)
+        of_kernel = [i for i, axis in enumerate(axes) if axis.parameter in self.kernel.parameters]
+        # One kernel after the other, since folds share the last one only.
+        for point in sorted(x, key=lambda point: [point[i] for i in of_kernel]):
+            if tuple(point) not in self._visits:
+                self.visit(axes, point, None, None)
+        fits = [self._visits[tuple(point)].fits for point in x]
         nothing = np.zeros((len(x), len(self.used), 1, 1))
         return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    make_classification,
+    make_moons,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -268,3 +274,17 @@ def test_weights_are_not_learned_with_it():
     for grid in ({"C": (0.1, 1.0)}, {"C": [0.1, 1.0]}):
         with pytest.raises(ValueError, match="weights cannot be learned with SVC"):
             BAMMSearchCV(SVC(), grid, sample_weights=SampleWeights()).fit(X, Y)
+
+
+@pytest.mark.parametrize("scoring", ["balanced_accuracy", "f1_macro", "matthews_corrcoef"])
+@pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
+def test_two_intervals_are_no_worse_than_a_coarse_grid_where_classes_differ_in_size(scoring):
+    rows, labels = make_classification(
+        140, 5, n_informative=3, n_redundant=0, weights=[0.9], flip_y=0.1, random_state=2
+    )
+    intervals = {"C": (1e-2, 1e4), "gamma": (1e-5, 10.0)}
+    search = BAMMSearchCV(SVC(), intervals, scoring=scoring).fit(rows, labels)
+    grid = {name: np.geomspace(*ends, 5) for name, ends in intervals.items()}
+    few = GridSearchCV(SVC(), grid, scoring=scoring).fit(rows, labels)
+    assert search.best_score_ >= few.best_score_ - 1e-9
+    assert "scan" in search.cv_results_["stage"]
