@@ -25,16 +25,19 @@ def multiplier(problem: GLMProblem, x: Tensor, y: Tensor) -> Tensor:
     free = None
     if face is not None:  # v is zero where y stays at zero
         metric, free = metric.within(face), (y != 0).to(y.dtype)
-    v, first = torch.zeros_like(y), None
+    v = torch.zeros_like(y)
+    pull = problem.directions(x, y, v, 0.0).residual_v  # minus the gradient of F
+    residual = pull if free is None else pull * free
+    first = float(residual.norm())
     for _ in range(_STEPS):
-        residual = problem.directions(x, y, v, 0.0).residual_v
-        residual = residual if free is None else residual * free
-        size = float(residual.norm())
-        first = size if first is None else first
-        if size <= _TOL * first:
+        if float(residual.norm()) <= _TOL * first:
             break
         v = v - metric.solve(residual[None])[0]
-        v = v if free is None else v * free
+        if free is None:  # F's gradient need not be computed again
+            residual = problem.hessian_product(x, y, v[None], 0.0)[0] + pull
+        else:
+            v = v * free
+            residual = problem.directions(x, y, v, 0.0).residual_v * free
     return v
 
 
