@@ -11,7 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbamm import BAMMSearchCV
@@ -95,12 +95,10 @@ def test_each_fold_is_transformed_once():
 
 def test_errors_of_transformers_are_not_known_answers():
     class Fails:
-        steps = [("a", None)]
-
         def transform(self, X):
             raise ValueError("no")
 
-    known = KnownRows(Fails(), Room(1))
+    known = KnownRows(Pipeline([("a", Fails())]), Room(1))
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             known._transformed(X)
