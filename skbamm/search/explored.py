@@ -338,11 +338,7 @@ def _from_end_to_end(axes, alone: int) -> list[list[float]]:
 
 
 def _grid(axes, counts: list[int]) -> list[list[float]]:
-    ends = [axis.bounds() for axis in axes]
-    places = [
-        np.linspace(low, high, count).tolist()
-        for (low, high), count in zip(ends, counts, strict=True)
-    ]
+    places = [axis.spaced(count) for axis, count in zip(axes, counts, strict=True)]
     return [list(point) for point in product(*places)]
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.models import Hyperparameter
 
 _LINEAR_WIDTH = 10.0
+_LONGEST = 16  # list of evenly spaced values whose numbers are NumPy's
 
 
 class Interval:
@@ -86,6 +89,10 @@ class Axis:
             return math.log(self.low), math.log(self.high)
         return 0.0, _LINEAR_WIDTH
 
+    def spaced(self, count: int) -> list[float]:
+        """Return x at evenly spaced places from end to end."""
+        return np.linspace(*self.bounds(), count).tolist()
+
     def value(self, x: Tensor) -> Tensor:
         """Map x to the parameter's value."""
         if self.scale == "log":
@@ -107,12 +114,29 @@ class Axis:
         return self.number(*x)
 
     def number(self, x: float) -> float:
-        """Map one x to a value inside the interval, also after rounding."""
+        """Map one x to a value inside the interval, also after rounding.
+
+        A place of an evenly spaced list has the value that NumPy gives it, to the last digit: a fit
+        that stops anywhere scores as in a grid of that list.
+        """
         start, end = self.bounds()
         if x <= start or x >= end:
             return float(self.low if x <= start else self.high)
+        if (listed := _listed_values(self).get(x)) is not None:
+            return listed
         value = float(self.value(torch.tensor(x, dtype=torch.float64)))
         return min(max(value, float(self.low)), float(self.high))
+
+
+@lru_cache(maxsize=64)
+def _listed_values(axis: Axis) -> dict[float, float]:
+    """Return NumPy's value of each place of short evenly spaced lists."""
+    found: dict[float, float] = {}
+    spacing = np.geomspace if axis.scale == "log" else np.linspace
+    for count in range(_LONGEST, 2, -1):  # of a place of several lists, the shortest one's
+        values = spacing(axis.low, axis.high, count).tolist()
+        found.update(zip(axis.spaced(count)[1:-1], values[1:-1], strict=True))
+    return found
 
 
 def named_values(axes: tuple[Any, ...], x: list[float]) -> dict[str, Any]:

@@ -201,3 +201,25 @@ def test_places_are_where_the_values_come_from(found):
 
 def test_the_parameter_is_the_last_part_of_the_name():
     assert Axis("scaler__model__C", 1, 2, "log").parameter == "C"
+
+
+@pytest.mark.parametrize("count", [5, 9, 12])
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "spacing"),
+    [
+        (1e-3, 20.0, "log", np.geomspace),
+        (1e-4, 1e4, "log", np.geomspace),
+        (0.1, 0.7, "linear", np.linspace),
+    ],
+)
+def test_evenly_spaced_values_are_those_of_a_list_to_the_last_digit(
+    low, high, scale, spacing, count
+):
+    axis = Axis("alpha", low, high, scale)
+
+    got = [axis.number(x) for x in axis.spaced(count)]
+
+    assert got == spacing(low, high, count).tolist()
+    nudged = [axis.number(x * (1 + 1e-9) + 1e-9) for x in axis.spaced(count)[1:-1]]
+    np.testing.assert_allclose(nudged, got[1:-1], rtol=1e-6)
+    assert (np.diff(got) > 0).all()
