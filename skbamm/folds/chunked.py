@@ -22,6 +22,7 @@ from torch import Tensor
 
 from skbamm.effort import METER, gram_seconds, pass_seconds, spend
 from skbamm.folds.chunks import ALONE, Range, chunk_ranges, over_chunks
+from skbamm.folds.joint import is_batched, whole_joint_gram, with_ones
 from skbamm.folds.protocol import Chunk, Kept
 from skbamm.folds.weights import FoldWeights
 
@@ -176,6 +177,11 @@ class ChunkedRows:
                 z = blocks(self._block(start, stop).predict(flat), shape)
                 columns = function(z, self._chunk(start, stop, S))[0]
                 shared, X = self._dense(start, stop).T, None
+                if known == 0 and f == m * p and is_batched(stop - start, p, m, K):
+                    parts = [shared] if maps is None else [maps.rows(shared, k) for k in range(K)]
+                    X = with_ones(torch.stack(parts).mT, self.fit_intercept)
+                    total += whole_joint_gram(X, columns, S).flatten(0, 1)
+                    continue
                 for k in range(S * K):
                     if X is None or maps is not None:
                         X = shared if maps is None else maps.rows(shared, k % K)

@@ -11,6 +11,7 @@ from skbamm.effort import gram_seconds, spend
 from skbamm.folds.chunked import ChunkedRows, blocks, columns_of, join
 from skbamm.folds.dense import DenseRows
 from skbamm.folds.foldwise import FoldwiseRows
+from skbamm.folds.joint import is_batched, whole_joint_gram, with_ones
 
 
 class StackedRows(ChunkedRows):
@@ -86,6 +87,13 @@ class StackedRows(ChunkedRows):
 
     def joint_gram(self, coefficients, function, entries, known, maps=None):
         """See ``Rows.joint_gram``."""
+        _, S, K, m, p = shape = coefficients.shape
+        if known == 0 and len(entries) == m * p and is_batched(self.n_rows, p, m, K):
+            spend(gram_seconds(S * K, self.n_rows, m * p))
+            flat = columns_of(coefficients, self.dtype)
+            z = blocks(self._block(0, self.n_rows).predict(flat), shape)
+            hessian = function(z, self._chunk(0, self.n_rows, S))[0]
+            return whole_joint_gram(with_ones(self.X, self.fit_intercept), hessian, S)
         return FoldwiseRows(self.folds).joint_gram(coefficients, function, entries, known)
 
     def diagonal(self, coefficients, function):

@@ -27,6 +27,7 @@ from skbamm.effort import METER, factor_seconds, pass_seconds, solve_seconds, sp
 from skbamm.folds import Kept, map_in_threads
 from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
+from skbamm.glm.joint import JointMetric, joint_pays, see_shifts
 from skbamm.glm.support import JointSupport, SupportMetric
 
 
@@ -140,6 +141,8 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
         dual = DualMetric.at_point(problem, x, y)
         return _conjugate(problem, x, y, mu, dual, 1.0) if loss.couples_outputs else dual
     S, K, m, _ = problem.y_shape
+    if loss.couples_outputs and not problem.kinks and joint_pays(n, m * p):
+        return _joint_metric(problem, x, y, mu)
     large = p > METRIC.most_features  # matrices of all features are out of the question
     share = not large and problem.folds_share
     if (
@@ -172,6 +175,19 @@ def _dense_metric(problem, x: Tensor, y: Tensor, mu: float):
     used = min(limit, rows.n_rows)
     price = gram.shape[1] * p * (used + p) / (2 * rows.n_rows * K) * len(chosen) / S
     return _conjugate(problem, x, y, mu, metric, price)
+
+
+def _joint_metric(problem, x: Tensor, y: Tensor, mu: float) -> Gauge:
+    """Return the metric of the whole Hessian, which several outputs share."""
+    _, _, m, p = problem.y_shape
+    entries = torch.arange(m * p, device=y.device)
+    chosen, of_start = _representatives(y, False)
+    gram = problem.rows.joint_gram(y[None, chosen], _columns(problem, mu), entries, 0)
+    if problem.rows.fit_intercept:
+        see_shifts(gram, entries[p - 1 :: p])
+    if of_start != chosen:
+        gram = gram[of_start]
+    return Gauge(JointMetric(problem, gram, x, mu))
 
 
 def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
 from skbamm.glm.follow import Faces
+from skbamm.glm.joint import see_shifts
 
 _MOST = 1000  # entries that may be free in any column
 
@@ -155,15 +156,10 @@ class JointSupport(SupportMetric):
         self._gram = torch.cat([left, new[:, :, None]], -1)[..., order, :][..., order]
 
     def _see_shifts(self, gram: Tensor) -> None:
-        """Let the matrices see a common shift of the intercepts, which a softmax does not.
-
-        The intercepts are free: all of them are in the matrices from the beginning.
-        """
+        """See ``see_shifts``; the intercepts are free, and in the matrices from the beginning."""
         if self.problem.rows.fit_intercept:
             p = self.y.shape[-1]
-            places = torch.nonzero(self._index % p == p - 1).flatten()
-            size = torch.diagonal(gram, dim1=-2, dim2=-1)[..., places].mean(-1)
-            gram[..., places[:, None], places] += size[..., None, None] / len(places)
+            see_shifts(gram, torch.nonzero(self._index % p == p - 1).flatten())
 
 
 class Entries:

@@ -19,6 +19,7 @@ from skbamm.effort import (
 )
 from skbamm.folds import FoldwiseRows
 from skbamm.glm.curvature import gram_rows, shares_gram
+from skbamm.glm.joint import joint_seconds
 from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 
 
@@ -223,6 +224,8 @@ def metric_seconds(solver: LinearProblems, values: int) -> float:
     """Return the approximate cost of Gram matrices and factors for so many values, or 0.0."""
     loss, rows, K = solver.task.loss, solver.rows(torch.float64), len(solver.used)
     n, p, columns = rows.n_rows, rows.n_coefficients, values * K * solver.task.loss.n_outputs
+    if solver.joint:
+        return joint_seconds(n, p * loss.n_outputs, values * K)
     if solver.dual:
         return COUNTS.dual_factor * factor_seconds(columns, n)
     if p > MANY_FEATURES:

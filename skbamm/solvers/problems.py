@@ -16,6 +16,7 @@ from skbamm.folds import Rows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
 from skbamm.glm.curvature import METRIC
 from skbamm.glm.dual import has_few_coordinates, is_wide
+from skbamm.glm.joint import joint_pays
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.grams import KnownGrams
@@ -84,6 +85,13 @@ class LinearProblems(FoldSolver):
         )
 
     @property
+    def joint(self) -> bool:
+        """Whether a matrix of all outputs is small: see glm/joint.py."""
+        rows, loss = self.rows(torch.float64), self.task.loss
+        coupled = loss.couples_outputs and not self.penalties.has_kinks
+        return coupled and joint_pays(rows.n_rows, rows.n_coefficients * loss.n_outputs)
+
+    @property
     def by_products(self) -> bool:  # type: ignore[override]
         """Whether steps are found by products with the Hessian: the models are smooth and large.
 
@@ -96,7 +104,8 @@ class LinearProblems(FoldSolver):
         if loss.hessian_jumps or self.penalties.has_kinks:
             return False
         # With many more dense features than rows, matrices of rows take their place.
-        return loss.couples_outputs or (rows.n_coefficients > MANY_FEATURES and not self.wide)
+        many = rows.n_coefficients > MANY_FEATURES and not self.wide
+        return not self.joint and (loss.couples_outputs or many)
 
     @property
     def unbounded(self) -> bool:  # type: ignore[override]

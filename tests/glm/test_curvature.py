@@ -10,14 +10,14 @@ from sklearn.base import clone
 
 from skbamm.bilevel import Status, solve, solve_lower
 from skbamm.bilevel.metrics import Cholesky
-from skbamm.glm import curvature
+from skbamm.glm import curvature, joint
 from skbamm.glm import problem as problem_module
 from skbamm.models import find_twin
 from tests.glm.conftest import three_folds
 from tests.pairs import turns
 from tests.problems import ESTIMATORS, X_MANY, Y_MANY, hessian, log_values, model_problem
 
-METRICS = ["own factors", "shared factors", "conjugate gradients"]
+METRICS = ["own factors", "shared factors", "conjugate gradients", "joint factors"]
 
 
 @pytest.fixture(params=METRICS)
@@ -27,12 +27,15 @@ def metric(request, monkeypatch):
         "own factors": (10**6, 1e30),
         "shared factors": (10**6, 0),
         "conjugate gradients": (0, 1e30),
+        "joint factors": (10**6, 1e30),
     }
     dense_limit, own_factors = limits[request.param]
     settings = replace(
         curvature.METRIC, most_features=dense_limit, own_seconds=own_factors, few_rows=0
     )
     monkeypatch.setattr(curvature, "METRIC", settings)
+    most = 10**6 if request.param == "joint factors" else 0
+    monkeypatch.setattr(joint, "JOINT", replace(joint.JOINT, most=most))
     return request.param
 
 
@@ -150,6 +153,8 @@ def test_several_outputs_reach_the_inverse_nearly(metric):
     v = v - v.mean(-2, keepdim=True)  # the shift of all classes cannot be recovered
     product = problem.hessian_product(x, at, v[None], 0.0)
     solved = problem.curvature(x, at, 0.0).solve(product)[0]
+    if metric == "joint factors":
+        torch.testing.assert_close(solved, v, rtol=0, atol=1e-7)
     back = problem.hessian_product(x, at, (solved - v)[None], 0.0)[0]
 
     def energy(a, b):
@@ -292,9 +297,10 @@ def test_a_penalty_that_stays_costs_no_new_factor(single, monkeypatch):
     at = 0.1 * random_like(problem.start(log_values(1.0)))
     metric = problem.curvature(log_values(1.0), at, 0.0)
     made = []
-    monkeypatch.setattr(
-        curvature, "Cholesky", lambda matrix: made.append(matrix) or Cholesky(matrix)
-    )
+    for module in (curvature, joint):
+        monkeypatch.setattr(
+            module, "Cholesky", lambda matrix: made.append(matrix) or Cholesky(matrix)
+        )
     metric.solve(at[None])
     made.clear()
     metric.at(log_values(1.0), 0.5 * at).solve(at[None])
@@ -307,6 +313,7 @@ def test_large_outputs_are_factored_apart(monkeypatch):
     estimator, X, y = ESTIMATORS["multinomial"]
     problem = model_problem(estimator, X, y, three_folds(len(y)), starts=2)
     x = log_values(0.1, 1.0)
+    monkeypatch.setattr(joint, "JOINT", replace(joint.JOINT, most=0))
     at = 0.1 * random_like(problem.start(x))
     right = torch.stack([random_like(at, 1), random_like(at, 2)])
     whole = problem.curvature(x, at, 0.0)
