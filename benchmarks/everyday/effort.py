@@ -18,6 +18,7 @@ from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget
 from skbamm.search import solving
 from skbamm.search.own_fits import budget
+from skbamm.search.own_fits.cost import OwnCost
 from skbamm.solvers.linear import LinearSolver
 
 MOST = 30.0  # CPU seconds of a search
@@ -27,16 +28,16 @@ def calibrate(use: Use, kind: str) -> dict[str, Any]:
     """Return the figures of a list or an interval."""
     sample, known, meters = use.make(), {}, []
 
-    def unlimited(joint, estimator, y, fits, values, scored=0):
+    def unlimited(joint, probes, y, fits, values, scored=0):
         known["began"] = time.process_time()
         if not isinstance(joint, LinearSolver):
             return None
         known["foreseen"] = joint.foreseen(values, True)
         known["fits"] = fits
-        own = budget.OwnCost(joint, estimator, y, fits)
-        known["least"], known["measured"] = own.least, own.measured()
+        own = OwnCost(joint, probes, y, fits)
+        known["least"], known["measured"] = own.least, own.measured(own.further)
         try:
-            budget.budget(joint, estimator, y, fits, values, scored)
+            budget.budget(joint, probes, y, fits, values, scored)
             known["decision"] = "joint"
         except OverBudget:
             known["decision"] = "own"

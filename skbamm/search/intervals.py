@@ -175,18 +175,16 @@ class IntervalSearch:
         )
         meter = None
         if self.solving.row_weights is None and combination.holder is None:
-            middle = named_values(axes, [sum(axis.bounds()) / 2 for axis in axes])
-            estimator = clone(combination.target.estimator).set_params(**middle)
+            candidates = _middle_and_ends(combination, axes)
             fits = own_values(axes) * (1 + self._profiled) * len(joint.used)
             explored.folds = for_own_fits(joint.given_folds)
             if isinstance(joint, LinearSolver) and not note:
-                last = joint.twin.model(last_step(estimator))
+                last = joint.twin.model(last_step(candidates[0][0]))
                 explored.paths = paths_of(joint, last, axes, joint.criterion(chosen))
             values = joint.search_values(axes, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
-            params = {**combination.params, **middle}
-            meter = self.solving.meter(joint, estimator, params, fits, values, [], scored)
+            meter = self.solving.meter(joint, candidates, fits, values, [], scored)
         explored.meter = meter
         with metered(meter):
             self._search_within(combination, explored, joint, chosen, note, upper_loss)
@@ -357,3 +355,16 @@ def _told(value: Any) -> str:
     if np.ndim(value) == 0:
         return f"{value:.6g}"
     return f"{len(value)} values from {value.min():.6g} to {value.max():.6g}"
+
+
+def _middle_and_ends(
+    combination: Combination, axes: tuple[Any, ...]
+) -> list[tuple[Any, dict[str, Any]]]:
+    """Return estimators set to the middle of all intervals, their low and their high ends."""
+    low, middle, high = zip(*(axis.spaced(3) for axis in axes), strict=True)
+    found = []
+    for x in (middle, low, high):
+        values = named_values(axes, list(x))
+        estimator = clone(combination.target.estimator).set_params(**values)
+        found.append((estimator, {**combination.params, **values}))
+    return found

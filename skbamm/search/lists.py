@@ -50,8 +50,10 @@ def _solve(solving: Solving, group: list[Combination]) -> None:
         f"jointly on {joint.device}"
     )
     began, done, solved = time.perf_counter(), 0, []
-    middle, fits = group[len(group) // 2], len(group) * len(joint.used)
-    meter = solving.meter(joint, middle.target.estimator, middle.params, fits, len(group), group)
+    some = [group[i] for i in dict.fromkeys((len(group) // 2, 0, len(group) - 1))]
+    candidates = [(one.target.estimator, one.params) for one in some]
+    fits = len(group) * len(joint.used)
+    meter = solving.meter(joint, candidates, fits, len(group), group)
     while done < len(group) and not (done and solving.clock.half_over):
         # With limited time, increasing numbers at a time: those solved in time are scored.
         some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]

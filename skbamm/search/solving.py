@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from skbamm.search.keys import candidate_key
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.own_fits.budget import budget
 from skbamm.search.own_fits.check import UnfitTwin
+from skbamm.search.own_fits.cost import Probe
 from skbamm.solvers.criterion import UnfitCriterion
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Combination, Space, UnfitVector
@@ -125,21 +127,23 @@ class Solving:
             self.scores.of(joint, solutions, combinations, kept)
 
     def meter(
-        self, joint: Any, estimator: Any, params: dict[str, Any], fits: int, values: int,
+        self, joint: Any, candidates: Sequence[tuple[Any, dict[str, Any]]], fits: int, values: int,
         group: list[Combination], scored: int = 0,
     ) -> Meter | None:  # fmt: skip
         """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows.
 
-        ``params`` are those of a candidate that the estimator is set to.
+        ``candidates`` are the one in the middle and those at the ends: the estimator that is set
+        to the candidate, and its parameters.
         """
-        keep = partial(self.bank.keep_timed, candidate_key(params))
-        same = last_step(estimator) is estimator and joint.data.matrix is self.factory.X
         given = self.factory.fit_params or self.row_weights is not None or self.watched
+        given = given or joint.data.matrix is not self.factory.X
+        probes = []
+        for estimator, params in candidates:
+            keep = partial(self.bank.keep_timed, candidate_key(params))
+            alone = last_step(estimator) is estimator
+            probes.append(Probe(estimator, keep if alone and not given else None))
         try:
-            return budget(
-                joint, estimator, self.factory.y, fits, values, scored,
-                keep if same and not given else None,
-            )  # fmt: skip
+            return budget(joint, probes, self.factory.y, fits, values, scored)
         except OverBudget:
             folds = for_own_fits(joint.given_folds)
             if folds is not None:

@@ -99,7 +99,7 @@ class FoldSolver(ABC):
         Whether models of the family are made of n x n matrices.
     begins_anywhere : bool
         Whether a search may begin at any models, of which ``beginning`` takes the best.
-    by_products : bool
+    uncertain : bool
         Whether steps are found by products with the Hessian, whose number is hard to foresee.
     keeps_visits : bool
         Whether the points that a search tries are solved as they are to be scored: the scorer
@@ -119,7 +119,7 @@ class FoldSolver(ABC):
 
     pairwise: ClassVar[bool] = False
     begins_anywhere: bool = False
-    by_products: bool = False
+    uncertain: bool = False
     keeps_visits: bool = False
     weighs_outputs: bool = False
     own_scores: bool = False

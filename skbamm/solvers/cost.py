@@ -73,6 +73,10 @@ class Counts:
         Rows a coefficient from which penalties hardly matter.
     fewer : float
         Share of the passes that is left then.
+    passes_with_matrices : tuple[int, int]
+        Passes where matrices of all features precondition them: of all values, and of each.
+    matrices : tuple[float, float]
+        How many such matrices there are: of all values, and of each.
     square_products : int
         Passes of squares by conjugate gradients, without second moments.
     dual_factor : float
@@ -104,6 +108,8 @@ class Counts:
     least_products: int = 900
     determined: int = 5
     fewer: float = 0.4
+    passes_with_matrices: tuple[int, int] = (110, 10)
+    matrices: tuple[float, float] = (3.0, 0.5)
     square_products: int = 300
     dual_factor: float = 3.0
     dual_steps: int = 30
@@ -165,6 +171,12 @@ def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:
     rows = solver.rows(solver.dtype)
     one, outputs = rows.matrices[0], solver.task.loss.n_outputs
     shape, columns = (one.n_rows, one.n_features), len(solver.used) * outputs
+    if not solver.uncertain:
+        metric = metric_seconds(solver, 1)
+        (first, each), (made, more) = COUNTS.passes_with_matrices, COUNTS.matrices
+        pass_ = pass_seconds(shape, one.entries, columns, solver.dtype)
+        pass_ += solve_seconds(columns, one.n_features)
+        return (first + each * values) * pass_ + (made + more * values) * metric
     passes: float = COUNTS.products + values * COUNTS.products_of_value
     if listed:  # few values have a large spacing
         passes = max(passes, COUNTS.least_products)

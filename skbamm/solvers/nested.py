@@ -127,9 +127,9 @@ class NestedSolver(FoldSolver):
         return solutions.solvers[s].solution(solutions, s, k, features)
 
     @property
-    def by_products(self) -> bool:  # type: ignore[override]
+    def uncertain(self) -> bool:  # type: ignore[override]
         """See ``FoldSolver``."""
-        return self.first.by_products
+        return self.first.uncertain
 
     @property
     def unbounded(self) -> bool:  # type: ignore[override]

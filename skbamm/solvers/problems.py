@@ -14,7 +14,7 @@ from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import choose_dtype
 from skbamm.folds import Rows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
-from skbamm.glm.curvature import METRIC
+from skbamm.glm.curvature import METRIC, matrices_are_dear
 from skbamm.glm.dual import has_few_coordinates, is_wide
 from skbamm.glm.joint import joint_pays
 from skbamm.models import LinearTwin
@@ -92,7 +92,15 @@ class LinearProblems(FoldSolver):
         return coupled and joint_pays(rows.n_rows, rows.n_coefficients * loss.n_outputs)
 
     @property
-    def by_products(self) -> bool:  # type: ignore[override]
+    def uncertain(self) -> bool:  # type: ignore[override]
+        """See ``FoldSolver``; matrices of all features make the number of products regular."""
+        rows, outputs = self.rows(torch.float64), self.task.loss.n_outputs
+        p = rows.n_coefficients
+        many = p > min(MANY_FEATURES, rows.n_rows)
+        return self.by_products and (many or matrices_are_dear(rows, 1, outputs))
+
+    @property
+    def by_products(self) -> bool:
         """Whether steps are found by products with the Hessian: the models are smooth and large.
 
         There are several classes, or more features than matrices are made of.

@@ -7,14 +7,15 @@ much longer than was foreseen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from skbamm.effort import Meter, OverBudget
-from skbamm.search.own_fits.cost import OwnCost
+from skbamm.search.own_fits.cost import OwnCost, Probe
 from skbamm.solvers.base import FoldSolver
 
 
@@ -32,12 +33,16 @@ class Limits:
         Seconds that a model takes to be scored.
     share : float
         The part of own fits' cost that a joint solve may be expected to take.
+    give_up : float
+        The part of it that it may take: more, since a solve that is stopped is lost.
     share_of_score : float
         The same of a search for the score itself, which finds the best value more closely.
     share_of_products : float
         The same for steps by products with the Hessian, whose cost is less certain.
     share_of_kernels : float
         The same of lists of kernel models, whose factors are well foreseen.
+    near : float
+        Ratio of two costs from which on a closer look at own fits decides nothing.
     floor : float
         Seconds that it may take in any case.
     overrun : float
@@ -52,10 +57,12 @@ class Limits:
     one_interval: int = 9
     several: int = 18
     score: float = 1.5e-3
-    share: float = 0.6
+    share: float = 0.65
+    give_up: float = 0.8
     share_of_score: float = 0.9
     share_of_products: float = 0.45
     share_of_kernels: float = 1.3
+    near: float = 1.7
     floor: float = 0.01
     overrun: float = 2.5
     spare: float = 0.05
@@ -71,16 +78,15 @@ def own_values(axes: tuple) -> int:
 
 
 def budget(
-    joint: FoldSolver, estimator: Any, y: Any, fits: int, values: int, scored: int = 0,
-    keep: Callable[[int, Any, float], None] | None = None,
-) -> Meter | None:  # fmt: skip
+    joint: FoldSolver, probes: Sequence[Probe], y: Any, fits: int, values: int, scored: int = 0
+) -> Meter | None:
     """Return the meter of a joint solve, or None where it may take as long as it does.
 
     Parameters
     ----------
     joint : FoldSolver
-    estimator : estimator
-        With one of the values set.
+    probes : sequence of Probe
+        See ``OwnCost``.
     y : array-like
         The user's.
     fits : int
@@ -89,8 +95,6 @@ def budget(
         That are solved in all folds.
     scored : int
         How many more models the own fits would have to be scored.
-    keep : callable, optional
-        See ``OwnCost``.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def budget(
     expected = joint.foreseen(values, listed)
     if expected is None:
         return None
-    own = OwnCost(joint, estimator, y, fits, keep)
+    own = OwnCost(joint, probes, y, fits)
     least, scores = own.least, scored * LIMITS.score
     if least is None:
         most = LIMITS.overrun * expected
@@ -119,22 +123,26 @@ def budget(
         LIMITS.share_of_score
         if scored
         else LIMITS.share_of_products
-        if joint.by_products
+        if joint.uncertain
         else LIMITS.share
     )
-
     spare = LIMITS.spare if listed else LIMITS.spare_of_interval
 
-    def limit() -> float:
-        seconds = own.measured()
+    def limit(ends: bool = False) -> float:
+        seconds = own.measured(ends)
         if seconds is None:
             return torch.inf
         seconds += scores
-        return max(LIMITS.floor, min(share * seconds, LIMITS.overrun * expected + spare * seconds))
+        most = max(share, LIMITS.give_up) * seconds
+        return max(LIMITS.floor, min(most, LIMITS.overrun * expected + spare * seconds))
 
+    closer = [partial(limit, True)] if own.further else []
     if expected <= max(LIMITS.floor, share * least):
-        return Meter(max(LIMITS.floor, share * least), limit)
-    most = limit()
-    if expected > most:
+        return Meter(max(LIMITS.floor, share * least), limit, *closer)
+    ends, seconds = False, own.measured()
+    if seconds is not None and closer:
+        ends = 1 / LIMITS.near < expected / (share * (seconds + scores)) <= LIMITS.near
+        seconds = own.measured(ends)
+    if seconds is not None and expected > max(LIMITS.floor, share * (seconds + scores)):
         raise OverBudget("own fits are faster")
-    return Meter(most)
+    return Meter(limit(ends), *([] if ends else closer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -74,6 +74,8 @@ class Seconds:
         Iterations that hardly any fit does without.
     most_of_all_rows : int
         Iterations of dual coordinate descent over all rows; later most rows rest.
+    many_fits : int
+        Fits from which two more are a small part.
     """
 
     fit: float = 1e-3
@@ -98,6 +100,7 @@ class Seconds:
     looks: int = 2
     least_steps: int = 5
     most_of_all_rows: int = 60
+    many_fits: int = 20
 
 
 SECONDS = Seconds()
@@ -180,29 +183,38 @@ def own_fit_seconds(model: Any, size: Size, outputs: int, n_iter: float) -> floa
     return None
 
 
+class Probe(NamedTuple):
+    """One value, whose own fit may be timed.
+
+    Attributes
+    ----------
+    estimator : estimator
+        With the value set.
+    keep : callable or None
+        Takes a fold, its model that was fitted without a warning or a random draw, and the wall
+        seconds of that fit.
+    """
+
+    estimator: Any
+    keep: Callable[[int, Any, float], None] | None = None
+
+
 class OwnCost:
     """The cost of own fits of some values, estimated the better the more it matters.
 
     Parameters
     ----------
     joint : LinearSolver
-    estimator : estimator
-        With one of the values set.
+    probes : sequence of Probe
+        The value in the middle; then, if they may be fitted, those at the ends.
     y : array-like
         The user's.
     fits : int
         How many own fits there would be.
-    keep : callable, optional
-        Takes a fold, its model that was fitted without a warning or a random draw, and the wall
-        seconds of that fit.
     """
 
-    def __init__(
-        self, joint: Any, estimator: Any, y: Any, fits: int,
-        keep: Callable[[int, Any, float], None] | None = None,
-    ):  # fmt: skip
-        self.joint, self.y, self.fits, self._keep = joint, y, fits, keep
-        self.last = last_step(estimator)
+    def __init__(self, joint: Any, probes: Sequence[Probe], y: Any, fits: int):
+        self.joint, self.probes, self.y, self.fits = joint, probes, y, fits
         self._train, self._outputs = np.asarray(joint.data.splits[0][0]), joint.task.loss.n_outputs
         data = None if joint.folds is None else joint.folds[joint.used[0]]
         if data is None:
@@ -211,9 +223,10 @@ class OwnCost:
             self._size = Size(data.shape, data.entries, sp.issparse(data.sample))
         self._share = len(self._train) / self._size.shape[0]
         self._data = data
+        self._known: list[_Fitted | None] = []
 
     def _seconds(self, n_iter: float) -> float | None:
-        model = self.joint.twin.model(self.last)
+        model = self.joint.twin.model(last_step(self.probes[0].estimator))
         one = own_fit_seconds(model, self._size, self._outputs, n_iter)
         return None if one is None else self.fits * max(self._share * one, SECONDS.fit)
 
@@ -222,33 +235,61 @@ class OwnCost:
         """Seconds that they take at least; None if nothing is known of them."""
         return self._seconds(SECONDS.least_steps)
 
-    def measured(self) -> float | None:
-        """Return the seconds that they take about, by the iterations of one of them."""
+    @property
+    def further(self) -> bool:
+        """Whether a closer look at the ends is worth their fits: these are a small part of all."""
+        return len(self.probes) > 1 and self.fits >= SECONDS.many_fits
+
+    def measured(self, ends: bool = False) -> float | None:
+        """Return the seconds that they take about, by the iterations of one of them.
+
+        With ``ends`` there are three, and the trapezoidal rule gives the mean.
+        """
+        wanted = self.probes if ends else self.probes[:1]
+        for probe in wanted[len(self._known) :]:
+            self._known.append(self._fitted(probe))
+        known = [fitted for fitted in self._known[: len(wanted)] if fitted is not None]
+        if len(known) < len(wanted):
+            return None  # the search, or the user's own fits, will find out why
+        of_each = [1.0] if len(known) == 1 else [0.5, *[0.5 / (len(known) - 1)] * (len(known) - 1)]
+        seconds = self._seconds(float(np.dot(of_each, [fitted.n_iter for fitted in known])))
+        # If the cost of a model's iterations is unknown, it is measured.
+        took = self.fits * float(np.dot(of_each, [fitted.seconds for fitted in known]))
+        return took if seconds is None else seconds
+
+    def _fitted(self, probe: Probe) -> _Fitted | None:
+        """Fit one fold, or return None if that fails."""
         joint, weight = self.joint, {}
         if joint.data.fit_weight is not None:
             weight = {"sample_weight": joint.data.fit_weight[self._train]}
-        fitted, draws = without_callbacks(clone(self.last)), np.random.get_state()  # noqa: NPY002
+        model = without_callbacks(clone(last_step(probe.estimator)))
+        draws = np.random.get_state()  # noqa: NPY002
         wall, began = time.perf_counter(), time.process_time()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
                 X = joint.data.matrix[self._train] if self._data is None else self._data.training()
-                fitted.fit(X, safe_indexing(self.y, self._train), **weight)
+                model.fit(X, safe_indexing(self.y, self._train), **weight)
             except Exception as error:
                 np.random.set_state(draws)  # noqa: NPY002
                 if from_signal(error):
                     raise
-                return None  # the search, or the user's own fits, will find out why
+                return None
         took, wall, X = time.process_time() - began, time.perf_counter() - wall, None
         now = np.random.get_state()  # noqa: NPY002
         if not all(np.array_equal(some, other) for some, other in zip(now, draws, strict=True)):
             np.random.set_state(draws)  # noqa: NPY002  # own fits draw what they would have drawn
-        elif self._keep is not None and not told:
-            self._keep(joint.used[0], fitted, wall)
+        elif probe.keep is not None and not told:
+            probe.keep(joint.used[0], model, wall)
         gc.collect(1)  # SciPy's optimisers refer to themselves, and so keep these rows
-        seconds = self._seconds(_iterations(joint.twin.fitted(fitted)))
-        # If the cost of a model's iterations is unknown, it is measured.
-        return self.fits * took if seconds is None else seconds
+        return _Fitted(_iterations(joint.twin.fitted(model)), took)
+
+
+class _Fitted(NamedTuple):
+    """Iterations and CPU seconds of a fit."""
+
+    n_iter: float
+    seconds: float
 
 
 def _iterations(fitted: Any) -> float:
