@@ -32,6 +32,16 @@ def is_foreign(array: Any) -> bool:
     return hasattr(array, "__array_namespace__") or hasattr(array, "__cuda_array_interface__")
 
 
+def in_native_order(array: Any) -> Any:
+    """Return an array in this machine's byte order.
+
+    Arrays read from files may have the other one, which torch and some estimators do not take.
+    """
+    if isinstance(array, np.ndarray) and not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
 def to_numpy(array: Any) -> Any:
     """Return a NumPy array of the same numbers, sparse tensors as a CSR matrix.
 

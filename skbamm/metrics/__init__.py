@@ -60,7 +60,7 @@ EXACT: frozenset[Callable[..., Any]] = frozenset({
     metrics.accuracy_score, metrics.balanced_accuracy_score, metrics.f1_score, metrics.fbeta_score,
     metrics.jaccard_score, metrics.precision_score, metrics.recall_score, metrics.log_loss,
     metrics.mean_squared_error, metrics.root_mean_squared_error, metrics.mean_absolute_error,
-    metrics.r2_score,
+    metrics.r2_score, metrics.roc_auc_score, metrics.average_precision_score,
 })  # fmt: skip
 
 __all__ = ["EXACT", "TWINS", "NoTwin", "Predicted"]

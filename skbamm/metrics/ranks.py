@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,10 +31,9 @@ def roc_auc(
     for a, b in combinations(range(ranks.shape[1]), 2):
         of_pair = (given.y == a) | (given.y == b)
         y, some = given.y[of_pair], ranks[of_pair]
-        areas.append(0.5 * (_roc_area(y == a, some[:, a]) + _roc_area(y == b, some[:, b])))
-        shares.append(of_pair.double().mean() if average == "weighted" else of_pair.new_ones(()))
-    weights = torch.stack(shares).double()
-    return (torch.stack(areas) * weights).sum() / weights.sum()
+        areas.append((_roc_area(y == a, some[:, a]) + _roc_area(y == b, some[:, b])) / 2)
+        shares.append(of_pair.double().mean())
+    return given.average(torch.stack(areas), torch.stack(shares) if average == "weighted" else None)
 
 
 def average_precision(given: Predicted, average: Any = "macro", pos_label: Any = 1) -> Tensor:
@@ -55,31 +55,44 @@ def _against_the_rest(area: Any, given: Predicted, average: str) -> Tensor:
     own = [given.y == c for c in range(given.ranks.shape[1])]
     areas = torch.stack([area(y, given.ranks[:, c], given.weight) for c, y in enumerate(own)])
     if average == "macro":
-        return areas.mean()
-    weights = torch.stack([given.mean(y) for y in own])
-    return (areas * weights).sum() / weights.sum()
+        return given.average(areas)
+    heavy = 1.0 if given.weight is None else given.weight
+    return given.average(areas, torch.stack([_sum(y * heavy) for y in own]))
 
 
 def _roc_area(y: Tensor, score: Tensor, weight: Tensor | None = None) -> Tensor:
     true, false = _counts(y, score, weight)
-    before, height = true[:-1], true[1:]
-    area = ((false[1:] - false[:-1]) * (before + height)).sum() / 2
-    whole = true[-1] * false[-1]
-    if not whole > 0:
+    if not true[-1] * false[-1] > 0:
         raise NoTwin("only one class has positive weight")
-    return area / whole
+    if len(true) > 2:  # scikit-learn drops what lies on a straight line, which changes rounding
+        corner = torch.ones_like(true, dtype=torch.bool)
+        corner[1:-1] = (true.diff(n=2) != 0) | (false.diff(n=2) != 0)
+        true, false = true[corner], false[corner]
+    true, false = _from_none(true / true[-1]), _from_none(false / false[-1])
+    return _sum(false.diff() * (true[1:] + true[:-1]) / 2)
 
 
 def _mean_precision(y: Tensor, score: Tensor, weight: Tensor | None = None) -> Tensor:
     true, false = _counts(y, score, weight)
-    true, false, gained = true[1:], false[1:], true.diff()
     if not true[-1] > 0:
         raise NoTwin("all positive rows have weight zero")
-    return (gained * true / (true + false)).sum() / true[-1]
+    gained = _from_none(true / true[-1]).diff()
+    return _sum((gained * (true / (true + false))).flip(0))
+
+
+def _from_none(shares: Tensor) -> Tensor:
+    return torch.cat([shares.new_zeros(1), shares])
+
+
+def _sum(terms: Tensor) -> Tensor:
+    """Return a sum; on the CPU in NumPy's order, so that what ties there ties here."""
+    if terms.device.type == "cpu":
+        return torch.as_tensor(np.sum(terms.numpy()))
+    return terms.sum()
 
 
 def _counts(y: Tensor, score: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the positive and the negative rows at or above each score, from none on, (t + 1,)."""
+    """Return the positive and the negative rows at or above each score, (t,)."""
     if weight is not None:
         some = weight > 0
         y, score, weight = y[some], score[some], weight[some]
@@ -91,5 +104,5 @@ def _counts(y: Tensor, score: Tensor, weight: Tensor | None) -> tuple[Tensor, Te
     heavy = torch.ones_like(score, dtype=torch.float64) if weight is None else weight[order]
     own = y[order]
     return tuple(  # type: ignore[return-value]
-        torch.cat([heavy.new_zeros(1), (heavy * part).cumsum(0)[last]]) for part in (own, ~own)
+        (heavy * part).cumsum(0)[last] for part in (own, ~own)
     )

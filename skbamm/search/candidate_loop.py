@@ -10,6 +10,7 @@ that it has, for all that BaseSearchCV checks and returns, and the other rows ar
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from traceback import format_exc
@@ -187,8 +188,11 @@ class CandidateLoop:
                 model.known_scores = {OWN_SCORE: row["test_scores"]}
         self._finishing, self._bank.replay = True, iter(models)
         columns = {name: column[place : place + 1] for name, column in self._more.items()}
+        some = self._candidates[place : place + 1]
         try:
-            return self._evaluate(self._candidates[place : place + 1], more_results=columns or None)
+            with warnings.catch_warnings():  # of these scores, which were given when first computed
+                warnings.filterwarnings("ignore", module=r"sklearn\.metrics")
+                return self._evaluate(some, more_results=columns or None)
         finally:
             self._finishing, self._bank.replay = False, None
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skbamm._sklearn_compat import RealInterval, SearchBase, StrOptions, search_context
 from skbamm.criteria import NAMES as CRITERIA
-from skbamm.data.array_inputs import reading
+from skbamm.data.array_inputs import in_native_order, reading
 from skbamm.data.matrices import check_device
 from skbamm.progress import shown
 from skbamm.sample_weights import SampleWeights
@@ -206,7 +206,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         or "none"), the reason, and the evidence for wrong labels in nats.
     weights_score_ : float
         ``best_score_``: a score of the weights as well, since each fold is scored with weights
-        learned without it. NaN without ``refit``.
+        learned without it. NaN where several metrics without ``refit`` leave none.
 
     References
     ----------
@@ -319,6 +319,8 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         check_device(self.device)
         self._fitting = fitting = Fitting(self)
         try:
+            X, y = in_native_order(X), in_native_order(y)
+            params = {name: in_native_order(value) for name, value in params.items()}
             inputs = fitting.read(X, y, params)
             if inputs is not None:
                 X, y, params = inputs.X, inputs.y, inputs.params
@@ -346,10 +348,10 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.n_iter_, self.device_ = outcome.n_iter, outcome.device
         self.converged_ = outcome.converged and not (clock.interrupted or clock.ended)
         self.refit_adopted_ = bool(outcome.refit_adopted) or outcome.solved_there
-        if fitting.found is not None:
-            fitting.found.publish(self)
         publish_vector(self, space, outcome)
         say_how_sure(self, space)
+        if fitting.found is not None:
+            fitting.found.publish(self)
         outcome.tell()
         clock.tell()
         return self

@@ -14,7 +14,15 @@ from sklearn.utils.validation import validate_data
 
 from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import NotShared, SharedFits
-from skbamm.support_vectors import SVMKernel, on_kernel, own_gamma, svm_kernel, take_kernel_fit
+from skbamm.support_vectors import (
+    FAR_ROWS,
+    MOST_ROUNDING,
+    SVMKernel,
+    on_kernel,
+    own_gamma,
+    svm_kernel,
+    take_kernel_fit,
+)
 from skbamm.support_vectors.hyperparameters import EPSILON, NU, OF_KERNELS, C, of_its_kernel
 from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
 
@@ -110,7 +118,10 @@ class SharedKernels(SharedFits):
         seen = clone(models[0])
         rows = self._checked(seen, X, y)
         n, d = rows.shape
-        settings = [setting(model, rows)[1] for model in models]
+        found = [setting(model, rows) for model in models]
+        if any(kernel.rounding(rows, numbers) > MOST_ROUNDING for kernel, numbers in found):
+            raise NotShared(FAR_ROWS)
+        settings = [numbers for _, numbers in found]
         kernels = {kernel_key(m, numbers) for m, numbers in zip(models, settings, strict=True)}
         if n * n * len(kernels) > _MOST:
             raise NotShared("the kernels of so many rows are too large to keep")

@@ -36,6 +36,8 @@ from skbamm.solvers.support_vector_search import (
 )
 from skbamm.starts.subsample import Beginning
 from skbamm.support_vectors import (
+    FAR_ROWS,
+    MOST_ROUNDING,
     Bounds,
     Machine,
     hypergradient,
@@ -110,6 +112,11 @@ class SupportVectorSolver(FoldSolver):
 
     def begin(self, quest: Quest) -> Beginning:
         """Start at kernels that are neither flat nor narrow, and at a moderate C."""
+        narrowest = {axis.parameter: axis.high for axis in quest.axes}
+        for k in range(len(self.used)):
+            rows = self._kernels.training_rows(k)
+            if self.kernel.rounding(rows, self._numbers(k, narrowest)) > MOST_ROUNDING:
+                raise NotApplicable(FAR_ROWS)
         points = self._starting_points(quest.axes)
         x0 = torch.tensor(points if quest.begin is None else [quest.begin], dtype=torch.float64)
         return Beginning(x0, None, None, x0)

@@ -22,7 +22,15 @@ from skbamm.models import (
     supported,
 )
 from skbamm.space.holding import Holder
-from skbamm.space.interval import Axis, as_interval, check_no_text, make_axis, reversed_pair
+from skbamm.space.interval import (
+    Axis,
+    Interval,
+    as_interval,
+    check_alone,
+    check_no_text,
+    make_axis,
+    reversed_pair,
+)
 from skbamm.space.judged import judged_families, judged_parameters, why_not_judged
 from skbamm.space.names import check_names
 from skbamm.space.vector_axis import VectorAxis, make_vector_axis
@@ -213,6 +221,8 @@ def _read_one(estimator, grid) -> Iterator[Combination]:
     vectors = {name: value for name, value in grid.items() if isinstance(value, Vector)}
     if len(vectors) > 1:
         raise ValueError(f"Only one parameter may be a vector, got {list(vectors)}.")
+    for name, value in grid.items():
+        check_alone(name, value, (Interval, Vector))
     read = {name: as_interval(name, value) for name, value in grid.items() if name not in vectors}
     intervals: dict[str, Any] = {name: one for name, one in read.items() if one is not None}
     intervals |= vectors

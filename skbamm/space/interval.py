@@ -159,6 +159,11 @@ def as_interval(name: str, value: Any) -> Interval | None:
     """
     if isinstance(value, Interval):
         return value
+    if hasattr(value, "freeze") and hasattr(value, "support"):
+        raise ValueError(
+            f"The distribution for parameter {name!r} must be frozen, as loguniform(1e-4, 1e4) is; "
+            f"got {getattr(value, 'name', value)} without its ends."
+        )
     if _is_pair(value) and not value[0] >= value[1]:
         return Interval(*value)
     if hasattr(value, "support") and hasattr(value, "pmf") and not hasattr(value, "pdf"):
@@ -176,6 +181,17 @@ def as_interval(name: str, value: Any) -> Interval | None:
         kind = getattr(getattr(value, "dist", None), "name", "")
         return Interval(low, high, "log" if kind in ("loguniform", "reciprocal") else "auto")
     return _as_choice(name, value)
+
+
+def check_alone(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    """Raise ValueError if a list of values has an interval, or another of these kinds, in it."""
+    for one in value if isinstance(value, list | tuple) else ():
+        if isinstance(one, kinds) or (hasattr(one, "support") and hasattr(one, "pdf")):
+            raise ValueError(
+                f"The values of parameter {name!r} have an interval among them, got {one!r}. Give "
+                f"it alone, as {{{name!r}: {one!r}}}, and other values in a further dict of "
+                "param_grid."
+            )
 
 
 def _as_choice(name: str, value: Any) -> Interval | None:

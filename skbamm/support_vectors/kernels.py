@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics.pairwise import euclidean_distances, linear_kernel
+from sklearn.utils.extmath import row_norms
 
 Numbers = dict[str, float]
+MOST_ROUNDING = 1e-6  # of a kernel's values; beyond, libsvm's own kernel makes another model
+FAR_ROWS = "libsvm's own kernel loses its digits on columns so far from zero; scale them"
 
 
 class SVMKernel:
@@ -38,6 +41,10 @@ class SVMKernel:
     def slope(self, base: np.ndarray, values: np.ndarray, numbers: Numbers, name: str):
         """Return the derivative of each of its ``values`` in a parameter."""
         raise NotImplementedError
+
+    def rounding(self, X: Any, numbers: Numbers) -> float:
+        """Return about what rounding changes the values by, as libsvm computes them."""
+        return 0.0
 
 
 class LinearKernel(SVMKernel):
@@ -75,6 +82,11 @@ class RadialKernel(SVMKernel):
     def slope(self, base, values, numbers, name):
         """Return the derivative in gamma."""
         return -base * values
+
+    def rounding(self, X, numbers):
+        """Return that of ``|x|^2 + |z|^2 - 2 x'z``, most of which cancels far from zero."""
+        norms = row_norms(_double(X), squared=True)
+        return float(np.finfo(np.float64).eps * numbers["gamma"] * norms.max(initial=0.0))
 
 
 @dataclass(frozen=True)

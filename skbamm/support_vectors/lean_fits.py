@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,15 @@ from skbamm._sklearn_compat import fit_machine, machine_predictions, machine_tar
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 _KINDS = (SVC, NuSVC, SVR, NuSVR)
+_STEPS = 20  # of libsvm, by which two fits are compared
 _OF_ROWS = "n_features_in_"  # of a kernel, its number of rows
 
 
 class LeanFits:
     """Fits on some training rows.
 
-    The first fit is the estimator's own. Another one of the parts that do the work must equal it to
-    the last digit; then these serve, else the estimator's own fits do.
+    The estimator's own fit and the parts of it that do the work must agree to the last digit, in a
+    few steps at first; then these serve, else the estimator's own fits do.
 
     Parameters
     ----------
@@ -47,12 +49,18 @@ class LeanFits:
         """Return the attributes that a fit of a model on a kernel (n, n) sets."""
         if not self._takes(model):
             return self._own(model, kernel)
-        if self._lean is None:
-            found = self._own(model, kernel)
-            with self._lock:
-                self._lean = _same(found, self._quick(model, kernel))
-            return found
+        with self._lock:
+            if self._lean is None:
+                self._lean = self._agree(model, kernel)
         return self._quick(model, kernel) if self._lean else self._own(model, kernel)
+
+    def _agree(self, model: Any, kernel: np.ndarray) -> bool:
+        """Whether both ways to fit a model do the same in a few steps, which cost nothing."""
+        brief = copy.copy(model)
+        brief.max_iter = _STEPS if model.max_iter < 0 else min(model.max_iter, _STEPS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _same(self._own(brief, kernel), self._quick(brief, kernel))
 
     def _takes(self, model: Any) -> bool:
         plain = getattr(model, "probability", False) in (False, "deprecated")

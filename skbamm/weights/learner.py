@@ -22,6 +22,7 @@ from skbamm.weights.weightings import FLOOR, FreeWeights, GroupWeights, ScoreWei
 
 _ROUNDS = 8  # of judging the rows by models that were trained with the last judgement
 _SETTLED = 2e-3  # mean change of the weights in a round that ends them
+_ROUNDING = 1e-10  # of predicted targets, relative to the largest target
 _LOWER_TOL, _ROUGH_TOL = 1e-2, 3e-2  # decrement of models that judge, all rows and some
 _FIRST = 4.0  # first step of the row that moves most
 _MOVES = 20  # iterations of sl-BAMM
@@ -111,7 +112,8 @@ class FoldModel:
             quality = label_quality(z, self.target.long(), count, self.trusted, before, self.factor)
         else:
             residual = torch.where(seen, z[:, 0] - self.target, 0.0)
-            quality = target_quality(residual, count, self.trusted)
+            rounding = _ROUNDING * float(self.target.abs().max())
+            quality = target_quality(residual, count, self.trusted, rounding)
         # Nothing is known of a row that no fold held out.
         return replace(quality, right=torch.where(seen, quality.right, 1.0))
 
@@ -170,7 +172,7 @@ class Learned:
     first : Quality
         The first of all rows, where nothing was known of them yet.
     right : Tensor of shape (n,)
-        How likely each label is right in the mean of the judgements: these models' errors differ.
+        How likely each label is right in the mean of the judgements, or each target in the last.
     result : BilevelResult or None
         Of sl-BAMM.
     parameters : Tensor or None
@@ -302,7 +304,9 @@ def learn(
     at = torch.cat([x, w])[None]
     last = solve_lower(after, at, result.y[None], tol=_LOWER_TOL)
     before, quality = quality, model.judge(last.y, quality)
-    right = _mean([first, before, quality])
+    # Labels are judged by the mean: these models' errors differ. The first models of targets are
+    # those that outliers have moved.
+    right = _mean([first, before, quality] if model.classes else [quality])
     if kind != "free":
         return Learned(w, quality, first, right, result, result.x[1:])
     # What a row does for the others is one thing, what its label is likely to be another.

@@ -246,7 +246,9 @@ def _host(values: Tensor, weight: Tensor) -> np.ndarray:
     return values[weight > 0].cpu().numpy()
 
 
-def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = None) -> Quality:
+def target_quality(
+    residual: Tensor, weight: Tensor, trusted: Tensor | None = None, rounding: float = 0.0
+) -> Quality:
     """Probability that a target is not an outlier.
 
     Residuals of models that did not see the row are normal with spread s, or, where the target
@@ -258,11 +260,14 @@ def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = No
     residual : Tensor of shape (n,), float64
     weight, trusted
         As for ``label_quality``.
+    rounding : float
+        Residuals of this size say nothing: s is no smaller.
     """
     sure = torch.zeros_like(residual, dtype=torch.bool) if trusted is None else trusted
     square = residual * residual
     # Half of all residuals are within .67 s: that does not see the outliers.
-    narrow = float(square.median()) / 0.6745**2 or float(square.mean()) or 1.0
+    least = rounding**2
+    narrow = max(float(square.median()) / 0.6745**2, least) or float(square.mean()) or 1.0
     wide, rate = max(float(square.mean()), _WIDE**2 * narrow), 0.1
     before = -torch.inf
     mass = (weight * ~sure).sum().clamp_min(_FLOOR)
@@ -276,7 +281,7 @@ def target_quality(residual: Tensor, weight: Tensor, trusted: Tensor | None = No
             break
         before = value
         kept, left = weight * right, weight * (1 - right)
-        narrow = float((kept * square).sum() / kept.sum().clamp_min(_FLOOR)) or narrow
+        narrow = max(float((kept * square).sum() / kept.sum().clamp_min(_FLOOR)), least) or narrow
         wide = float((left * square).sum() / left.sum().clamp_min(_FLOOR))
         wide = max(wide, _WIDE**2 * narrow)
         rate = min(max(float(left.sum() / mass), 1e-6), 0.5)

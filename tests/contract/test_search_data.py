@@ -42,6 +42,7 @@ def read_only(array):
         lambda X: X[:, ::-1],
         lambda X: np.round(X * 10).astype(int),
         lambda X: X.astype(object),
+        lambda X: X.astype(">f8"),
         lambda X: pd.DataFrame(X).add_prefix("x"),
         sp.csr_array,
         sp.csc_array,
@@ -49,7 +50,7 @@ def read_only(array):
         sp.csr_matrix,
     ],
     ids=[
-        "list", "fortran", "read-only", "strided", "int", "object", "frame",
+        "list", "fortran", "read-only", "strided", "int", "object", "other order of bytes", "frame",
         "csr", "csc", "coo", "csr_matrix",
     ],
 )  # fmt: skip

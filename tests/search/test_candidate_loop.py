@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.metrics import make_scorer, matthews_corrcoef
 from sklearn.model_selection import GridSearchCV
@@ -193,3 +193,23 @@ def test_whose_score_is_another(rows):
     model = make_pipeline(StandardScaler(), Own())
     search = BAMMSearchCV(model, {"own__n_neighbors": [2, 1, 3]}, cv=3).fit(*IRIS)
     assert search.cv_results_["mean_test_score"].tolist() == [-2.0, -1.0, -3.0] and rows
+
+
+@pytest.mark.parametrize(
+    ("model", "grid"),
+    [
+        (LogisticRegression(), {"C": [1e-4, 1.0]}),
+        (KNeighborsClassifier(), {"n_neighbors": [30, 40]}),
+    ],
+)
+def test_a_scorer_warns_as_often_as_in_a_grid_search(model, grid):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 5))
+    y = (X[:, 0] + rng.normal(size=90) > 0.9).astype(int)
+    counts = []
+    for kind in (GridSearchCV, BAMMSearchCV):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            kind(model, grid, cv=3, scoring="precision").fit(X, y)
+        counts.append(sum(issubclass(one.category, UndefinedMetricWarning) for one in told))
+    assert counts[0] == counts[1] > 0

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy.stats import norm, randint
+from scipy.stats import loguniform, norm, randint
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -64,12 +64,20 @@ MISTAKES = {
     # Lists.
     "a number": (alpha(1.0), "'alpha'", "got 1.0", "list with one element"),
     "a text": (alpha("abc"), "'alpha'", "got 'abc'", "list"),
+    "an interval in a list": (
+        alpha([1.0, Interval(1e-3, 1.0)]), "'alpha'", "Interval(0.001, 1.0", "further dict",
+    ),
+    "a distribution in a list": (alpha([loguniform(1e-3, 1.0)]), "'alpha'", "alone"),
+    "a distribution without its ends": (alpha(loguniform), "'alpha'", "frozen", "loguniform"),
     "an empty list": (alpha([]), "'alpha'", "non-empty", "[]"),
     "a grid that is no dict": (fit([1]), "not a dict", "(1)"),
     # Arguments.
     "a score misspelt": (fit(scoring="acuracy"), "'scoring'", "'acuracy'", "'accuracy'"),
     "a criterion misspelt": (fit(criterion="logloss"), "'criterion'", "'logloss'", "'log_loss'"),
     "a criterion for labels": (fit(criterion="log_loss"), "criterion='log_loss'", "squared_error"),
+    "weights of several targets": (
+        fit(sample_weights=SampleWeights(), y=np.c_[Y, Y]), "SampleWeights", "(60, 2)", "alone",
+    ),
     "one split": (fit(cv=1), "'cv'", "Got 1", "[2, inf)"),
     "more splits than rows": (fit(cv=100), "n_splits=100", "n_samples=60"),
     "no iterations": (fit(max_iter=0), "'max_iter'", "Got 0", "[1, inf)"),

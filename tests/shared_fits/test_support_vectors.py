@@ -130,3 +130,33 @@ def test_where_sharing_does_not_pay_fits_are_own(monkeypatch, bound):
     monkeypatch.setattr(SVC, "fit", fit)
     BAMMSearchCV(SVC(), {"C": [0.1, 1.0]}, cv=3).fit(X, Y)
     assert "precomputed" not in kernels
+
+
+@pytest.mark.parametrize(("model", "target"), [(SVR(), Y_R), (SVC(), Y_R > 2)])
+@pytest.mark.filterwarnings("ignore:.*own fits")
+def test_columns_far_from_zero_leave_the_kernel_to_libsvm(model, target):
+    """Its ``|x|^2 + |z|^2 - 2 x'z`` has few digits there: models are those that users get."""
+    rows = np.c_[X_R[:, :4] * 20, 1e7 + np.random.default_rng(0).normal(size=len(X_R))]
+    check_same_table(model, {"C": [0.1, 1.0], "gamma": [0.1, 1.0]}, rows, target)
+    search = BAMMSearchCV(model, {"C": (1e-1, 1e1), "gamma": (1e-2, 1.0)}, cv=3).fit(rows, target)
+    points = [{name: [v] for name, v in params.items()} for params in search.cv_results_["params"]]
+    grid = GridSearchCV(model, points, cv=3).fit(rows, target)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], grid.cv_results_["mean_test_score"], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("model", [SVC(), SVR()])
+def test_no_fit_is_made_twice(model, monkeypatch):
+    """The check of a list's first fit takes a few steps, however many the fit takes."""
+    steps = []
+    plain = LeanFits._own
+
+    def own(self, model, kernel):
+        steps.append(model.max_iter)
+        return plain(self, model, kernel)
+
+    monkeypatch.setattr(LeanFits, "_own", own)
+    target = Y if isinstance(model, SVC) else X[:, 0]
+    check_same_table(model, {"C": [1e3, 1.0]}, X, target)
+    assert steps and max(steps) <= 20

@@ -61,7 +61,7 @@ def test_where_the_parts_do_something_else_fits_are_own(monkeypatch):
     fits = LeanFits(Y, {})
     for C in (0.1, 1.0, 10.0):
         fits.fit(SVC(C=C), K)
-    assert len(counted) == 3 and fits._lean is False
+    assert len(counted) == 4 and fits._lean is False  # one of a few steps
 
 
 @pytest.mark.filterwarnings("ignore:The `probability` parameter")

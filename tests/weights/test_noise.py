@@ -310,3 +310,11 @@ def test_factors_of_the_given_classes_change_the_fit_but_not_what_is_found():
     )
     assert roc_auc_score(true != label, -found.right) > 0.97
     assert float(found.noise[1, 0]) < float(found.loss.noise[1, 0]) - 0.1
+
+
+def test_what_rounding_leaves_is_no_outlier():
+    r = torch.zeros(ROWS, dtype=torch.float64)
+    r[::50] = 1e-13
+    assert float(target_quality(r, ones(ROWS), rounding=1e-12).right.min()) > 0.9
+    r[::50] = 1.0
+    assert float(target_quality(r, ones(ROWS), rounding=1e-12).right[::50].max()) < 0.01

@@ -43,6 +43,11 @@ def check_takes_weights(estimator: Any) -> None:
 
 def regression_target(y: Any) -> Any:
     """Return a regression target as floats, also if it came as objects."""
+    if np.ndim(y) > 1 and np.shape(y)[1] > 1:
+        raise ValueError(
+            "SampleWeights: weights cannot be learned for several targets, got y of shape "
+            f"{np.shape(y)}. Search each target alone."
+        )
     if np.asarray(y).dtype.kind != "O":
         return y
     try:

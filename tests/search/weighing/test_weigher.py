@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skbamm import BAMMSearchCV, SampleWeights
+from skbamm import BAMMSearchCV, SampleWeights, one_standard_error
 from skbamm.search import factory
 from skbamm.search.weighing import fold_models, learning, partitions
 from skbamm.search.weighing.gate import Gate
@@ -144,6 +144,29 @@ def test_scores_are_of_fold_weights_that_saw_no_test_label(amount, noisy):
         scores.append(-log_loss(noisy.y[test], model.predict_proba(noisy.X[test])))
     assert search.weights_score_ == search.best_score_
     assert search.best_score_ == pytest.approx(np.mean(scores), rel=1e-5)
+
+
+def test_the_score_of_the_weights_is_that_of_a_rule_for_the_refit(noisy):
+    search = search_for(LogisticRegression(), fit={"refit": one_standard_error})
+    search.fit(noisy.X, noisy.y)
+    assert search.weights_score_ == search.best_score_
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_outliers_that_move_the_first_models_are_found(share):
+    rng = np.random.default_rng(1)
+    X, off = rng.normal(size=(120, 6)), rng.random(120) < share
+    y = X[:, 0] + np.where(off, 20, 0) + 0.1 * rng.normal(size=120)
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-3, 1e2)}, sample_weights=SampleWeights())
+    search.fit(X, y)
+    assert search.label_issues_[off].all()
+    assert search.label_issues_[~off].mean() < 0.1
+
+
+def test_a_target_without_any_error_has_no_outlier():
+    X = np.random.default_rng(0).normal(size=(120, 6))
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-3, 1e2)}, sample_weights=SampleWeights())
+    assert not search.fit(X, np.full(120, 3.0)).label_issues_.any()
 
 
 CHOICE = {"kind": ["score", "free"], "prior": 0.5}
