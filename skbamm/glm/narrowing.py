@@ -34,6 +34,8 @@ class NarrowingSettings:
         Gradient of absolute errors, relative, that is left where a scale vanishes.
     lost : float
         Duality gap, relative to the objective, that is left.
+    nearly : float
+        Times that gap, that is left where rounding ends the iterations.
     """
 
     ratio: float = 0.1
@@ -42,6 +44,7 @@ class NarrowingSettings:
     stages: int = 10
     slope: float = 1e-5
     lost: float = 1e-8
+    nearly: float = 2.0
 
 
 NARROWING = NarrowingSettings()
@@ -91,7 +94,11 @@ def solve_narrowing(
         solved = solved | ended
         left = (lost / value)[~solved]
         if not bool(left.any()) or not bool(result.converged.any()):
-            break  # a smaller width would not help
+            # A smaller width would not help.
+            near = (lost <= NARROWING.nearly * NARROWING.lost * value) & (result.converged | kinks)
+            found = torch.where(mask_columns(near & ~solved, found), result.y, found)
+            solved = solved | near
+            break
         problem, last = copy.copy(problem), result.y
         # The gap falls with the width: no narrower than it has to be, for the sake of rounding.
         needed = 0.5 * NARROWING.lost / float(left.max())

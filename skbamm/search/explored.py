@@ -50,6 +50,10 @@ class Scan:
         Points of the others.
     each : int
         Points of each of two intervals where a coarse grid decides.
+    few_numbers : int
+        Different numbers of a target up to which it does, of support vector machines.
+    few_rows : int
+        Rows up to which it may.
     rounds : int
         Rounds of points between.
     own_rounds : int
@@ -75,6 +79,8 @@ class Scan:
     first: int = 5
     others: int = 3
     each: int = 5
+    few_numbers: int = 150
+    few_rows: int = 1000
     rounds: int = 1
     own_rounds: int = 2
     apart: float = 0.1
@@ -340,6 +346,11 @@ def _from_end_to_end(axes, alone: int) -> list[list[float]]:
 def _grid(axes, counts: list[int]) -> list[list[float]]:
     places = [axis.spaced(count) for axis, count in zip(axes, counts, strict=True)]
     return [list(point) for point in product(*places)]
+
+
+def has_few_numbers(target: np.ndarray) -> bool:
+    """Whether a target's numbers are few, also since rows are repeated."""
+    return len(target) <= SCAN.few_rows and len(np.unique(target)) <= SCAN.few_numbers
 
 
 def is_close(a: list[float], b: list[float]) -> bool:

@@ -17,7 +17,7 @@ from skbamm.effort import metered
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.earlier import STAGE, Earlier
-from skbamm.search.explored import SCAN, Explored
+from skbamm.search.explored import SCAN, Explored, has_few_numbers
 from skbamm.search.judged import Judged
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import few_rows, groups, solve_list
@@ -277,9 +277,11 @@ class IntervalSearch:
             soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
             if soon and len(explored.axes) == 1:
                 explored.scan(self.worth)
-            # Where labels do not count alike, another region than the surrogate's may be best.
+            # Where labels do not count alike, another region than the surrogate's may be best; of
+            # few numbers the score has several regions, and a search ends in the nearest.
             scorer = selecting_scorer(self.scorers, self.refit)
-            if soon and len(explored.axes) == 2 and not counts_alike(scorer):
+            numbers = not self.worth and has_few_numbers(joint.task.target)
+            if len(explored.axes) == 2 and (numbers or (soon and not counts_alike(scorer))):
                 explored.scan(self.worth, SCAN.each)
             explored.rounds = SCAN.rounds
         elif explored.rounds == 0 and self._is_to_be_judged(

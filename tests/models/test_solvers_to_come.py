@@ -64,9 +64,11 @@ def later(kind):
             start[-1] = np.log(y.mean())
             ends = [(0, None)] * (2 * d) + [(None, None)]
             options = {"maxiter": 20000, "maxfun": 50000, "ftol": 0, "gtol": 1e-9, "maxcor": 40}
-            both = minimize(
-                objective, start, jac=True, bounds=ends, method="L-BFGS-B", options=options
-            ).x
+            both = start
+            for _ in range(5):  # a line search may end far from the minimum
+                both = minimize(
+                    objective, both, jac=True, bounds=ends, method="L-BFGS-B", options=options
+                ).x
             self.coef_, self.intercept_ = both[:d] - both[d : 2 * d], both[-1]
             self.n_iter_ = 1
             return self

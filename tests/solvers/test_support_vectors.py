@@ -173,9 +173,10 @@ def test_as_good_as_a_grid(data):
     values = {"C": np.logspace(-1, 2, 5), "gamma": np.logspace(-3, 0, 5)}
     grid = GridSearchCV(model, values, cv=5).fit(rows, target)
     search = BAMMSearchCV(model, BOX, cv=5).fit(rows, target)
-    row = 1 / len(target) if rows is not X_R else 0.0
-    assert search.best_score_ >= grid.best_score_ - 0.005 - row
-    assert len(search.cv_results_["params"]) <= EFFORT.points + 4
+    # Of few numbers a coarse grid is judged as well, which has these values.
+    least, more = (1e-9, 25) if rows is X_R else (0.005 + 1 / len(target), 0)
+    assert search.best_score_ >= grid.best_score_ - least
+    assert len(search.cv_results_["params"]) <= EFFORT.points + 4 + more
 
 
 def test_kernels_in_a_list_and_a_given_one():
@@ -288,3 +289,16 @@ def test_two_intervals_are_no_worse_than_a_coarse_grid_where_classes_differ_in_s
     few = GridSearchCV(SVC(), grid, scoring=scoring).fit(rows, labels)
     assert search.best_score_ >= few.best_score_ - 1e-9
     assert "scan" in search.cv_results_["stage"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_repeated_rows_have_several_regions_of_which_the_best_is_found(seed):
+    """A search ends in the nearest: models that learn the copies of held-out rows by heart."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(60, 5))
+    target = rows @ [1, 2, 0, 0, -1.0] + rng.normal(size=60)
+    rows, target = np.repeat(rows[:10], 6, 0), np.repeat(target[:10], 6)
+    found = BAMMSearchCV(SVR(), {"C": (1e-2, 1e2), "gamma": (1e-3, 1.0)}, cv=3).fit(rows, target)
+    grid = {"C": np.geomspace(1e-2, 1e2, 5), "gamma": np.geomspace(1e-3, 1.0, 5)}
+    best = GridSearchCV(SVR(), grid, cv=3).fit(rows, target).best_score_
+    assert found.best_score_ >= best - 1e-9
