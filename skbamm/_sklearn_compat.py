@@ -176,6 +176,17 @@ def fit_machine(model: Any, kernel: np.ndarray, target: np.ndarray, weight: np.n
         model.n_iter_ = model._num_iter.item()
 
 
+def stopped_machine(model: Any, steps: int) -> Any:
+    """Return a copy of a support vector machine whose fit stops after some steps, and says nothing.
+
+    Filters of warnings are those of all threads.
+    """
+    brief = copy.copy(model)
+    brief.max_iter = steps if model.max_iter < 0 else min(model.max_iter, steps)
+    brief._warn_from_fit_status = lambda: None
+    return brief
+
+
 def machine_predictions(model: Any, kernel: np.ndarray) -> np.ndarray:
     """Return what such a model predicts from a kernel, which need not be checked."""
     found = model._dense_predict(kernel)

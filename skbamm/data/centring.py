@@ -68,7 +68,7 @@ def centre_folds(folds: list) -> tuple[list, list[np.ndarray | None]]:
     """Return the folds' data, each less its own centre, and these centres."""
     centres = [far_centre(fold.matrix) for fold in folds]
     moved = [
-        fold if centre is None else replace(fold, matrix=less(fold.matrix, centre))
+        fold if centre is None else replace(fold, matrix=less(fold.matrix, centre), plain=False)
         for fold, centre in zip(folds, centres, strict=True)
     ]
     return moved, centres

@@ -56,7 +56,7 @@ class FoldMaps:
             rows = [part for part in (parts.inner, parts.outer) if part.shape[0]]
             slopes = [self.map.slope(fitted, as_matrix(part)) for part in rows]
             matrix = np.hstack([fold.matrix, np.concatenate(slopes)])
-            found.append(replace(fold, matrix=matrix))
+            found.append(replace(fold, matrix=matrix, plain=False))
         return found
 
     def _fold(self, transformer, k) -> FoldData:

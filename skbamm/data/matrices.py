@@ -45,6 +45,9 @@ class FoldData:
         Fitted on the training rows.
     features : dict
         Attributes by which the last step remembers its features.
+    plain : bool
+        Whether the matrix is what the transformers return, arrays of float64. One that replaces it
+        is not.
     """
 
     matrix: Any
@@ -52,14 +55,23 @@ class FoldData:
     test: np.ndarray
     transformers: Any
     features: dict[str, Any]
+    plain: bool = False
     shared = None  # of folds that share their columns, ``SharedColumns``
-    knows_test_rows = False
     exact = True  # whether the transformers are, to the last digit, as their own fit leaves them
 
     @cached_property
     def row_space(self) -> RowSpace:
         """The space that the rows of a dense matrix span."""
         return RowSpace.of(self.matrix)
+
+    @property
+    def knows_test_rows(self) -> bool:
+        """Whether the matrix has the test rows as the transformers return them."""
+        return self.plain and "feature_names_in_" not in self.features
+
+    def test_rows(self) -> Any:
+        """Return these."""
+        return self.matrix[len(self.train) :]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -194,7 +206,8 @@ def join_parts(parts: FoldParts, train, test) -> FoldData:
         matrix = sp.vstack(rows, format="csr")
     else:
         matrix = np.concatenate(rows)
-    return FoldData(matrix, train, test, fitted, feature_memory(inner))
+    plain = all(type(part) is np.ndarray and part.dtype == np.float64 for part in (inner, outer))
+    return FoldData(matrix, train, test, fitted, feature_memory(inner), plain)
 
 
 def split_fold(matrix: Any, train, test, features: dict[str, Any]) -> FoldData:

@@ -59,11 +59,11 @@ class KernelMetric:
 
     def at(self, x: Tensor, y: Tensor) -> KernelMetric:
         """Return the metric for another x, exact again."""
-        if torch.equal(x, self.x):
+        if _equal(x, self.x):
             return self
         other = KernelMetric(self.blocks, self.numbers, x)
         for s, point in enumerate(x):
-            same = [t for t in range(len(self.x)) if torch.equal(point, self.x[t])]
+            same = [t for t in range(len(self.x)) if _equal(point, self.x[t])]
             other._factors[s] = self._factors[same[0]] if same else None
         return other
 
@@ -101,6 +101,11 @@ class KernelMetric:
                 made[s].append(found)
         for s in missing:
             self._factors[s] = made[s]
+
+
+def _equal(some: Tensor, other: Tensor) -> bool:
+    """Whether two points are the same; what is not given is not a number in both."""
+    return some.shape == other.shape and torch.allclose(some, other, 0, 0, equal_nan=True)
 
 
 def _submatrix(matrix: Tensor, rows: Tensor) -> Tensor:

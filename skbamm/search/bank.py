@@ -182,7 +182,10 @@ class Bank:
         folds, estimator = self.transformed.get(key), stand_in.estimator
         if not (folds is None or fold is None or fit_params) and has_transformers(estimator):
             fit_last(estimator, folds[fold], y)
-            return self._known_rows(folds[fold].transformers)
+            data = folds[fold]
+            if data.knows_test_rows:
+                self.test_rows[id(data.transformers)] = data.test_rows
+            return self._known_rows(data.transformers)
         fit_model = partial(self.lists.fit, key, fold)
         known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params, fit_model)
         if known is None:

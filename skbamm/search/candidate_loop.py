@@ -313,12 +313,15 @@ class _TestFold:
         functions = EXACT if exact else TWINS
         if not all(one is not None and one.function in functions for one in metrics.values()):
             raise NoTwin("a metric has none")
-        found = {name: self._by_twin(one, model, X, last, given) for name, one in metrics.items()}
+        found = {
+            name: self._by_twin(one, model, X, last, given, exact) for name, one in metrics.items()
+        }
         return found if self._several else found["score"]
 
     def _by_twin(
-        self, metric: Metric | None, model: Any, X: Any, last: Any, given: dict[str, Predicted]
-    ) -> float:
+        self, metric: Metric | None, model: Any, X: Any, last: Any, given: dict[str, Predicted],
+        exact: bool,
+    ) -> float:  # fmt: skip
         assert metric is not None
         method = metric.method(model)
         if method not in given:
@@ -329,6 +332,8 @@ class _TestFold:
                     response = getattr(model, method)(X)
                 except Exception:
                     raise NoTwin("it fails, as scikit-learn's scorer will tell") from None
+            if exact and getattr(response, "dtype", None) == np.float32:
+                raise NoTwin("scikit-learn computes in the precision of the response")
             given[method] = target.predicted(response, method)
         try:
             return metric.sign * float(TWINS[metric.function](given[method], **metric.options))

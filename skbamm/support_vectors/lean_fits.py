@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import copy
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn import config_context
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from skbamm._sklearn_compat import fit_machine, machine_predictions, machine_target
+from skbamm._sklearn_compat import (
+    fit_machine,
+    machine_predictions,
+    machine_target,
+    stopped_machine,
+)
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 _KINDS = (SVC, NuSVC, SVR, NuSVR)
@@ -56,11 +60,11 @@ class LeanFits:
 
     def _agree(self, model: Any, kernel: np.ndarray) -> bool:
         """Whether both ways to fit a model do the same in a few steps, which cost nothing."""
-        brief = copy.copy(model)
-        brief.max_iter = _STEPS if model.max_iter < 0 else min(model.max_iter, _STEPS)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        brief = stopped_machine(model, _STEPS)
+        try:
             return _same(self._own(brief, kernel), self._quick(brief, kernel))
+        except ValueError:  # the fit itself will tell
+            return False
 
     def _takes(self, model: Any) -> bool:
         plain = getattr(model, "probability", False) in (False, "deprecated")

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.differentiate import derivative
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import mean_squared_error, r2_score, root_mean_squared_error
 
+from skbamm import BAMMSearchCV
 from skbamm.bilevel import solve, solve_lower
+from skbamm.kernels import metric
 from tests.kernels.conftest import (
     ALPHA,
     BOOTSTRAP,
@@ -178,3 +181,12 @@ def test_averaging_is_refused():
     y = problem.start(x)
     with pytest.raises(ValueError, match="no averaging"):
         problem.directions(x, y, y, 0.1)
+
+
+def test_values_of_a_list_are_factored_once(monkeypatch):
+    """Also where gamma is not given, which as a number is not one."""
+    made, plain = [], metric.cholesky_factor
+    monkeypatch.setattr(metric, "cholesky_factor", lambda some: made.append(1) or plain(some))
+    search = BAMMSearchCV(KernelRidge(kernel="rbf"), {"alpha": [0.1, 1.0, 10.0]}, cv=3).fit(X, Y)
+    assert search.search_plan_[0]["role"] == "joint grid"
+    assert len(made) == 3 * 3

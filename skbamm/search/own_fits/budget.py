@@ -108,6 +108,8 @@ def budget(
     listed = fits == values * len(joint.used)
     expected = joint.foreseen(values, listed)
     if expected is None:
+        if listed and values == 1 and joint.folds is not None:  # there is nothing to share
+            raise OverBudget("own fits are faster")
         return None
     own = OwnCost(joint, probes, y, fits)
     least, scores = own.least, scored * LIMITS.score

@@ -128,3 +128,35 @@ def test_other_names_types_and_values_are_other_rows():
     assert not same_rows(X, X.astype(np.float32).astype(object))
     assert not same_rows(X, X + 1e-9)
     assert not same_rows([1, 2], [1.0, 2.0])
+
+
+class Dithering(TransformerMixin, BaseEstimator):
+    """Its fit seeds the generator that its transform draws from."""
+
+    calls: list = []
+
+    def fit(self, X, y=None):
+        self.random_ = np.random.RandomState(0)
+        return self
+
+    def transform(self, X):
+        self.calls.append(len(X))
+        return X + 0.3 * self.random_.normal(size=X.shape)
+
+
+@pytest.mark.budget
+@pytest.mark.parametrize("model", [LogisticRegression(tol=1e-9, max_iter=1000), Ridge()])
+def test_test_rows_are_transformed_once_and_right_after_the_training_rows(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 8))
+    y = (X[:, 0] + 0.5 * rng.normal(size=150) > 0).astype(int)
+    name = "C" if isinstance(model, LogisticRegression) else "alpha"
+    grid = {f"model__{name}": [0.1, 1.0, 10.0]}
+    pipeline = Pipeline([("dither", Dithering()), ("model", model)])
+    Dithering.calls.clear()
+    search = BAMMSearchCV(pipeline, grid, cv=3).fit(X, y)
+    assert len(Dithering.calls) == 2 * 3 + 1
+    expected = GridSearchCV(pipeline, grid, cv=3).fit(X, y).cv_results_
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], expected["mean_test_score"], atol=1e-6
+    )
