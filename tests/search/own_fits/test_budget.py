@@ -6,7 +6,12 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_breast_cancer, load_digits, make_regression
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    make_classification,
+    make_regression,
+)
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
@@ -28,6 +33,7 @@ from sklearn.svm import LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget, metered, spend
+from skbamm.search import solving
 from skbamm.search.own_fits import cost
 from skbamm.solvers.linear import LinearSolver
 
@@ -261,3 +267,47 @@ def test_time_that_ends_before_the_points_between_is_told():
         search.fit(X, y)
     assert search.search_plan_[0]["reason"] == "own fits are faster"
     assert len(search.cv_results_["params"]) == 5
+
+
+def test_the_ends_tell_more_than_the_middle(monkeypatch):
+    """Weak penalties take ten times the iterations of the middle one."""
+    seen = []
+    plain = solving.budget
+
+    def budget(joint, probes, y, fits, *given):
+        own = cost.OwnCost(joint, probes, y, fits)
+        seen.append((own.further, own.measured(), own.measured(True)))
+        return plain(joint, probes, y, fits, *given)
+
+    monkeypatch.setattr(solving, "budget", budget)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    data = load_breast_cancer(return_X_y=True)
+    for values, further in ((9, True), (3, False)):  # of few fits two more are no small part
+        grid = {"logisticregression__C": np.logspace(-4, 4, values)}
+        search = BAMMSearchCV(model, grid).fit(*data)
+        assert (search.search_plan_[0]["role"] == "joint grid") is further
+        more, middle, mean = seen.pop()
+        assert more is further
+        assert mean > 1.5 * middle
+
+
+def test_a_meter_asks_for_the_next_limit_each_time_one_is_reached():
+    asked = []
+    limits = [lambda: asked.append(2.0) or 2.0, lambda: asked.append(3.0) or 3.0]
+    with metered(Meter(1.0, *limits)), pytest.raises(OverBudget):
+        spend(0.5)
+        assert not asked
+        spend(1.0)
+        assert asked == [2.0]
+        spend(1.0)
+        assert asked == [2.0, 3.0]
+        spend(1.0)
+
+
+@pytest.mark.parametrize("classes", [3, 5])
+def test_small_data_of_several_classes_are_solved_jointly(classes):
+    X, y = make_classification(
+        400, 10, n_informative=8, n_redundant=0, n_classes=classes, random_state=0
+    )
+    search = BAMMSearchCV(LogisticRegression(), {"C": np.logspace(-3, 3, 7)}).fit(X, y)
+    assert search.search_plan_[0]["role"] == "joint grid"
