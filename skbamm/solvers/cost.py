@@ -75,6 +75,8 @@ class Counts:
         Share of the passes that is left then.
     passes_with_matrices : tuple[int, int]
         Passes where matrices of all features precondition them: of all values, and of each.
+    least_spaced : int
+        Values that a shorter list counts for, since its values have a large spacing.
     matrices : tuple[float, float]
         How many such matrices there are: of all values, and of each.
     square_products : int
@@ -109,6 +111,7 @@ class Counts:
     determined: int = 5
     fewer: float = 0.4
     passes_with_matrices: tuple[int, int] = (110, 10)
+    least_spaced: int = 9
     matrices: tuple[float, float] = (3.0, 0.5)
     square_products: int = 300
     dual_factor: float = 3.0
@@ -176,7 +179,8 @@ def _of_products(solver: LinearProblems, values: int, listed: bool) -> float:
         (first, each), (made, more) = COUNTS.passes_with_matrices, COUNTS.matrices
         pass_ = pass_seconds(shape, one.entries, columns, solver.dtype)
         pass_ += solve_seconds(columns, one.n_features)
-        return (first + each * values) * pass_ + (made + more * values) * metric
+        steps = max(values, COUNTS.least_spaced) if listed else values
+        return (first + each * steps) * pass_ + (made + more * values) * metric
     passes: float = COUNTS.products + values * COUNTS.products_of_value
     if listed:  # few values have a large spacing
         passes = max(passes, COUNTS.least_products)

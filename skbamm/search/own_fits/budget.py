@@ -33,6 +33,8 @@ class Limits:
         Seconds that a model takes to be scored.
     share : float
         The part of own fits' cost that a joint solve may be expected to take.
+    share_of_middle : float
+        The same where only the value in the middle is fitted, since fits are few.
     give_up : float
         The part of it that it may take: more, since a solve that is stopped is lost.
     share_of_score : float
@@ -58,6 +60,7 @@ class Limits:
     several: int = 18
     score: float = 1.5e-3
     share: float = 0.65
+    share_of_middle: float = 0.5
     give_up: float = 0.8
     share_of_score: float = 0.9
     share_of_products: float = 0.45
@@ -127,6 +130,8 @@ def budget(
         else LIMITS.share_of_products
         if joint.uncertain
         else LIMITS.share
+        if own.further
+        else LIMITS.share_of_middle
     )
     spare = LIMITS.spare if listed else LIMITS.spare_of_interval
 

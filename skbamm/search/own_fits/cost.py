@@ -100,7 +100,7 @@ class Seconds:
     looks: int = 2
     least_steps: int = 5
     most_of_all_rows: int = 60
-    many_fits: int = 20
+    many_fits: int = 30
 
 
 SECONDS = Seconds()
