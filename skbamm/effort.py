@@ -86,23 +86,24 @@ class Meter:
     Parameters
     ----------
     limit : float
-    *closer : callable
-        Each returns a more accurate limit; the next is called when the limit is reached.
+    closer : callable, optional
+        Returns a more accurate limit; called once, when the first limit is reached.
     """
 
-    def __init__(self, limit: float, *closer: Callable[[], float]):
-        self.limit, self.spent, self._closer = limit, 0.0, list(closer)
+    def __init__(self, limit: float, closer: Callable[[], float] | None = None):
+        self.limit, self.spent, self._closer = limit, 0.0, closer
         self._began = time.perf_counter(), time.process_time()
 
     def anew(self) -> Meter:
         """Return a new meter with the same limit."""
-        return Meter(self.limit, *self._closer)
+        return Meter(self.limit, self._closer)
 
     def spend(self, seconds: float) -> None:
         """Count some work, or raise OverBudget."""
         self.spent += seconds
-        while self.spent > self.limit and self._closer:
-            self.limit = max(self.limit, self._closer.pop(0)())
+        if self.spent > self.limit and self._closer is not None:
+            closer, self._closer = self._closer, None
+            self.limit = max(self.limit, closer())
         if self.spent > self.limit:
             raise OverBudget("own fits are faster")
         # On a busy machine the clock runs on, with many threads the processor's time does.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -44,7 +43,7 @@ class Limits:
     share_of_kernels : float
         The same of lists of kernel models, whose factors are well foreseen.
     near : float
-        Ratio of two costs from which on a closer look at own fits decides nothing.
+        Ratio of the two costs up to which own fits are looked at more closely.
     floor : float
         Seconds that it may take in any case.
     overrun : float
@@ -135,21 +134,19 @@ def budget(
     )
     spare = LIMITS.spare if listed else LIMITS.spare_of_interval
 
-    def limit(ends: bool = False) -> float:
-        seconds = own.measured(ends)
+    def limit(seconds: float | None) -> float:
         if seconds is None:
             return torch.inf
         seconds += scores
         most = max(share, LIMITS.give_up) * seconds
         return max(LIMITS.floor, min(most, LIMITS.overrun * expected + spare * seconds))
 
-    closer = [partial(limit, True)] if own.further else []
     if expected <= max(LIMITS.floor, share * least):
-        return Meter(max(LIMITS.floor, share * least), limit, *closer)
-    ends, seconds = False, own.measured()
-    if seconds is not None and closer:
-        ends = 1 / LIMITS.near < expected / (share * (seconds + scores)) <= LIMITS.near
-        seconds = own.measured(ends)
+        return Meter(max(LIMITS.floor, share * least), lambda: limit(own.measured()))
+    seconds = own.measured()
+    if seconds is not None and own.further:
+        near = expected * LIMITS.near > share * (seconds + scores) >= expected
+        seconds = own.measured(ends=near)
     if seconds is not None and expected > max(LIMITS.floor, share * (seconds + scores)):
         raise OverBudget("own fits are faster")
-    return Meter(limit(ends), *([] if ends else closer))
+    return Meter(limit(seconds))

@@ -243,7 +243,8 @@ class OwnCost:
     def measured(self, ends: bool = False) -> float | None:
         """Return the seconds that they take about, by the iterations of one of them.
 
-        With ``ends`` there are three, and the trapezoidal rule gives the mean.
+        With ``ends`` there are three, and the trapezoidal rule gives the mean, which counts if it
+        is less: a few fits of many iterations are no reason to take long.
         """
         wanted = self.probes if ends else self.probes[:1]
         for probe in wanted[len(self._known) :]:
@@ -251,11 +252,14 @@ class OwnCost:
         known = [fitted for fitted in self._known[: len(wanted)] if fitted is not None]
         if len(known) < len(wanted):
             return None  # the search, or the user's own fits, will find out why
-        of_each = [1.0] if len(known) == 1 else [0.5, *[0.5 / (len(known) - 1)] * (len(known) - 1)]
-        seconds = self._seconds(float(np.dot(of_each, [fitted.n_iter for fitted in known])))
+        middle, others = known[0], known[1:]
+        n_iter, took = middle
+        if others:
+            n_iter = min(n_iter, (n_iter + float(np.mean([one.n_iter for one in others]))) / 2)
+            took = min(took, (took + float(np.mean([one.seconds for one in others]))) / 2)
+        seconds = self._seconds(n_iter)
         # If the cost of a model's iterations is unknown, it is measured.
-        took = self.fits * float(np.dot(of_each, [fitted.seconds for fitted in known]))
-        return took if seconds is None else seconds
+        return self.fits * took if seconds is None else seconds
 
     def _fitted(self, probe: Probe) -> _Fitted | None:
         """Fit one fold, or return None if that fails."""
