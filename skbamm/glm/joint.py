@@ -17,7 +17,7 @@ from skbamm.effort import METER, factor_seconds, gram_seconds, solve_seconds, sp
 
 @dataclass(frozen=True)
 class JointSettings:
-    """When the matrix is small, chosen by benchmarks/everyday/uses.py.
+    """When the matrix is small; benchmarks/everyday/effort.py says what solves with it take.
 
     Attributes
     ----------
