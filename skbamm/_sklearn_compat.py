@@ -65,6 +65,7 @@ __all__ = [
     "SearchBase",
     "StrOptions",
     "brier_scores",
+    "callbacks_of",
     "check_feature_names",
     "check_method_params",
     "check_n_features",
@@ -72,6 +73,7 @@ __all__ = [
     "class_weights",
     "convert_arrays",
     "descend_gram",
+    "drop_callbacks",
     "fit_axes",
     "forest_rows",
     "make_constraint",
@@ -107,6 +109,17 @@ def descend_gram(
     _cd_fast.enet_coordinate_descent_gram(
         w, l1, l2, gram, cross, y, max_iter, tol, rng, False, positive, *more
     )
+
+
+def callbacks_of(estimator: Any) -> list[Any]:
+    """Return the callbacks that are set on an estimator itself; none before scikit-learn 1.9."""
+    return getattr(estimator, "_skl_callbacks", [])
+
+
+def drop_callbacks(estimator: Any) -> None:
+    """Remove the callbacks that are set on an estimator itself."""
+    if hasattr(estimator, "__dict__"):
+        vars(estimator).pop("_skl_callbacks", None)
 
 
 def safe_indexing(X: Any, indices: Any, *, axis: int = 0) -> Any:

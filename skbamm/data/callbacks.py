@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from skbamm._sklearn_compat import AutoPropagatedCallback
+from skbamm._sklearn_compat import AutoPropagatedCallback, callbacks_of, drop_callbacks
 
 
 def who_looks_on(search: Any) -> str:
@@ -14,13 +14,13 @@ def who_looks_on(search: Any) -> str:
     They may be on the estimator, on any part of it, on a candidate, or, if they are such as
     propagate, on the search: those of depth 0 do not.
     """
-    own = getattr(search, "_skl_callbacks", [])
+    own = callbacks_of(search)
     if any(
         isinstance(one, AutoPropagatedCallback) and one.max_propagation_depth != 0 for one in own
     ):
         return type(search.estimator).__name__
     for part in _parts([search.estimator, search.param_grid]):
-        if getattr(part, "_skl_callbacks", []):
+        if callbacks_of(part):
             return type(part).__name__
     return ""
 
@@ -28,7 +28,7 @@ def who_looks_on(search: Any) -> str:
 def without_callbacks(estimator: Any) -> Any:
     """Take the callbacks of an estimator, and of all of its parts, away: its fits are ours."""
     for part in _parts(estimator):
-        vars(part).pop("_skl_callbacks", None) if hasattr(part, "__dict__") else None
+        drop_callbacks(part)
     return estimator
 
 

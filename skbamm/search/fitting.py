@@ -12,7 +12,7 @@ from joblib import effective_n_jobs, parallel_config
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils import get_tags
 
-from skbamm._sklearn_compat import num_samples
+from skbamm._sklearn_compat import callbacks_of, num_samples
 from skbamm.clock import SCORING, Clock
 from skbamm.data.array_inputs import ArrayInputs
 from skbamm.data.callbacks import who_looks_on
@@ -73,11 +73,13 @@ class Fitting:
         self._folder: Any = None  # of the workers
         self._routed: Any = None
         self._candidates: list[dict[str, Any]] = []
+        self._alone = True  # whether no worker takes part
+        self._solved = False  # whether nothing is left to fit
         self._same = False  # whether the earlier fit that this one continues used the same data
         self._listed: list[dict[str, Any]] = []  # all candidates then, if they are in lists
         self._more: dict[str, list] | None = None
         # Whether solved models may be scored on another device than the CPU.
-        looks_on = self.watched or getattr(search, "_skl_callbacks", [])
+        looks_on = self.watched or callbacks_of(search)
         there = choose_device(search.device, sys.maxsize).type != "cpu"
         self._scores_there = there and not (looks_on or search.return_train_score)
         self._scores_there &= self._has_twin
@@ -163,24 +165,35 @@ class Fitting:
     def take_up(self, search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         """Draw the splits, once, and solve what can be solved before anything is fitted."""
         check_vectors(self.space, X)
-        cv, n_rows = search._checked_cv_orig, num_samples(X)
+        cv = search._checked_cv_orig
         splits = [tuple(map(as_indices, split)) for split in cv.split(X, y, **split_params)]
         fit_params = dict(self._routed.estimator.fit)
         self._compare(search, X, y, splits, [fit_params, dict(self._routed.scorer.score)])
-        if not self.needs_stand_in:
-            search._checked_cv_orig = FrozenSplits(cv, splits)
-            self.bank.take(X, y, splits, fit_params)
-            return
-        criterion, row_weights, rows = search.criterion, None, None
         if self.weigher is not None:
             self.found = self.weigher.learn(cv, splits, X, y, fit_params)
-            criterion = self.weigher.criterion_for(self.found)
-            row_weights, splits = self.found.row_weights, self.found.splits
-            rows = self.weigher.rows_of(X, y)
+            splits = self.found.splits
         search._checked_cv_orig = FrozenSplits(cv, splits)
-        self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(n_rows)}
         self.bank.take(X, y, splits, fit_params)
-        scorers = self._scorers or search._get_scorers()[0]
+        if not self.needs_stand_in:
+            return
+        self._routed.estimator["fit"] = {**fit_params, FOLD: np.arange(num_samples(X))}
+        self.run = run = self._run_of(search, X, y, splits, fit_params)
+        self.outcome = run.outcome
+        self._solve(search, run)
+        if run.leaves_all and self.bank.empty and not (self.watched or self._loops):
+            # Clones of the stand-in are the user's estimator from now on: it costs nothing.
+            self.bank.idle = True
+            self._routed.estimator["fit"] = fit_params
+            return
+        self._prepare_scores(search, num_samples(X))
+
+    def _run_of(self, search: Any, X: Any, y: Any, splits: list, fit_params: dict) -> SearchRun:
+        """Return what solves this search's candidates."""
+        scorers, scorer_params = self._scores(search)
+        criterion, row_weights, rows = search.criterion, None, None
+        if self.weigher is not None:
+            criterion = self.weigher.criterion_for(self.found)
+            row_weights, rows = self.found.row_weights, self.weigher.rows_of(X, y)
         device = search.device
         if device == "auto" and isinstance(X, FarRows):
             device = str(X.device)
@@ -189,53 +202,51 @@ class Fitting:
             search.verbose, self.clock,
         )  # fmt: skip
         run = SearchRun(
-            self.space, settings, self.bank, X, y, splits, fit_params,
-            dict(self._routed.scorer.score), scorers, search.refit, row_weights, rows,
+            self.space, settings, self.bank, X, y, splits, fit_params, scorer_params, scorers,
+            search.refit, row_weights, rows,
         )  # fmt: skip
         run.solving.watched = bool(self.watched)
         if self._scorers is not None:
             run.solving.scores = DeviceScores(run.solving.factory, scorers)
         run.intervals.earlier = self.earlier
-        run.intervals.more_rounds = not (getattr(search, "_skl_callbacks", []) or self.watched)
-        self.run, self.outcome = run, run.outcome
-        # Solving precedes the workers of BaseSearchCV, so that none is needed
-        # where nothing is left to fit.
+        run.intervals.more_rounds = not (callbacks_of(search) or self.watched)
+        return run
+
+    def _solve(self, search: Any, run: SearchRun) -> None:
+        """Solve before BaseSearchCV has workers: none is needed where nothing is left to fit."""
         solves = self.space.continuous or (self._has_twin and not self.watched)
-        if self.context is not None and getattr(search, "_skl_callbacks", []):
+        if self.context is not None and callbacks_of(search):
             self.tasks = SearchTasks(search, self.context, solves)
         self._candidates, self._more = run.candidates()
         if self.watched:
             self._leave_to_own_fits()
-        alone = effective_n_jobs(search.n_jobs) == 1
-        if self.bank.lists and not alone:
+        self._alone = effective_n_jobs(search.n_jobs) == 1
+        if self.bank.lists and not self._alone:
             self._share_among_threads()
-            alone = self._threads is not None
-        solved = run.solved(self._candidates)
-        callbacks = getattr(search, "_skl_callbacks", [])
+            self._alone = self._threads is not None
+        self._solved = run.solved(self._candidates)
         self._loops = (
-            (solved or effective_n_jobs(search.n_jobs) == 1)
-            and not (callbacks or self.watched or self._pairwise(solved))
+            (self._solved or effective_n_jobs(search.n_jobs) == 1)
+            and not (callbacks_of(search) or self.watched or self._pairwise)
             and self._scorers is None  # else scores are known from the device
             and CandidateLoop.serves(search, *self._scores(search))
         )  # fmt: skip
-        if run.leaves_all and self.bank.empty and not (self.watched or self._loops):
-            # Clones of the stand-in are the user's estimator from now on: it costs nothing.
-            self.bank.idle = True
-            self._routed.estimator["fit"] = fit_params
-            return
-        if solved:
+
+    def _prepare_scores(self, search: Any, n_rows: int) -> None:
+        """Decide who scores the candidates, and give them no more data than they need."""
+        if self._solved:
             search.n_jobs = 1
         # Workers get no data but what scikit-learn sends them.
-        if self.bank.shared.uses and not alone:
+        if self.bank.shared.uses and not self._alone:
             self._folder = tempfile.TemporaryDirectory(prefix="skbamm", ignore_cleanup_errors=True)
             self.bank.shared.folder = self._folder.name
-        here = solved or (alone and bool(self.bank.shared.uses or self.bank.lists))
+        here = self._solved or (self._alone and bool(self.bank.shared.uses or self.bank.lists))
         # These, and precomputed kernels, need training rows.
-        looks = search.return_train_score or callbacks or self._pairwise(solved)
+        looks = search.return_train_score or callbacks_of(search) or self._pairwise
         if self._loops or (here and not looks):
             self.bank.scoring_only = True
-            search._checked_cv_orig = ScoringSplits(cv, splits, n_rows)
-        self.bank.look(scorers, search.return_train_score)
+            search._checked_cv_orig = ScoringSplits.of(search._checked_cv_orig, n_rows)
+        self.bank.look(self._scores(search)[0], search.return_train_score)
 
     def _compare(self, search: Any, X: Any, y: Any, splits: list, params: list) -> None:
         """Record the data; drop values of lists that an earlier fit to it has scored."""
@@ -248,12 +259,13 @@ class Fitting:
             left = [c for c in self.space.combinations if not self.earlier.is_known(c.params)]
             self.space.combinations = left or self.space.combinations[:1]
 
-    def _pairwise(self, solved: bool) -> bool:
+    @property
+    def _pairwise(self) -> bool:
         """Whether any candidate is given a kernel or distances."""
         return any(
             get_tags(c.target.estimator).input_tags.pairwise
             for c in self.space.combinations
-            if not solved or c.target.takes_kernels
+            if not self._solved or c.target.takes_kernels
         )
 
     def score(self, search: Any, evaluate: Any, callback_ctx: Any) -> None:
@@ -268,7 +280,7 @@ class Fitting:
         search_ctx = tasks.begin_scores(len(candidates) * search.n_splits_)
         began = time.perf_counter()
         # Callbacks need the number of candidates beforehand.
-        told = bool(getattr(search, "_skl_callbacks", []) or self.watched)
+        told = bool(callbacks_of(search) or self.watched)
         if told and self.clock.max_time is None:
             results = evaluate(candidates, more_results=self._more, callback_ctx=search_ctx)
         else:

@@ -283,6 +283,9 @@ class ScoringSplits(FrozenSplits):
     A solved model needs no training rows, and copying them would cost more than all else.
     """
 
-    def __init__(self, cv: Any, splits: list, n_rows: int):
-        coded = [(np.array([k % n_rows, k // n_rows]), test) for k, (_, test) in enumerate(splits)]
-        super().__init__(cv, coded)
+    @classmethod
+    def of(cls, frozen: FrozenSplits, n_rows: int) -> ScoringSplits:
+        """Return those of splits of so many rows."""
+        splits = enumerate(frozen.splits)
+        coded = [(np.array([k % n_rows, k // n_rows]), test) for k, (_, test) in splits]
+        return cls(frozen.cv, coded)
