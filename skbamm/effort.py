@@ -37,7 +37,9 @@ class Costs:
     step, face_step : float
         Overhead of an iteration apart from its passes, without and with kinks.
     face : float
-        A step from face to face, after the first few of an iteration.
+        Overhead of a step from face to face, after the first few of an iteration.
+    packed : float
+        An entry of a Gram matrix in the rows that a face takes of it.
     gram, factor, solve : float
         A multiplication of a Gram matrix, a Cholesky factor, and a solve with it.
     weighed, scaled : float
@@ -60,6 +62,7 @@ class Costs:
     step: float = 2e-4
     face_step: float = 2e-3
     face: float = 8e-4
+    packed: float = 1e-9
     gram: float = 5e-11
     factor: float = 6e-11
     solve: float = 1e-9
@@ -165,9 +168,22 @@ def step_seconds(kinks: bool) -> float:
     return COSTS.face_step if kinks else COSTS.step
 
 
-def face_seconds(before: int) -> float:
-    """Return the cost of a step from face to face; ``step_seconds`` has that of the first few."""
-    return COSTS.face if before >= _FACES else 0.0
+def face_seconds(before: int, matrices: int, free: int, features: int) -> float:
+    """Return the cost of a step from face to face; ``step_seconds`` has that of the first few.
+
+    Parameters
+    ----------
+    before : int
+        Steps of the same iteration before this one.
+    matrices : int
+        That are factored.
+    free, features : int
+        Coefficients of a matrix, and of the one that it is taken of.
+    """
+    if before < _FACES:
+        return 0.0
+    taken = matrices * free * features * COSTS.packed
+    return COSTS.face + taken + factor_seconds(matrices, free)
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:

@@ -114,7 +114,8 @@ class Faces:
             if metric is None:
                 break
             if METER.get() is not None:
-                spend(face_seconds(count))
+                free = int(face.free.sum(-1).max())
+                spend(face_seconds(count, face.free[..., 0].numel(), free, face.free.shape[-1]))
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import FaceMetric
-from skbamm.glm.follow import Faces
+from skbamm.glm.follow import FOLLOW, Faces
 from skbamm.glm.joint import see_shifts
 
 _MOST = 1000  # entries that may be free in any column
+# Rounds of coordinate descent, and entries of each a row of f's, at least, that may leave zero.
+_ROUNDS, _OF_ROWS, _LEAST = 4, 1, 50
 
 
 class SupportMetric:
@@ -52,7 +54,7 @@ class SupportMetric:
 
     def within(self, face: Face) -> FaceMetric:
         """Return the metric of a face."""
-        self._cover(face)  # for all starts at once, so that they are kept
+        self._cover(face.free)  # for all starts at once, so that they are kept
         return Faces.of(self, face) or self.dense.within(face)
 
     def product(self, direction: Tensor) -> Tensor:
@@ -61,22 +63,50 @@ class SupportMetric:
         return self.problem.hessian_product(self.x, point, direction, self.mu)[0]
 
     def approach(self, face: Face, y: Tensor) -> Tensor:
-        """Return y itself: there is no matrix of all features."""
-        return y
+        """Return a point nearer to the minimum of the model.
+
+        Coordinate descent on the entries that are most likely to leave zero goes on with others
+        until the steps from face to face have little left to do.
+        """
+        kinked = self.problem.penalty.kinked
+        if self.joint or not kinked.separable:
+            return y
+        at, here = y, face
+        for _ in range(_ROUNDS):
+            if not self._cover(here.free | _likely(here, at)):
+                break
+            gram, squares, take = self._parts()
+            descent = kinked.descent(gram, squares)
+            if descent is None:
+                break
+            found = take.put(at, descent(here.map(take), take(at)))
+            if torch.equal(found, at):
+                break
+            at = found
+            here = face.moved(at, self.product(at - y))
+            if float(here.violation().max()) <= FOLLOW.far:
+                break
+        return at
 
     def one(self, face: Face) -> Columns | None:
         """Return the metric that stays on a face; None if that is of too many features."""
-        if not self._cover(face):
+        if not self._cover(face.free):
             return None
+        gram, squares, take = self._parts()
+        return Columns(
+            self.problem.penalty.kinked.face_metric(gram, squares, face.map(take)), take
+        )
+
+    def _parts(self) -> tuple[Tensor, Tensor, Entries]:
+        """Return the Gram matrices that there are, the penalty's squares, and their entries."""
         strength = (1 - self.mu) * self.problem.penalty_at(self.x).curvature
         take = Entries(self._index, self.joint)
         assert self._gram is not None
-        kinked, squares = self.problem.penalty.kinked, take(strength.expand_as(self.y))
-        return Columns(kinked.face_metric(self._gram, squares, face.map(take)), take)
+        return self._gram, take(strength.expand_as(self.y)), take
 
-    def _cover(self, face: Face) -> bool:
-        """Make Gram matrices of all that is free, if that is not too much."""
-        free = self._somewhere(face.free)
+    def _cover(self, chosen: Tensor) -> bool:
+        """Make Gram matrices of the entries that are chosen, if these are not too many."""
+        free = self._somewhere(chosen)
         free[0] |= not bool(free.any())  # a matrix has one row at least
         if int(free.sum()) > _MOST:
             return False
@@ -125,6 +155,15 @@ class SupportMetric:
     def outworn(self, slow):
         """Return ``slow``."""
         return slow
+
+
+def _likely(face: Face, y: Tensor) -> Tensor:
+    """Return the entries at zero whose slopes are the largest, and let them leave it."""
+    slope = face.kinks.sizes(face.kinks.at_zero(face.gradient, face.kink.expand_as(y)))
+    slope = torch.where((y == 0) & (face.jump > 0), slope, 0.0)
+    count = min(max(_LEAST, _OF_ROWS * face.most), y.shape[-1])
+    least = slope.topk(count, -1).values[..., -1:]
+    return (slope > 0) & (slope >= least)
 
 
 class JointSupport(SupportMetric):

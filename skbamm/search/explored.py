@@ -50,6 +50,8 @@ class Scan:
         Points of the others.
     each : int
         Points of each of two intervals where a coarse grid decides.
+    gap : float
+        Least distance from a point that a search has tried, in spacings of points from end to end.
     few_numbers : int
         Different numbers of a target up to which it does, of support vector machines.
     few_rows : int
@@ -79,6 +81,7 @@ class Scan:
     first: int = 5
     others: int = 3
     each: int = 5
+    gap: float = 0.4
     few_numbers: int = 150
     few_rows: int = 1000
     rounds: int = 1
@@ -161,18 +164,20 @@ class Explored:
             {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
         ]
 
-    def scan(self, worth: float, each: int | None = None) -> None:
+    def scan(self, worth: float, each: int | None = None, gap: float = 0.0) -> None:
         """Add points from end to end for models that are solved jointly.
 
         ``worth`` is the effect of one row on a score that counts rows, else 0. ``each`` is the
-        number of points of each interval, if all are to have as many.
+        number of points of each interval, if all are to have as many. A point nearer than ``gap``
+        spacings to a known one of a single interval is left out.
         """
         known = list(self.points)
         if each is None:
             points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth))
         else:
             points = _grid(self.axes, [each] * len(self.axes))
-        self.add([x for x in points if not any(is_close(x, other) for other in known)], "scan")
+        least = max(gap * (points[1][0] - points[0][0]), SCAN.apart / 2)
+        self.add([x for x in points if not any(_within(x, y, least) for y in known)], "scan")
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds
 
@@ -207,8 +212,8 @@ class Explored:
     def _count(self, spacing: float, worth: float) -> int:
         """Return how many points are so far apart where a score counts many rows, else the most."""
         low, high = self.axes[0].bounds()
-        if not 0 < worth <= SCAN.few:
-            return SCAN.most
+        if not 0 < worth <= SCAN.few or self.combination.line_axis is not None:
+            return SCAN.most  # not of a penalty alone
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
     def add_waiting_between(self, scores: np.ndarray, worth: float) -> None:
@@ -355,7 +360,11 @@ def has_few_numbers(target: np.ndarray) -> bool:
 
 def is_close(a: list[float], b: list[float]) -> bool:
     """Whether two points are nearer than half of the least distance."""
-    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < SCAN.apart / 2
+    return _within(a, b, SCAN.apart / 2)
+
+
+def _within(a: list[float], b: list[float], distance: float) -> bool:
+    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < distance
 
 
 def _run(mask: np.ndarray, inside: int) -> np.ndarray:

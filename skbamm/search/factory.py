@@ -147,10 +147,15 @@ class SolverFactory:
         )  # fmt: skip
         return kind(twin, last, data, self.settings.dtype)
 
-    def make_line(self, target: Any, params: dict[str, Any], axis: Axis) -> NestedSolver:
-        """Return the solver of a combination with a parameter of its feature map or its loss."""
+    def make_line(
+        self, target: Any, params: dict[str, Any], axis: Axis, searches: bool
+    ) -> NestedSolver:
+        """Return the solver of a combination with a parameter of its feature map or its loss.
+
+        ``searches`` says whether a penalty is searched for each value.
+        """
         if axis.name == target.loss_name:
-            return NestedSolver(axis, LossLine(self.make(target, params)))
+            return NestedSolver(axis, LossLine(self.make(target, params)), searches)
         last = last_step(target.estimator)
         _check_parameters(target.pipeline.steps[-2][1])
         if self.y is None:
@@ -160,7 +165,8 @@ class SolverFactory:
             y = target.twin.transformed(last, self.y, self.splits)
             seen = [y.of_split(k) for k in range(len(self.splits))]
         maps = FoldMaps(target, self.X, seen, self.splits)
-        return NestedSolver(axis, FeatureLine(maps, lambda folds: self.make(target, params, folds)))
+        line = FeatureLine(maps, lambda folds: self.make(target, params, folds))
+        return NestedSolver(axis, line, searches)
 
     def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
         """Return the solver of a combination with a vector of penalties among its axes."""

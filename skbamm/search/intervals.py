@@ -273,12 +273,14 @@ class IntervalSearch:
         exact = self.solving.settings.criterion == "auto" and same
         if joint.keeps_visits:
             explored.add([x for x in joint.visited(explored.axes) if x != found], "visited")
-            # A jagged score of models that are soon fitted; of nu some values none can have.
+            # A score has several regions, and a search ends in the nearest. Of nu of a classifier
+            # some values have no model.
             soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
-            if soon and len(explored.axes) == 1:
-                explored.scan(self.worth)
+            if len(explored.axes) == 1 and (soon or not self.worth):
+                many = len(joint.task.target) > SCAN.few_rows
+                explored.scan(self.worth, SCAN.each if many else None, 0.0 if soon else SCAN.gap)
             # Where labels do not count alike, another region than the surrogate's may be best; of
-            # few numbers the score has several regions, and a search ends in the nearest.
+            # few numbers the score has several regions, too.
             scorer = selecting_scorer(self.scorers, self.refit)
             numbers = not self.worth and has_few_numbers(joint.task.target)
             if len(explored.axes) == 2 and (numbers or (soon and not counts_alike(scorer))):

@@ -90,7 +90,9 @@ class Solving:
         if combination.holder is not None:
             joint = self.factory.make_vector(target, params, combination.axes)
         elif combination.line_axis is not None:
-            joint = self.factory.make_line(target, params, combination.line_axis)
+            joint = self.factory.make_line(
+                target, params, combination.line_axis, bool(combination.axes)
+            )
         else:
             # The penalty of squares is another one if there are absolute values beside it.
             mixes = any(one.name == L1_RATIO.name for one in target.tuned.values())

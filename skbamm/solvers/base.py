@@ -111,6 +111,8 @@ class FoldSolver(ABC):
     unbounded : bool
         Whether nothing bounds the time of a solve. Own fits are then used, which are faster
         because they stop short of the minimum, anywhere: their scores are jagged.
+    own_maps : float
+        CPU seconds that own fits take for transformers that depend on what is searched.
     dtype : torch.dtype
         The working precision of the search.
     upper_rounding : float
@@ -124,6 +126,7 @@ class FoldSolver(ABC):
     weighs_outputs: bool = False
     own_scores: bool = False
     unbounded: bool = False
+    own_maps: float = 0.0
     dtype: torch.dtype = torch.float64
     upper_rounding: float = 0.0
 

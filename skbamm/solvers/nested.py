@@ -10,7 +10,7 @@ it takes steps, and that is most of the work of a feature map.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from skbamm.bilevel import BilevelResult, Status, solve_lower
 from skbamm.glm import multiplier
 from skbamm.models import NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
+from skbamm.solvers.cost import map_seconds, metric_seconds
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested_parameters import Line
 from skbamm.solvers.solutions import FoldSolutions, Solution
@@ -30,8 +31,45 @@ from skbamm.starts.line_search import Point, next_place, scan_places
 from skbamm.starts.subsample import Beginning
 
 _SCAN, _MORE = 5, 12  # points to begin with, and more at most
-_PLACES = 8  # that a search takes about
 _KEPT = 3  # values whose solvers are kept, and with them their features
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Values of a feature map's parameter that a search takes, measured on 100 to 4,000 rows.
+
+    Attributes
+    ----------
+    places : int
+        Of a search.
+    judged : int
+        More that the scorer judges, each with features of its own.
+    slopes : int
+        At which slopes are taken.
+    slope : float
+        Times the features that those with their slopes take.
+    slope_solves : float
+        Times a solve that a slope takes.
+    searched : float
+        Times a solve that a search of the penalty takes, begun near another.
+    squares : float
+        Times a Gram matrix that a solve of squares takes.
+    own, own_of_two : int
+        Values for which own fits need features, alone and beside those of a penalty.
+    """
+
+    places: int = 8
+    judged: int = 11
+    slopes: int = 3
+    slope: float = 2.5
+    slope_solves: float = 2.0
+    searched: float = 2.0
+    squares: float = 3.0
+    own: int = 9
+    own_of_two: int = 5
+
+
+COUNTS = Counts()
 
 
 class NestedSolver(FoldSolver):
@@ -42,10 +80,12 @@ class NestedSolver(FoldSolver):
     axis : Axis
         The parameter's.
     line : Line
+    searches : bool
+        Whether a penalty is searched for each value.
     """
 
-    def __init__(self, axis: Axis, line: Line):
-        self.axis, self.line = axis, line
+    def __init__(self, axis: Axis, line: Line, searches: bool):
+        self.axis, self.line, self.searches = axis, line, searches
         self._joints: dict[float, LinearSolver] = {}
         self._scan = scan_places(*axis.bounds(), _SCAN)
         self.first = first = self.at(self._scan[0])
@@ -139,13 +179,28 @@ class NestedSolver(FoldSolver):
     def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
         """See ``FoldSolver.search_values``."""
         if not self.line.same_features:
-            return super().search_values(axes, judged)
+            return COUNTS.places + (COUNTS.judged if judged else 0)
         return self.first.search_values((), judged)
 
     def foreseen(self, values: int, listed: bool) -> float | None:
         """See ``FoldSolver.foreseen``; each value of the parameter has its own search."""
-        one = self.first.foreseen(values, listed) if self.line.same_features else None
-        return None if one is None else _PLACES * one
+        if self.line.same_features:
+            one = self.first.foreseen(values, listed)
+            return None if one is None else COUNTS.places * one
+        solve = self.first.foreseen(1, listed=True)
+        if solve is None:
+            solve = COUNTS.squares * metric_seconds(self.first, 1)
+        solves = values * (COUNTS.searched if self.searches else 1.0)
+        solves += COUNTS.slopes * COUNTS.slope_solves
+        maps = values + COUNTS.slopes * COUNTS.slope
+        return solves * solve + maps * map_seconds(self.first)
+
+    @property
+    def own_maps(self) -> float:  # type: ignore[override]
+        """See ``FoldSolver``."""
+        if self.line.same_features:
+            return 0.0
+        return (COUNTS.own_of_two if self.searches else COUNTS.own) * map_seconds(self.first)
 
     def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
         """Return the slope of F along the axis, at a penalty x."""

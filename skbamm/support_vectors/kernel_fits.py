@@ -57,7 +57,7 @@ def _take_sparse(estimator: Any, rows: Any) -> None:
     estimator.support_vectors_ = type(like.support_vectors_)(own)
     dense, given = estimator._dual_coef_, estimator.dual_coef_
     machines, n = dense.shape
-    indices, ends = np.tile(np.arange(n), machines), np.arange(0, dense.size + 1, max(n, 1))
+    indices, ends = np.tile(np.arange(n), machines), n * np.arange(machines + 1)
     shown = type(like.dual_coef_)((dense.ravel().copy(), indices, ends), dense.shape)
     turned = given is not dense and bool((given != dense).any())
     estimator._dual_coef_, estimator.dual_coef_ = shown, -shown if turned else shown

@@ -41,7 +41,9 @@ def maker_of(estimator, ends, X, Y, cv, weight=None):
     maker = SolverFactory(
         settings, X, Y, list(cv.split(X)), given, given, None, score_weight=score_weight
     )
-    return maker.make_line(combination.target, combination.params, combination.line_axis)
+    return maker.make_line(
+        combination.target, combination.params, combination.line_axis, bool(combination.axes)
+    )
 
 
 def line_solver(estimator, weight):

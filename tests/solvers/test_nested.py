@@ -180,7 +180,9 @@ def test_hypergradients_are_those_of_scikit_learns_own_models(kind, gamma, label
     combination = read_grid(model, {name: GAMMA}).combinations[0]
     settings = Settings(criterion, 100, 1e-4, None, "cpu", "float64", 0)
     maker = SolverFactory(settings, X, y, folds, {}, {}, None)
-    solver = maker.make_line(combination.target, combination.params, combination.line_axis)
+    solver = maker.make_line(
+        combination.target, combination.params, combination.line_axis, bool(combination.axes)
+    )
     place = float(np.log(gamma))
     joint = solver.at(place)
     chosen = task_criterion(criterion, joint.task, joint.data.weights, joint.used)

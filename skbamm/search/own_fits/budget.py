@@ -38,6 +38,9 @@ class Limits:
         The part of it that it may take: more, since a solve that is stopped is lost.
     share_of_score : float
         The same of a search for the score itself, which finds the best value more closely.
+    share_of_maps : float
+        The same where a feature map depends on what is searched: of few values of it, own fits
+        find the best one less closely.
     share_of_products : float
         The same for steps by products with the Hessian, whose cost is less certain.
     share_of_kernels : float
@@ -62,6 +65,7 @@ class Limits:
     share_of_middle: float = 0.5
     give_up: float = 0.8
     share_of_score: float = 0.9
+    share_of_maps: float = 1.5
     share_of_products: float = 0.45
     share_of_kernels: float = 1.3
     near: float = 1.7
@@ -114,17 +118,19 @@ def budget(
             raise OverBudget("own fits are faster")
         return None
     own = OwnCost(joint, probes, y, fits)
-    least, scores = own.least, scored * LIMITS.score
+    least, besides = own.least, scored * LIMITS.score + joint.own_maps
     if least is None:
         most = LIMITS.overrun * expected
         return Meter(most, lambda: max(most, own.measured() or torch.inf))
     if joint.pairwise:  # factors of kernels are well foreseen, and need no meter
-        if expected > max(LIMITS.floor, least + scores, LIMITS.share_of_kernels * least):
+        if expected > max(LIMITS.floor, least + besides, LIMITS.share_of_kernels * least):
             raise OverBudget("own fits are faster")
         return None
-    least += scores
+    least += besides
     share = (
-        LIMITS.share_of_score
+        LIMITS.share_of_maps
+        if scored and joint.own_maps
+        else LIMITS.share_of_score
         if scored
         else LIMITS.share_of_products
         if joint.uncertain
@@ -137,7 +143,7 @@ def budget(
     def limit(seconds: float | None) -> float:
         if seconds is None:
             return torch.inf
-        seconds += scores
+        seconds += besides
         most = max(share, LIMITS.give_up) * seconds
         return max(LIMITS.floor, min(most, LIMITS.overrun * expected + spare * seconds))
 
@@ -145,8 +151,8 @@ def budget(
         return Meter(max(LIMITS.floor, share * least), lambda: limit(own.measured()))
     seconds = own.measured()
     if seconds is not None and own.further:
-        near = expected * LIMITS.near > share * (seconds + scores) >= expected
+        near = expected * LIMITS.near > share * (seconds + besides) >= expected
         seconds = own.measured(ends=near)
-    if seconds is not None and expected > max(LIMITS.floor, share * (seconds + scores)):
+    if seconds is not None and expected > max(LIMITS.floor, share * (seconds + besides)):
         raise OverBudget("own fits are faster")
     return Meter(limit(seconds))
