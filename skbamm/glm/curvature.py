@@ -106,7 +106,8 @@ def hessian_metric(problem, x: Tensor, y: Tensor, mu: float):
     if problem.kinks:
         if problem.loss.couples_outputs:
             return JointSupport(problem, x, y, mu, _columns(problem, mu), _dense_metric)
-        if problem.y_shape[-1] > METRIC.most_features:
+        # No more than the rows can be free at a solution.
+        if problem.y_shape[-1] > min(METRIC.most_features, problem.rows.n_rows):
             return SupportMetric(
                 problem, x, y, mu, problem.hessian_weights(x, y, mu), _dense_metric
             )
