@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -122,30 +123,27 @@ class ModelDescent:
 
     def __init__(self, matrix: Tensor, positive: bool = False):
         self.matrix, self.positive = matrix, positive
-        # With the last coefficient eliminated, if it has no kink.
-        self._sums, self._mass = matrix[..., :-1, -1], matrix[..., -1, -1, None]
-        slopes = self._sums[..., None] * (self._sums / self._mass)[..., None, :]
-        self._without_last = matrix[..., :-1, :-1] - slopes
+        self._parts: _Parts | None = None
 
     def __call__(self, face: Face, y: Tensor) -> Tensor:
         """Return a point nearer to the minimum of a face's model at y, or y itself.
 
-        All kinks must be equal, except that the last coefficient may have none.
+        All kinks must be equal, except that some entries may have none in any column.
         """
         shape, begin = y.shape, y.double()
         kink, jump = (part.double().expand(shape) for part in (face.kink, face.jump))
-        free = bool((jump[..., -1] == 0).all())
-        kappa, jump = (part[..., :-1] if free else part for part in (kink, jump))
-        if not kappa.numel() or not bool(((jump > 0) & (kappa == kappa[..., :1])).all()):
+        kinked = (jump > 0).flatten(0, 2)
+        kappa = kink[..., kinked[0]]
+        alike = bool((kinked == kinked[0]).all()) and bool((kappa == kappa[..., :1]).all())
+        if not kappa.numel() or not alike:
             return y
+        if self._parts is None:
+            self._parts = _Parts.of(self.matrix, kinked[0])
+        parts, lead = self._parts, shape[:3]
         linear = self._times(begin) - face.gradient.double()
-        matrix, right = self.matrix, linear
-        if free:
-            matrix = self._without_last
-            right = linear[..., :-1] - self._sums * (linear[..., -1:] / self._mass)
-        lead = shape[:3]
+        right, found = parts.right(linear), begin[..., kinked[0]].numpy().copy()
+        rights, matrix = right.contiguous().numpy(), parts.without
         matrices = matrix.expand(*lead, *matrix.shape[-2:]).numpy()
-        rights, found = right.contiguous().numpy(), begin[..., : right.shape[-1]].numpy().copy()
         strengths, rng = kappa[..., 0].tolist(), np.random.RandomState(0)
         spend(descent_seconds(found[..., 0].size, found.shape[-1], DESCENT.usual_model_passes))
         with warnings.catch_warnings():
@@ -156,10 +154,7 @@ class ModelDescent:
                     np.zeros(1), DESCENT.model_passes, DESCENT.model_tol, rng,
                     self.positive, False,
                 )  # fmt: skip
-        at = torch.from_numpy(found)
-        if free:
-            last = (linear[..., -1:] - (self._sums * at).sum(-1, keepdim=True)) / self._mass
-            at = torch.cat([at, last], -1)
+        at = parts.joined(torch.from_numpy(found), linear)
         change = at - begin
         curved = face.gradient.double() + 0.5 * self._times(change)
         rise = (curved * change).sum((2, 3), keepdim=True)
@@ -168,3 +163,50 @@ class ModelDescent:
 
     def _times(self, direction: Tensor) -> Tensor:
         return (self.matrix @ direction[..., None])[..., 0]
+
+
+class _Parts(NamedTuple):
+    """A matrix in parts: entries that have a kink, and the others, which are eliminated.
+
+    Attributes
+    ----------
+    inside, outside : Tensor of int
+        Places of the entries with a kink, and of those without.
+    without : Tensor of shape (..., r, r)
+        The Schur complement of the others.
+    across : Tensor of shape (..., r, u)
+        The rows of entries with a kink, the columns of the others.
+    mass : Tensor of shape (..., u, u)
+        The others' own part.
+    pull : Tensor of shape (..., u, r)
+        ``mass^-1 across'``.
+    """
+
+    inside: Tensor
+    outside: Tensor
+    without: Tensor
+    across: Tensor
+    mass: Tensor
+    pull: Tensor
+
+    @classmethod
+    def of(cls, matrix: Tensor, kinked: Tensor) -> _Parts:
+        """Return the parts of a matrix; ``kinked`` (p,) says which entries have a kink."""
+        inside, outside = (torch.nonzero(which).flatten() for which in (kinked, ~kinked))
+        rows, mass = matrix[..., inside, :], matrix[..., outside, :][..., outside]
+        across = rows[..., outside]
+        pull = torch.linalg.solve(mass, across.mT)
+        return cls(inside, outside, rows[..., inside] - across @ pull, across, mass, pull)
+
+    def right(self, linear: Tensor) -> Tensor:
+        """Return the right side for the entries with a kink, of that for all."""
+        others = linear[..., None, self.outside]
+        return linear[..., self.inside] - (others @ self.pull)[..., 0, :]
+
+    def joined(self, found: Tensor, linear: Tensor) -> Tensor:
+        """Return all entries, given those with a kink."""
+        out = torch.empty_like(linear)
+        out[..., self.inside] = found
+        left = linear[..., self.outside] - (found[..., None, :] @ self.across)[..., 0, :]
+        out[..., self.outside] = torch.linalg.solve(self.mass, left[..., None])[..., 0]
+        return out

@@ -15,8 +15,8 @@ from skbamm.glm.follow import FOLLOW, Faces
 from skbamm.glm.joint import see_shifts
 
 _MOST = 1000  # entries that may be free in any column
-# Rounds of coordinate descent, and entries of each a row of f's, at least, that may leave zero.
-_ROUNDS, _OF_ROWS, _LEAST = 4, 1, 50
+# Rounds of coordinate descent, and entries that may leave zero in each: one a row, but no fewer.
+_ROUNDS, _LEAST = 4, 50
 
 
 class SupportMetric:
@@ -69,11 +69,11 @@ class SupportMetric:
         until the steps from face to face have little left to do.
         """
         kinked = self.problem.penalty.kinked
-        if self.joint or not kinked.separable:
+        if not kinked.separable:
             return y
         at, here = y, face
         for _ in range(_ROUNDS):
-            if not self._cover(here.free | _likely(here, at)):
+            if not self._cover(here.free | self._likely(here, at)):
                 break
             gram, squares, take = self._parts()
             descent = kinked.descent(gram, squares)
@@ -93,9 +93,7 @@ class SupportMetric:
         if not self._cover(face.free):
             return None
         gram, squares, take = self._parts()
-        return Columns(
-            self.problem.penalty.kinked.face_metric(gram, squares, face.map(take)), take
-        )
+        return Columns(self.problem.penalty.kinked.face_metric(gram, squares, face.map(take)), take)
 
     def _parts(self) -> tuple[Tensor, Tensor, Entries]:
         """Return the Gram matrices that there are, the penalty's squares, and their entries."""
@@ -117,6 +115,18 @@ class SupportMetric:
     def _somewhere(self, chosen: Tensor) -> Tensor:
         """Return which entries are chosen in some column, in one dimension."""
         return chosen.flatten(0, 2).any(0)
+
+    def _likely(self, face: Face, y: Tensor) -> Tensor:
+        """Return the entries at zero that may leave it: their slopes are among the largest."""
+        slope = face.kinks.sizes(face.kinks.at_zero(face.gradient, face.kink.expand_as(y)))
+        slope = torch.where((y == 0) & (face.jump > 0), slope, 0.0)
+        steepest = self._largest(slope)
+        count = min(max(_LEAST, face.most), _MOST // 2, steepest.numel())
+        return (slope > 0) & (steepest >= steepest.flatten().topk(count).values[-1])
+
+    def _largest(self, sizes: Tensor) -> Tensor:
+        """Return the largest of each entry's sizes in any column."""
+        return sizes.amax((0, 1, 2))
 
     def _grow(self, used: Tensor) -> None:
         """Make the matrices of what is used."""
@@ -157,15 +167,6 @@ class SupportMetric:
         return slow
 
 
-def _likely(face: Face, y: Tensor) -> Tensor:
-    """Return the entries at zero whose slopes are the largest, and let them leave it."""
-    slope = face.kinks.sizes(face.kinks.at_zero(face.gradient, face.kink.expand_as(y)))
-    slope = torch.where((y == 0) & (face.jump > 0), slope, 0.0)
-    count = min(max(_LEAST, _OF_ROWS * face.most), y.shape[-1])
-    least = slope.topk(count, -1).values[..., -1:]
-    return (slope > 0) & (slope >= least)
-
-
 class JointSupport(SupportMetric):
     """The same where the Hessian couples the outputs: its rows and columns that are free.
 
@@ -176,6 +177,9 @@ class JointSupport(SupportMetric):
 
     def _somewhere(self, chosen):
         return chosen.flatten(2).flatten(0, 1).any(0)
+
+    def _largest(self, sizes):
+        return sizes.amax((0, 1))
 
     def _grow(self, used):
         p, known = self.y.shape[-1], len(self._index)
