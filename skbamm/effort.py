@@ -40,6 +40,9 @@ class Costs:
         Overhead of a step from face to face, after the first few of an iteration.
     packed : float
         An entry of a Gram matrix in the rows that a face takes of it.
+    face_factor : float
+        A multiplication of a face's factor; where rows determine less than is free, some are tried
+        twice.
     gram, factor, solve : float
         A multiplication of a Gram matrix, a Cholesky factor, and a solve with it.
     weighed, scaled : float
@@ -62,7 +65,8 @@ class Costs:
     step: float = 2e-4
     face_step: float = 2e-3
     face: float = 8e-4
-    packed: float = 1e-9
+    packed: float = 2e-9
+    face_factor: float = 2e-10
     gram: float = 5e-11
     factor: float = 6e-11
     solve: float = 1e-9
@@ -168,22 +172,23 @@ def step_seconds(kinks: bool) -> float:
     return COSTS.face_step if kinks else COSTS.step
 
 
-def face_seconds(before: int, matrices: int, free: int, features: int) -> float:
-    """Return the cost of a step from face to face; ``step_seconds`` has that of the first few.
+def face_seconds(before: int) -> float:
+    """Return the overhead of a step from face to face; ``step_seconds`` has the first few's."""
+    return COSTS.face if before >= _FACES else 0.0
+
+
+def packed_seconds(matrices: int, free: int, features: int) -> float:
+    """Return the cost of matrices of a face, in addition to a step's overhead.
 
     Parameters
     ----------
-    before : int
-        Steps of the same iteration before this one.
     matrices : int
         That are factored.
     free, features : int
-        Coefficients of a matrix, and of the one that it is taken of.
+        Coefficients of a matrix, and of the one that it is taken from.
     """
-    if before < _FACES:
-        return 0.0
-    taken = matrices * free * features * COSTS.packed
-    return COSTS.face + taken + factor_seconds(matrices, free)
+    each = features * COSTS.packed + free * (free / 3 * COSTS.face_factor + COSTS.scaled)
+    return matrices * free * each
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:

@@ -176,17 +176,17 @@ class _Parts(NamedTuple):
         The Schur complement of the others.
     across : Tensor of shape (..., r, u)
         The rows of entries with a kink, the columns of the others.
-    mass : Tensor of shape (..., u, u)
-        The others' own part.
+    inverse : Tensor of shape (..., u, u)
+        The pseudo-inverse of the others' own part: of rows that are fitted nothing is left of it.
     pull : Tensor of shape (..., u, r)
-        ``mass^-1 across'``.
+        ``inverse across'``.
     """
 
     inside: Tensor
     outside: Tensor
     without: Tensor
     across: Tensor
-    mass: Tensor
+    inverse: Tensor
     pull: Tensor
 
     @classmethod
@@ -195,8 +195,9 @@ class _Parts(NamedTuple):
         inside, outside = (torch.nonzero(which).flatten() for which in (kinked, ~kinked))
         rows, mass = matrix[..., inside, :], matrix[..., outside, :][..., outside]
         across = rows[..., outside]
-        pull = torch.linalg.solve(mass, across.mT)
-        return cls(inside, outside, rows[..., inside] - across @ pull, across, mass, pull)
+        inverse = torch.linalg.pinv(mass, hermitian=True)
+        pull = inverse @ across.mT
+        return cls(inside, outside, rows[..., inside] - across @ pull, across, inverse, pull)
 
     def right(self, linear: Tensor) -> Tensor:
         """Return the right side for the entries with a kink, of that for all."""
@@ -208,5 +209,5 @@ class _Parts(NamedTuple):
         out = torch.empty_like(linear)
         out[..., self.inside] = found
         left = linear[..., self.outside] - (found[..., None, :] @ self.across)[..., 0, :]
-        out[..., self.outside] = torch.linalg.solve(self.mass, left[..., None])[..., 0]
+        out[..., self.outside] = (self.inverse @ left[..., None])[..., 0]
         return out

@@ -114,8 +114,7 @@ class Faces:
             if metric is None:
                 break
             if METER.get() is not None:
-                free = int(face.free.sum(-1).max())
-                spend(face_seconds(count, face.free[..., 0].numel(), free, face.free.shape[-1]))
+                spend(face_seconds(count))
             direction = metric.step(at)
             gain = dot(face.slope, direction)
             most = gain if most is None else torch.maximum(most, gain)

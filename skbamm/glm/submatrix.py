@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import Cholesky
+from skbamm.effort import METER, packed_seconds, spend
 
 _WIDE = 64  # free coefficients above which matrices cost more than the overhead of a call
 UNSEEN = 1e-10  # of the diagonal, added to it
@@ -33,6 +34,9 @@ class Submatrix:
     def __init__(self, gram: Tensor, strength: Tensor, face: Face):
         self.face = face
         self.index, self.used = packing(face.free)
+        if METER.get() is not None:
+            (*_, width), p = self.index.shape, gram.shape[-1]
+            spend(packed_seconds(self.index.numel() // width, width, p))
         self.matrix = packed(gram, strength, self.index, self.used)
         # There may be more free coefficients than the rows determine. A step goes as far as the
         # kinks let it in directions that the rows do not see.

@@ -159,7 +159,7 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     else:
         iterations, metrics, more = COUNTS.smooth
     metric = solve = 0.0
-    if p > MANY_FEATURES and not solver.dual:
+    if p > MANY_FEATURES and not (kinks or solver.dual):
         more = COUNTS.many_jumps if jumps else COUNTS.many_features
     else:
         metric, solve = metric_seconds(solver, together), solve_seconds(columns, p)
@@ -261,6 +261,9 @@ def metric_seconds(solver: LinearProblems, values: int) -> float:
         return joint_seconds(n, p * loss.n_outputs, values * K)
     if solver.dual:
         return COUNTS.dual_factor * factor_seconds(columns, n)
+    if solver.penalties.has_kinks:
+        p = min(p, n)  # no more are free at a solution
+    part = (p / rows.n_coefficients) ** 2
     if p > MANY_FEATURES:
         return 0.0
     shared = False
@@ -270,4 +273,4 @@ def metric_seconds(solver: LinearProblems, values: int) -> float:
         shared = shares_gram(rows, columns)
     matrices = columns // K if shared else columns
     seen = min(n, gram_rows(n, p, K)) if shared else n
-    return rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
+    return part * rows.gram_seconds(matrices, seen) + factor_seconds(matrices, p)
