@@ -57,6 +57,9 @@ class Counts:
         The same where the loss has kinks, too.
     followed : int
         Factor of a step's cost if the loss couples its outputs and each fold has its own face.
+    coupled_search : int
+        Times that again for a search, if there are more features than rows as well: each of its
+        starts follows a path of its own.
     sweeps : int
         Sweeps of coordinate descent on second moments.
     moment_steps : float
@@ -108,6 +111,7 @@ class Counts:
     path: int = 10
     kinked_path: int = 60
     followed: int = 2
+    coupled_search: int = 4
     sweeps: int = 60
     moment_steps: float = 1.5
     group_steps: float = 15
@@ -173,7 +177,7 @@ def foreseen_seconds(solver: LinearProblems, values: int, listed: bool = True) -
     one = pass_seconds((n, d), stored, columns, dtype) + solve
     step = step_seconds(kinks)
     if kinks and loss.couples_outputs:  # the coefficients of each fold have their own face
-        step *= COUNTS.followed * folds
+        step *= COUNTS.followed * folds * (1 if listed or p <= n else COUNTS.coupled_search)
     steps = iterations * ((1 + more) * one + step)
     return rounds * (steps + metrics * metric)
 
