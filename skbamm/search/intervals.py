@@ -277,8 +277,10 @@ class IntervalSearch:
             # some values have no model.
             soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
             if len(explored.axes) == 1 and (soon or not self.worth):
-                many = len(joint.task.target) > SCAN.few_rows
-                explored.scan(self.worth, SCAN.each if many else None, 0.0 if soon else SCAN.gap)
+                if soon or len(joint.task.target) <= SCAN.few_rows:
+                    explored.scan(self.worth)
+                else:
+                    explored.scan(self.worth, SCAN.each, SCAN.gap)
             # Where labels do not count alike, another region than the surrogate's may be best; of
             # few numbers the score has several regions, too.
             scorer = selecting_scorer(self.scorers, self.refit)

@@ -29,6 +29,10 @@ class Effort:
     ----------
     points : int
         Points of a search at most.
+    few_points : int
+        The same of one parameter of few rows: the scorer judges points from end to end as well.
+    few_rows : int
+        What few rows are.
     first : float
         Length of the first step in x.
     most_rows : int
@@ -48,6 +52,8 @@ class Effort:
     """
 
     points: int = 12
+    few_points: int = 4
+    few_rows: int = 1000
     first: float = 1.2
     most_rows: int = 5000
     some_rows: int = 2000
@@ -129,7 +135,9 @@ class PointSearch:
         low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
         self.low, self.high = (torch.tensor(end, dtype=torch.float64) for end in (low, high))
         self._seconds: list[float] = []
-        self._most = min(EFFORT.points, quest.max_iter)
+        few = len(quest.axes) == 1 and n_rows <= EFFORT.few_rows
+        self._points = EFFORT.few_points if few else EFFORT.points
+        self._most = min(self._points, quest.max_iter)
 
     @property
     def best(self) -> Visit:
@@ -177,7 +185,7 @@ class PointSearch:
                 if self.best.value > last - EFFORT.flat * abs(last):
                     return Status.CONVERGED
                 last = self.best.value
-        return Status.MAX_ITER if self._most < EFFORT.points else Status.PLATEAU
+        return Status.MAX_ITER if self._most < self._points else Status.PLATEAU
 
     def _along_valley(self) -> list[Tensor]:
         """Return steps along which C times gamma, and so a wide kernel's model, is constant."""

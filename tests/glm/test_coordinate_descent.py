@@ -116,6 +116,24 @@ def test_a_model_is_descended_to_near_its_minimum(shared, free):
     assert bool((at[..., :5] == 0).any())
 
 
+@pytest.mark.parametrize("fitted", [False, True])
+def test_several_entries_without_a_kink_are_eliminated(fitted):
+    """As intercepts of several classes are; of rows that are fitted nothing is left of them."""
+    matrix, y, face = model(False, False)
+    kink = face.kink.clone()
+    kink[..., [1, 4]] = 0
+    if fitted:
+        matrix = matrix.clone()
+        matrix[..., [1, 4], :] = 0
+        matrix[..., :, [1, 4]] = 0
+        face.gradient[..., [1, 4]] = 0
+    face = Face.at(y, face.gradient, kink, 100)
+    at = ModelDescent(matrix)(face, y)
+    after = face.moved(at, (matrix @ (at - y)[..., None])[..., 0])
+    assert bool((after.violation() < 0.01 * face.violation()).all())
+    assert fitted or bool((after.slope[..., [1, 4]].abs() < 1e-8).all())
+
+
 def test_models_of_other_kinks_are_left_alone():
     matrix, y, face = model(True, True)
     kink = face.kink.clone()

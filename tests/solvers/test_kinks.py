@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_classification
 from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LassoLars, LogisticRegression
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbamm import BAMMSearchCV, Interval
+from skbamm.glm.submatrix import Submatrix
 from tests.truth import (
     LOSS,
     assert_grid_search_agrees,
@@ -168,3 +169,24 @@ def test_what_cannot_be_searched_is_named(estimator, grid, message):
     grid = {name: Interval(*value) for name, value in grid.items()}
     with pytest.raises(ValueError, match=message):
         BAMMSearchCV(estimator, grid).fit(X, Y > 150)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_many_more_features_than_rows(classes, form, monkeypatch):
+    """Coordinate descent goes first: by faces alone, each would be some features from the last."""
+    made = []
+    first = Submatrix.__init__
+    monkeypatch.setattr(
+        Submatrix, "__init__", lambda self, *args: (made.append(1), first(self, *args))[1]
+    )
+    X, y = make_classification(60, 400, n_informative=15, n_classes=classes, random_state=1)
+    X[np.abs(X) < 0.5] = 0
+    options = {"scoring": "neg_log_loss", "cv": 3}
+    search = BAMMSearchCV(SAGA, {"C": [0.1, 0.3, 2.0]}, refit=False, **options).fit(form(X), y)
+    assert search.search_plan_[0]["role"] == "joint grid"
+    assert classes > 2 or len(made) < 70  # 94 without the descent
+    own = clone(SAGA).set_params(C=0.1, tol=1e-7)
+    losses = cross_val_score(own, X, y, **options)
+    found = [search.cv_results_[f"split{k}_test_score"][0] for k in range(3)]
+    np.testing.assert_allclose(found, losses, rtol=1e-5)

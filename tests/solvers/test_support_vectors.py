@@ -302,3 +302,31 @@ def test_repeated_rows_have_several_regions_of_which_the_best_is_found(seed):
     grid = {"C": np.geomspace(1e-2, 1e2, 5), "gamma": np.geomspace(1e-3, 1.0, 5)}
     best = GridSearchCV(SVR(), grid, cv=3).fit(rows, target).best_score_
     assert found.best_score_ >= best - 1e-9
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("model", [SVR(), NuSVR()])
+@pytest.mark.filterwarnings("ignore::skbamm.EdgeWarning")
+def test_an_interval_is_no_worse_than_nine_values_over_it(model, seed):
+    """Errors of few rows have several regions, and a search ends in the nearest."""
+    rows, numbers = load_diabetes(return_X_y=True)
+    some = np.random.default_rng(seed).permutation(len(rows))[:40]
+    rows, numbers = StandardScaler().fit_transform(rows[some]), numbers[some] / numbers.std()
+    values = {"C": np.geomspace(1e-2, 1e3, 9)}
+    for scoring in ("neg_median_absolute_error", "neg_max_error", "r2"):
+        search = BAMMSearchCV(model, {"C": (1e-2, 1e3)}, scoring=scoring, cv=3).fit(rows, numbers)
+        few = GridSearchCV(model, values, scoring=scoring, cv=3).fit(rows, numbers)
+        assert search.best_score_ >= few.best_score_ - 1e-6 * abs(few.best_score_)
+
+
+def test_sparse_rows_of_which_none_is_a_support_vector():
+    """A wide tube holds all rows: libsvm keeps a matrix of no columns."""
+    rows = sp.csr_matrix(np.random.default_rng(0).normal(size=(30, 3)))
+    numbers = np.linspace(0, 0.1, 30)
+    values = {"C": [0.1, 1.0], "epsilon": [0.01, 0.5]}
+    search = BAMMSearchCV(SVR(), values, cv=3).fit(rows, numbers)  # without a warning
+    own = GridSearchCV(SVR(), values, cv=3).fit(rows, numbers)
+    for key in ("mean_test_score", "std_test_score"):
+        np.testing.assert_allclose(search.cv_results_[key], own.cv_results_[key], rtol=1e-9)
+    empty = SVR(epsilon=0.5).fit(rows, numbers)
+    assert empty.dual_coef_.shape[1] == 0

@@ -14,6 +14,7 @@ from sklearn.datasets import (
 )
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
@@ -297,3 +298,16 @@ def test_small_data_of_several_classes_are_solved_jointly(classes):
     )
     search = BAMMSearchCV(LogisticRegression(), {"C": np.logspace(-3, 3, 7)}).fit(X, y)
     assert search.search_plan_[0]["role"] == "joint grid"
+
+
+@pytest.mark.parametrize("feature_map", [Nystroem, RBFSampler])
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_a_feature_map_of_few_rows_is_left_to_own_fits(feature_map, scoring):
+    """Each value needs features of its own, which cost more than the fits."""
+    X, y = make_classification(300, 8, n_informative=6, random_state=1)
+    model = make_pipeline(feature_map(n_components=100, random_state=0), LogisticRegression())
+    name = f"{feature_map.__name__.lower()}__gamma"
+    search = BAMMSearchCV(model, {name: (1e-3, 10.0)}, scoring=scoring).fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    few = GridSearchCV(model, {name: np.geomspace(1e-3, 10, 9)}, scoring=scoring).fit(X, y)
+    assert search.best_score_ >= few.best_score_ - 1e-9
