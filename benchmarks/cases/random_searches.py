@@ -53,6 +53,8 @@ STEPS = {
     "average_precision", "roc_auc_ovr", "roc_auc_ovo_weighted",
 }  # fmt: skip
 
+SHARES = ("shrinkage", "reg_param")  # no more than 1
+
 
 @dataclass
 class Case:
@@ -305,6 +307,8 @@ def _grid(
         share = np.log(high / low)
         a, b = np.sort(rng.random(2))
         low, high = low * np.exp(share * a), low * np.exp(share * b) * 1.5
+        if first in SHARES:
+            high = min(high, 1.0)
     if model.whole or rng.random() < 0.4:
         values = np.geomspace(low, high, rng.integers(3, 10))
         grid = {prefix + first: [float(v) for v in values]}
