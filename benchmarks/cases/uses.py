@@ -20,7 +20,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.kernel_approximation import Nystroem
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     ElasticNet,
@@ -285,6 +285,44 @@ def _few_rows() -> list[Use]:
     ]  # fmt: skip
 
 
+def _several_classes() -> list[Use]:
+    """Few rows and features of three to ten classes."""
+
+    def made(n: int, d: int, k: int) -> Callable[[], data.Sample]:
+        return partial(data.classes, n, d, k, max(6, d // 2))
+
+    return [
+        _use(f"{n:,} x {d}, {k} classes, logistic{told}", made(n, d, k), model, C=_C)
+        for n, d, k, model, told in (
+            (300, 8, 3, _logistic(), ""),
+            (300, 30, 3, _scaled(_logistic()), ", scaled"),
+            (400, 10, 5, _logistic(), ""),
+            (500, 100, 4, _logistic(max_iter=2000), ""),
+            (600, 20, 8, _scaled(_logistic()), ", scaled"),
+            (1000, 16, 10, _scaled(_logistic()), ", scaled"),
+            (1000, 40, 3, _logistic(), ""),
+            (2000, 30, 6, _scaled(_logistic()), ", scaled"),
+        )
+    ]
+
+
+def _maps_and_kinks() -> list[Use]:
+    """Feature maps whose gamma is tuned, and L1 penalties with more features than rows."""
+    few, more = partial(data.classes, 150, 8), partial(data.classes, 1000, 8)
+    wide = partial(data.classes, 130, 1500)
+    saga = LogisticRegression(solver="saga", l1_ratio=1.0, max_iter=300)
+    nystroem = make_pipeline(Nystroem(n_components=50, random_state=0), _logistic())
+    fourier = make_pipeline(RBFSampler(n_components=100, random_state=0), _logistic())
+    return [
+        _use("150 x 8, Nystroem's gamma, logistic", few, nystroem, gamma=_log(-3, 1, 9)),
+        _use("1,000 x 8, random features, log loss", more, fourier, "neg_log_loss",
+             gamma=_log(-3, 1, 5), C=_log(-2, 2, 4)),
+        _use("wide 100 x 1,500, saga L1", wide, saga, C=_log(-1, 1, 5)),
+        _use("wide 100 x 1,500, liblinear L1", wide,
+             LogisticRegression(solver="liblinear", l1_ratio=1.0), C=_log(-1, 1, 5)),
+    ]  # fmt: skip
+
+
 def _tables() -> list[Use]:
     """Frames, real and synthetic, with categories and what is missing."""
     credit = partial(data.r_frame, "credit_data", "Status")
@@ -462,4 +500,13 @@ def _enumerated() -> list[Use]:
 
 def all_uses() -> list[Use]:
     """Every use, small before large."""
-    return [*_small(), *_few_rows(), *_tables(), *_texts(), *_large(), *_enumerated()]
+    return [
+        *_small(),
+        *_few_rows(),
+        *_several_classes(),
+        *_maps_and_kinks(),
+        *_tables(),
+        *_texts(),
+        *_large(),
+        *_enumerated(),
+    ]
