@@ -229,9 +229,8 @@ class FoldWeights:
     def _vector(self, weight):
         if weight is None:
             return None
-        return torch.as_tensor(
-            np.ascontiguousarray(weight), dtype=torch.float64, device=self.device
-        )
+        # A copy: what is given may not be writable, as a pandas Series is not.
+        return torch.tensor(np.asarray(weight), dtype=torch.float64, device=self.device)
 
 
 def _indices(rows, n_rows) -> np.ndarray:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import DataConversionWarning
 from sklearn.kernel_ridge import KernelRidge
@@ -233,3 +234,22 @@ def test_a_column_is_a_vector_to_a_model_of_vectors(values, regression):
         search = search_over(model, {"alpha": values}, X, y[:, None], cv=3)
     assert search.best_params_ == plain.best_params_
     np.testing.assert_allclose(fold_scores(search), fold_scores(plain), rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", [INTERVAL, [0.1, 1.0]])
+@pytest.mark.parametrize("kind", ["series", "read-only"])
+def test_weights_that_cannot_be_written(binary, kind, values):
+    """torch warns of such arrays, once a process unless it is asked to do so always."""
+    X, y = binary
+    weight = np.linspace(0.5, 2, len(y))
+    given = weight.copy()
+    given.flags.writeable = False
+    given = pd.Series(given) if kind == "series" else given
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        found = search_over(logistic(), {"C": values}, X, y, {"sample_weight": given})
+    finally:
+        torch.set_warn_always(before)
+    like = search_over(logistic(), {"C": values}, X, y, {"sample_weight": weight})
+    assert found.best_score_ == like.best_score_
