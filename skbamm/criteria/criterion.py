@@ -84,7 +84,7 @@ class Criterion:
         losses = [behind_inverse(self.loss, inverse) for inverse in inverses]
         return replace(plain, loss=losses[0], fold_losses=losses if len(losses) > 1 else None)
 
-    def loss_of(self, folds: slice) -> Any:
+    def loss_of(self, folds: slice) -> UpperLoss:
         """Return the loss of the rows of these folds."""
         return self.loss if self.fold_losses is None else self.fold_losses[folds.start]
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from skbamm.effort import spend
+from skbamm.folds import Rows
 from skbamm.losses import LogisticLoss, MultinomialLoss, pairs, pairwise_logistic
 
 _SQUARE = 1e-5  # e: margins that separate all labels are then about 9
@@ -57,7 +58,7 @@ class ScaledLogLoss:
         self._loss: Any = LogisticLoss() if n_outputs == 1 else MultinomialLoss(n_outputs)
         self._last: Tensor | None = None  # log scales of the models before, near those to come
 
-    def evaluator(self, rows: Any, y: Tensor):
+    def evaluator(self, rows: Rows, y: Tensor):
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
         scale = torch.exp(self._log_scales(rows, y))  # (S, K)
 
@@ -76,7 +77,7 @@ class ScaledLogLoss:
 
         return evaluate
 
-    def _log_scales(self, rows: Any, y: Tensor) -> Tensor:
+    def _log_scales(self, rows: Rows, y: Tensor) -> Tensor:
         """Return the logarithm of each start's and fold's best factor, (S, K)."""
         seen = validation_margins(rows, y)
         targets, fold, weight = self._targets(seen.target, seen.z.dtype), seen.fold, seen.weight
@@ -133,7 +134,7 @@ class PairwiseLoss:
         self.free_scale = free_scale
         self._last: Any = {}  # log scales of each start and fold, near those to come
 
-    def evaluator(self, rows: Any, y: Tensor):
+    def evaluator(self, rows: Rows, y: Tensor):
         """Return value and gradient of chunks of rows at y; see ``Criterion.evaluator``."""
         S, K = y.shape[:2]
         seen = validation_margins(rows, y)
@@ -252,7 +253,7 @@ class Margins(NamedTuple):
     row: Tensor
 
 
-def validation_margins(rows: Any, y: Tensor) -> Margins:
+def validation_margins(rows: Rows, y: Tensor) -> Margins:
     """Return the validation rows as models y (S, K, m, p) see them, in one order for all y."""
     starts, seen = len(y), {}
 

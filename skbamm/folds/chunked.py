@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import is_
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ from skbamm.folds.weights import FoldWeights
 _FEW, _FEW_ON_DEVICE = 1 << 20, 1 << 25  # numbers of a batched product
 _WEIGHTS_SHARE = 5  # fraction of a matrix up to which its rows' weights are kept on a device
 WORK = 6  # numbers that a function of the rows makes of each predictor, about
+
+
+_Result = TypeVar("_Result")
 
 
 class Block(Protocol):
@@ -125,7 +128,7 @@ class ChunkedRows:
         """Numbers of a row of the matrix that a pass makes copies of."""
         return self.n_features
 
-    def _over(self, columns: int, work: Callable[[list[Range]], Any]) -> list:
+    def _over(self, columns: int, work: Callable[[list[Range]], _Result]) -> list[_Result]:
         """Return the results of ``work`` on shares of the chunks of a pass."""
         if self.n_rows * (self.n_features + WORK * columns) <= ALONE:
             return [work([(0, self.n_rows)])]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
 import torch
 
@@ -24,6 +25,9 @@ ALONE, _CACHED, _MOST_ROWS = 1 << 20, 1 << 22, 32768
 # adds to the memory that a large matrix takes.
 _ON_DEVICE = 1 << 25
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
 
 class _Team:
     """Threads that wait for work; starting one takes longer than many passes."""
@@ -32,7 +36,9 @@ class _Team:
         self.threads = threads
         self.pool: ThreadPoolExecutor | None = None
 
-    def share(self, work: Callable[[list], object], shares: list[list]) -> list:
+    def share(
+        self, work: Callable[[list[_Item]], _Result], shares: list[list[_Item]]
+    ) -> list[_Result]:
         """Call ``work`` with each of the shares, a thread each."""
 
         def alone(share):
@@ -117,7 +123,9 @@ def threads_for_products() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def over_chunks(ranges: list, device: torch.device, work: Callable[[list], object]) -> list:
+def over_chunks(
+    ranges: list[_Item], device: torch.device, work: Callable[[list[_Item]], _Result]
+) -> list[_Result]:
     """Call ``work`` with a share of the ranges in each of torch's threads.
 
     The shares depend on the number of threads alone, so that results are reproducible.
@@ -143,9 +151,11 @@ def over_ranges(
     over_chunks(chunk_ranges(n_rows, size, device), device, share)
 
 
-def map_in_threads(function: Callable, items: Sequence, device: torch.device) -> list:
+def map_in_threads(
+    function: Callable[[_Item], _Result], items: Sequence[_Item], device: torch.device
+) -> list[_Result]:
     """Return the function of each item, a share of them in each of torch's threads."""
-    found: dict[int, object] = {}
+    found: dict[int, _Result] = {}
 
     def work(share):
         for i in share:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -42,7 +41,7 @@ class PairCosts:
     seconds: float
 
     @classmethod
-    def of(cls, X: Any, fit_intercept: bool) -> PairCosts:
+    def of(cls, X: sp.csr_array, fit_intercept: bool) -> PairCosts:
         """Return those of a CSR matrix."""
         n, d = X.shape
         often = count_entries(X) > _OFTEN * n
@@ -58,7 +57,7 @@ class PairCosts:
         return cls(often, pays, ours if pays else whole)
 
 
-def count_entries(X: Any) -> np.ndarray:
+def count_entries(X: sp.csr_array) -> np.ndarray:
     """Return how many entries each column of a CSR matrix has, (d,)."""
     total = np.zeros(X.shape[1], dtype=np.int64)
     for start in range(0, X.nnz, _COUNTED):  # of all at once NumPy makes a copy of 64 bits each
@@ -66,7 +65,7 @@ def count_entries(X: Any) -> np.ndarray:
     return total
 
 
-def _entries_of_rows(X: Any, columns: np.ndarray) -> np.ndarray:
+def _entries_of_rows(X: sp.csr_array, columns: np.ndarray) -> np.ndarray:
     """Return how many entries of these columns, a mask, each row of a CSR matrix has, (n,)."""
     counts = np.empty(X.shape[0], dtype=np.int64)
     step = max(1, _COUNTED * X.shape[0] // max(X.nnz, 1))
@@ -90,7 +89,7 @@ class PairProducts:
         Features that are kept dense.
     """
 
-    def __init__(self, X: Any, fit_intercept: bool, often: np.ndarray):
+    def __init__(self, X: sp.csr_array, fit_intercept: bool, often: np.ndarray):
         dense = X[:, np.flatnonzero(often)].toarray().astype(np.float64, copy=False)
         if fit_intercept:
             dense = np.concatenate([dense, np.ones((len(dense), 1))], 1)
@@ -120,7 +119,7 @@ class PairProducts:
         return out
 
 
-def _pairs(X: Any, place: np.ndarray, p: int) -> Any:
+def _pairs(X: sp.csr_array, place: np.ndarray, p: int) -> sp.csr_array:
     """Return the map of row weights to the entries above the diagonal, and half of those on it.
 
     Parameters
@@ -151,7 +150,7 @@ def _pairs(X: Any, place: np.ndarray, p: int) -> Any:
     return pairs
 
 
-def _tensor(matrix: Any) -> Tensor:
+def _tensor(matrix: sp.csr_array) -> Tensor:
     places = (matrix.indptr, matrix.indices)
     rows, columns = (torch.from_numpy(np.asarray(i, np.int32)) for i in places)
     return csr_tensor(rows, columns, torch.from_numpy(matrix.data), matrix.shape)

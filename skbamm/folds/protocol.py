@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ class Chunk:
     train: Tensor
     validation: Tensor
     kept: Tensor | None = None
-    rows: Any = None
-    folds: Any = None
+    rows: slice | Tensor | None = None
+    folds: slice | None = None
 
 
 RowFunction = Callable[[list[Tensor], Chunk], tuple[list[Tensor], list[Tensor]]]

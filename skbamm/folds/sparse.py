@@ -183,7 +183,7 @@ class SparseRows(ChunkedRows):
         """
         seen = count_entries(self.X)
         chosen = np.sort(np.argsort(-seen, kind="stable")[:_FREQUENT])
-        among: Any = slice(None)
+        among: slice | torch.Tensor = slice(None)
         rows, enough = None, _ROWS_EACH * len(chosen)
         drawn = np.arange(self.n_rows)
         if self.n_rows > enough:

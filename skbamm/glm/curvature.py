@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skbamm.bilevel.faces import Face
 from skbamm.bilevel.metrics import (
     Cholesky,
     ConjugateGradient,
@@ -23,8 +24,9 @@ from skbamm.bilevel.metrics import (
     DiagonalAndBlock,
     Masked,
 )
+from skbamm.bilevel.problem import Curvature
 from skbamm.effort import METER, factor_seconds, pass_seconds, solve_seconds, spend
-from skbamm.folds import Kept, map_in_threads
+from skbamm.folds import Kept, Rows, map_in_threads
 from skbamm.glm.dual import DualMetric, dual_pays
 from skbamm.glm.follow import Faces
 from skbamm.glm.joint import JointMetric, joint_pays, see_shifts
@@ -191,7 +193,7 @@ def _joint_metric(problem, x: Tensor, y: Tensor, mu: float) -> Gauge:
     return Gauge(JointMetric(problem, gram, x, mu))
 
 
-def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
+def matrices_are_dear(rows: Rows, starts: int, outputs: int) -> bool:
     """Whether matrices of all features cost more passes than they save conjugate gradients.
 
     With sparse features, a diagonal and the matrix of frequent ones may be as good.
@@ -205,7 +207,7 @@ def matrices_are_dear(rows: Any, starts: int, outputs: int) -> bool:
     return seconds > METRIC.saved_passes * pass_seconds(shape, one.entries, columns, rows.dtype)
 
 
-def shares_gram(rows: Any, columns: int) -> bool:
+def shares_gram(rows: Rows, columns: int) -> bool:
     """Whether the folds share Gram matrices, where each column would have its own.
 
     Where rows are few the folds' matrices differ, and own ones take fewer iterations. With no more
@@ -276,8 +278,8 @@ class GramMetric:
         mean = self.strength.mean(1, keepdim=True) if gram.shape[1] == 1 else self.strength
         self._mean = mean.expand(*gram.shape[:-1])
         self._factors: list[Cholesky] | None = None
-        self._faces: Any = None
-        self._descent: Callable[[Any, Tensor], Tensor] | None = None
+        self._faces: Faces | None = None
+        self._descent: Callable[[Face, Tensor], Tensor] | None = None
 
     @property
     def factors(self) -> list[Cholesky]:
@@ -370,7 +372,7 @@ class GramMetric:
         return slow
 
 
-def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
+def of_like_rows(metric: Curvature | None, problem, x: Tensor, y: Any) -> Curvature | None:
     """Return a metric adapted to a problem of similar rows, or None if it cannot be adapted.
 
     If the problem has other folds, they use the mean over the metric's folds.
@@ -391,14 +393,14 @@ def of_like_rows(metric: Any, problem, x: Tensor, y: Any) -> Any:
     return GramMetric(problem, gram, x, metric.mu)
 
 
-def gram_of(metric: Any) -> Tensor | None:
+def gram_of(metric: Curvature | None) -> Tensor | None:
     """Return the Gram matrices (S, K or 1, m, p, p) that a metric is made of, if it is."""
     while isinstance(metric, ConjugateGradient | Gauge):
         metric = metric.inner
     return metric.gram if isinstance(metric, GramMetric) else None
 
 
-def metric_of_gram(problem, gram: Tensor, x: Tensor, y: Tensor) -> Any:
+def metric_of_gram(problem, gram: Tensor, x: Tensor, y: Tensor) -> ConjugateGradient:
     """Return conjugate gradients that known Gram matrices precondition, at mu = 0."""
     return _conjugate(problem, x, y, 0.0, GramMetric(problem, gram, x, 0.0), 1.0)
 

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from skbamm.bilevel.metrics import Cholesky
 from skbamm.effort import factor_seconds, spend
-from skbamm.folds import DenseRows, StackedRows
+from skbamm.folds import DenseRows, Rows, StackedRows
+from skbamm.losses import PointwiseLoss
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ def dual_pays(problem: Any, x: Tensor, mu: float) -> bool:
     return has_few_coordinates(rows, problem.loss) and _alike(_strength(problem, x))
 
 
-def is_wide(rows: Any, squared: bool) -> bool:
+def is_wide(rows: Rows, squared: bool) -> bool:
     """Whether matrices of rows are cheaper than those of features, whatever their penalties."""
     dense = type(rows) in (DenseRows, StackedRows)
     wide = dense and rows.n_features >= DUAL.wide * rows.n_rows
     return wide and (squared or rows.n_rows <= DUAL.many_rows)
 
 
-def has_few_coordinates(rows: Any, loss: Any) -> bool:
+def has_few_coordinates(rows: Rows, loss: PointwiseLoss) -> bool:
     """Whether matrices of rows are cheaper, if all features have the same penalty."""
     dense = type(rows) in (DenseRows, StackedRows) and not loss.couples_outputs
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Directions, Problem
 from skbamm.folds import Rows
 from skbamm.glm.penalties import Penalty
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MeanLoss = bool | Literal["rows"]
 
@@ -223,7 +226,7 @@ class PenalisedProblem(Problem):
         self._at_last = x, x._version, x.clone(), found
         return found
 
-    def with_penalty(self, penalty: Penalty) -> Any:
+    def with_penalty(self, penalty: Penalty) -> Self:
         """Return the problem with another penalty."""
         other = copy.copy(self)
         other.penalty, other.kinks, other._at_last = penalty, penalty.has_kinks, None

@@ -283,6 +283,6 @@ class _Seen:
 
     asked: bool = False
     y: Tensor | None = None
-    loss: Any = None
+    loss: PointwiseLoss | None = None
     kept: Kept | None = None
     floor: Tensor | None = None

@@ -9,7 +9,7 @@ that closed forms and automatic differentiation alike never see X.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -111,7 +111,7 @@ class ScaledLoss(PointwiseLoss):
     """A loss with a scale of each column, which is fitted to the errors and above a width."""
 
     has_scale = True
-    width: Any
+    width: float
 
     @abstractmethod
     def least_scale(self, errors: Tensor, weight: Tensor) -> Tensor:

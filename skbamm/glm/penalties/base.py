@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel.faces import Face, Kinks
+from skbamm.folds import Rows
 
 Strength = Callable[[Tensor], Tensor]
 
@@ -50,7 +51,7 @@ class Penalty(Kinks):
         self.strength = strength
 
     @classmethod
-    def of_rows(cls, strength: Strength, rows: Any) -> Penalty:
+    def of_rows(cls, strength: Strength, rows: Rows) -> Penalty:
         """Return the penalty of the coefficients that a model of ``rows`` has."""
         return cls(strength)
 

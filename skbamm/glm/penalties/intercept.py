@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from skbamm.folds import Rows
 
-def intercept_shares(rows: Any, scale: float, device: torch.device | None = None) -> Tensor:
+
+def intercept_shares(rows: Rows, scale: float, device: torch.device | None = None) -> Tensor:
     """Return the strengths (p,) of the coefficients relative to those of the slopes.
 
     liblinear treats the intercept as the coefficient of a constant feature, so the strength of its

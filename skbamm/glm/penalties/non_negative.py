@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from skbamm.folds import Rows
 from skbamm.glm.penalties.absolute_values import AbsoluteValues
 from skbamm.glm.penalties.base import Penalty, Strength
 
@@ -32,7 +31,7 @@ class NonNegative(AbsoluteValues):
         self.slopes = slopes
 
     @classmethod
-    def of_rows(cls, strength: Strength, rows: Any) -> Penalty:
+    def of_rows(cls, strength: Strength, rows: Rows) -> Penalty:
         """See ``Penalty.of_rows``."""
         place = torch.arange(rows.n_coefficients, device=rows.device)
         return cls(strength, place < rows.n_features)
