@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn import metrics
+from torch import Tensor
 
 from skbamm.metrics.labels import (
     accuracy,
@@ -34,7 +35,7 @@ from skbamm.metrics.predicted import NoTwin, Predicted
 from skbamm.metrics.probabilities import brier, log_loss
 from skbamm.metrics.ranks import average_precision, roc_auc
 
-TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
+TWINS: dict[Callable[..., Any], Callable[..., Tensor]] = {
     metrics.accuracy_score: accuracy,
     metrics.balanced_accuracy_score: balanced_accuracy,
     metrics.f1_score: f1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -72,9 +73,12 @@ def fbeta(given: Predicted, *, beta: float, **options: Any) -> Tensor:
 
 
 def _averaged(
-    given: Predicted, parts: Any, average: Any = "binary", pos_label: Any = 1,
+    given: Predicted,
+    parts: Callable[[Counts], tuple[Tensor, Tensor]],
+    average: Any = "binary",
+    pos_label: Any = 1,
     zero_division: Any = "warn",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return the ratio of two parts of the counts, averaged over the classes."""
     # Whatever a division by zero is to give, it is left to scikit-learn.
     counts = _counts(given)

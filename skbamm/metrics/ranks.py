@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -51,7 +52,9 @@ def average_precision(given: Predicted, average: Any = "macro", pos_label: Any =
     return _against_the_rest(_mean_precision, given, average)
 
 
-def _against_the_rest(area: Any, given: Predicted, average: str) -> Tensor:
+def _against_the_rest(
+    area: Callable[[Tensor, Tensor, Tensor | None], Tensor], given: Predicted, average: str
+) -> Tensor:
     own = [given.y == c for c in range(given.ranks.shape[1])]
     areas = torch.stack([area(y, given.ranks[:, c], given.weight) for c, y in enumerate(own)])
     if average == "macro":

@@ -41,7 +41,7 @@ class TestTarget:
     weight: Tensor | None
 
     @classmethod
-    def of(cls, y: Any, classes: Any, weight: Any) -> TestTarget:
+    def of(cls, y: Any, classes: np.ndarray | None, weight: Any) -> TestTarget:
         """Return that of a user's target, or raise NoTwin if scikit-learn has to read it.
 
         Parameters

@@ -10,7 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,11 +23,12 @@ from skbamm._sklearn_compat import (
     class_weights,
     make_constraint,
 )
+from skbamm.feature_penalty import FeaturePenalty
 from skbamm.glm import MeanLoss
 from skbamm.glm.penalties import AbsoluteValues, Penalty
 from skbamm.hyperparameter import Hyperparameter
 from skbamm.kernels.kernel import Kernel, Precomputed
-from skbamm.losses import PointwiseLoss
+from skbamm.losses import Inverse, PointwiseLoss
 
 # Width of kinks while a penalty is searched, relative to the target's mean absolute deviation.
 _WIDTH = 0.1
@@ -36,6 +37,37 @@ _SPAN = 1 << 16  # range of whole numbers up to which classes are looked up in a
 
 class NotApplicable(Exception):
     """The data do not meet a twin's preconditions; scikit-learn's own fits, or errors, follow."""
+
+
+class SeenTarget(Protocol):
+    """A target in the user's units, and as the models of each split see it."""
+
+    @property
+    def y(self) -> np.ndarray:
+        """The user's, (n,)."""
+        ...
+
+    @property
+    def transformers(self) -> tuple[Any, ...]:
+        """Fitted on each split's training rows."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether all splits share the transformed target."""
+        ...
+
+    def of_split(self, k: int) -> np.ndarray:
+        """Return the target of a split's models, (n,)."""
+        ...
+
+    def inverses(self, splits: list[int]) -> list[Inverse]:
+        """Return the maps to the user's units: one, or one for each of these splits."""
+        ...
+
+    def for_export(self, k: int) -> SeenTarget:
+        """Return the extra data for the export of a split's model."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +118,7 @@ class Task:
     both_sides: bool = False
     intercept_penalty: float = 0.0
     solver: str = ""
-    transformed: Any = None
+    transformed: SeenTarget | None = None
 
     def target_of(self, split: int) -> np.ndarray:
         """Return the target of a split's models."""
@@ -205,7 +237,7 @@ class Twin(ABC):
         """Return what a meta-estimator fits, if that may be a pipeline around the model."""
         return None
 
-    def transformed(self, estimator: Any, y: Any, splits: list) -> Any:
+    def transformed(self, estimator: Any, y: Any, splits: list) -> SeenTarget:
         """Return the TransformedTarget of each split, which ``task`` gets in place of y."""
         raise NotImplementedError
 
@@ -278,7 +310,7 @@ class LinearTwin(Twin):
         """Whether the estimator's own fit comes to this solution (m, p), as it is set."""
         return True
 
-    def feature_penalty(self, estimator: Any) -> Any:
+    def feature_penalty(self, estimator: Any) -> FeaturePenalty | None:
         """Return the ``FeaturePenalty`` that is around the model, or None."""
         return None
 
@@ -301,7 +333,12 @@ class LinearTwin(Twin):
 
     @abstractmethod
     def export(
-        self, estimator: Any, task: Task, coef: np.ndarray, intercept: Any, *statistics: Any
+        self,
+        estimator: Any,
+        task: Task,
+        coef: np.ndarray,
+        intercept: np.ndarray | float,
+        *statistics: Any,
     ) -> None:
         """See ``Twin.export``; ``coef`` has shape (m, d), ``intercept`` shape (m,) or is 0.0."""
 
@@ -339,7 +376,9 @@ def remember_features(estimator: BaseEstimator, X: Any) -> None:
     check_feature_names(estimator, X, reset=True)
 
 
-def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, weight: Any):
+def balanced_or_given(
+    class_weight: Any, classes: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function of training rows that computes class weights as scikit-learn does."""
 
     def of_rows(rows):
@@ -354,7 +393,9 @@ def balanced_or_given(class_weight: Any, classes: np.ndarray, y: np.ndarray, wei
     return of_rows
 
 
-def own_side(class_weight: Callable[[np.ndarray], np.ndarray]):
+def own_side(
+    class_weight: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
     """Return factors of the rows that are of an output's own class; the others count as one."""
 
     def of_rows(rows):

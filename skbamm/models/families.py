@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-_SOLVERS: dict[str, Any] = {}
+_SOLVERS: dict[str, type] = {}
 
 
-def register_family(name: str, solver: Any) -> None:
+def register_family(name: str, solver: type) -> None:
     """Let twins whose ``family`` has this name be solved by a class of solvers.
 
     The interface is experimental.

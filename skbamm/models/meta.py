@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.feature_penalty import FeaturePenalty
 from skbamm.kernels.kernel import Kernel
 from skbamm.models.base import Factors, Task, TrainingRows, Twin
 from skbamm.models.steps import last_step
@@ -98,7 +99,7 @@ class MetaTwin(Twin):
         """See ``LinearTwin.statistics``."""
         return self.inner.statistics(task, training_rows)
 
-    def reaches(self, coef: Any) -> bool:
+    def reaches(self, coef: np.ndarray) -> bool:
         """See ``LinearTwin.reaches``."""
         return self.inner.reaches(coef)
 
@@ -106,6 +107,6 @@ class MetaTwin(Twin):
         """See ``KernelTwin.kernel``."""
         return self.inner.kernel(self.held(estimator))
 
-    def feature_penalty(self, estimator: Any) -> Any:
+    def feature_penalty(self, estimator: Any) -> FeaturePenalty | None:
         """See ``LinearTwin.feature_penalty``."""
         return self.inner.feature_penalty(self.held(estimator))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -16,6 +16,7 @@ from skbamm.losses import (
     LogisticLoss,
     ModifiedHuberLoss,
     OneVsRestLogisticLoss,
+    PointwiseLoss,
     SquaredHingeLoss,
 )
 from skbamm.models.base import (
@@ -27,7 +28,7 @@ from skbamm.models.base import (
 from skbamm.models.meta import MetaTwin
 
 # For each loss of two classes: the loss with one output for each class, and its criteria.
-_SEVERAL: dict[type, tuple[Any, tuple[str, ...]]] = {
+_SEVERAL: dict[type, tuple[Callable[..., PointwiseLoss], tuple[str, ...]]] = {
     LogisticLoss: (OneVsRestLogisticLoss, (*OWN_LOSS, *LOG_LOSS[:1])),
     SquaredHingeLoss: (SquaredHingeLoss, SQUARED_HINGE),
     ModifiedHuberLoss: (ModifiedHuberLoss, OWN_LOSS),

@@ -180,7 +180,7 @@ def register_model(twin: Twin, *, replace: bool = False) -> None:
     _TWINS[kind] = twin
 
 
-def _check(twin: Any) -> None:
+def _check(twin: object) -> None:
     """Raise what ``register_model`` says."""
     if not isinstance(twin, Twin):
         hint = "; give an instance of it" if _is_twin_class(twin) else ""
@@ -224,7 +224,7 @@ def _check(twin: Any) -> None:
         raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
 
 
-def _is_twin_class(twin: Any) -> bool:
+def _is_twin_class(twin: object) -> bool:
     return isinstance(twin, type) and issubclass(twin, Twin)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from skbamm.folds import draw_rows
-from skbamm.losses import NoisyLabelLoss, OutlierLoss
+from skbamm.losses import NoisyLabelLoss, OutlierLoss, UpperLoss
 
 _PRIOR = 20.0  # prior rows of each class with even noise
 # Classes are assumed to be separable: nats a row that the likelihood may lose for a
@@ -52,7 +52,7 @@ class Quality:
 
     right: Tensor
     rate: float
-    loss: Any
+    loss: UpperLoss
     slope: float = 1.0
     shares: Tensor | None = None
     noise: Tensor | None = None

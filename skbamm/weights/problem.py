@@ -16,12 +16,12 @@ that all rows be kept::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from skbamm.bilevel.problem import Directions
+from skbamm.folds import Rows
 from skbamm.glm import GLMProblem
 from skbamm.weights.weightings import Weighting
 
@@ -34,7 +34,7 @@ class RowWeightedProblem(GLMProblem):
     Subclasses give the factors of the rows' training weights, and extend ``grad_x``.
     """
 
-    plain: Any  # the rows as they are
+    plain: Rows  # the rows as they are
     _x: Tensor | None = None
 
     def factors(self, x: Tensor) -> Tensor:
