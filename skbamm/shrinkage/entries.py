@@ -8,11 +8,12 @@ import numpy as np
 
 from skbamm._sklearn_compat import safe_indexing
 from skbamm.blocks import dropped_blocks, transformer_blocks
+from skbamm.data.matrices import FoldData
 from skbamm.space import UnfitVector, VectorAxis, group_columns
 
 
 def known_axis(
-    axis: VectorAxis, X: Any, folds: list | None, used: list[int], task: Any = None
+    axis: VectorAxis, X: Any, folds: list[FoldData] | None, used: list[int], task: Any = None
 ) -> VectorAxis:
     """Return the axis with its entries.
 
@@ -69,7 +70,7 @@ def known_axis(
     return group_columns(axis, widths[0], names[0])
 
 
-def _of_transformers(axis: VectorAxis, X: Any, folds: list) -> VectorAxis:
+def _of_transformers(axis: VectorAxis, X: Any, folds: list[FoldData]) -> VectorAxis:
     blocks = [
         transformer_blocks(fold.transformers, safe_indexing(X, fold.train[:1])) for fold in folds
     ]
@@ -96,7 +97,7 @@ def _differing(some: Any, other: Any) -> str:
     return f"{one!r} in one and {two!r} in another"
 
 
-def _names(fold: Any) -> Any:
+def _names(fold: FoldData) -> Any:
     """Return the names of a fold's features, or None."""
     if "feature_names_in_" in fold.features:
         return fold.features["feature_names_in_"]

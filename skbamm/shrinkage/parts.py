@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, Status, adaptive, solve, solve_lower
+from skbamm.bilevel import BilevelResult, Problem, Status, adaptive, solve, solve_lower
 from skbamm.bilevel.steps.limited_memory import LimitedMemoryStep
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import UpperStep
+from skbamm.criteria import Criterion
+from skbamm.glm import GLMProblem, LeastSquaresProblem
 from skbamm.shrinkage.prior import Charge, ShrunkProblem
 from skbamm.solvers.linear import LinearSolver
 from skbamm.space import VectorAxis
@@ -70,7 +71,15 @@ class Part:
         Rows that are tested on.
     """
 
-    def __init__(self, joint: LinearSolver, axis: VectorAxis, criterion, found, x, n_rows: int):
+    def __init__(
+        self,
+        joint: LinearSolver,
+        axis: VectorAxis,
+        criterion: Criterion,
+        found: BilevelResult,
+        x: Tensor,
+        n_rows: int,
+    ):
         self.joint, self.axis, self.n_rows = joint, axis, n_rows
         self.problem = problem_of(joint, axis, joint.dtype, criterion)
         self.x = x.to(joint.device)[None]
@@ -81,10 +90,12 @@ class Part:
         """Return F at x, (1, q)."""
         return evaluate(self.joint, self.axis, self.criterion, x, self.y)[0]
 
-    def move(self, charge: Charge | None, moves: int, max_iter: int, tol: float, left):
+    def move(
+        self, charge: Charge | None, moves: int, max_iter: int, tol: float, left: float | None
+    ) -> BilevelResult:
         """Take steps of x; ``charge`` is what is added to F."""
-        problem: Any = self.problem if charge is None else ShrunkProblem(self.problem, charge)
-        step: Any = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
+        problem: Problem = self.problem if charge is None else ShrunkProblem(self.problem, charge)
+        step: UpperStep = LimitedMemoryStep(self.joint.penalties.bounds((self.axis,)))
         if charge is None and self.axis.size <= _FEW:  # to be found to the last digit
             jumps = self.problem.kinks or self.problem.hessian_jumps
             step = TrustRegionStep(kinks=jumps)
@@ -109,7 +120,7 @@ class Check:
 
     joint: LinearSolver
     axis: VectorAxis
-    criterion: Any
+    criterion: Criterion
 
     def score(self, x: Tensor) -> float:
         """Return the criterion at x, (1, q)."""
@@ -117,7 +128,9 @@ class Check:
         return upper * self.criterion.null
 
 
-def problem_of(joint: LinearSolver, axis: VectorAxis, dtype: torch.dtype, criterion) -> Any:
+def problem_of(
+    joint: LinearSolver, axis: VectorAxis, dtype: torch.dtype, criterion: Criterion
+) -> GLMProblem | LeastSquaresProblem:
     """Return the problem of one start whose x is the vector."""
     if not axis.weighs_rows:
         return joint.problem((axis,), 1, dtype, criterion)
@@ -130,7 +143,7 @@ def problem_of(joint: LinearSolver, axis: VectorAxis, dtype: torch.dtype, criter
     )  # fmt: skip
 
 
-def as_set(joint: LinearSolver, axis: VectorAxis, criterion) -> BilevelResult:
+def as_set(joint: LinearSolver, axis: VectorAxis, criterion: Criterion) -> BilevelResult:
     """Return F and the models where no penalty is searched, and all classes weigh the same."""
     x = torch.zeros(1, axis.size, dtype=torch.float64, device=joint.device)
     upper, y = evaluate(joint, axis, criterion, x, None)
@@ -141,7 +154,9 @@ def as_set(joint: LinearSolver, axis: VectorAxis, criterion) -> BilevelResult:
     )  # fmt: skip
 
 
-def evaluate(joint: LinearSolver, axis: VectorAxis, criterion, x: Tensor, y: Tensor | None):
+def evaluate(
+    joint: LinearSolver, axis: VectorAxis, criterion: Criterion, x: Tensor, y: Tensor | None
+) -> tuple[float, Tensor]:
     """Return F at x, (1, q), with models as exact as the working precision allows, and those."""
     dtype = joint.dtype
     problem = problem_of(joint, axis, dtype, criterion)

@@ -25,6 +25,7 @@ from torch import Tensor
 from skbamm.bilevel.faces import Face
 from skbamm.bilevel.problem import Curvature, Directions, Problem
 from skbamm.criteria import Criterion
+from skbamm.folds import Rows
 from skbamm.glm.penalised import PenalisedProblem
 from skbamm.space import VectorAxis
 
@@ -241,7 +242,7 @@ def noise_price(criterion: Criterion, upper: float) -> float:
 _LOG_LOSSES = ("log_loss", "balanced_log_loss")
 
 
-def sizes_of_entries(axis: VectorAxis, rows: Any) -> Tensor:
+def sizes_of_entries(axis: VectorAxis, rows: Rows) -> Tensor:
     """Return the number of coefficients of each entry, the mean over the folds, (q,)."""
     if axis.columns is None:
         return torch.full((axis.size,), float(rows.n_features), dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from skbamm.shrinkage.prior import share_left
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions, Solution
-from skbamm.space import VectorAxis
+from skbamm.space import SearchAxis, VectorAxis
 from skbamm.starts.subsample import Beginning
 
 
@@ -41,14 +42,21 @@ class VectorSolver(FoldSolver):
     clock : Clock
     """
 
-    def __init__(self, make: Any, axes: tuple[Any, ...], X: Any, splits: list, clock: Clock):
+    def __init__(
+        self,
+        make: Callable[..., LinearSolver],
+        axes: tuple[SearchAxis, ...],
+        X: Any,
+        splits: list,
+        clock: Clock,
+    ):
         self.clock = clock
         self.make, self.X, self.splits = make, X, splits
         self.joint: LinearSolver = make(splits)
         joint = self.joint
         super().__init__(joint.twin, joint.data)
         self.dtype = joint.dtype
-        self.axes: tuple[Any, ...] = tuple(
+        self.axes: tuple[SearchAxis, ...] = tuple(
             known_axis(axis, X, joint.folds, joint.used, joint.task)
             if isinstance(axis, VectorAxis)
             else axis
@@ -132,7 +140,7 @@ class VectorSolver(FoldSolver):
 
     def polish(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[SearchAxis, ...],
         x: list[list[float]],
         y: list[Tensor] | None,
         tol: float = 0.0,
@@ -142,7 +150,7 @@ class VectorSolver(FoldSolver):
         if not axis.weighs_rows:
             return self.joint.polish(self.axes, x, y)
         place = self.axes.index(axis)
-        others: tuple[Any, ...] = tuple(other for other in self.axes if other is not axis)
+        others: tuple[SearchAxis, ...] = tuple(other for other in self.axes if other is not axis)
         parts = []
         for point in x:
             weights = axis.values(point[place : place + axis.size])
@@ -165,7 +173,13 @@ class VectorSolver(FoldSolver):
         ]  # fmt: skip
         return torch.cat(parts)
 
-    def _history(self, one: BilevelResult, scalars, found, more: dict[str, list]):
+    def _history(
+        self,
+        one: BilevelResult,
+        scalars: tuple[Any, ...],
+        found: dict[str, float],
+        more: dict[str, list],
+    ) -> dict[str, list]:
         """Join the history of one value for all with that of the vector."""
         first, axis = [], self.vector
         for x in one.history["x"]:

@@ -18,6 +18,7 @@ from skbamm.losses import UpperLoss
 from skbamm.models import Twin
 from skbamm.solvers.criterion import task_criterion
 from skbamm.solvers.solutions import FoldSolutions, Solution
+from skbamm.space import Axis, SearchAxis
 from skbamm.starts.subsample import Beginning
 
 
@@ -46,7 +47,7 @@ class Quest:
         Whatever a solver keeps from one stage to the next.
     """
 
-    axes: tuple[Any, ...]
+    axes: tuple[Axis, ...]
     choice: str | Choice
     upper_loss: UpperLoss | None
     criterion: Criterion
@@ -141,7 +142,7 @@ class FoldSolver(ABC):
 
     def search(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[Axis, ...],
         criterion: str | Choice,
         *,
         max_iter: int,
@@ -198,7 +199,7 @@ class FoldSolver(ABC):
     @abstractmethod
     def polish(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[SearchAxis, ...],
         x: list[list[float]],
         y: list[Tensor] | None,
         tol: float = 0.0,
@@ -218,7 +219,7 @@ class FoldSolver(ABC):
         """
 
     def exact_hypergradient(
-        self, axes: tuple[Any, ...], x: list[float], choice: str | Choice
+        self, axes: tuple[Axis, ...], x: list[float], choice: str | Choice
     ) -> tuple[float, np.ndarray]:
         """Return F at x and its gradient where the models are solved exactly.
 
@@ -230,11 +231,11 @@ class FoldSolver(ABC):
         """Return the models (K, m, p) of each value, if others gain by beginning at them."""
         return []
 
-    def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
+    def visited(self, axes: tuple[SearchAxis, ...]) -> list[list[float]]:
         """Return the points that a search has tried, if they are solved."""
         return []
 
-    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+    def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """Return how many values of a list cost as much as a search of these axes.
 
         ``judged`` says whether the scorer judges points from end to end.

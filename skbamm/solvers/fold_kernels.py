@@ -37,7 +37,8 @@ class FoldKernels:
         self._place = np.cumsum(self._looked_at) - 1  # of the rows that are used
         self._shared: np.ndarray | None = None  # base of all of these
         self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of folds that share no X
-        self._last: tuple[Any, np.ndarray] | None = None  # the last kernel that was used
+        # The last kernel that was used.
+        self._last: tuple[dict[str, float], np.ndarray] | None = None
         self._rows: dict[int, Any] = {}
         if data.folds is None:
             seen = np.flatnonzero(self._looked_at)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from skbamm.bilevel import Curvature
+from skbamm.bilevel.metrics import ConjugateGradient
+from skbamm.glm import PenalisedProblem
 from skbamm.glm.curvature import gram_of, metric_of_gram
+from skbamm.space import SearchAxis
 
 _KEPT = 1 << 23  # numbers in all Gram matrices that are kept
 _LIKE = 2.3  # logarithm of how much penalties may differ that share Gram matrices
@@ -22,7 +26,7 @@ class KnownGrams:
     def __init__(self) -> None:
         self._known: list[tuple[float, Tensor]] = []
 
-    def note(self, place: Tensor | None, metric: Any) -> None:
+    def note(self, place: Tensor | None, metric: Curvature | None) -> None:
         """Keep the matrices of one value's metric, unless they are large."""
         gram = gram_of(metric)
         if place is None or gram is None or len(gram) != 1 or gram.numel() > _KEPT:
@@ -30,7 +34,9 @@ class KnownGrams:
         most = _KEPT // gram.numel()
         self._known = [*self._known[max(len(self._known) + 1 - most, 0) :], (float(place), gram)]
 
-    def near(self, problem: Any, place: Tensor | None, x: Tensor, y: Tensor) -> Any:
+    def near(
+        self, problem: PenalisedProblem, place: Tensor | None, x: Tensor, y: Tensor
+    ) -> ConjugateGradient | None:
         """Return a metric of the matrices nearest to each of several values; None of far ones."""
         if place is None or not self._known:
             return None
@@ -41,7 +47,7 @@ class KnownGrams:
         return metric_of_gram(problem, torch.cat(chosen), x, y)
 
 
-def place_of(axes: Any, x: Tensor) -> Tensor | None:
+def place_of(axes: Sequence[SearchAxis], x: Tensor) -> Tensor | None:
     """Return the logarithms of one hyperparameter's values (S,), or None."""
     if len(axes) != 1:
         return None

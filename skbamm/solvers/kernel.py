@@ -21,7 +21,7 @@ from skbamm.progress import count
 from skbamm.solvers.base import FoldSolver, Quest
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.solvers.tolerances import TOL
-from skbamm.space import Axis
+from skbamm.space import Axis, SearchAxis
 from skbamm.starts.points import starting_points
 from skbamm.starts.subsample import Beginning
 
@@ -179,7 +179,7 @@ class KernelSolver(FoldSolver):
 
     def polish(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[SearchAxis, ...],
         x: list[list[float]],
         y: list[Tensor] | None,
         tol: float = 0.0,
@@ -193,7 +193,7 @@ class KernelSolver(FoldSolver):
         upper, gradient = exact_hypergradient(problem, self._tensor([x]))
         return upper, gradient.cpu().numpy()
 
-    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+    def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """Return how many factors of each fold's kernel a search takes about."""
         few = min(block.shape[1] for block in self.blocks) < SIZES.few_rows
         return SIZES.factors[min(len(axes), 2) - 1] * (SIZES.more_factors if few else 1)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, adaptive, solve_lower
+from skbamm.bilevel import BilevelResult, Schedule, adaptive, solve_lower
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep, UpperStep
 from skbamm.criteria import Choice
 from skbamm.folds import Rows
-from skbamm.glm import GLMProblem, of_like_rows
+from skbamm.glm import GLMProblem, LeastSquaresProblem, of_like_rows
 from skbamm.glm.penalised import PenalisedProblem
 from skbamm.solvers.base import Quest
 from skbamm.solvers.cost import foreseen_seconds, turns_pay
@@ -24,12 +24,12 @@ from skbamm.solvers.problems import LinearProblems
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.solvers.tolerances import TOL
 from skbamm.solvers.values import solve_values
-from skbamm.space import Axis
+from skbamm.space import Axis, SearchAxis
 from skbamm.starts.lars import begin_on_paths
 from skbamm.starts.line_search import parabola
 from skbamm.starts.multistart import solve_basins
 from skbamm.starts.path import follow_paths
-from skbamm.starts.points import paths, starting_points
+from skbamm.starts.points import EmptyLimit, paths, starting_points
 from skbamm.starts.subsample import Beginning, screen
 
 
@@ -126,7 +126,7 @@ class LinearSolver(LinearProblems):
 
     def polish(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[SearchAxis, ...],
         x: list[list[float]],
         y: list[Tensor] | None,
         tol: float = 0.0,
@@ -258,7 +258,7 @@ class LinearSolver(LinearProblems):
         metric = self.grams.near(problem, place_of(axes, vertex), vertex, y)
         return Beginning(vertex, y, None, x, curvature=metric, bend=bend, ends=len(axes) > 1)
 
-    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+    def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """See ``FoldSolver.search_values``."""
         values = super().search_values(axes, judged)
         if self.begins_anywhere:
@@ -314,7 +314,7 @@ class LinearSolver(LinearProblems):
             criterion=quest.criterion, bounds=self.penalties.bounds(quest.axes),
         )  # fmt: skip
 
-    def _whole(self, quest: Quest, starts: int) -> Any:
+    def _whole(self, quest: Quest, starts: int) -> GLMProblem | LeastSquaresProblem:
         """Return the problem of all rows, the same one each time: passes keep things in it."""
         if starts not in quest.kept:
             quest.kept[starts] = self.problem(
@@ -328,7 +328,7 @@ class LinearSolver(LinearProblems):
             quest.kept["few"] = self.some_rows()
         return quest.kept["few"]
 
-    def _limit(self, quest: Quest) -> Any:
+    def _limit(self, quest: Quest) -> EmptyLimit | None:
         if "limit" not in quest.kept:
             rows = self.rows(self.dtype)
             quest.kept["limit"] = self.penalties.limit(
@@ -337,8 +337,8 @@ class LinearSolver(LinearProblems):
         return quest.kept["limit"]
 
     def _schedule(
-        self, axes: tuple[Any, ...], problem: PenalisedProblem, first: float, bend: float | None
-    ) -> Any:
+        self, axes: tuple[Axis, ...], problem: PenalisedProblem, first: float, bend: float | None
+    ) -> Schedule:
         kinks = problem.kinks
         step: UpperStep = ScalarStep(first, kinks=kinks, bend=bend)
         if len(axes) > 1:

@@ -26,7 +26,7 @@ from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested_parameters import Line
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.solvers.tolerances import TOL
-from skbamm.space import Axis
+from skbamm.space import Axis, SearchAxis
 from skbamm.starts.line_search import Point, next_place, scan_places
 from skbamm.starts.subsample import Beginning
 
@@ -149,7 +149,7 @@ class NestedSolver(FoldSolver):
 
     def polish(
         self,
-        axes: tuple[Any, ...],
+        axes: tuple[SearchAxis, ...],
         x: list[list[float]],
         y: list[Tensor] | None,
         tol: float = 0.0,
@@ -176,7 +176,7 @@ class NestedSolver(FoldSolver):
         """See ``FoldSolver``."""
         return self.line.same_features and self.first.unbounded
 
-    def search_values(self, axes: tuple[Any, ...], judged: bool) -> int:
+    def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """See ``FoldSolver.search_values``."""
         if not self.line.same_features:
             return COUNTS.places + (COUNTS.judged if judged else 0)

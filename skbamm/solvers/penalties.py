@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from skbamm.glm import penalty_divisor
-from skbamm.glm.penalties import Penalty, Squares, Total, intercept_shares
-from skbamm.models import LinearTwin, NotApplicable, Task
-from skbamm.space import VectorAxis
+from skbamm.folds import Rows
+from skbamm.glm import PenalisedProblem, penalty_divisor
+from skbamm.glm.penalties import Penalty, Squares, Strength, Total, intercept_shares
+from skbamm.models import Factors, LinearTwin, NotApplicable, Task
+from skbamm.space import Axis, SearchAxis, VectorAxis
 from skbamm.starts.points import EmptyLimit, empty_slopes
 
 
@@ -58,7 +60,7 @@ class Penalties:
         own = {one.name: getattr(twin.model(estimator), one.name) for one in twin.tunes(estimator)}
         return twin.penalty({n: float(v) for n, v in own.items()}).absolutes is None
 
-    def bounds(self, axes):
+    def bounds(self, axes: Sequence[SearchAxis]):
         """Return the ends of x, each of shape (h,), on the CPU."""
         if not axes:
             return None
@@ -73,7 +75,7 @@ class Penalties:
         """Whether the penalty at the estimator's own values has kinks."""
         return self._kinks(()) is not None
 
-    def penalty(self, axes, rows, factor=1.0) -> Penalty:
+    def penalty(self, axes: Sequence[SearchAxis], rows: Rows, factor: float = 1.0) -> Penalty:
         """Return the penalty of x, times a factor, for the coefficients of ``rows``."""
         factors = self._factors(axes)
         squares = Squares.of_rows(self._strength(Squares, factors, 0, rows, factor), rows)
@@ -83,13 +85,13 @@ class Penalties:
         strength = self._strength(kinks, factors, 1, rows, factor)
         return Total(squares, kinks.of_rows(strength, rows))
 
-    def _kinks(self, axes) -> type[Penalty] | None:
+    def _kinks(self, axes: Sequence[SearchAxis]) -> type[Penalty] | None:
         """Return what has kinks in the penalty, or None."""
         kinks = self.twin.kinks
         there = kinks.unscaled or self._parts(self._place(axes)).absolutes is not None
         return kinks if there else None
 
-    def _factors(self, axes):
+    def _factors(self, axes: Sequence[SearchAxis]):
         """Return the map of x to the factors of both parts, and each feature's share of them.
 
         Both parts need them at the same x, one after the other.
@@ -104,12 +106,14 @@ class Penalties:
 
         return of_x
 
-    def _shares(self, kind: type[Penalty], rows):
+    def _shares(self, kind: type[Penalty], rows: Rows) -> torch.Tensor:
         """Return the ratio of the strengths (p,) of the coefficients to those of the slopes."""
         scale = self.task.intercept_penalty**kind.intercept_power
         return intercept_shares(rows, scale, self.device)
 
-    def _strength(self, kind: type[Penalty], factors, part, rows, factor):
+    def _strength(
+        self, kind: type[Penalty], factors, part: int, rows: Rows, factor: float
+    ) -> Strength:
         """Return the map of x to the strengths of one part of the penalty."""
         squared = kind is Squares and self.norm == "l1"  # see FeaturePenalty
         mask = factor * self._shares(kind, rows)
@@ -134,12 +138,12 @@ class Penalties:
 
         return of_x
 
-    def _parts(self, searched):
+    def _parts(self, searched: dict[str, torch.Tensor]) -> Factors:
         """Return the penalty of what is searched, and of the estimator's own values."""
         own = {name: value for name, value in self.values.items() if name not in searched}
         return self.twin.penalty({**{n: float(v) for n, v in own.items()}, **searched})
 
-    def _values(self, axes, x):
+    def _values(self, axes: Sequence[SearchAxis], x: torch.Tensor):
         """Return what x (..., h) stands for, (..., 1 or m, 1), and each feature's share of it.
 
         With one value for each feature or group, the model itself has their geometric mean, and
@@ -157,18 +161,20 @@ class Penalties:
             searched[axis.parameter] = axis.value(part)[..., None]
         return searched, ratio
 
-    def _pad(self, values, rows):
+    def _pad(self, values: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Return values of features with those of the intercept, 1, behind."""
         if not rows.fit_intercept or values.shape[-1] == 1:
             return values
         return torch.nn.functional.pad(values, (0, 1), value=1.0)
 
-    def _place(self, axes):
+    def _place(self, axes: Sequence[SearchAxis]) -> dict[str, torch.Tensor]:
         """Return some values of the hyperparameters that are searched."""
         one = torch.ones(1, dtype=torch.float64)
         return {axis.parameter: one for axis in axes}
 
-    def limit(self, axes, rows, problem):
+    def limit(
+        self, axes: Sequence[Axis], rows: Rows, problem: Callable[[], PenalisedProblem]
+    ) -> EmptyLimit | None:
         """Return the projection that keeps x where not all models are empty; None if none are.
 
         ``problem`` makes the problem of the rows at the estimator's own values.

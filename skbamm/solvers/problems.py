@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skbamm.bilevel.exact import exact_hypergradient
 from skbamm.bilevel.problem import Curvature
 from skbamm.criteria import Criterion
 from skbamm.data.folded import FoldedData
 from skbamm.data.matrices import choose_dtype
-from skbamm.folds import Rows
+from skbamm.folds import Moments, Rows
 from skbamm.glm import GLMProblem, LeastSquaresProblem, glm_problem
 from skbamm.glm.curvature import METRIC, matrices_are_dear
 from skbamm.glm.dual import has_few_coordinates, is_wide
 from skbamm.glm.joint import joint_pays
+from skbamm.losses import PointwiseLoss
 from skbamm.models import LinearTwin
 from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.grams import KnownGrams
 from skbamm.solvers.penalties import Penalties
+from skbamm.space import SearchAxis
 from skbamm.starts.subsample import some_rows
 
 MANY_FEATURES = METRIC.most_features  # above which matrices of all features are not made
@@ -58,7 +62,7 @@ class LinearProblems(FoldSolver):
         self.many_features = sample.shape[1] > MANY_FEATURES
         self.n_starts = 3 if many or self.many_features else 5
         self.dtype = choose_dtype(dtype, sample, self.n_starts * columns)
-        self.moments: Any = None
+        self.moments: tuple[Moments, Moments, Tensor, Tensor] | None = None
         self.grams = KnownGrams()
         self.metric: Curvature | None = None  # the last of all rows, near any solution
 
@@ -136,12 +140,12 @@ class LinearProblems(FoldSolver):
 
     def problem(
         self,
-        axes: tuple[Any, ...],
+        axes: Sequence[SearchAxis],
         starts: int,
         dtype: torch.dtype,
         criterion: Criterion | None = None,
         metric_dtype: torch.dtype | None = None,
-        limit: Any = None,
+        limit: Callable[[Tensor], Tensor] | None = None,
     ) -> GLMProblem | LeastSquaresProblem:
         """Return the problem of all used folds in a working precision.
 
@@ -181,8 +185,8 @@ class LinearProblems(FoldSolver):
         return upper, gradient.cpu().numpy()
 
     def glm(
-        self, axes: tuple[Any, ...], rows: Rows, starts: int, factor: float = 1.0,
-        loss: Any = None, **options: Any,
+        self, axes: Sequence[SearchAxis], rows: Rows, starts: int, factor: float = 1.0,
+        loss: PointwiseLoss | None = None, **options: Any,
     ) -> GLMProblem:  # fmt: skip
         """Return the problem of some rows, whatever the loss.
 

@@ -6,6 +6,7 @@ single precision, where rows are many: the gradient in double precision sees to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from torch import Tensor
 
 from skbamm.bilevel import solve_lower
 from skbamm.bilevel.lower import LowerResult
-from skbamm.glm import of_like_rows
+from skbamm.glm import PenalisedProblem, of_like_rows
 from skbamm.solvers.grams import place_of
 from skbamm.solvers.problems import LinearProblems
 from skbamm.solvers.tolerances import TOL
+from skbamm.space import SearchAxis
 
 
 def solve_by_products(
-    solver: LinearProblems, axes: Any, x: Tensor, y: Tensor | None, tol: float
-) -> tuple[Any, LowerResult]:
+    solver: LinearProblems, axes: Sequence[SearchAxis], x: Tensor, y: Tensor | None, tol: float
+) -> tuple[PenalisedProblem, LowerResult]:
     """Solve some values in all folds; return the problem, too.
 
     Parameters

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
+
+from skbamm.models import Task, Twin
 
 
 @dataclass
@@ -56,11 +59,11 @@ class Solution:
         Results of its methods for the test rows that are known, by the method's name.
     """
 
-    twin: Any
-    task: Any
+    twin: Twin
+    task: Task
     parameters: tuple[Any, ...]
     features: dict[str, Any]
     adopt: bool
-    transformers: Any = None
+    transformers: Pipeline | None = None
     scores: dict[str, float] = field(default_factory=dict)
-    responses: dict[str, Any] = field(default_factory=dict)
+    responses: dict[str, np.ndarray] = field(default_factory=dict)

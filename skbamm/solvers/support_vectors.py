@@ -34,6 +34,7 @@ from skbamm.solvers.support_vector_search import (
     TooDear,
     Visit,
 )
+from skbamm.space import Axis, SearchAxis
 from skbamm.starts.subsample import Beginning
 from skbamm.support_vectors import (
     FAR_ROWS,
@@ -154,7 +155,7 @@ class SupportVectorSolver(FoldSolver):
         nothing = np.zeros((len(x), len(self.used), 1, 1))
         return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
 
-    def visited(self, axes: tuple[Any, ...]) -> list[list[float]]:
+    def visited(self, axes: tuple[SearchAxis, ...]) -> list[list[float]]:
         """See ``FoldSolver.visited``; only the best few if each has to be refitted."""
         found = sorted(self._visits.values(), key=lambda visit: visit.value)
         return [visit.x for visit in found[: EFFORT.own if self.own_scores else None]]
@@ -185,7 +186,7 @@ class SupportVectorSolver(FoldSolver):
         return found.value, found.gradient
 
     def visit(
-        self, axes: tuple[Any, ...], x: list[float], quest: Quest | None, most: int | None
+        self, axes: tuple[Axis, ...], x: list[float], quest: Quest | None, most: int | None
     ) -> Visit:
         """Fit a point in all folds and keep it.
 
@@ -355,7 +356,7 @@ class SupportVectorSolver(FoldSolver):
         weight = self.data.fit_weight
         return None if weight is None else np.asarray(weight)[self._kernels.rows(k)]
 
-    def _starting_points(self, axes: Sequence[Any]) -> list[list[float]]:
+    def _starting_points(self, axes: Sequence[Axis]) -> list[list[float]]:
         """Return points about where models tend to be good, inside the intervals."""
         target = self.task.target
         spread = float(target.std()) or 1.0 if self.task.classes is None else 1.0

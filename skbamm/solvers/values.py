@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from skbamm.solvers.problems import MANY_FEATURES, LinearProblems
 from skbamm.solvers.products import solve_by_products
 from skbamm.solvers.solutions import FoldSolutions
 from skbamm.solvers.tolerances import TOL
+from skbamm.space import SearchAxis
 from skbamm.starts.path import path_order
 
 # Predictors a row, and coefficients of all, that are solved at a time: a step takes a dozen copies.
@@ -28,7 +30,11 @@ _LEAST_STRENGTH = 1e-10  # of a bound of the largest curvature, for eight digits
 
 
 def solve_values(
-    solver: LinearProblems, axes: Any, x: Tensor, y: Tensor | None, tol: float = 0.0
+    solver: LinearProblems,
+    axes: Sequence[SearchAxis],
+    x: Tensor,
+    y: Tensor | None,
+    tol: float = 0.0,
 ) -> FoldSolutions:
     """Solve all values in all folds to a precision at which the estimator's own fit would stop.
 
@@ -54,7 +60,14 @@ def solve_values(
     return _solve_parts(solver, axes, x, y, size, tol)
 
 
-def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions:
+def _solve_parts(
+    solver: LinearProblems,
+    axes: Sequence[SearchAxis],
+    x: Tensor,
+    y: Tensor | None,
+    size: int,
+    tol: float,
+) -> FoldSolutions:
     """Solve as many at a time as there is room for."""
     # Begun at the last, the steps of one value are fewer than those of several together. Solves
     # that begin in single precision have more parts, whose calls cost more than that saves.
@@ -72,12 +85,14 @@ def _solve_parts(solver: LinearProblems, axes, x, y, size, tol) -> FoldSolutions
     return FoldSolutions.join(parts)
 
 
-def _in_levels(solver: LinearProblems, x) -> bool:
+def _in_levels(solver: LinearProblems, x: Tensor) -> bool:
     """Whether to solve some values first, as starting points of the others."""
     return len(x) >= COUNTS.least_values and x.shape[1] == 1 and levels_pay(solver, len(x))
 
 
-def _solve_levels(solver: LinearProblems, axes, x, size, tol) -> FoldSolutions:
+def _solve_levels(
+    solver: LinearProblems, axes: Sequence[SearchAxis], x: Tensor, size: int, tol: float
+) -> FoldSolutions:
     """Solve a few values from end to end, then those between, each level as many again."""
     place = x[:, 0]
     if axes[0].scale == "plain" and bool((place > 0).all()):
@@ -105,7 +120,9 @@ def _solve_levels(solver: LinearProblems, axes, x, size, tol) -> FoldSolutions:
     return FoldSolutions(all_of_them.coef[index], all_of_them.gradient_norm[index])
 
 
-def _solve_path(solver: LinearProblems, axes, x, strength, tol) -> FoldSolutions:
+def _solve_path(
+    solver: LinearProblems, axes: Sequence[SearchAxis], x: Tensor, strength: Tensor, tol: float
+) -> FoldSolutions:
     """Solve the values one by one from the strongest penalty, each from the previous one."""
     scale = next(iter(solver.penalties.values))
     parts: dict[int, FoldSolutions] = {}
@@ -116,13 +133,25 @@ def _solve_path(solver: LinearProblems, axes, x, strength, tol) -> FoldSolutions
     return FoldSolutions.join([parts[s] for s in range(len(x))])
 
 
-def _solve_block(solver: LinearProblems, axes, x, y, tol) -> FoldSolutions:
+def _solve_block(
+    solver: LinearProblems,
+    axes: Sequence[SearchAxis],
+    x: Tensor,
+    y: Tensor | None,
+    tol: float,
+) -> FoldSolutions:
     problem, result = _solved_block(solver, axes, x, y, tol)
     count(len(x))
     return _solutions(problem, x, result)
 
 
-def _solved_block(solver: LinearProblems, axes, x, y, tol) -> tuple[Any, LowerResult]:
+def _solved_block(
+    solver: LinearProblems,
+    axes: Sequence[SearchAxis],
+    x: Tensor,
+    y: Tensor | None,
+    tol: float,
+) -> tuple[PenalisedProblem, LowerResult]:
     if solver.by_products:
         return solve_by_products(solver, axes, x, y, tol)
     metric, single = solver.metric, solver.dtype is torch.float32 and not solver.least_squares

@@ -3,7 +3,7 @@
 from skbamm.space.grid import Combination, Space, Target, read_grid
 from skbamm.space.holding import Holder
 from skbamm.space.interval import Axis, Interval, named_values
-from skbamm.space.vector_axis import VectorAxis, group_columns
+from skbamm.space.vector_axis import SearchAxis, VectorAxis, group_columns
 from skbamm.space.vectors import PerClass, PerFeature, PerGroup, PerTarget, UnfitVector
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PerFeature",
     "PerGroup",
     "PerTarget",
+    "SearchAxis",
     "Space",
     "Target",
     "UnfitVector",

@@ -33,7 +33,7 @@ from skbamm.space.interval import (
 )
 from skbamm.space.judged import judged_families, judged_parameters, why_not_judged
 from skbamm.space.names import check_names
-from skbamm.space.vector_axis import VectorAxis, make_vector_axis
+from skbamm.space.vector_axis import SearchAxis, VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
 _JUDGED = "the scorer judges values over the whole interval, then near the best"
@@ -155,12 +155,12 @@ class Combination:
 
     params: dict[str, Any]
     target: Target
-    axes: tuple[Any, ...] = ()
+    axes: tuple[SearchAxis, ...] = ()
     line_axis: Axis | None = None
     holder: Holder | None = None
 
     @property
-    def all_axes(self) -> tuple[Any, ...]:
+    def all_axes(self) -> tuple[SearchAxis, ...]:
         """Those of the penalty, after that of the features or the loss."""
         return self.axes if self.line_axis is None else (self.line_axis, *self.axes)
 

@@ -87,11 +87,11 @@ class VectorAxis:
         """Map x to the parameter's values."""
         return torch.exp(x)
 
-    def named(self, x: list[float]) -> Any:
+    def named(self, x: list[float]) -> np.ndarray | dict[Any, float]:
         """Return what its part of x means: an array, or a dict by group."""
         return self.values(x)
 
-    def values(self, x: list[float]) -> Any:
+    def values(self, x: list[float]) -> np.ndarray | dict[Any, float]:
         """Map x to what the estimator's parameter is set to."""
         numbers = self.numbers(x)
         if not self.weighs_rows:
@@ -120,6 +120,9 @@ class VectorAxis:
         """Return the axis with its entries."""
         labels = np.asarray(names) if self.kind == "class" else None
         return replace(self, names=tuple(map(str, names)), columns=columns, labels=labels)
+
+
+SearchAxis = Axis | VectorAxis  # an interval of one value, or of one value each of several
 
 
 def make_vector_axis(name: str, vector: Vector, hyperparameter: Hyperparameter) -> VectorAxis:

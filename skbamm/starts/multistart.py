@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skbamm.bilevel import BilevelResult, Status, solve, solve_lower
+from skbamm.bilevel import BilevelResult, Schedule, Status, solve, solve_lower
 from skbamm.glm.penalised import PenalisedProblem
 from skbamm.starts.path import in_turn
 from skbamm.starts.subsample import Beginning
@@ -33,7 +33,7 @@ _NEXT = 0.1  # distance from an end within which there is no other basin
 def solve_basins(
     problem: MakeProblem,
     first: Beginning,
-    schedule: Callable[[Any, float, float | None], Any],
+    schedule: Callable[[PenalisedProblem, float, float | None], Schedule],
     step: float,
     *,
     max_iter: int,
@@ -85,7 +85,7 @@ def solve_basins(
             break
         x = look(problem, judge, first, result, ends)
         place = None if x is None else _held(problem, x, result)
-        if place is None:
+        if x is None or place is None:
             continue
         more = max_iter - result.nit
         other = run(Beginning(x, place.y[None], None, x), _STEP, more, left) if more > 0 else place
@@ -96,7 +96,9 @@ def solve_basins(
     return result
 
 
-def _joined(before: BilevelResult, after: BilevelResult, first: Beginning, spent: float) -> Any:
+def _joined(
+    before: BilevelResult, after: BilevelResult, first: Beginning, spent: float
+) -> BilevelResult:
     """Return the later result with the history of both."""
     history = {name: [*before.history[name], *after.history[name]] for name in before.history}
     seconds = after.history["seconds"]
@@ -111,7 +113,7 @@ def _beside(
     first: Beginning,
     result: BilevelResult,
     ends: bool,
-) -> Any:
+) -> Tensor | None:
     """Return where a lower minimum is promised, (1, 1), or None."""
     if not result.success:
         return None
@@ -129,7 +131,7 @@ def _unseen(
     first: Beginning,
     result: BilevelResult,
     ends: bool,
-) -> Any:
+) -> Tensor | None:
     """Return the best of the starts and ends that nothing is known of, (1, h), if F is low there.
 
     An end is known to be no better where F rises towards it from the last start before it; starts
@@ -201,7 +203,7 @@ def _held(problem: MakeProblem, x: Tensor, result: BilevelResult) -> BilevelResu
 
 def other_basin(
     screened: list[tuple[Tensor, float, Tensor]],
-    found: Any,
+    found: BilevelResult,
     bounds: tuple[Tensor, Tensor],
     starts: Tensor,
 ) -> Tensor | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, solve, solve_lower
 from skbamm.bilevel.problem import Curvature
 from skbamm.bilevel.result import Status
-from skbamm.folds import draw_rows
+from skbamm.bilevel.steps.x_steps import UpperStep
+from skbamm.folds import Rows, draw_rows
+from skbamm.glm.penalised import PenalisedProblem
 
 _ROWS = 16384  # or _PER_FEATURE for each feature: enough for a start
 _PER_FEATURE = 20
@@ -27,12 +28,12 @@ _TOL, _ROUGH = 1e-3, 1e-2  # of the search on some rows: its optimum is another 
 _MODELS_TOL = 1e-2  # decrement of models of some rows, where no search on them is of use
 
 
-def enough_rows(rows: Any, outputs: int = 1) -> int:
+def enough_rows(rows: Rows, outputs: int = 1) -> int:
     """Return how many rows suffice for a start; with several outputs fewer are needed."""
     return max(_ROWS // min(outputs, _MORE), _PER_FEATURE * rows.n_coefficients)
 
 
-def some_rows(rows: Any, outputs: int = 1) -> Any:
+def some_rows(rows: Rows, outputs: int = 1) -> Rows | None:
     """Return a sufficient subset of the rows, or None if there are not many more."""
     enough = enough_rows(rows, outputs)
     if rows.n_rows < _WORTH * enough:
@@ -77,7 +78,7 @@ class Beginning:
     ends: bool = True
     left: list[Tensor] = field(default_factory=list)
     step: float = 1.0
-    rule: Any = None
+    rule: UpperStep | None = None
 
     @property
     def ended(self) -> bool:
@@ -87,8 +88,8 @@ class Beginning:
 
 
 def screen(
-    problem: Callable[[Any, int], Any],
-    few: Any,
+    problem: Callable[[Rows, int], PenalisedProblem],
+    few: Rows | None,
     starts: Tensor,
     ends: Tensor,
     begin: list[float] | None,

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 from skbamm.models import NotApplicable
 from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
-from skbamm.space import read_grid
+from skbamm.space import named_values, read_grid
 
 _ROWS, _FEATURES, _FOLDS = 60, 5, 3  # of the drawn data
 _PLACES = (0.3, 0.7)  # positions of the checked values in each interval
@@ -55,8 +55,7 @@ class Case:
 
     def values(self, point: list[float]) -> dict[str, float]:
         """Return the hyperparameters at a point of the solver's variable."""
-        axes = self.combination.axes
-        return {axis.name: axis.number(x) for axis, x in zip(axes, point, strict=True)}
+        return named_values(self.combination.axes, point)
 
     def at(self, point: list[float]) -> str:
         """Return the hyperparameters at a point as text."""
