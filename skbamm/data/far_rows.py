@@ -6,6 +6,7 @@ kind, which hold nothing; what turns one into a NumPy array copies its rows from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -163,7 +164,7 @@ def at_home(rows: Any) -> Any:
     return np.asarray(rows) if isinstance(rows, FarRows) else rows
 
 
-def with_rows_at_home(function: Any) -> Any:
+def with_rows_at_home(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of rows, or a scorer, that gets them on the CPU wherever they are."""
 
     @wraps(function)

@@ -16,6 +16,7 @@ from skbamm.data.row_space import RowSpace, are_wide
 from skbamm.data.shared_columns import STACKED, columns_and_folds
 from skbamm.folds import AffineRows, FoldWeights, FoldwiseRows, Rows, StackedRows
 from skbamm.folds.pairs import PairCosts
+from skbamm.losses import UpperLoss
 from skbamm.models import NotApplicable, Task
 
 _SPARSE, _LOOK = 0.15, 512  # share of entries up to which rows are sparse; rows that show it
@@ -43,10 +44,12 @@ class RowWeights:
     name: str
     rows: np.ndarray
     folds: np.ndarray
-    upper_loss: Any = None
+    upper_loss: UpperLoss | None = None
     begin: list[float] | None = None
 
-    def give(self, fit_params: dict[str, Any], place: np.ndarray, fold: int | None):
+    def give(
+        self, fit_params: dict[str, Any], place: np.ndarray, fold: int | None
+    ) -> dict[str, Any]:
         """Return the parameters of a fit on the rows at ``place`` with their weights.
 
         ``fold`` is None for the final model.

@@ -79,7 +79,7 @@ class FoldData:
         return self.matrix.shape
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """Precision of the matrix."""
         return self.matrix.dtype
 
@@ -98,7 +98,7 @@ class FoldData:
         return self.matrix
 
     @property
-    def columns(self) -> Any:
+    def columns(self) -> slice:
         """The fold's features among those of the solver."""
         return slice(self.matrix.shape[1])
 
@@ -159,7 +159,7 @@ class FoldParts(NamedTuple):
 
 
 def fold_parts(
-    transformers: Any, X: Any, y: Any, train: Any, test: Any, fit: Fit = fit_transform
+    transformers: Any, X: Any, y: Any, train: np.ndarray, test: np.ndarray, fit: Fit = fit_transform
 ) -> FoldParts:
     """Return a fold's rows as clones of the transformers return them; None transforms nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -29,7 +30,7 @@ from skbamm.data.transformer_fits import TransformerFits, fit_transform
 from skbamm.data.transformers import State, UnreadTransformer, may_be_read, read
 from skbamm.faults import from_signal
 from skbamm.folds import FeatureMaps
-from skbamm.models import NotApplicable
+from skbamm.models import NotApplicable, Task
 
 _CHECKED = 16  # rows of each fold that what was read is held against
 _CLOSE, _CLOSE_SINGLE = 1e-9, 1e-4  # how near they must be, of the largest number of a feature
@@ -93,7 +94,12 @@ class SharedFold:
     """
 
     def __init__(
-        self, transformers: Any, fits: TransformerFits, setting: str, train: Any, test: Any
+        self,
+        transformers: Any,
+        fits: TransformerFits,
+        setting: str,
+        train: np.ndarray,
+        test: np.ndarray,
     ):
         X = fits.X
         self.train, self.test, self._X = train, test, X
@@ -125,7 +131,7 @@ class SharedFold:
         return len(self.train) + len(self.test), self.width
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """See ``FoldData.dtype``."""
         return self._some.dtype
 
@@ -195,7 +201,11 @@ class SharedFold:
 
 
 def share_columns(
-    transformers: Any, fits: TransformerFits, setting: str, splits: list, device: Any
+    transformers: Any,
+    fits: TransformerFits,
+    setting: str,
+    splits: list,
+    device: Callable[[Any], torch.device],
 ) -> list | None:
     """Return each fold's data, which share their columns, or None where that cannot be.
 
@@ -250,7 +260,7 @@ def share_columns(
     return folds
 
 
-def columns_and_folds(task: Any, folds: list | None) -> tuple[SharedColumns | None, list | None]:
+def columns_and_folds(task: Task, folds: list | None) -> tuple[SharedColumns | None, list | None]:
     """Return the columns that the folds share in a linear model, and the folds' data."""
     shared = folds[0].shared if folds else None
     if shared is None or folds is None:
@@ -261,7 +271,7 @@ def columns_and_folds(task: Any, folds: list | None) -> tuple[SharedColumns | No
     return shared, folds
 
 
-def _fitted(transformers: Any, X: Any, y: Any, train: Any) -> tuple[Any, Any]:
+def _fitted(transformers: Any, X: Any, y: Any, train: np.ndarray) -> tuple[Any, Any]:
     """Return a clone of the transformers, fitted on training rows, and what it made of them.
 
     That is None where they were not all transformed.

@@ -117,7 +117,7 @@ class State:
             present[k, np.flatnonzero(present[k])[~mask]] = False
         return replace(self, present=present)
 
-    def columns(self, index: Any) -> State:
+    def columns(self, index: np.ndarray | slice | list[int]) -> State:
         """Return some of the features."""
         values = safe_indexing(self.values, index, axis=1)
         places = np.arange(self.scale.shape[1])[index].tolist()
@@ -152,7 +152,7 @@ class State:
         values /= spread
         return self.moved(values, mean, spread)
 
-    def moved(self, values: Any, mean: np.ndarray, spread: Any = 1.0) -> State:
+    def moved(self, values: Any, mean: np.ndarray, spread: np.ndarray | float = 1.0) -> State:
         """Return the state about values less a mean, divided by a spread."""
         shift = self.shift + self.scale * mean
         return replace(self, values=values, scale=self.scale * spread, shift=shift)
