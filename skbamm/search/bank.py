@@ -13,9 +13,9 @@ from sklearn.pipeline import Pipeline
 
 from skbamm._sklearn_compat import check_method_params, num_samples, safe_indexing
 from skbamm.data.far_rows import FarRows, at_home
-from skbamm.data.matrices import first_rows
+from skbamm.data.matrices import FoldData, first_rows
 from skbamm.feature_penalty import FeaturePenalty
-from skbamm.models import has_transformers, last_step, step_prefix
+from skbamm.models import Twin, has_transformers, last_step, step_prefix
 from skbamm.search.keys import candidate_key
 from skbamm.search.shared_fits import SharedLists
 from skbamm.search.transforms.known_rows import KnownRows, for_model, hand_rows_on
@@ -259,7 +259,7 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, y, **fit_params)
 
 
-def fit_last(pipeline, data: Any, y: Any) -> None:
+def fit_last(pipeline, data: FoldData, y: Any) -> None:
     """Fit a pipeline's last step on rows that are transformed already."""
     steps, last = data.transformers.steps, last_step(pipeline)
     pipeline.steps[: len(steps)] = steps
@@ -285,7 +285,7 @@ def adopt(estimator, solution: Solution) -> None:
     export(last_step(estimator), solution)
 
 
-def may_begin_at_solution(twin: Any, last: Any) -> bool:
+def may_begin_at_solution(twin: Twin, last: Any) -> bool:
     """Whether the estimator's own fit accepts a solution as a starting point, and benefits from it.
 
     newton-cholesky warns when its first step cannot improve on it.

@@ -33,6 +33,7 @@ from skbamm.models import last_step
 from skbamm.search.bank import export
 from skbamm.search.factory import SolverFactory
 from skbamm.search.metric import Metric
+from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Combination
@@ -91,7 +92,7 @@ class DeviceScores:
                     model = _of_predictors(solution, combinations[s], one.shape[1])
                     solution.scores = fold.scores(known, model, one, solution)
 
-    def _serves(self, joint: Any, combinations: list[Combination]) -> bool:
+    def _serves(self, joint: FoldSolver, combinations: list[Combination]) -> bool:
         """Whether predictors are all that a score depends on, and are on a device."""
         if joint.device.type == "cpu" or not isinstance(joint, LinearSolver):
             return False

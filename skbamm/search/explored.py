@@ -15,9 +15,13 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from skbamm.data.matrices import FoldData
 from skbamm.effort import Meter
-from skbamm.space import Combination, named_values
+from skbamm.search.own_fits.coordinate_paths import CoordinatePaths
+from skbamm.solvers.base import FoldSolver
+from skbamm.space import Combination, SearchAxis, named_values
 from skbamm.starts.line_search import parabola
 
 
@@ -133,16 +137,16 @@ class Explored:
     """
 
     combination: Combination
-    axes: tuple[Any, ...]
-    solver: Any = None
+    axes: tuple[SearchAxis, ...]
+    solver: FoldSolver | None = None
     points: list[list[float]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     rounds: int = 0
     vertex: bool = False
     waiting: list[float] | None = None
-    folds: Any = None
-    paths: Any = None
-    models: list[Any] = field(default_factory=list)
+    folds: list[FoldData] | None = None
+    paths: CoordinatePaths | None = None
+    models: list[Tensor] = field(default_factory=list)
     meter: Meter | None = None
     jagged: bool = False
     between: list[list[float]] = field(default_factory=list)
@@ -285,7 +289,7 @@ class Explored:
             self.add([self.waiting], "refined")
             self.waiting = None
 
-    def nearest(self, first: int) -> list[Any] | None:
+    def nearest(self, first: int) -> list[Tensor] | None:
         """Return the models nearest to each candidate from the ``first`` on; None of none."""
         if not self.models or first == len(self.points):
             return None

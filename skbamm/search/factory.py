@@ -32,7 +32,7 @@ from skbamm.shrinkage.solver import VectorSolver
 from skbamm.solvers.nested import NestedSolver
 from skbamm.solvers.nested_parameters import FeatureLine, LossLine
 from skbamm.solvers.penalties import Penalties
-from skbamm.space import Axis
+from skbamm.space import Axis, SearchAxis, Target
 
 
 class UserRows:
@@ -168,7 +168,9 @@ class SolverFactory:
         line = FeatureLine(maps, lambda folds: self.make(target, params, folds))
         return NestedSolver(axis, line, searches)
 
-    def make_vector(self, target: Any, params: dict[str, Any], axes: tuple) -> VectorSolver:
+    def make_vector(
+        self, target: Target, params: dict[str, Any], axes: tuple[SearchAxis, ...]
+    ) -> VectorSolver:
         """Return the solver of a combination with a vector of penalties among its axes."""
 
         def make(splits, **more):

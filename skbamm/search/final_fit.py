@@ -18,6 +18,7 @@ from skbamm.search.bank import adopt, export, may_begin_at_solution, own_fit, wa
 from skbamm.search.factory import SolverFactory
 from skbamm.search.own_fits.check import compare, loose_fit
 from skbamm.search.solving import Solving
+from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.pooled_fit import pooled_fit, pooled_start
 from skbamm.solvers.solutions import Solution
@@ -94,7 +95,7 @@ class Refit:
         self.solving.attempt(solve)
         return exact or outcome.solved_there
 
-    def _looseness(self, estimator: Any, key: str, solver: Any) -> str:
+    def _looseness(self, estimator: Any, key: str, solver: FoldSolver | None) -> str:
         """Say that own fits of the best candidate differ from what was scored, if they do."""
         combination = self.solving.combinations.get(key)
         if combination is None or not isinstance(solver, LinearSolver) or self.solving.row_weights:

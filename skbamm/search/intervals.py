@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.effort import metered
@@ -29,7 +30,7 @@ from skbamm.search.solving import Attempt, Solving, for_own_fits
 from skbamm.search.vectors_found import note_vector
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.solutions import FoldSolutions
-from skbamm.space import Combination, VectorAxis, named_values
+from skbamm.space import Axis, Combination, VectorAxis, named_values
 from skbamm.starts.points import profile
 from skbamm.starts.subsample import Beginning
 from skbamm.support_vectors.hyperparameters import NU
@@ -143,7 +144,7 @@ class IntervalSearch:
             warnings.warn(message + " The best point found is used.", ConvergenceWarning, 4)
 
     def solve_points(
-        self, explored: Explored, first: int, y: list[Any] | None
+        self, explored: Explored, first: int, y: list[Tensor] | None
     ) -> FoldSolutions | None:
         """Solve the candidates from the ``first`` on, each beginning at y if given."""
         joint, points = explored.solver, explored.points[first:]
@@ -364,7 +365,7 @@ def _told(value: Any) -> str:
 
 
 def _middle_and_ends(
-    combination: Combination, axes: tuple[Any, ...]
+    combination: Combination, axes: tuple[Axis, ...]
 ) -> list[tuple[Any, dict[str, Any]]]:
     """Return estimators set to the middle of all intervals, their low and their high ends."""
     low, middle, high = zip(*(axis.spaced(3) for axis in axes), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning
 from skbamm.clock import SCORING, Clock
 from skbamm.progress import PROGRESS
 from skbamm.search.candidate_loop import CandidateLoop
+from skbamm.search.run import SearchRun
 
 _ALL_FAILED = "\nAll the "  # what scikit-learn's error of a part without a fitted model begins with
 
@@ -49,7 +51,12 @@ class Scoring:
     """
 
     def __init__(
-        self, evaluate: Any, clock: Clock, run: Any, whole: bool, loop: CandidateLoop | None = None
+        self,
+        evaluate: Callable[..., Any],
+        clock: Clock,
+        run: SearchRun | None,
+        whole: bool,
+        loop: CandidateLoop | None = None,
     ):
         self.evaluate, self.clock, self.run, self.whole = evaluate, clock, run, whole
         self.loop = loop

@@ -25,6 +25,7 @@ from skbamm.search.transforms.known_rows import same_rows
 from skbamm.search.transforms.room import Room, held_bytes
 from skbamm.search.transforms.shared_steps import can_share
 from skbamm.shared_fits import NotShared, SharedFits, find_shared_fits, fitted
+from skbamm.space import Combination
 
 _SETS = 2  # of rows that are kept: those of the test, and of the training for its scores
 _SHARE_OF_MEMORY, _LEAST = 0.25, 1 << 30  # limit of the fits of all groups and folds
@@ -80,7 +81,7 @@ class SharedLists:
         """Whether candidates share fits, or those of intervals may be going to."""
         return not self._left and (bool(self.groups) or bool(self._judged))
 
-    def add(self, combination: Any, candidates: list[dict[str, Any]]) -> None:
+    def add(self, combination: Combination, candidates: list[dict[str, Any]]) -> None:
         """Let candidates of intervals that the scorer judges share fits among them."""
         if self._judged and not self._left:
             self._find([(combination, params) for params in candidates])
@@ -135,7 +136,7 @@ class SharedLists:
             place.close()
         return done
 
-    def _expect(self, combination: Any) -> None:
+    def _expect(self, combination: Combination) -> None:
         """Note that the scorer will judge values of intervals, if these can share fits."""
         low = {axis.name: axis.low for axis in combination.all_axes}
         family, _, prefix = _family(combination, {**combination.params, **low})
@@ -145,7 +146,7 @@ class SharedLists:
         told = family.told.format(type(last_step(combination.target.estimator)).__name__)
         self._judged |= {n: told for n in low if n.removeprefix(prefix) in family.parameters}
 
-    def _find(self, candidates: list[tuple[Any, dict[str, Any]]]) -> None:
+    def _find(self, candidates: list[tuple[Combination, dict[str, Any]]]) -> None:
         found: dict[str, tuple[SharedGroup, list[str], list[dict[str, Any]]]] = {}
         for one, given in candidates:
             family, why, prefix = _family(one, given)
@@ -189,7 +190,7 @@ class SharedLists:
                 row["reason"] = "; ".join(filter(None, [why, row["reason"].partition("; ")[2]]))
 
 
-def _model(combination: Any, params: dict[str, Any]) -> Any:
+def _model(combination: Combination, params: dict[str, Any]) -> Any:
     """Return a candidate's model, not fitted."""
     estimator = combination.target.estimator
     model, prefix = last_step(estimator), step_prefix(estimator)
@@ -199,7 +200,7 @@ def _model(combination: Any, params: dict[str, Any]) -> Any:
     return clone(model).set_params(**{name.removeprefix(prefix): params[name] for name in names})
 
 
-def _family(combination: Any, params: dict[str, Any]) -> tuple[SharedFits | None, str, str]:
+def _family(combination: Combination, params: dict[str, Any]) -> tuple[SharedFits | None, str, str]:
     """Return the family of a candidate's model, or why it has none, and its prefix."""
     estimator = combination.target.estimator
     alone, prefix = last_step(estimator) is estimator, step_prefix(estimator)

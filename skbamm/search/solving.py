@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,12 +18,14 @@ from skbamm.models import NotApplicable, last_step
 from skbamm.models.base import L1_RATIO
 from skbamm.progress import say
 from skbamm.search.bank import Bank
+from skbamm.search.device_scores import DeviceScores
 from skbamm.search.factory import SolverFactory
 from skbamm.search.keys import candidate_key
 from skbamm.search.outcome import Outcome, Settings
 from skbamm.search.own_fits.budget import budget
 from skbamm.search.own_fits.check import UnfitTwin
 from skbamm.search.own_fits.cost import Probe
+from skbamm.solvers.base import FoldSolver
 from skbamm.solvers.criterion import UnfitCriterion
 from skbamm.solvers.solutions import FoldSolutions, Solution
 from skbamm.space import Combination, Space, UnfitVector
@@ -78,15 +80,15 @@ class Solving:
         self.space, self.settings, self.bank, self.factory = space, settings, bank, factory
         self.outcome, self.clock = Outcome(), settings.clock
         self.row_weights = bank.row_weights = factory.row_weights
-        self.solvers: dict[str, Any] = {}
+        self.solvers: dict[str, FoldSolver] = {}
         self.combinations: dict[str, Combination] = {}
         self.adoptable, self.watched = True, False
-        self.scores: Any = None
+        self.scores: DeviceScores | None = None
 
     def solver(self, combination: Combination) -> Any:
         """Return the solver of a combination, or raise NotApplicable."""
         target, params = combination.target, combination.params
-        joint: Any
+        joint: FoldSolver
         if combination.holder is not None:
             joint = self.factory.make_vector(target, params, combination.axes)
         elif combination.line_axis is not None:
@@ -103,7 +105,7 @@ class Solving:
 
     def keep(
         self,
-        joint: Any,
+        joint: FoldSolver,
         solutions: FoldSolutions,
         keys: list[str],
         combinations: list[Combination],
@@ -129,9 +131,14 @@ class Solving:
             self.scores.of(joint, solutions, combinations, kept)
 
     def meter(
-        self, joint: Any, candidates: Sequence[tuple[Any, dict[str, Any]]], fits: int, values: int,
-        group: list[Combination], scored: int = 0,
-    ) -> Meter | None:  # fmt: skip
+        self,
+        joint: FoldSolver,
+        candidates: Sequence[tuple[Any, dict[str, Any]]],
+        fits: int,
+        values: int,
+        group: list[Combination],
+        scored: int = 0,
+    ) -> Meter | None:
         """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows.
 
         ``candidates`` are the one in the middle and those at the ends: the estimator that is set
@@ -153,7 +160,7 @@ class Solving:
                     self.bank.transformed[candidate_key(one.params)] = folds
             raise
 
-    def attempt(self, solve: Any) -> Attempt:
+    def attempt(self, solve: Callable[[], object]) -> Attempt:
         """Run a joint solve; scikit-learn's own fits are used where it is not possible."""
         try:
             with threads_for_rows():
@@ -185,7 +192,7 @@ class Solving:
         if self.settings.verbose > 0:
             say(message)
 
-    def _on_device(self, solve) -> None:
+    def _on_device(self, solve: Callable[[], object]) -> None:
         """Run a joint solve, and once more on the CPU if a GPU has not the memory for it."""
         try:
             solve()

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from skbamm.criteria import Criterion
 from skbamm.search.keys import candidate_key
 from skbamm.shrinkage.entries import known_axis
+from skbamm.shrinkage.solver import VectorSolver
 from skbamm.space import Space, UnfitVector, VectorAxis, named_values
 
 _LITTLE = 0.01  # share that a penalty lets through of an entry that the model does without
@@ -35,7 +37,14 @@ def refuse_weights(space: Space) -> None:
             )
 
 
-def note_vector(bank: Any, outcome: Any, combination: Any, solver: Any, criterion, found) -> None:
+def note_vector(
+    bank: Any,
+    outcome: Any,
+    combination: Any,
+    solver: VectorSolver,
+    criterion: Criterion,
+    found: list[list[float]],
+) -> None:
     """Let estimators have vectors, and note how much their values were drawn together.
 
     Parameters
@@ -49,7 +58,7 @@ def note_vector(bank: Any, outcome: Any, combination: Any, solver: Any, criterio
         The x of each vector; the first is the result of the search.
     """
     axis, path = solver.vector, solver.shrinkage
-    names = {"parameter": axis.name, "names": np.array(axis.names)}
+    names: dict[str, Any] = {"parameter": axis.name, "names": np.array(axis.names)}
     if path is not None:
         names |= {
             "spread": np.array(path.spread),
