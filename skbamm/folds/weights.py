@@ -229,8 +229,10 @@ class FoldWeights:
     def _vector(self, weight):
         if weight is None:
             return None
-        # A copy: what is given may not be writable, as a pandas Series is not.
-        return torch.tensor(np.asarray(weight), dtype=torch.float64, device=self.device)
+        # A copy: what is given may not be writable, as a pandas Series is not. Views that go
+        # backwards are none of torch's.
+        own = np.ascontiguousarray(weight)
+        return torch.tensor(own, dtype=torch.float64, device=self.device)
 
 
 def _indices(rows, n_rows) -> np.ndarray:

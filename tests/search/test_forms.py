@@ -237,7 +237,7 @@ def test_a_column_is_a_vector_to_a_model_of_vectors(values, regression):
 
 
 @pytest.mark.parametrize("values", [INTERVAL, [0.1, 1.0]])
-@pytest.mark.parametrize("kind", ["series", "read-only"])
+@pytest.mark.parametrize("kind", ["series", "read-only", "backwards"])
 def test_weights_that_cannot_be_written(binary, kind, values):
     """torch warns of such arrays, once a process unless it is asked to do so always."""
     X, y = binary
@@ -245,6 +245,8 @@ def test_weights_that_cannot_be_written(binary, kind, values):
     given = weight.copy()
     given.flags.writeable = False
     given = pd.Series(given) if kind == "series" else given
+    if kind == "backwards":
+        given = weight[::-1].copy()[::-1]
     before = torch.is_warn_always_enabled()
     torch.set_warn_always(True)
     try:
