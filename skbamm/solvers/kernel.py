@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from skbamm.bilevel import BilevelResult, adaptive, solve, solve_lower
 from skbamm.bilevel.exact import exact_hypergradient
 from skbamm.bilevel.steps.trust_region import TrustRegionStep
 from skbamm.bilevel.steps.x_steps import ScalarStep
+from skbamm.criteria import Criterion
 from skbamm.data.folded import FoldedData
 from skbamm.folds import draw_rows
 from skbamm.kernels import Exponential, KernelBlock, KernelRidgeProblem, Precomputed
@@ -40,6 +42,9 @@ class Sizes:
         Numbers in the factors of all folds: 2 GiB.
     starts : int
         Starting points of the first interval.
+    scanned : tuple[int, int]
+        Points of one interval, or of each of several, whose best is one more starting point: as
+        many as a coarse list has.
     few_tol : float
         Tolerance of a search on some rows: its optimum is another one anyway.
     few : int
@@ -65,6 +70,7 @@ class Sizes:
     most_rows: int = 5000
     most_entries: int = 1 << 28
     starts: int = 5
+    scanned: tuple[int, int] = (9, 5)
     few_tol: float = 1e-2
     few: int = 256
     worth: int = 2
@@ -148,6 +154,8 @@ class KernelSolver(FoldSolver):
         self._check_own_values(axes)
         points = starting_points(axes, SIZES.starts) if quest.begin is None else [quest.begin]
         x0, few = self._tensor(points), self._some_rows()
+        if quest.begin is None:
+            x0 = torch.cat([self._best_of_scan(axes, few or self.blocks, quest.criterion), x0])
         rule: Any = ScalarStep() if len(axes) == 1 else TrustRegionStep()
         if few is None:
             x0 = x0[:: -(-len(x0) // self._most_starts())]
@@ -166,6 +174,20 @@ class KernelSolver(FoldSolver):
         else:
             rule.reset()  # the curvature of F is similar, its values are not
         return first
+
+    def _best_of_scan(
+        self, axes: tuple[Axis, ...], blocks: list[KernelBlock], criterion: Criterion
+    ) -> Tensor:
+        """Return the point, of some from end to end, where F is least: F has several minima."""
+        count = SIZES.scanned[min(len(axes), 2) - 1]
+        places = self._tensor(list(product(*(axis.spaced(count) for axis in axes))))
+        problem = self._problem(axes, blocks, 1, criterion)
+        values = []
+        for place in places.split(1):
+            y = solve_lower(problem, place, tol=TOL.kernel).y
+            upper = problem.directions(place, y, torch.zeros_like(y), 0.0).upper.sum()
+            values.append(torch.nan_to_num(upper, nan=torch.inf))
+        return places[torch.stack(values).argmin()][None]
 
     def loop(self, quest: Quest, first: Beginning) -> BilevelResult:
         """Search all rows."""

@@ -1,6 +1,7 @@
 """KernelRidge: alpha and gamma together, lists, and where scikit-learn's own fits serve."""
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skbamm import Interval, SampleWeights
+from skbamm import EdgeWarning, Interval, SampleWeights
 from skbamm.search.bank import adopt
 from skbamm.search.solving import Solving
 from skbamm.solvers import kernel as kernel_solver
@@ -450,3 +451,21 @@ def test_a_given_kernel_behind_a_transformed_target_fails_as_its_own_fit_does(re
         cross_val_score(model, K, y, cv=CV, error_score="raise")
     with pytest.raises(ValueError):
         search_over(model, {"regressor__alpha": [1.0]}, K, y, cv=CV, error_score="raise")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("names", [("gamma",), ("alpha", "gamma")])
+def test_of_several_minima_none_of_a_coarse_grid_is_better(names, seed):
+    """Columns of two scales: gamma of either is a minimum, and the lower one is near an end."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, 40)) * np.r_[np.full(5, 30), np.full(35, 0.1)]
+    y = X @ np.r_[np.full(5, 0.05), np.full(35, 5.0)] + 3 * rng.normal(size=30)
+    ends = dict.fromkeys(names, (1e-5, 1e2))
+    settings = {"cv": KFold(3, shuffle=True, random_state=seed), "scoring": MSE}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgeWarning)
+        search = search_over(rbf(alpha=0.01), ends, X, y, **settings)
+    grid = {name: np.geomspace(*e, 9 if len(names) == 1 else 5) for name, e in ends.items()}
+    own = GridSearchCV(rbf(alpha=0.01), grid, **settings).fit(X, y)
+    assert set(roles(search).values()) == {"searched"}
+    assert search.best_score_ >= own.best_score_ - 1e-4 * abs(own.best_score_)
