@@ -274,13 +274,13 @@ class IntervalSearch:
         exact = self.solving.settings.criterion == "auto" and same
         if joint.keeps_visits:
             explored.add([x for x in joint.visited(explored.axes) if x != found], "visited")
-            # A score has several regions, and a search ends in the nearest. Of nu of a classifier
-            # some values have no model.
+            # A score has several regions, and a search ends in the nearest. Of nu some values have
+            # no model.
             soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
-            if len(explored.axes) == 1 and (soon or not self.worth):
-                if soon or len(joint.task.target) <= SCAN.few_rows:
+            if len(explored.axes) == 1:
+                if soon or joint.is_scanned(explored.axes):
                     explored.scan(self.worth)
-                else:
+                elif not self.worth:
                     explored.scan(self.worth, SCAN.each, SCAN.gap)
             # Where labels do not count alike, another region than the surrogate's may be best; of
             # few numbers the score has several regions, too.

@@ -112,8 +112,6 @@ class FoldSolver(ABC):
     unbounded : bool
         Whether nothing bounds the time of a solve. Own fits are then used, which are faster
         because they stop short of the minimum, anywhere: their scores are jagged.
-    own_maps : float
-        CPU seconds that own fits take for transformers that depend on what is searched.
     dtype : torch.dtype
         The working precision of the search.
     upper_rounding : float
@@ -127,7 +125,6 @@ class FoldSolver(ABC):
     weighs_outputs: bool = False
     own_scores: bool = False
     unbounded: bool = False
-    own_maps: float = 0.0
     dtype: torch.dtype = torch.float64
     upper_rounding: float = 0.0
 
@@ -235,12 +232,21 @@ class FoldSolver(ABC):
         """Return the points that a search has tried, if they are solved."""
         return []
 
+    def is_scanned(self, axes: tuple[SearchAxis, ...]) -> bool:
+        """Whether the scorer judges points from end to end besides those that were visited."""
+        return False
+
     def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """Return how many values of a list cost as much as a search of these axes.
 
         ``judged`` says whether the scorer judges points from end to end.
         """
         return _JUDGED_VALUES if judged else _SEARCH_VALUES
+
+    @property
+    def own_maps(self) -> float:
+        """CPU seconds that own fits take for transformers that depend on what is searched."""
+        return 0.0
 
     def foreseen(self, values: int, listed: bool) -> float | None:
         """Return the CPU seconds that values take in all folds; None if own fits cannot compete.

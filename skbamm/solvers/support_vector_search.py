@@ -30,9 +30,9 @@ class Effort:
     points : int
         Points of a search at most.
     few_points : int
-        The same of one parameter of few rows: the scorer judges points from end to end as well.
+        The same where the scorer judges points from end to end as well.
     few_rows : int
-        What few rows are.
+        Rows up to which it does, of one parameter.
     first : float
         Length of the first step in x.
     most_rows : int
@@ -123,11 +123,13 @@ class PointSearch:
         The most rows that a fold trains on.
     null : float
         F of constant predictions.
+    scanned : bool
+        Whether the scorer judges points from end to end as well.
     """
 
     def __init__(
         self, visit: Callable[[list[float], int | None], Visit], quest: Quest, n_rows: int,
-        null: float,
+        null: float, scanned: bool,
     ):  # fmt: skip
         self.visit, self.quest, self.axes = visit, quest, quest.axes
         self.n_rows, self.null = n_rows, null
@@ -135,8 +137,7 @@ class PointSearch:
         low, high = zip(*(axis.bounds() for axis in quest.axes), strict=True)
         self.low, self.high = (torch.tensor(end, dtype=torch.float64) for end in (low, high))
         self._seconds: list[float] = []
-        few = len(quest.axes) == 1 and n_rows <= EFFORT.few_rows
-        self._points = EFFORT.few_points if few else EFFORT.points
+        self._points = EFFORT.few_points if scanned else EFFORT.points
         self._most = min(self._points, quest.max_iter)
 
     @property

@@ -48,6 +48,7 @@ from skbamm.support_vectors import (
     svm_kernel,
     with_edges,
 )
+from skbamm.support_vectors.hyperparameters import NU
 from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
 
 
@@ -126,7 +127,9 @@ class SupportVectorSolver(FoldSolver):
         """Try the starting points, and continue from the best."""
         n = max(len(self._kernels.rows(k)) for k in range(len(self.used)))
         null = quest.criterion.null if self.task.classes is not None else 1.0
-        search = PointSearch(partial(self._searched, quest), quest, n, null)
+        search = PointSearch(
+            partial(self._searched, quest), quest, n, null, self.is_scanned(quest.axes)
+        )
         try:
             status = search.run(first.x.tolist())
         except KeyboardInterrupt:
@@ -154,6 +157,12 @@ class SupportVectorSolver(FoldSolver):
         fits = [self._visits[tuple(point)].fits for point in x]
         nothing = np.zeros((len(x), len(self.used), 1, 1))
         return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
+
+    def is_scanned(self, axes: tuple[SearchAxis, ...]) -> bool:
+        """See ``FoldSolver.is_scanned``; of nu of a classifier some values have no model."""
+        infeasible = self.task.classes is not None and axes[0].parameter == NU.name
+        few = len(self.task.target) <= EFFORT.few_rows
+        return len(axes) == 1 and few and not infeasible
 
     def visited(self, axes: tuple[SearchAxis, ...]) -> list[list[float]]:
         """See ``FoldSolver.visited``; only the best few if each has to be refitted."""

@@ -26,7 +26,7 @@ from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
 from skbamm.solvers import support_vectors
 from skbamm.solvers.base import Quest
-from skbamm.solvers.support_vector_search import EFFORT, TooDear
+from skbamm.solvers.support_vector_search import EFFORT, PointSearch, TooDear
 from skbamm.space import read_grid
 from tests.pairs import turns
 
@@ -330,3 +330,27 @@ def test_sparse_rows_of_which_none_is_a_support_vector():
         np.testing.assert_allclose(search.cv_results_[key], own.cv_results_[key], rtol=1e-9)
     empty = SVR(epsilon=0.5).fit(rows, numbers)
     assert empty.dual_coef_.shape[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "rows", "tried"),
+    [
+        (SVC(), "C", 180, EFFORT.few_points),
+        (NuSVR(), "nu", 160, EFFORT.few_points),
+        (NuSVC(), "nu", 180, EFFORT.points),  # of which some have no model
+    ],
+)
+def test_a_search_is_short_only_if_points_from_end_to_end_are_judged(
+    model, name, rows, tried, monkeypatch
+):
+    seen = []
+    first = PointSearch.__init__
+    monkeypatch.setattr(
+        PointSearch, "__init__", lambda self, *args: (first(self, *args), seen.append(self))[0]
+    )
+    X_, y_ = (X_R, Y_R) if isinstance(model, NuSVR) else (X, Y)
+    ends = (0.05, 0.3) if name == "nu" else (0.01, 100.0)
+    search = BAMMSearchCV(model, {name: ends}, cv=3).fit(X_[:rows], y_[:rows])
+    assert seen[0]._most == tried
+    scanned = np.count_nonzero(search.cv_results_["stage"] == "scan")
+    assert (scanned >= 5) == (tried == EFFORT.few_points)
