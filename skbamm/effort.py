@@ -51,6 +51,10 @@ class Costs:
         Gram matrices from pairs of non-zeros: a call, a pair, and the overhead of a sparse product.
     descent : float
         A multiplication of coordinate descent.
+    map : float
+        A feature map of one fold, whatever its size.
+    map_entry, map_factor : float
+        An entry of it, and a multiplication of the decomposition of as many components.
     late : float
         Times the counted limit after which the clock ends the work.
     """
@@ -76,6 +80,9 @@ class Costs:
     pair: float = 1.2e-9
     pair_product: float = 3e-10
     descent: float = 1e-9
+    map: float = 5e-3
+    map_entry: float = 2.5e-8
+    map_factor: float = 7e-10
     late: float = 3.0
 
 
@@ -189,6 +196,11 @@ def packed_seconds(matrices: int, free: int, features: int) -> float:
     """
     each = features * COSTS.packed + free * (free / 3 * COSTS.face_factor + COSTS.scaled)
     return matrices * free * each
+
+
+def map_seconds(rows: int, components: int) -> float:
+    """Return the cost of a feature map of one fold: its fit, and what it makes of all rows."""
+    return COSTS.map + components * (rows * COSTS.map_entry + components**2 * COSTS.map_factor)
 
 
 def gram_seconds(matrices: int, rows: float, features: int) -> float:

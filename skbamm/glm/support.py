@@ -69,7 +69,7 @@ class SupportMetric:
         until the steps from face to face have little left to do.
         """
         kinked = self.problem.penalty.kinked
-        if not kinked.separable:
+        if not kinked.separable or y.device.type != "cpu":
             return y
         at, here = y, face
         for _ in range(_ROUNDS):

@@ -217,7 +217,7 @@ class Explored:
         """Return how many points are so far apart where a score counts many rows, else the most."""
         low, high = self.axes[0].bounds()
         if not 0 < worth <= SCAN.few or self.combination.line_axis is not None:
-            return SCAN.most  # not of a penalty alone
+            return SCAN.most  # a score is flat along a penalty only
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
     def add_waiting_between(self, scores: np.ndarray, worth: float) -> None:

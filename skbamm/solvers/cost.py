@@ -90,12 +90,6 @@ class Counts:
         Iterations with matrices of rows.
     duals : int
         How often such matrices are made.
-    map : float
-        Seconds that a feature map of one fold takes in any case.
-    map_entry : float
-        Seconds an entry of it.
-    map_factor : float
-        Seconds a multiplication of a decomposition of as many components.
     """
 
     least_values: int = 6
@@ -127,9 +121,6 @@ class Counts:
     dual_factor: float = 3.0
     dual_steps: int = 30
     duals: int = 15
-    map: float = 5e-3
-    map_entry: float = 2.5e-8
-    map_factor: float = 7e-10
 
 
 COUNTS = Counts()
@@ -247,14 +238,6 @@ def turns_pay(solver: LinearProblems) -> bool:
     shared = not isinstance(rows, FoldwiseRows) and shares_gram(rows, columns)
     shared &= not solver.dual
     return not shared and metric_seconds(solver, 1) > COUNTS.turn
-
-
-def map_seconds(solver: LinearProblems) -> float:
-    """Return the approximate cost of one value's feature maps in all folds."""
-    rows = solver.rows(torch.float64)
-    n, p = len(solver.task.target), rows.n_features
-    one = COUNTS.map + n * p * COUNTS.map_entry + p**3 * COUNTS.map_factor
-    return len(solver.used) * one
 
 
 def metric_seconds(solver: LinearProblems, values: int) -> float:

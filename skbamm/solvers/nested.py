@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from skbamm.bilevel import BilevelResult, Status, solve_lower
+from skbamm.effort import map_seconds
 from skbamm.glm import multiplier
 from skbamm.models import NotApplicable
 from skbamm.solvers.base import FoldSolver, Quest
-from skbamm.solvers.cost import map_seconds, metric_seconds
+from skbamm.solvers.cost import metric_seconds
 from skbamm.solvers.linear import LinearSolver
 from skbamm.solvers.nested_parameters import Line
 from skbamm.solvers.solutions import FoldSolutions, Solution
@@ -35,7 +36,7 @@ _KEPT = 3  # values whose solvers are kept, and with them their features
 
 
 @dataclass(frozen=True)
-class Counts:
+class Places:
     """Values of a feature map's parameter that a search takes, measured on 100 to 4,000 rows.
 
     Attributes
@@ -69,7 +70,7 @@ class Counts:
     own_of_two: int = 5
 
 
-COUNTS = Counts()
+PLACES = Places()
 
 
 class NestedSolver(FoldSolver):
@@ -179,28 +180,34 @@ class NestedSolver(FoldSolver):
     def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """See ``FoldSolver.search_values``."""
         if not self.line.same_features:
-            return COUNTS.places + (COUNTS.judged if judged else 0)
+            return PLACES.places + (PLACES.judged if judged else 0)
         return self.first.search_values((), judged)
 
     def foreseen(self, values: int, listed: bool) -> float | None:
         """See ``FoldSolver.foreseen``; each value of the parameter has its own search."""
         if self.line.same_features:
             one = self.first.foreseen(values, listed)
-            return None if one is None else COUNTS.places * one
+            return None if one is None else PLACES.places * one
         solve = self.first.foreseen(1, listed=True)
         if solve is None:
-            solve = COUNTS.squares * metric_seconds(self.first, 1)
-        solves = values * (COUNTS.searched if self.searches else 1.0)
-        solves += COUNTS.slopes * COUNTS.slope_solves
-        maps = values + COUNTS.slopes * COUNTS.slope
-        return solves * solve + maps * map_seconds(self.first)
+            solve = PLACES.squares * metric_seconds(self.first, 1)
+        solves = values * (PLACES.searched if self.searches else 1.0)
+        solves += PLACES.slopes * PLACES.slope_solves
+        maps = values + PLACES.slopes * PLACES.slope
+        return solves * solve + maps * self._map_seconds
 
     @property
-    def own_maps(self) -> float:  # type: ignore[override]
+    def _map_seconds(self) -> float:
+        """The cost of one value's features in all folds."""
+        rows = self.first.rows(torch.float64)
+        return len(self.used) * map_seconds(len(self.task.target), rows.n_features)
+
+    @property
+    def own_maps(self) -> float:
         """See ``FoldSolver``."""
         if self.line.same_features:
             return 0.0
-        return (COUNTS.own_of_two if self.searches else COUNTS.own) * map_seconds(self.first)
+        return (PLACES.own_of_two if self.searches else PLACES.own) * self._map_seconds
 
     def slope(self, place: float, axes: tuple[Axis, ...], x: list[float], criterion) -> float:
         """Return the slope of F along the axis, at a penalty x."""

@@ -127,17 +127,7 @@ def budget(
             raise OverBudget("own fits are faster")
         return None
     least += besides
-    share = (
-        LIMITS.share_of_maps
-        if scored and joint.own_maps
-        else LIMITS.share_of_score
-        if scored
-        else LIMITS.share_of_products
-        if joint.uncertain
-        else LIMITS.share
-        if own.further
-        else LIMITS.share_of_middle
-    )
+    share = _share(joint, own, scored > 0)
     spare = LIMITS.spare if listed else LIMITS.spare_of_interval
 
     def limit(seconds: float | None) -> float:
@@ -156,3 +146,12 @@ def budget(
     if seconds is not None and expected > max(LIMITS.floor, share * (seconds + besides)):
         raise OverBudget("own fits are faster")
     return Meter(limit(seconds))
+
+
+def _share(joint: FoldSolver, own: OwnCost, searches_score: bool) -> float:
+    """Return the part of own fits' cost that a joint solve may be expected to take."""
+    if searches_score:
+        return LIMITS.share_of_maps if joint.own_maps else LIMITS.share_of_score
+    if joint.uncertain:
+        return LIMITS.share_of_products
+    return LIMITS.share if own.further else LIMITS.share_of_middle
