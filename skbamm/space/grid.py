@@ -218,60 +218,86 @@ def read_grid(estimator: Any, param_grid: Any) -> Space:
 
 
 def _read_one(estimator, grid) -> Iterator[Combination]:
+    """Yield the combinations of one dict of a grid."""
+    vectors, intervals = _intervals_of(grid)
+    listed = {name: grid[name] for name in grid if name not in {*intervals, *vectors}}
+    for params in ParameterGrid(listed):
+        target = _target(estimator, params, _varied(listed))
+        _check_texts(target, params)
+        if intervals or vectors:
+            yield _searched(estimator, params, target, intervals, vectors)
+            continue
+        if target.twin is not None and not target.twin.solves_lists:
+            target = replace(target, twin=None, reason=_OWN_LISTS)
+        yield Combination(params, target)
+
+
+def _intervals_of(grid: dict[str, Any]) -> tuple[dict[str, Vector], dict[str, Interval]]:
+    """Return what a dict of a grid has besides lists of values: vectors, and intervals."""
     vectors = {name: value for name, value in grid.items() if isinstance(value, Vector)}
     if len(vectors) > 1:
         raise ValueError(f"Only one parameter may be a vector, got {list(vectors)}.")
     for name, value in grid.items():
         check_alone(name, value, (Interval, Vector))
     read = {name: as_interval(name, value) for name, value in grid.items() if name not in vectors}
-    intervals: dict[str, Any] = {name: one for name, one in read.items() if one is not None}
-    intervals |= vectors
-    listed = {name: grid[name] for name in grid if name not in intervals}
-    for params in ParameterGrid(listed):
-        target = _target(estimator, params, _varied(listed))
-        for name in [name for name, value in params.items() if isinstance(value, str)]:
-            one = target.searchable.get(name)
-            if one is not None and params[name] not in one.words:
-                check_no_text(name, params[name])
-        if not intervals:
-            if target.twin is not None and not target.twin.solves_lists:
-                target = replace(target, twin=None, reason=_OWN_LISTS)
-            yield Combination(params, target)
-            continue
-        target = _with_judged(target, intervals)
-        found = target.searchable
-        if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
-            found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
-        for name in intervals:
-            if name not in found:
-                check_names(estimator, [*params, name], params)
-                raise ValueError(_cannot_search(name, target))
-        axes: dict[str, Any] = {}
-        for name, one in found.items():
-            if name in vectors:
-                axes[name] = make_vector_axis(name, vectors[name], one)
-            elif name in intervals:
-                axes[name] = make_axis(name, intervals[name], one)
-        lines = [axes.pop(n) for n in (target.map_name, target.loss_name) if n in axes]
-        if len(lines) > 1:
-            raise ValueError(
-                f"Parameters {lines[0].name!r} and {lines[1].name!r} cannot both be searched over "
-                "intervals. Use a list of values for one of them."
-            )
-        if vectors and lines:
-            raise ValueError(
-                f"Parameter {lines[0].name!r} cannot be searched over an interval together with "
-                "a vector. Use a list of values."
-            )
-        holder = None
-        for axis in axes.values():
-            if isinstance(axis, VectorAxis):
-                target, holder = _held(target, axis)
-        line = lines[0] if lines else None
-        yield Combination(params, target, tuple(axes.values()), line, holder)
+    return vectors, {name: one for name, one in read.items() if one is not None}
 
 
-def _with_judged(target: Target, intervals: dict[str, Any]) -> Target:
+def _check_texts(target: Target, params: dict[str, Any]) -> None:
+    """Raise ValueError if a listed value is the text of a number that a solver would take."""
+    for name in [name for name, value in params.items() if isinstance(value, str)]:
+        one = target.searchable.get(name)
+        if one is not None and params[name] not in one.words:
+            check_no_text(name, params[name])
+
+
+def _searched(
+    estimator: Any,
+    params: dict[str, Any],
+    target: Target,
+    intervals: dict[str, Interval],
+    vectors: dict[str, Vector],
+) -> Combination:
+    """Return a combination with the axes of its intervals and its vector, all of them checked."""
+    names = [*intervals, *vectors]
+    target = _with_judged(target, names)
+    found = target.searchable
+    if (name := target.prefix + CLASS_WEIGHT) in vectors and target.twin is not None:
+        found = {**found, name: Hyperparameter(CLASS_WEIGHT, positive=True)}
+    for name in names:
+        if name not in found:
+            check_names(estimator, [*params, name], params)
+            raise ValueError(_cannot_search(name, target))
+    axes: dict[str, Any] = {}
+    for name, one in found.items():
+        if name in vectors:
+            axes[name] = make_vector_axis(name, vectors[name], one)
+        elif name in intervals:
+            axes[name] = make_axis(name, intervals[name], one)
+    line, holder = _take_line(axes, target, bool(vectors)), None
+    for axis in axes.values():
+        if isinstance(axis, VectorAxis):
+            target, holder = _held(target, axis)
+    return Combination(params, target, tuple(axes.values()), line, holder)
+
+
+def _take_line(axes: dict[str, Any], target: Target, has_vector: bool) -> Axis | None:
+    """Take the axis of a feature map or a loss out of the others; None if there is none."""
+    lines = [axes.pop(n) for n in (target.map_name, target.loss_name) if n in axes]
+    if len(lines) > 1:
+        raise ValueError(
+            f"Parameters {lines[0].name!r} and {lines[1].name!r} cannot both be searched over "
+            "intervals. Use a list of values for one of them."
+        )
+    if has_vector and lines:
+        raise ValueError(
+            f"Parameter {lines[0].name!r} cannot be searched over an interval together with "
+            "a vector. Use a list of values."
+        )
+    return lines[0] if lines else None
+
+
+def _with_judged(target: Target, intervals: list[str]) -> Target:
     """Return the target without its twin if that cannot search all intervals, but a scorer can."""
     if target.twin is None or {*intervals} <= {*target.searchable}:
         return target
