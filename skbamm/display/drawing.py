@@ -112,10 +112,13 @@ def gallery(
             (bounds[0] / width, bounds[1] / height, extent[0] / width, extent[1] / height)
         )
         place.imshow(image, **grey)
-        place.set(xticks=[], yticks=[])
-        place.spines[:].set_color("0.8")
-        place.set_title(
-            "\n".join(lines), size=size, pad=size / 3, linespacing=1.2, parse_math=False
-        )
+        _frame(place, lines, size)
         axes.append(place)
     return np.array(axes)
+
+
+def _frame(place: Axes, lines: list[str], size: float) -> None:
+    """Leave a picture without ticks, and write lines of words above it."""
+    place.set(xticks=[], yticks=[])
+    place.spines[:].set_color("0.8")
+    place.set_title("\n".join(lines), size=size, pad=size / 3, linespacing=1.2, parse_math=False)

@@ -163,16 +163,8 @@ class PenaltyBarDisplay:
             )
         if not (values > 0).all():
             raise ValueError("values must be positive.")
-        order = np.argsort(-values if self.inverse else values, kind="stable")
-        left, top = len(values) - max_shown, max_shown
-        if left > 0:
-            out = np.isin([str(name) for name in self.names], [str(name) for name in self.dropped])
-            kept = order[~out[order]]
-            if len(kept) >= max_shown:
-                top = (max_shown + 1) // 2
-                order = np.r_[kept[:top], kept[len(kept) - max_shown + top :]]
-            else:
-                order = np.r_[kept, order[out[order]][: max_shown - len(kept)]]
+        order, top = self._chosen(values, max_shown)
+        left = len(values) - max_shown
         self.shown_ = order if sort else np.sort(order)
         if ax is None:
             import matplotlib.pyplot as plt
@@ -184,18 +176,35 @@ class PenaltyBarDisplay:
         if left > 0:  # a line for what is left out
             place = top if sort else max_shown
             places[places >= place] += 1
-            gone = len(set(self.dropped) - {str(self.names[j]) for j in self.shown_})
-            told = f"{left} more" + (f", {gone} dropped" if 0 < gone < left else "")
-            told += " dropped" if gone == left else ""
-            ax.text(
-                -0.015, place, told, transform=ax.get_yaxis_transform(), size=_SIZE, ha="right",
-                va="center", color=_INK, style="italic",
-            )  # fmt: skip
+            self._tell_of_others(left, place)
         self._draw(values, places)
         ax.set_ylim(len(order) + (left > 0) - 0.4, -0.6)
         return self
 
+    def _chosen(self, values: np.ndarray, max_shown: int) -> tuple[np.ndarray, int]:
+        """Return the entries that have a bar, the weakest first, and how many end the weak ones."""
+        order = np.argsort(-values if self.inverse else values, kind="stable")
+        if len(values) <= max_shown:
+            return order, max_shown
+        out = np.isin([str(name) for name in self.names], [str(name) for name in self.dropped])
+        kept = order[~out[order]]
+        if len(kept) >= max_shown:
+            top = (max_shown + 1) // 2
+            return np.r_[kept[:top], kept[len(kept) - max_shown + top :]], top
+        return np.r_[kept, order[out[order]][: max_shown - len(kept)]], max_shown
+
+    def _tell_of_others(self, left: int, place: int) -> None:
+        """Say how many entries have no bar, at the line between those that have one."""
+        gone = len(set(self.dropped) - {str(self.names[j]) for j in self.shown_})
+        told = f"{left} more" + (f", {gone} dropped" if 0 < gone < left else "")
+        told += " dropped" if gone == left else ""
+        self.ax_.text(
+            -0.015, place, told, transform=self.ax_.get_yaxis_transform(), size=_SIZE, ha="right",
+            va="center", color=_INK, style="italic",
+        )  # fmt: skip
+
     def _draw(self, values: np.ndarray, places: np.ndarray) -> None:
+        """Draw the bars, what is written at them, and their axes."""
         ax, shown = self.ax_, values[self.shown_]
         names = [str(self.names[j]) for j in self.shown_]
         gone = [name in set(self.dropped) for name in names]
@@ -208,25 +217,8 @@ class PenaltyBarDisplay:
         self.bars_ = ax.barh(places, shown - middle, left=middle, color=colors, height=0.65)
         for bar, out in zip(self.bars_, gone, strict=True):
             bar.set_alpha(0.4 if out else 1)
-        for place, value, out in zip(places, shown, gone, strict=True):
-            right = value >= middle
-            ax.annotate(
-                number(value) + (", dropped" if out else ""), (value, place),
-                (3 if right else -3, 0), textcoords="offset points", size=_SIZE,
-                ha="left" if right else "right", va="center",
-                color=_DROPPED if out else _INK,
-            )  # fmt: skip
-        ax.axvline(middle, color=_INK, lw=0.8)
-        if self.single is None:
-            told = f"the values' mean, {number(middle)}"
-        elif one_for_all(values):
-            told = f"one value for all, {number(float(values[0]))}, scored best"
-        else:
-            told = f"best value for all, {number(middle)}"
-        ax.annotate(
-            told, (middle, 1), (0, 3), xycoords=("data", "axes fraction"),
-            textcoords="offset points", size=_SIZE, ha="center", va="bottom",
-        )  # fmt: skip
+        self._write_values(shown, places, gone, middle)
+        self._write_middle(values, middle)
         # Room for the numbers, as a share of the logarithmic axis.
         low, high = np.log(min(shown.min(), middle)), np.log(max(shown.max(), middle))
         room = max(0.16 * (high - low), 0.4)
@@ -242,3 +234,30 @@ class PenaltyBarDisplay:
         ax.tick_params(labelsize=_SIZE)
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)
+
+    def _write_values(
+        self, shown: np.ndarray, places: np.ndarray, gone: list[bool], middle: float
+    ) -> None:
+        """Write the penalties at the ends of their bars."""
+        for place, value, out in zip(places, shown, gone, strict=True):
+            right = value >= middle
+            self.ax_.annotate(
+                number(value) + (", dropped" if out else ""), (value, place),
+                (3 if right else -3, 0), textcoords="offset points", size=_SIZE,
+                ha="left" if right else "right", va="center",
+                color=_DROPPED if out else _INK,
+            )  # fmt: skip
+
+    def _write_middle(self, values: np.ndarray, middle: float) -> None:
+        """Draw the line where bars start, and write what it is."""
+        self.ax_.axvline(middle, color=_INK, lw=0.8)
+        if self.single is None:
+            told = f"the values' mean, {number(middle)}"
+        elif one_for_all(values):
+            told = f"one value for all, {number(float(values[0]))}, scored best"
+        else:
+            told = f"best value for all, {number(middle)}"
+        self.ax_.annotate(
+            told, (middle, 1), (0, 3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", size=_SIZE, ha="center", va="bottom",
+        )  # fmt: skip
