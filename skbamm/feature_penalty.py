@@ -121,21 +121,7 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
         pipeline = self.estimator if isinstance(self.estimator, Pipeline) else None
         model = clone(self.estimator if pipeline is None else pipeline.steps[-1][1])
         norm = self.norm_of(model)
-        groups: dict[str, np.ndarray] = {}
-        if pipeline is None:
-            names = getattr(X, "columns", None)
-            X = validate_data(
-                self, X, y="no_validation", accept_sparse=["csr", "csc"], ensure_min_features=1,
-                dtype=[np.float64, np.float32],
-            )  # fmt: skip
-            features = X
-        else:
-            before = clone(pipeline[:-1])
-            features = before.fit_transform(X, y)
-            names, groups = getattr(features, "columns", None), transformer_blocks(before, X)
-            features = check_array(
-                features, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32]
-            )
+        before, features, names, groups = self._features(pipeline, X, y)
         factor = factor_of_features(self.penalty_factor, features.shape[1], names, groups)
         scale = 1 / (np.sqrt(factor) if norm == "l2" else factor)
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -160,6 +146,23 @@ class FeaturePenalty(Versioned, MetaEstimatorMixin, BaseEstimator):
                 if hasattr(before, name):
                     setattr(self, name, getattr(before, name))
         return self
+
+    def _features(self, pipeline, X, y):
+        """Return fitted transformers, the features that they make, and their names and groups."""
+        if pipeline is None:
+            names = getattr(X, "columns", None)
+            features = validate_data(
+                self, X, y="no_validation", accept_sparse=["csr", "csc"], ensure_min_features=1,
+                dtype=[np.float64, np.float32],
+            )  # fmt: skip
+            return None, features, names, {}
+        before = clone(pipeline[:-1])
+        features = before.fit_transform(X, y)
+        names, groups = getattr(features, "columns", None), transformer_blocks(before, X)
+        features = check_array(
+            features, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32]
+        )
+        return before, features, names, groups
 
     @property
     def coef_(self):
