@@ -205,10 +205,18 @@ def _check(twin: object) -> None:
         raise TypeError(
             f"twin.loss_parameter must be a skbamm.models.Hyperparameter or None, got {own_loss!r}."
         )
+    _check_parameters(twin, kind)
+    if isinstance(twin, LinearTwin) and twin.mean_loss not in (True, False, "rows"):
+        raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
+
+
+def _check_parameters(twin: Twin, kind: type) -> None:
+    """Raise ValueError if a twin relies on parameters that its estimator does not have."""
     names, own = [one.name for one in _searched(twin)], _constructor_parameters(kind)
     for i, name in enumerate(names):
         if name not in own:
-            where = "hyperparameters has" if i < len(tuned) else "loss_parameter is"
+            tuned = i < len(twin.hyperparameters)
+            where = "hyperparameters has" if tuned else "loss_parameter is"
             raise ValueError(
                 f"twin.{where} {name!r}, which is not a parameter of {kind.__name__}; "
                 f"its parameters are {own}."
@@ -220,8 +228,6 @@ def _check(twin: object) -> None:
             f"twin.warm_starts is True, but {kind.__name__} lacks 'warm_start' or 'tol'; "
             f"its parameters are {own}."
         )
-    if isinstance(twin, LinearTwin) and twin.mean_loss not in (True, False, "rows"):
-        raise ValueError(f"twin.mean_loss must be True, False or 'rows', got {twin.mean_loss!r}.")
 
 
 def _is_twin_class(twin: object) -> bool:
