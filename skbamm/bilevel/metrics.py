@@ -264,8 +264,7 @@ class ConjugateGradient(Metric):
         r, p, out = residuals, inner.solve(residuals), None
         solution, alive = torch.zeros_like(r), list(range(residuals.shape[1]))
         rho = _dots(r, p)
-        enough = rho * rho.clamp(self.tol**2, self.loosest**2)
-        enough = torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
+        enough = self._enough(rho)
         first, taken = rho, 1
         size, top = rho, torch.zeros_like(rho)  # of p in the inner metric; largest curvature yet
         eps = self.none * torch.finfo(r.dtype).eps
@@ -304,6 +303,11 @@ class ConjugateGradient(Metric):
             return solution
         out[:, alive] = solution
         return out
+
+    def _enough(self, rho: Tensor) -> Tensor:
+        """Return the squared residuals that are enough, given the first ones (r, S, K)."""
+        enough = rho * rho.clamp(self.tol**2, self.loosest**2)
+        return torch.maximum(enough, self.ahead**2 * rho.amax((1, 2), keepdim=True))
 
     def within(self, face):
         """Return the metric of these entries: products with their rows and columns only."""

@@ -281,14 +281,7 @@ def learn(
         return Learned(
             model.certain(quality).clamp_min(FLOOR), quality, first, _mean([first, quality])
         )
-    weighting: Weighting
-    if kind == "free":
-        weighting = FreeWeights(model.trusted)
-    elif kind == "groups":
-        assert group is not None
-        weighting = GroupWeights(group, model.trusted)
-    else:
-        weighting = ScoreWeights(torch.where(model.trusted, torch.inf, _logit(quality.right)))
+    weighting = _weighting(kind, model, group, quality.right)
     problem = model.problem(weighting, x, prior)
     x0 = torch.cat([x, weighting.start(quality.right)])[None]
     step = SpectralStep(_FIRST) if kind == "free" else None
@@ -312,6 +305,16 @@ def learn(
     # What a row does for the others is one thing, what its label is likely to be another.
     w = (w * model.certain(quality)).clamp_min(FLOOR)
     return Learned(w, quality, first, right, result)
+
+
+def _weighting(kind: str, model: FoldModel, group: Tensor | None, right: Tensor) -> Weighting:
+    """Return the weighting of a kind, given how likely labels are right."""
+    if kind == "free":
+        return FreeWeights(model.trusted)
+    if kind == "groups":
+        assert group is not None
+        return GroupWeights(group, model.trusted)
+    return ScoreWeights(torch.where(model.trusted, torch.inf, _logit(right)))
 
 
 def _mean(judgements: list[Quality]) -> Tensor:
