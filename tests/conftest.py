@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
-from skbamm.search import solving
+from skbamm.search import lists, solving
 from tests.truth import INTERVAL, LIST
 
 # The same examples in every run, none kept between runs, and nothing timed.
@@ -25,6 +25,7 @@ def _unbounded(request, monkeypatch):
     """
     if "budget" not in request.keywords:
         monkeypatch.setattr(solving, "budget", lambda *args: None)
+        monkeypatch.setattr(lists, "prepares_in_vain", lambda *args: False)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ class Bank:
     lists : SharedLists
         Fits that candidates of a list share.
     timed : dict of (str, int) -> (estimator, float)
-        Own fits that were timed, by the candidate and the fold, and their seconds.
+        Models whose own fits were timed, by the candidate and the fold, and their seconds.
     """
 
     y: Any = None
@@ -176,12 +176,16 @@ class Bank:
             self.holders[key].without_classes(estimator, y)
             own_fit(estimator, rows_of(), y, fit_params)
             return None
-        if (key, fold) in self.timed and not fit_params:
-            stand_in.estimator, stand_in.seconds = self.timed.pop((key, fold))
-            return None
         folds, estimator = self.transformed.get(key), stand_in.estimator
-        if not (folds is None or fold is None or fit_params) and has_transformers(estimator):
-            fit_last(estimator, folds[fold], y)
+        transforms, fitted = has_transformers(estimator), None
+        # What was timed behind transformers is of use beside them only.
+        if not fit_params and (not transforms or folds is not None):
+            fitted, stand_in.seconds = self.timed.pop((key, fold), (None, 0.0))
+        if fitted is not None and not transforms:
+            stand_in.estimator = fitted
+            return None
+        if not (folds is None or fold is None or fit_params) and transforms:
+            fit_last(estimator, folds[fold], y, fitted)
             data = folds[fold]
             if data.knows_test_rows:
                 self.test_rows[id(data.transformers)] = data.test_rows
@@ -259,12 +263,15 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, y, **fit_params)
 
 
-def fit_last(pipeline, data: FoldData, y: Any) -> None:
-    """Fit a pipeline's last step on rows that are transformed already."""
+def fit_last(pipeline, data: FoldData, y: Any, fitted: Any = None) -> None:
+    """Fit a pipeline's last step on transformed rows, or put the ``fitted`` one in its place."""
     steps, last = data.transformers.steps, last_step(pipeline)
     pipeline.steps[: len(steps)] = steps
-    own_fit(last, for_model(last, first_rows(data.matrix, len(data.train))), y, {})
-    vars(last).update(data.features)
+    if fitted is None:
+        own_fit(last, for_model(last, first_rows(data.matrix, len(data.train))), y, {})
+    else:
+        pipeline.steps[-1] = pipeline.steps[-1][0], fitted
+    vars(fitted or last).update(data.features)
 
 
 def _as_taken(estimator, fit_params):

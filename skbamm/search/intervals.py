@@ -21,7 +21,7 @@ from skbamm.search.earlier import STAGE, Earlier
 from skbamm.search.explored import SCAN, Explored, has_few_numbers
 from skbamm.search.judged import Judged
 from skbamm.search.keys import candidate_key
-from skbamm.search.lists import few_rows, groups, solve_list
+from skbamm.search.lists import few_rows, solve_lists
 from skbamm.search.own_fits.budget import own_values
 from skbamm.search.own_fits.check import check_twin
 from skbamm.search.own_fits.coordinate_paths import paths_of
@@ -84,8 +84,7 @@ class IntervalSearch:
         """Search one combination; return what to score."""
         explored = Explored(combination, combination.all_axes)
         if not explored.axes:
-            for group in groups([combination]):
-                solve_list(self.solving, group)
+            solve_lists(self.solving, [combination])
             explored.add([[]], "grid")
             return explored
         if combination.is_judged:
@@ -185,7 +184,7 @@ class IntervalSearch:
             values = joint.search_values(axes, bool(note))
             # A search for the score itself has one candidate to be scored.
             scored = 0 if note else fits - len(joint.used)
-            meter = self.solving.meter(joint, candidates, fits, values, [], scored)
+            meter = self.solving.meter(joint, candidates, fits, values, scored)
         explored.meter = meter
         with metered(meter):
             self._search_within(combination, explored, joint, chosen, note, upper_loss)

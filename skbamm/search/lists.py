@@ -8,21 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from skbamm.effort import metered
+from skbamm.effort import OverBudget, metered
 from skbamm.models import NotApplicable
 from skbamm.progress import counted
 from skbamm.search.keys import candidate_key
+from skbamm.search.own_fits.budget import prepares_in_vain
 from skbamm.search.own_fits.check import check_twin
 from skbamm.search.solving import Solving
-from skbamm.space import Combination
+from skbamm.solvers.base import FoldSolver
+from skbamm.space import EACH_ALONE, Combination
 
 
-def solve_list(solving: Solving, group: list[Combination]) -> None:
-    """Solve a list's values if that can be done, and say in the plan if it cannot."""
-    attempt = solving.attempt(partial(_solve, solving, group))
-    for row in solving.space.plan:
-        if attempt.reason and row["role"] == "joint grid":
-            row.update(role="enumerated", reason=attempt.reason)
+def solve_lists(solving: Solving, combinations: list[Combination]) -> None:
+    """Solve lists' values where that can be done, and say in the plan where it cannot."""
+    left = []
+    for i, group in enumerate(groups(combinations)):
+        if i > 0 and solving.clock.half_over:
+            break
+        attempt = solving.attempt(partial(_solve, solving, group))
+        left.append(attempt.reason)
+    for reason in filter(None, left):
+        for row in solving.space.plan:
+            if row["role"] == "joint grid" or (row["reason"] == EACH_ALONE and all(left)):
+                row.update(role="enumerated", reason=reason)
 
 
 def groups(combinations: list[Combination]) -> list[list[Combination]]:
@@ -42,18 +50,29 @@ def groups(combinations: list[Combination]) -> list[list[Combination]]:
 
 def _solve(solving: Solving, group: list[Combination]) -> None:
     target = group[0].target
+    alone = len(group) == 1 and solving.row_weights is None
+    if alone and prepares_in_vain(target, solving.factory.X, solving.settings):
+        raise OverBudget("own fits are faster")
     joint = solving.solver(group[0])
+    try:
+        _solve_values(solving, joint, group)
+    except (NotApplicable, OverBudget):
+        solving.hand_on(joint, group)
+        raise
+
+
+def _solve_values(solving: Solving, joint: FoldSolver, group: list[Combination]) -> None:
     if few_rows(joint, joint.twin.own_lists_below):
         raise NotApplicable("with few rows, own fits solve a loss with kinks fastest")
     solving.say(
-        f"{len(group)} values of {', '.join(target.tuned)} in {len(joint.used)} folds "
+        f"{len(group)} values of {', '.join(group[0].target.tuned)} in {len(joint.used)} folds "
         f"jointly on {joint.device}"
     )
     began, done, solved = time.perf_counter(), 0, []
     some = [group[i] for i in dict.fromkeys((len(group) // 2, 0, len(group) - 1))]
     candidates = [(one.target.estimator, one.params) for one in some]
     fits = len(group) * len(joint.used)
-    meter = solving.meter(joint, candidates, fits, len(group), group)
+    meter = solving.meter(joint, candidates, fits, len(group))
     while done < len(group) and not (done and solving.clock.half_over):
         # With limited time, increasing numbers at a time: those solved in time are scored.
         some = group[done : 2 * done + 1] if solving.clock.max_time else group[done:]

@@ -13,7 +13,7 @@ from skbamm.search.factory import SolverFactory
 from skbamm.search.final_fit import Refit
 from skbamm.search.intervals import IntervalSearch
 from skbamm.search.keys import candidate_key
-from skbamm.search.lists import groups, solve_list
+from skbamm.search.lists import solve_lists
 from skbamm.search.scorers import selecting_weight
 from skbamm.search.solving import Solving
 
@@ -66,9 +66,7 @@ class SearchRun:
     def candidates(self) -> tuple[list[dict[str, Any]], dict[str, list] | None]:
         """Solve, and return the candidates and, for intervals, more columns of the results."""
         if not self.space.continuous:
-            for i, group in enumerate(groups(self.space.combinations)):
-                if i == 0 or not self.clock.half_over:
-                    solve_list(self.solving, group)
+            solve_lists(self.solving, self.space.combinations)
             return [c.params for c in self.space.combinations], None
         params, stages = [], []
         for combination in self.space.combinations:

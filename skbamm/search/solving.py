@@ -14,7 +14,7 @@ from skbamm.data.matrices import feature_memory
 from skbamm.effort import Meter, OverBudget
 from skbamm.faults import is_users
 from skbamm.folds import threads_for_rows
-from skbamm.models import NotApplicable, last_step
+from skbamm.models import NotApplicable, has_transformers, last_step
 from skbamm.models.base import L1_RATIO
 from skbamm.progress import say
 from skbamm.search.bank import Bank
@@ -136,29 +136,31 @@ class Solving:
         candidates: Sequence[tuple[Any, dict[str, Any]]],
         fits: int,
         values: int,
-        group: list[Combination],
         scored: int = 0,
     ) -> Meter | None:
-        """Return the meter of a joint solve; see ``budget``. Own fits get the transformed rows.
+        """Return the meter of a joint solve; see ``budget``.
 
         ``candidates`` are the one in the middle and those at the ends: the estimator that is set
         to the candidate, and its parameters.
         """
         given = self.factory.fit_params or self.row_weights is not None or self.watched
-        given = given or joint.data.matrix is not self.factory.X
+        folds = for_own_fits(joint.given_folds)
         probes = []
         for estimator, params in candidates:
             keep = partial(self.bank.keep_timed, candidate_key(params))
-            alone = last_step(estimator) is estimator
-            probes.append(Probe(estimator, keep if alone and not given else None))
-        try:
-            return budget(joint, probes, self.factory.y, fits, values, scored)
-        except OverBudget:
-            folds = for_own_fits(joint.given_folds)
-            if folds is not None:
-                for one in group:  # they need not transform anything again
-                    self.bank.transformed[candidate_key(one.params)] = folds
-            raise
+            if last_step(estimator) is estimator:
+                is_own = joint.data.matrix is self.factory.X
+            else:
+                is_own = folds is not None and has_transformers(estimator)
+            probes.append(Probe(estimator, keep if is_own and not given else None))
+        return budget(joint, probes, self.factory.y, fits, values, scored)
+
+    def hand_on(self, joint: FoldSolver, group: list[Combination]) -> None:
+        """Let own fits of some candidates have the rows that are transformed already."""
+        folds = for_own_fits(joint.given_folds)
+        if folds is not None:
+            for one in group:
+                self.bank.transformed[candidate_key(one.params)] = folds
 
     def attempt(self, solve: Callable[[], object]) -> Attempt:
         """Run a joint solve; scikit-learn's own fits are used where it is not possible."""

@@ -36,6 +36,7 @@ from skbamm.space.names import check_names
 from skbamm.space.vector_axis import SearchAxis, VectorAxis, make_vector_axis
 from skbamm.space.vectors import CLASS_WEIGHT, Vector
 
+EACH_ALONE = "not differentiable; each value has its own joint solve"
 _JUDGED = "the scorer judges values over the whole interval, then near the best"
 _OWN_LISTS = "no values of its lists are solved jointly"
 
@@ -400,7 +401,5 @@ def _plan_rows(grid, combinations) -> Iterator[dict[str, Any]]:
         elif targets and all(name in t.tuned for t in targets):
             row["role"] = "joint grid"
         else:
-            row["reason"] = next((t.reason for t in targets if t.reason), "") or (
-                "not differentiable; each value has its own joint solve"
-            )
+            row["reason"] = next((t.reason for t in targets if t.reason), EACH_ALONE)
         yield row

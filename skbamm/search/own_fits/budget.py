@@ -7,15 +7,21 @@ much longer than was foreseen.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
+from skbamm.data.matrices import choose_device
 from skbamm.effort import Meter, OverBudget
+from skbamm.search.outcome import Settings
 from skbamm.search.own_fits.cost import OwnCost, Probe
 from skbamm.solvers.base import FoldSolver
+from skbamm.space import Target
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Limits:
         The same of lists of kernel models, whose factors are well foreseen.
     near : float
         Ratio of the two costs up to which own fits are looked at more closely.
+    one_value : int
+        Entries of X from which a single value is worth the preparation of a joint solve.
     floor : float
         Seconds that it may take in any case.
     overrun : float
@@ -69,6 +77,7 @@ class Limits:
     share_of_products: float = 0.45
     share_of_kernels: float = 1.3
     near: float = 1.7
+    one_value: int = 1_000_000
     floor: float = 0.01
     overrun: float = 2.5
     spare: float = 0.05
@@ -76,6 +85,17 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def prepares_in_vain(target: Target, X: Any, settings: Settings) -> bool:
+    """Whether the joint solve of a single value of a list is not even worth its preparation.
+
+    Behind transformers, folds are made anew for each of their settings. What is left is one fit a
+    fold, which a joint solve beats by little on large data, and never on small.
+    """
+    if choose_device(settings.device, sys.maxsize).type != "cpu":
+        return False
+    return target.pipeline is not None or math.prod(np.shape(X)) < LIMITS.one_value
 
 
 def own_values(axes: tuple) -> int:

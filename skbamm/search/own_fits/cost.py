@@ -22,6 +22,7 @@ from skbamm.data.callbacks import without_callbacks
 from skbamm.faults import from_signal
 from skbamm.models import last_step
 from skbamm.models.base import PROXIMAL_NEWTON
+from skbamm.search.transforms.known_rows import for_model
 
 
 @dataclass(frozen=True)
@@ -273,6 +274,7 @@ class OwnCost:
             warnings.simplefilter("always")
             try:
                 X = joint.data.matrix[self._train] if self._data is None else self._data.training()
+                X = for_model(model, X)
                 model.fit(X, safe_indexing(self.y, self._train), **weight)
             except Exception as error:
                 np.random.set_state(draws)  # noqa: NPY002

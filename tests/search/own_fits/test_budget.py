@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import (
     load_breast_cancer,
+    load_diabetes,
     load_digits,
     make_classification,
     make_regression,
@@ -35,6 +36,7 @@ from sklearn.svm import LinearSVC
 from skbamm import BAMMSearchCV
 from skbamm.effort import Meter, OverBudget, metered, spend
 from skbamm.search import solving
+from skbamm.search.factory import SolverFactory
 from skbamm.search.own_fits import cost
 from skbamm.solvers.linear import LinearSolver
 
@@ -220,6 +222,76 @@ def test_a_fit_that_was_timed_is_a_candidates(monkeypatch):
         name = f"split{k}_test_score"
         np.testing.assert_array_equal(search.cv_results_[name], want.cv_results_[name])
     assert min(search.cv_results_["mean_fit_time"]) > 1e-3
+
+
+class CountedPCA(PCA):
+    """Counts its fits."""
+
+    fits = 0
+
+    def _fit(self, X):
+        CountedPCA.fits += 1
+        return super()._fit(X)
+
+
+def test_a_fit_that_was_timed_behind_transformers_is_a_candidates(monkeypatch):
+    X, y = DIGITS[0][:300], DIGITS[1][:300]
+    fits, fit = [], LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, *given: [fits.append(self), fit(self, *given)][1]
+    )
+    monkeypatch.setattr(CountedPCA, "fits", 0)
+    model = make_pipeline(CountedPCA(20), LogisticRegression(max_iter=2000))
+    values = {"logisticregression__C": [1e-3, 1.0, 1e3]}
+    search = BAMMSearchCV(model, values, cv=3).fit(X, y)
+    assert search.search_plan_[0]["reason"].startswith("own fits are faster")
+    assert len(fits) == 3 * 3 + 1
+    assert CountedPCA.fits == 3 + 1
+    want = GridSearchCV(model, values, cv=3).fit(X, y)
+    for k in range(3):
+        name = f"split{k}_test_score"
+        np.testing.assert_array_equal(search.cv_results_[name], want.cv_results_[name])
+    assert min(search.cv_results_["mean_fit_time"]) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Ridge(), {"fit_intercept": [True, False]}),
+        (make_pipeline(PCA(), Ridge()), {"pca__n_components": [2, 5]}),
+        (make_pipeline(StandardScaler(), Ridge()), {"standardscaler": ["passthrough", PCA(3)]}),
+        (make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [1.0]}),
+    ],
+)
+def test_a_single_value_of_a_list_is_left_to_own_fits_at_once(model, values, monkeypatch):
+    """Its joint solve shares nothing that could pay for its preparation."""
+
+    def made(*given, **options):
+        raise AssertionError("a solver was prepared")
+
+    monkeypatch.setattr(SolverFactory, "make", made)
+    X, y = load_diabetes(return_X_y=True)
+    search, want = (kind(model, values, cv=3).fit(X, y) for kind in (BAMMSearchCV, GridSearchCV))
+    assert {row["role"] for row in search.search_plan_} == {"enumerated"}
+    assert search.search_plan_[0]["reason"].startswith("own fits are faster")
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], want.cv_results_["mean_test_score"]
+    )
+
+
+def test_transformers_are_fitted_once_where_a_solve_is_given_up(monkeypatch):
+    def too_long(*given, **options):
+        raise OverBudget("own fits are faster")
+
+    monkeypatch.setattr(LinearSolver, "grid", too_long)
+    monkeypatch.setattr(CountedPCA, "fits", 0)
+    X, y = load_diabetes(return_X_y=True)
+    model, values = make_pipeline(CountedPCA(3), Ridge()), {"ridge__alpha": [0.1, 1.0, 10.0]}
+    search, want = (kind(model, values, cv=3).fit(X, y) for kind in (BAMMSearchCV, GridSearchCV))
+    assert CountedPCA.fits == (3 + 1) + (3 * 3 + 1)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], want.cv_results_["mean_test_score"]
+    )
 
 
 def test_points_that_are_solved_are_judged_where_their_search_takes_too_long(monkeypatch):
