@@ -37,13 +37,19 @@ class FoldKernels:
         self._place = np.cumsum(self._looked_at) - 1  # of the rows that are used
         self._shared: np.ndarray | None = None  # base of all of these
         self._bases: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of folds that share no X
-        # The last kernel that was used.
+        # The last kernel that was used: of all rows, or a fold's two.
         self._last: tuple[dict[str, float], np.ndarray] | None = None
+        self._last_own: tuple[Any, tuple[np.ndarray, np.ndarray]] | None = None
         self._rows: dict[int, Any] = {}
         if data.folds is None:
             seen = np.flatnonzero(self._looked_at)
             matrix = data.matrix if some is None else data.matrix[seen]
             self._shared = kernel.base(matrix[:, seen] if kernel.given else matrix)
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether all folds' kernels are parts of one."""
+        return self._shared is not None
 
     def rows(self, k: int) -> np.ndarray:
         """Return the user's rows that the k-th used fold trains on."""
@@ -73,8 +79,13 @@ class FoldKernels:
     def at(self, k: int, numbers: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Return the kernels of the training rows (n, n) and of the held-out rows to them."""
         if self._shared is None:
-            one, other = self._own(k)
-            return self.kernel.values(one, numbers), self.kernel.values(other, numbers)
+            key = k, dict(numbers)
+            if self._last_own is None or self._last_own[0] != key:
+                self._last_own = None  # so that there are never two at a time
+                one, other = self._own(k)
+                both = self.kernel.values(one, numbers), self.kernel.values(other, numbers)
+                self._last_own = key, both
+            return self._last_own[1]
         if self._last is None or self._last[0] != numbers:
             self._last = None  # so that there are never two at a time
             self._last = dict(numbers), self.kernel.values(self._shared, numbers)

@@ -80,13 +80,17 @@ class FoldFit:
     fitted : dict of str -> object
         The fitted attributes.
     gamma : float
-    predicted : ndarray of shape (n_test,) or None
-        For the rows that the fold is judged by, if these are all of its test rows.
+    n_iter : float
+        In the mean of its machines.
+    responses : dict of str -> ndarray
+        Of the model's methods to the rows that the fold is judged by, if these are all of its test
+        rows.
     """
 
     fitted: dict[str, Any]
     gamma: float
-    predicted: np.ndarray | None = None
+    n_iter: float
+    responses: dict[str, np.ndarray]
 
 
 @dataclass
@@ -100,15 +104,17 @@ class Visit:
         F there.
     gradient : ndarray of shape (h,)
     fits : list of FoldFit
-    iterations : float
-        Of libsvm, in the mean of all folds.
     """
 
     x: list[float]
     value: float
     gradient: np.ndarray
     fits: list[FoldFit]
-    iterations: float
+
+    @property
+    def iterations(self) -> float:
+        """Iterations of libsvm, in the mean of all folds."""
+        return float(np.mean([fit.n_iter for fit in self.fits]))
 
 
 class PointSearch:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ from skbamm.support_vectors import (
     with_edges,
 )
 from skbamm.support_vectors.hyperparameters import NU
-from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
+from skbamm.support_vectors.lean_fits import LeanFits, lean_responses
 
 
 @dataclass
@@ -150,13 +151,21 @@ class SupportVectorSolver(FoldSolver):
     ) -> FittedFolds:
         """Fit these x in all folds, unless that is done."""
         of_kernel = [i for i, axis in enumerate(axes) if axis.parameter in self.kernel.parameters]
-        # One kernel after the other, since folds share the last one only.
-        for point in sorted(x, key=lambda point: [point[i] for i in of_kernel]):
-            if tuple(point) not in self._visits:
-                self.visit(axes, point, None, None)
-        fits = [self._visits[tuple(point)].fits for point in x]
+        points = sorted(
+            (point for point in x if tuple(point) not in self._visits),
+            key=lambda point: [point[i] for i in of_kernel],
+        )
+        found: list[list[FoldFit]] = [[] for _ in points]
+        each: Iterable[tuple[int, int]] = product(range(len(points)), range(len(self.used)))
+        if not self._kernels.are_shared:  # one kernel after the other: the last one is kept
+            each = sorted(each, key=lambda one: one[1])
+        for i, k in each:
+            found[i].append(self._fit(k, _numbers_at(axes, points[i]), None)[-1])
+        for point, fits in zip(points, found, strict=True):
+            self._visits[tuple(point)] = Visit(point, 0.0, np.zeros(len(axes)), fits)
+        all_fits = [self._visits[tuple(point)].fits for point in x]
         nothing = np.zeros((len(x), len(self.used), 1, 1))
-        return FittedFolds(nothing, nothing[..., 0, 0], fits=fits)
+        return FittedFolds(nothing, nothing[..., 0, 0], fits=all_fits)
 
     def is_scanned(self, axes: tuple[SearchAxis, ...]) -> bool:
         """See ``FoldSolver.is_scanned``; of nu of a classifier some values have no model."""
@@ -185,7 +194,7 @@ class SupportVectorSolver(FoldSolver):
             features,
             not self.own_scores,
             None if fold is None else fold.transformers,
-            responses={} if fit.predicted is None else {"predict": fit.predicted},
+            responses=fit.responses,
         )
 
     def exact_hypergradient(self, axes, x, choice):
@@ -195,16 +204,15 @@ class SupportVectorSolver(FoldSolver):
         return found.value, found.gradient
 
     def visit(
-        self, axes: tuple[Axis, ...], x: list[float], quest: Quest | None, most: int | None
+        self, axes: tuple[Axis, ...], x: list[float], quest: Quest, most: int | None
     ) -> Visit:
-        """Fit a point in all folds and keep it.
+        """Fit a point in all folds, and keep it with its F and hypergradient.
 
         Parameters
         ----------
         axes : tuple of Axis
         x : list of float
-        quest : Quest or None
-            Whose F and hypergradient are computed; None for neither.
+        quest : Quest
         most : int or None
             Iterations that a fit may take.
 
@@ -213,27 +221,22 @@ class SupportVectorSolver(FoldSolver):
         TooDear
             If one takes more.
         """
-        numbers = {axis.parameter: axis.number(at) for axis, at in zip(axes, x, strict=True)}
-        value, gradient = 0.0, np.zeros(len(axes))
-        fits, iterations = [], []
+        numbers = _numbers_at(axes, x)
+        value, gradient, fits = 0.0, np.zeros(len(axes)), []
         for k in range(len(self.used)):
-            model, given, kernels = self._fit(k, numbers, most)
-            iterations.append(float(np.mean(model.n_iter_)))
-            fitted = {name: v for name, v in vars(model).items() if name not in self._names}
-            predicted = None if self.own_scores else lean_predict(model, kernels[1])
-            fits.append(FoldFit(fitted, given.get("gamma", 0.0), predicted))
-            if quest is not None:
-                share, slope = self._fold(k, model, given, kernels, axes, quest)
-                value, gradient = value + share, gradient + slope
+            model, given, kernels, fit = self._fit(k, numbers, most)
+            fits.append(fit)
+            share, slope = self._fold(k, model, given, kernels, axes, quest)
+            value, gradient = value + share, gradient + slope
         for i, axis in enumerate(axes):
             at = torch.tensor(x[i], dtype=torch.float64, requires_grad=True)
             gradient[i] *= float(torch.autograd.grad(axis.value(at), at)[0])
-        found = Visit(x, value, gradient, fits, float(np.mean(iterations)))
+        found = Visit(x, value, gradient, fits)
         self._visits[tuple(x)] = found
         return found
 
     def _fit(self, k: int, numbers: dict[str, float], most: int | None):
-        """Return a fold's model, its kernel's parameters, and its kernels."""
+        """Return a fold's model, its kernel's parameters, its kernels, and what is kept of them."""
         given = self._numbers(k, numbers)
         training, held_out = self._kernels.at(k, given)
         model = copy.copy(self._template)
@@ -246,7 +249,12 @@ class SupportVectorSolver(FoldSolver):
             vars(model).update(self._fits(k).fit(model, training))
         if limited and model.fit_status_:
             raise TooDear
-        return model, given, (training, held_out)
+        fitted = {name: v for name, v in vars(model).items() if name not in self._names}
+        n_iter, responses = float(np.mean(model.n_iter_)), {}
+        if not self.own_scores:
+            responses = lean_responses(model, held_out)
+        fit = FoldFit(fitted, given.get("gamma", 0.0), n_iter, responses)
+        return model, given, (training, held_out), fit
 
     def _fits(self, k: int) -> LeanFits:
         """Return what fits a fold's models on its kernels."""
@@ -389,3 +397,7 @@ class SupportVectorSolver(FoldSolver):
             if point not in points:
                 points.append(point)
         return points
+
+
+def _numbers_at(axes: tuple[Axis, ...], x: list[float]) -> dict[str, float]:
+    return {axis.parameter: axis.number(at) for axis, at in zip(axes, x, strict=True)}

@@ -95,6 +95,15 @@ def lean_predict(model: Any, kernel: np.ndarray) -> np.ndarray:
     return machine_predictions(model, kernel)
 
 
+def lean_responses(model: Any, kernel: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a model of ``on_kernel`` predicts, and decides if it classifies, by method."""
+    found = {"predict": lean_predict(model, kernel)}
+    if hasattr(model, "classes_"):
+        with config_context(**_CHECKED):
+            found["decision_function"] = model.decision_function(kernel)
+    return found
+
+
 def _copy(model: Any) -> tuple[Any, set[str]]:
     inner = copy.copy(model)
     inner.kernel = "precomputed"

@@ -4,12 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import is_classifier
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from skbamm.support_vectors import lean_fits
-from skbamm.support_vectors.lean_fits import LeanFits, lean_predict
+from skbamm.support_vectors.lean_fits import LeanFits, lean_responses
 
 X, Y = load_iris(return_X_y=True)
 X_R, Y_R = (rows[:150] for rows in load_diabetes(return_X_y=True))
@@ -42,7 +43,10 @@ def test_fits_and_predictions_are_equal(models, kernel, target, weight):
             if name not in ("n_features_in_", "_effective_probability"):
                 np.testing.assert_array_equal(getattr(model, name), value)
         rows = kernel[::3].copy()
-        np.testing.assert_array_equal(lean_predict(model, rows), own.predict(rows))
+        responses = lean_responses(model, rows)
+        assert len(responses) == 1 + is_classifier(own)
+        for name, found in responses.items():
+            np.testing.assert_array_equal(found, getattr(own, name)(rows))
         again = pickle.loads(pickle.dumps(fits)).fit(type(given)(**model.get_params()), kernel)
         np.testing.assert_array_equal(again["dual_coef_"], own.dual_coef_)
     assert fits._lean is (None if target is None else True)
