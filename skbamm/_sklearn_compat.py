@@ -14,6 +14,7 @@ import numpy as np
 from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.linear_model import _cd_fast
+from sklearn.linear_model._ridge import _solve_cholesky_kernel as solve_kernel_ridge
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection import GridSearchCV, check_cv
@@ -88,6 +89,7 @@ __all__ = [
     "search_context",
     "set_classes",
     "smooth_counts",
+    "solve_kernel_ridge",
     "staged_raw",
     "tell_failed_fits",
     "with_raw",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -177,6 +178,7 @@ class Bank:
             own_fit(estimator, rows_of(), y, fit_params)
             return None
         folds, estimator = self.transformed.get(key), stand_in.estimator
+        fit_model = partial(self.lists.fit, key, fold)
         transforms, fitted = has_transformers(estimator), None
         # What was timed behind transformers is of use beside them only.
         if not fit_params and (not transforms or folds is not None):
@@ -185,12 +187,11 @@ class Bank:
             stand_in.estimator = fitted
             return None
         if not (folds is None or fold is None or fit_params) and transforms:
-            fit_last(estimator, folds[fold], y, fitted)
+            fit_last(estimator, folds[fold], y, fitted, fit_model)
             data = folds[fold]
             if data.knows_test_rows:
                 self.test_rows[id(data.transformers)] = data.test_rows
             return self._known_rows(data.transformers)
-        fit_model = partial(self.lists.fit, key, fold)
         known = self.shared.fit(estimator, stand_in.params, fold, rows_of, y, fit_params, fit_model)
         if known is None:
             alone = not isinstance(estimator, Pipeline)
@@ -263,15 +264,24 @@ def own_fit(estimator, X, y, fit_params) -> None:
         estimator.fit(X, y, **fit_params)
 
 
-def fit_last(pipeline, data: FoldData, y: Any, fitted: Any = None) -> None:
-    """Fit a pipeline's last step on transformed rows, or put the ``fitted`` one in its place."""
+def fit_last(
+    pipeline: Any, data: FoldData, y: Any, fitted: Any, fit_model: Callable[..., bool]
+) -> None:
+    """Fit a pipeline's last step on transformed rows, or put the ``fitted`` one in its place.
+
+    ``fit_model`` tries to fit it, with other candidates.
+    """
     steps, last = data.transformers.steps, last_step(pipeline)
     pipeline.steps[: len(steps)] = steps
-    if fitted is None:
-        own_fit(last, for_model(last, first_rows(data.matrix, len(data.train))), y, {})
-    else:
+
+    def rows_of():
+        return for_model(last, first_rows(data.matrix, len(data.train)))
+
+    if fitted is not None:
         pipeline.steps[-1] = pipeline.steps[-1][0], fitted
-    vars(fitted or last).update(data.features)
+    elif not fit_model(last, rows_of, y, {}):
+        own_fit(last, rows_of(), y, {})
+    vars(last if fitted is None else fitted).update(data.features)
 
 
 def _as_taken(estimator, fit_params):

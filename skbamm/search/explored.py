@@ -168,34 +168,46 @@ class Explored:
             {**self.combination.params, **named_values(self.axes, x)} for x in self.points[first:]
         ]
 
-    def scan(self, worth: float, each: int | None = None, gap: float = 0.0) -> None:
+    def scan(
+        self,
+        worth: float,
+        each: int | None = None,
+        gap: float = 0.0,
+        highs: list[float] | None = None,
+    ) -> None:
         """Add points from end to end for models that are solved jointly.
 
         ``worth`` is the effect of one row on a score that counts rows, else 0. ``each`` is the
         number of points of each interval, if all are to have as many. A point nearer than ``gap``
-        spacings to a known one of a single interval is left out.
+        spacings to a known one of a single interval is left out. ``highs`` are upper ends in x, if
+        they are not those of the intervals.
         """
         known = list(self.points)
         if each is None:
-            points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth))
+            points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth), highs)
         else:
-            points = _grid(self.axes, [each] * len(self.axes))
+            points = _grid(self.axes, [each] * len(self.axes), highs)
         least = max(gap * (points[1][0] - points[0][0]), SCAN.apart / 2)
         self.add([x for x in points if not any(_within(x, y, least) for y in known)], "scan")
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds
 
-    def scan_own(self, many: bool, worth: float, in_parts: bool = False) -> None:
+    def scan_own(
+        self, many: bool, worth: float, in_parts: bool = False, nearly_free: bool = False
+    ) -> None:
         """Add points from end to end for the estimator's own fits.
 
         ``many`` tells that a rule for the refit chooses from them; ``worth`` as for ``scan``. With
-        ``in_parts`` points between others wait until these are scored.
+        ``in_parts`` points between others wait until these are scored. Of two intervals there are
+        more points if most of them are ``nearly_free``.
         """
         count = SCAN.own if many else self._count(SCAN.own_spacing, worth)
         if self.jagged:
             count = max(count, SCAN.jagged)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
         points = _from_end_to_end(self.axes, count)
+        if nearly_free and len(self.axes) == 2:
+            points = _grid(self.axes, [SCAN.each] * 2)
         if in_parts and not self.jagged and len(self.axes) == 1 and len(points) >= SCAN.in_parts:
             self.between = points[1:-1:2]
             points = [x for x in points if x not in self.between]
@@ -340,20 +352,26 @@ def _is_hopeless(best: np.ndarray, left: np.ndarray, right: np.ndarray, worth: f
     return bool((best - np.maximum(left, right) > least).all())
 
 
-def _from_end_to_end(axes, alone: int) -> list[list[float]]:
+def _from_end_to_end(axes, alone: int, highs: list[float] | None = None) -> list[list[float]]:
     """Return points of one interval, ``alone``, or of several."""
     if len(axes) == 1:
-        return _grid(axes, [alone])
+        return _grid(axes, [alone], highs)
     counts, widths = (
         [SCAN.others] * len(axes),
         [high - low for low, high in (axis.bounds() for axis in axes)],
     )
     counts[int(np.argmax(widths))] = SCAN.first
-    return _grid(axes, counts)
+    return _grid(axes, counts, highs)
 
 
-def _grid(axes, counts: list[int]) -> list[list[float]]:
-    places = [axis.spaced(count) for axis, count in zip(axes, counts, strict=True)]
+def _grid(axes, counts: list[int], highs: list[float] | None = None) -> list[list[float]]:
+    highs = [axis.bounds()[1] for axis in axes] if highs is None else highs
+    places = [
+        axis.spaced(count)
+        if high == axis.bounds()[1]
+        else np.linspace(axis.bounds()[0], high, count).tolist()
+        for axis, count, high in zip(axes, counts, highs, strict=True)
+    ]
     return [list(point) for point in product(*places)]
 
 

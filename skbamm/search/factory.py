@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 
@@ -241,7 +242,10 @@ class SolverFactory:
         if routing_enabled() and target.twin.inside:
             raise NotApplicable("metadata is routed through a meta-estimator")
         if routing_enabled() and prefix:
-            routed = process_routing(target.estimator, "fit", **given)
+            try:
+                routed = process_routing(target.estimator, "fit", **given)
+            except UnsetMetadataPassedError:  # which own fits raise, too
+                raise NotApplicable("a step does not say whether it takes metadata") from None
             steps = [step for step, _ in target.estimator.steps]
             if any(p for step in steps[:-1] for p in routed[step].values()):
                 raise NotApplicable("a transformer takes fit parameters")

@@ -33,8 +33,8 @@ from skbamm.solvers.solutions import FoldSolutions
 from skbamm.space import Axis, Combination, VectorAxis, named_values
 from skbamm.starts.points import profile
 from skbamm.starts.subsample import Beginning
-from skbamm.support_vectors.hyperparameters import NU
 
+_ROUGH_ITER = 25  # iterations through the inverse of a target's transformer, which may be rough
 # A surrogate's optimum need not be known better, least of all at an end of the interval.
 _SURROGATE_TOL, _SURROGATE_ITER, _SURROGATE_ITER_AT_END = 1e-2, 60, 40
 # Stages of the points that a scorer judges, and the decrement of their models where it counts rows.
@@ -200,6 +200,8 @@ class IntervalSearch:
             options |= {"upper_loss": upper_loss, "begin": self.solving.row_weights.begin}
         elif note and not (combination.holder or own_scores) and joint.begins_anywhere:
             options |= self._begin_at_best(explored, joint, chosen)
+        elif joint.task.transformed is not None:
+            options |= {"tol": max(s.tol, _SURROGATE_TOL), "max_iter": min(s.max_iter, _ROUGH_ITER)}
         place = self._earlier_place(explored)
         if place is not None and "near" not in options:
             x = torch.tensor([place], dtype=torch.float64, device=joint.device)
@@ -273,20 +275,20 @@ class IntervalSearch:
         exact = self.solving.settings.criterion == "auto" and same
         if joint.keeps_visits:
             explored.add([x for x in joint.visited(explored.axes) if x != found], "visited")
-            # A score has several regions, and a search ends in the nearest. Of nu some values have
-            # no model.
-            soon = self.worth > SCAN.few and all(a.parameter != NU.name for a in explored.axes)
+            # A score has several regions, and a search ends in the nearest.
+            soon, highs = self.worth > SCAN.few, joint.highest(explored.axes)
             if len(explored.axes) == 1:
                 if soon or joint.is_scanned(explored.axes):
-                    explored.scan(self.worth)
+                    explored.scan(self.worth, highs=highs)
                 elif not self.worth:
-                    explored.scan(self.worth, SCAN.each, SCAN.gap)
+                    explored.scan(self.worth, SCAN.each, SCAN.gap, highs)
             # Where labels do not count alike, another region than the surrogate's may be best; of
             # few numbers the score has several regions, too.
             scorer = selecting_scorer(self.scorers, self.refit)
             numbers = not self.worth and has_few_numbers(joint.task.target)
-            if len(explored.axes) == 2 and (numbers or (soon and not counts_alike(scorer))):
-                explored.scan(self.worth, SCAN.each)
+            unlike = soon and (joint.is_rugged or not counts_alike(scorer))
+            if len(explored.axes) == 2 and (numbers or unlike):
+                explored.scan(self.worth, SCAN.each, highs=highs)
             explored.rounds = SCAN.rounds
         elif explored.rounds == 0 and self._is_to_be_judged(
             combination, joint, criterion, result, exact
@@ -346,7 +348,8 @@ class IntervalSearch:
         if attempt.sooner and explored.paths is not None and not self._profiled:
             explored.take(explored.paths.best(self.clock))
         else:
-            explored.scan_own(self._profiled, self.worth, in_parts=self.more_rounds)
+            nearly_free = self.solving.bank.lists.is_nearly_free(explored.combination)
+            explored.scan_own(self._profiled, self.worth, self.more_rounds, nearly_free)
         explored.paths = None  # the rows that they are of are needed no more
         self.outcome.converged = False
         told = attempt.failed or explored.axes != axes

@@ -27,6 +27,7 @@ from skbamm.search.transforms.shared_steps import SharedSteps, of_pairs, sharing
 
 _CONTEXT = "_parent_callback_ctx"  # where scikit-learn stores the callback context
 _CONSTANT = (str, bytes, int, float, complex, type(None), np.generic)
+_NAMED: dict[tuple[str, str], type[StandIn]] = {}
 FOLD = "_skbamm_fold"  # fit parameter that holds the rows of the fold
 
 
@@ -230,12 +231,21 @@ def users_own(estimator: Any) -> Any:
 
 def stand_in_for(estimator: Any, bank: Bank, users: bool = False) -> StandIn:
     """Return a stand-in of the kind that ``estimator`` needs."""
-    kind = StandIn
+    kind: type[StandIn] = StandIn
     if isinstance(estimator, Pipeline):
         kind = PipelineStandIn
     elif type(estimator) is TransformedTargetRegressor:
         kind = TargetStandIn
+    if users:  # scikit-learn's messages name the type of the user's estimator
+        kind = _named(kind, type(estimator).__name__)
     return kind(estimator, bank, users)
+
+
+def _named(kind: type[StandIn], name: str) -> type[StandIn]:
+    """Return the kind under another name."""
+    if (kind.__name__, name) not in _NAMED:
+        _NAMED[kind.__name__, name] = type(name, (kind,), {})
+    return _NAMED[kind.__name__, name]
 
 
 def _restore(estimator, bank, params, borrows):

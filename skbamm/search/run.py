@@ -123,8 +123,9 @@ class SearchRun:
     def _add_rows(self, explored: Explored, first: int) -> None:
         """Note whose candidates the next rows of the results are; own fits get transformed rows."""
         self._rows += [(explored, i) for i in range(first, len(explored.points))]
-        if explored.combination.is_judged:
-            self.bank.lists.add(explored.combination, explored.params(first))
+        is_judged = explored.combination.is_judged
+        if is_judged or explored.solver is None:
+            self.bank.lists.add(explored.combination, explored.params(first), own=not is_judged)
         if explored.solver is None and explored.folds is not None:
             for params in explored.params(first):
                 self.bank.transformed[candidate_key(params)] = explored.folds

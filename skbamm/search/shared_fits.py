@@ -81,10 +81,21 @@ class SharedLists:
         """Whether candidates share fits, or those of intervals may be going to."""
         return not self._left and (bool(self.groups) or bool(self._judged))
 
-    def add(self, combination: Combination, candidates: list[dict[str, Any]]) -> None:
-        """Let candidates of intervals that the scorer judges share fits among them."""
-        if self._judged and not self._left:
-            self._find([(combination, params) for params in candidates])
+    def add(
+        self, combination: Combination, candidates: list[dict[str, Any]], own: bool = False
+    ) -> None:
+        """Let candidates of intervals share fits among them, if the scorer judges these.
+
+        ``own`` tells that they are left to own fits, although there is a twin.
+        """
+        if (self._judged or own) and not self._left:
+            self._find([(combination, params) for params in candidates], own)
+
+    def is_nearly_free(self, combination: Combination) -> bool:
+        """Whether own fits for intervals share all but a small part of their work."""
+        low = {axis.name: axis.low for axis in combination.all_axes}
+        family, _, prefix = _family(combination, {**combination.params, **low}, own=True)
+        return family is not None and not self._left and prefix + family.nearly_free in low
 
     def leave(self, plan: list[dict[str, Any]], why: str) -> None:
         """Leave every candidate to its own fit, and say why in the plan."""
@@ -146,10 +157,12 @@ class SharedLists:
         told = family.told.format(type(last_step(combination.target.estimator)).__name__)
         self._judged |= {n: told for n in low if n.removeprefix(prefix) in family.parameters}
 
-    def _find(self, candidates: list[tuple[Combination, dict[str, Any]]]) -> None:
+    def _find(
+        self, candidates: list[tuple[Combination, dict[str, Any]]], own: bool = False
+    ) -> None:
         found: dict[str, tuple[SharedGroup, list[str], list[dict[str, Any]]]] = {}
         for one, given in candidates:
-            family, why, prefix = _family(one, given)
+            family, why, prefix = _family(one, given, own)
             if family is None:
                 self.covers_all = False
                 self._note(why, given)
@@ -200,15 +213,21 @@ def _model(combination: Combination, params: dict[str, Any]) -> Any:
     return clone(model).set_params(**{name.removeprefix(prefix): params[name] for name in names})
 
 
-def _family(combination: Combination, params: dict[str, Any]) -> tuple[SharedFits | None, str, str]:
-    """Return the family of a candidate's model, or why it has none, and its prefix."""
+def _family(
+    combination: Combination, params: dict[str, Any], own: bool = False
+) -> tuple[SharedFits | None, str, str]:
+    """Return the family of a candidate's model, or why it has none, and its prefix.
+
+    ``own`` tells that the candidate is left to own fits.
+    """
     estimator = combination.target.estimator
     alone, prefix = last_step(estimator) is estimator, step_prefix(estimator)
-    if combination.holder is not None or (combination.all_axes and not combination.is_judged):
+    searched = combination.all_axes and not (combination.is_judged or own)
+    if combination.holder is not None or searched:
         return None, "", prefix
     if not alone and not can_share(estimator):
         return None, "", prefix
-    if combination.target.twin is not None:
+    if combination.target.twin is not None and not own:
         return None, "", prefix
     try:
         model = _model(combination, params)

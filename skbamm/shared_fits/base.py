@@ -35,6 +35,8 @@ class SharedFits:
     intervals : tuple of Hyperparameter
         Numbers of which an interval may be given: the scorer judges values from end to end of it,
         and then values ever closer to the best.
+    nearly_free : str
+        A parameter whose values take next to no time once what they share is known; "" for none.
     """
 
     estimator_types: tuple[type, ...] = ()
@@ -42,6 +44,7 @@ class SharedFits:
     answers: tuple[str, ...] = ()
     told: str = "one fit of {} per fold is shared by all values"
     intervals: tuple[Hyperparameter, ...] = ()
+    nearly_free: str = ""
 
     def mismatch(self, estimator: Any) -> str:
         """Return why candidates cannot share fits with this setting.

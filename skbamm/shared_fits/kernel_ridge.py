@@ -13,6 +13,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.validation import validate_data
 
+from skbamm._sklearn_compat import solve_kernel_ridge
 from skbamm.hyperparameter import Hyperparameter
 from skbamm.shared_fits.base import NotShared, SharedFits, fitted
 
@@ -51,6 +52,7 @@ class SharedRidgeKernels(SharedFits):
     answers = ("predict",)
     told = "fits of {} share their kernels in each fold"
     intervals = (_ALPHA, _GAMMA, _COEF0)
+    nearly_free = "alpha"
 
     def judges(self, estimator):
         """Return those that the kernel has."""
@@ -81,12 +83,19 @@ class SharedRidgeKernels(SharedFits):
         key = self.view(model)
         if key not in state.matrices:
             state.matrices[key] = _kernel(model, state.rows)
-        inner = copy.copy(model)
-        inner.kernel = "precomputed"
-        with config_context(**_CHECKED):
-            fitted(inner, state.matrices[key], state.y, state.fit_params)
-        model.dual_coef_, model.X_fit_ = inner.dual_coef_, state.rows
+        model.dual_coef_, model.X_fit_ = self._solved(state, model, state.matrices[key]), state.rows
         vars(model).update(state.features)
+
+    def _solved(self, state: KernelRows, model: Any, kernel: np.ndarray) -> np.ndarray:
+        """Return the coefficients of the rows, as the model's own fit computes them."""
+        if state.fit_params:
+            inner = copy.copy(model)
+            inner.kernel = "precomputed"
+            with config_context(**_CHECKED):
+                return fitted(inner, kernel, state.y, state.fit_params).dual_coef_
+        y = state.y.reshape(len(state.y), -1)
+        found = solve_kernel_ridge(kernel, y, np.atleast_1d(model.alpha), copy=True)
+        return found.reshape(state.y.shape)
 
     def view(self, model):
         """Return the parameters of the kernel."""

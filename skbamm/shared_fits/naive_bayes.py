@@ -108,6 +108,8 @@ class SharedMoments(SharedFits):
         """Fit without smoothing."""
         model = fitted(clone(models[0]).set_params(var_smoothing=0.0), X, y, fit_params)
         most = np.max(np.var(check_array(X), axis=0))
+        if not np.isfinite(most):
+            raise NotShared("a variance is too large for a number")
         return Moments(model, most, sorted({one.var_smoothing * most for one in models}))
 
     def serve(self, state, model):

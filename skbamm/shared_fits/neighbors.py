@@ -83,6 +83,10 @@ class SharedNeighbours(SharedFits):
     parameters = ("n_neighbors", "weights")
     answers: tuple[str, ...] = ("kneighbors",)
 
+    def mismatch(self, estimator):
+        """Return why not: True is a number of neighbours, but no place in an array."""
+        return "n_neighbors is a bool" if isinstance(estimator.n_neighbors, bool) else ""
+
     def begin(self, models, X, y, fit_params):
         """Fit the model of the fewest neighbours: "auto" has no tree for very many."""
         if fit_params:

@@ -236,6 +236,15 @@ class FoldSolver(ABC):
         """Whether the scorer judges points from end to end besides those that were visited."""
         return False
 
+    @property
+    def is_rugged(self) -> bool:
+        """Whether F of two parameters has several regions, whatever the scorer."""
+        return False
+
+    def highest(self, axes: tuple[SearchAxis, ...]) -> list[float]:
+        """Return the x of each axis up to which all folds have a model."""
+        return [axis.bounds()[1] for axis in axes]
+
     def search_values(self, axes: tuple[SearchAxis, ...], judged: bool) -> int:
         """Return how many values of a list cost as much as a search of these axes.
 

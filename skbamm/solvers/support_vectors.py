@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ from skbamm.support_vectors import (
 )
 from skbamm.support_vectors.hyperparameters import NU
 from skbamm.support_vectors.lean_fits import LeanFits, lean_responses
+
+_ROUNDING = 1e-9  # libsvm compares sums of rows
 
 
 @dataclass
@@ -168,10 +170,35 @@ class SupportVectorSolver(FoldSolver):
         return FittedFolds(nothing, nothing[..., 0, 0], fits=all_fits)
 
     def is_scanned(self, axes: tuple[SearchAxis, ...]) -> bool:
-        """See ``FoldSolver.is_scanned``; of nu of a classifier some values have no model."""
-        infeasible = self.task.classes is not None and axes[0].parameter == NU.name
-        few = len(self.task.target) <= EFFORT.few_rows
-        return len(axes) == 1 and few and not infeasible
+        """See ``FoldSolver.is_scanned``."""
+        return len(axes) == 1 and len(self.task.target) <= EFFORT.few_rows
+
+    @property
+    def is_rugged(self) -> bool:
+        """See ``FoldSolver.is_rugged``: an indefinite kernel."""
+        return self.estimator.kernel == "sigmoid"
+
+    def highest(self, axes: tuple[SearchAxis, ...]) -> list[float]:
+        """See ``FoldSolver.highest``: ``nu`` of a classifier is limited by its rarer classes."""
+        highs = super().highest(axes)
+        if self.task.classes is None:
+            return highs
+        limit = min(
+            2 * min(one, other) / (one + other)
+            for k in range(len(self.used))
+            for one, other in combinations(self._class_masses(k), 2)
+        )
+        for i, axis in enumerate(axes):
+            if axis.parameter == NU.name:
+                assert isinstance(axis, Axis)  # a single number
+                at = float(axis.place(torch.tensor((1 - _ROUNDING) * limit, dtype=torch.float64)))
+                highs[i] = min(max(at, axis.bounds()[0]), highs[i])
+        return highs
+
+    def _class_masses(self, k: int) -> list[float]:
+        """Return the weights of the classes in a fold's training rows."""
+        masses = np.bincount(self._class[self._kernels.rows(k)], self._sample_weight(k))
+        return masses[masses > 0].tolist()
 
     def visited(self, axes: tuple[SearchAxis, ...]) -> list[list[float]]:
         """See ``FoldSolver.visited``; only the best few if each has to be refitted."""

@@ -248,7 +248,7 @@ def make_axis(name: str, interval: Interval, hyperparameter: Hyperparameter) -> 
         )
     if not (_is_real(low) and _is_real(high)):
         raise ValueError(f"The ends of the interval for {where} must be numbers, got {interval}.")
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not (_is_finite(low) and _is_finite(high)):
         raise ValueError(f"The ends of the interval for {where} must be finite, got {interval}.")
     if low >= high:
         raise ValueError(
@@ -281,6 +281,13 @@ def _is_numeric(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_finite(end: Any) -> bool:
+    try:
+        return math.isfinite(end)
+    except OverflowError:  # an int that is too large for a float
+        return False
 
 
 def _is_real(value: Any) -> bool:

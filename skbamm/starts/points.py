@@ -26,6 +26,8 @@ class PointSettings:
     ----------
     others : int
         Points of every interval but the first.
+    farthest : float
+        Distance up to which a neighbouring point shows where F falls: eight decades.
     spacing : float
         Distance of the points of a path.
     kinked_spacing : float
@@ -41,6 +43,7 @@ class PointSettings:
     """
 
     others: int = 3
+    farthest: float = 18.0
     spacing: float = 0.6
     kinked_spacing: float = 1.2
     fewest: int = 6
@@ -72,10 +75,13 @@ def starting_points(
 ) -> list[list[float]]:
     """Return points inside the intervals: ``count`` of the first, for each few of the others.
 
+    Of a very wide first interval there are more, since F is flat far from its minimum.
     The highest of the first is left out if ``leave``, the lowest if that is false: the weakest
     penalty, where it takes many passes; from strong ones x continues while F decreases.
     """
-    first = np.linspace(*axes[0].bounds(), count + 2)[1:-1]
+    low, high = axes[0].bounds()
+    count = max(count, int((high - low) / POINTS.farthest))
+    first = np.linspace(low, high, count + 2)[1:-1]
     if leave is not None:
         first = first[:-1] if leave else first[1:]
     # The middles of as many equal parts.

@@ -10,16 +10,16 @@ import torch
 from scipy.differentiate import derivative
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import make_regression
+from sklearn.datasets import load_diabetes, make_regression
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, PoissonRegressor, Ridge
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, StandardScaler
 
-from skbamm import Interval, SampleWeights
+from skbamm import BAMMSearchCV, Interval, SampleWeights
 from skbamm.bilevel import solve_lower
 from skbamm.search.factory import SolverFactory
 from skbamm.search.outcome import Settings
@@ -287,3 +287,14 @@ def test_nothing_is_warned_of_values_that_no_model_predicts():
         warnings.simplefilter("always")
         search_over(model, grid, rows, np.exp(y / 100), scoring="neg_mean_absolute_error")
     assert not [one for one in told if "inverse-transformed" in str(one.message)]
+
+
+def test_a_rough_inverse_is_followed_for_a_while_only():
+    """Through quantiles F has a kink between any two of them, and no slope that vanishes."""
+    X, y = load_diabetes(return_X_y=True)
+    transformer = QuantileTransformer(n_quantiles=50, output_distribution="normal")
+    model = TransformedTargetRegressor(Ridge(), transformer=transformer)
+    search = BAMMSearchCV(model, {"regressor__alpha": (1e-3, 1e5)}).fit(20 * X[:150], y[:150])
+    assert search.n_iter_ <= 25
+    grid = GridSearchCV(model, {"regressor__alpha": np.geomspace(1e-3, 1e5, 9)})
+    assert search.best_score_ >= grid.fit(20 * X[:150], y[:150]).best_score_ - 1e-6

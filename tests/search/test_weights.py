@@ -1,15 +1,20 @@
 """Sample weights reach the folds, the criterion, the scores and the refit."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skbamm import BAMMSearchCV
 from tests.truth import (
     INTERVAL,
     LIST,
@@ -213,3 +218,15 @@ def test_weights_are_repeats(values, binary):
         twice = search_over(model, {name: values}, X[rows], y[rows], cv=again, scoring=scoring)
         assert weighted.best_params_[name] == pytest.approx(twice.best_params_[name], rel=1e-3)
         np.testing.assert_allclose(fold_scores(weighted), fold_scores(twice), atol=1e-5)
+
+
+def test_a_step_that_says_nothing_of_weights_has_scikit_learns_error_only():
+    X, y = load_diabetes(return_X_y=True)
+    with config_context(enable_metadata_routing=True):
+        model = make_pipeline(StandardScaler(), Lasso().set_fit_request(sample_weight=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # of a joint solve that failed
+            with pytest.raises(ValueError, match="All the 15 fits failed"):
+                BAMMSearchCV(model, {"lasso__alpha": (0.01, 10.0)}, cv=3).fit(
+                    X, y, sample_weight=np.ones(len(y))
+                )

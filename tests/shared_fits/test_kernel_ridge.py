@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse as sp
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import pairwise
@@ -113,3 +114,43 @@ def test_kernels_are_computed_once(monkeypatch):
     grid = {"alpha": np.geomspace(1, 100, 10), "gamma": [0.01, 0.02]}
     BAMMSearchCV(SIGMOID, grid, cv=3, refit=False).fit(X, Y)
     assert len(made) == 3 * 2 * 2  # of training rows, and of those that are scored
+
+
+@pytest.mark.budget
+@pytest.mark.parametrize("scaled", [False, True], ids=["alone", "scaled"])
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian", "poly"])
+def test_intervals_left_to_own_fits_share_kernels_and_are_a_grids_at_least(kernel, scaled):
+    """The best kernels lie along a diagonal, which few values of gamma miss."""
+    model, prefix = KernelRidge(kernel=kernel), ""
+    if scaled:
+        model, prefix = make_pipeline(MinMaxScaler(), model), "kernelridge__"
+    ends = {"alpha": (1e-3, 1e2), "gamma": (1e-4, 1.0)}
+    grid = {prefix + name: np.geomspace(*two, 5) for name, two in ends.items()}
+    rows, target = X[:150], Y[:150]
+    search = BAMMSearchCV(model, {prefix + name: two for name, two in ends.items()}, cv=3)
+    search.fit(rows, target)
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    want = GridSearchCV(model, grid, cv=3).fit(rows, target)
+    assert search.best_score_ >= want.best_score_ - 1e-9
+    own = clone(model).set_params(**search.best_params_)
+    scores = cross_val_score(own, rows, target, cv=3)
+    assert search.best_score_ == pytest.approx(scores.mean(), abs=1e-9)
+
+
+@pytest.mark.budget
+def test_kernels_of_own_fits_are_computed_once(monkeypatch):
+    made, own = [], pairwise.rbf_kernel
+
+    def counted(*some, **more):
+        made.append(1)
+        return own(*some, **more)
+
+    monkeypatch.setitem(pairwise.PAIRWISE_KERNEL_FUNCTIONS, "rbf", counted)
+    ends = {"alpha": (1e-3, 10.0), "gamma": (1e-4, 1.0)}
+    search = BAMMSearchCV(KernelRidge(kernel="rbf"), ends, cv=3, refit=False)
+    search.fit(X[:150], Y[:150])
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    stages = list(search.cv_results_["stage"])
+    assert stages.count("scan") == 25
+    # Of training and test rows in three folds; one fit was timed.
+    assert len(made) <= 1 + 2 * 3 * (5 + len(stages) - 25)

@@ -100,3 +100,8 @@ def test_classes_are_counted_once(monkeypatch):
     X_I, y = load_iris(return_X_y=True)
     check_same_table(GaussianNB(), SMOOTHINGS, X_I, y)
     assert len(counted) == 3 * (8 + 1)  # GridSearchCV's, and ours
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value", "ignore:divide")
+def test_variances_that_are_no_numbers():
+    check_same_table(GaussianNB(), {"var_smoothing": [0.0, 1e-9]}, X * 1e160, Y)

@@ -130,3 +130,8 @@ def test_one_value_is_fitted_as_ever():
     X, y = load_iris(return_X_y=True)
     search = check_same_table(KNeighborsClassifier(), {"n_neighbors": [3]}, X, y, shared=())
     assert search.search_plan_[0]["role"] == "enumerated"
+
+
+def test_a_bool_is_a_number_of_neighbours():
+    values = {"n_neighbors": [True, 3]}
+    check_same_table(KNeighborsClassifier(), values, NUMBERS, LABELS[:75], shared=[])

@@ -28,6 +28,7 @@ from skbamm.solvers import support_vectors
 from skbamm.solvers.base import Quest
 from skbamm.solvers.support_vector_search import EFFORT, PointSearch, TooDear
 from skbamm.space import read_grid
+from skbamm.support_vectors import SVMKernel
 from tests.pairs import turns
 
 X, Y = (rows[:180] for rows in load_breast_cancer(return_X_y=True))
@@ -337,7 +338,8 @@ def test_sparse_rows_of_which_none_is_a_support_vector():
     [
         (SVC(), "C", 180, EFFORT.few_points),
         (NuSVR(), "nu", 160, EFFORT.few_points),
-        (NuSVC(), "nu", 180, EFFORT.points),  # of which some have no model
+        (NuSVC(), "nu", 180, EFFORT.few_points),
+        (SVC(), "C", EFFORT.few_rows + 1, EFFORT.points),
     ],
 )
 def test_a_search_is_short_only_if_points_from_end_to_end_are_judged(
@@ -348,9 +350,58 @@ def test_a_search_is_short_only_if_points_from_end_to_end_are_judged(
     monkeypatch.setattr(
         PointSearch, "__init__", lambda self, *args: (first(self, *args), seen.append(self))[0]
     )
-    X_, y_ = (X_R, Y_R) if isinstance(model, NuSVR) else (X, Y)
+    X_, y_ = (X_R, Y_R) if isinstance(model, NuSVR) else make_moons(2000, random_state=0)
     ends = (0.05, 0.3) if name == "nu" else (0.01, 100.0)
     search = BAMMSearchCV(model, {name: ends}, cv=3).fit(X_[:rows], y_[:rows])
     assert seen[0]._most == tried
     scanned = np.count_nonzero(search.cv_results_["stage"] == "scan")
     assert (scanned >= 5) == (tried == EFFORT.few_points)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nu_is_judged_up_to_the_last_that_has_a_model(seed):
+    X, y = make_classification(
+        150, 8, n_informative=3, n_classes=2 + seed % 2, n_clusters_per_class=1, class_sep=0.7,
+        flip_y=0.1, weights=[[0.7], [0.5, 0.3]][seed % 2], random_state=seed,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values without a model
+        search = BAMMSearchCV(NuSVC(), {"nu": (0.05, 0.8)}).fit(X, y)
+        grid = GridSearchCV(NuSVC(), {"nu": np.linspace(0.05, 0.8, 9)}).fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert search.best_score_ >= np.nanmax(grid.cv_results_["mean_test_score"]) - 1.01 / len(y)
+    tried = [params["nu"] for params in search.cv_results_["params"]]
+    feasible = np.array(grid.cv_results_["param_nu"])[
+        np.isfinite(grid.cv_results_["mean_test_score"])
+    ]
+    assert max(tried) >= max(feasible) - 1e-6
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_an_indefinite_kernel_is_judged_by_a_grid(first):
+    X, y = (rows[first : first + 200] for rows in load_breast_cancer(return_X_y=True))
+    X, model = StandardScaler().fit_transform(X), SVC(kernel="sigmoid")
+    search = BAMMSearchCV(model, {"C": (0.01, 100.0), "gamma": (1e-4, 1.0)}, cv=3).fit(X, y)
+    values = {"C": np.geomspace(0.01, 100, 5), "gamma": np.geomspace(1e-4, 1, 5)}
+    grid = GridSearchCV(model, values, cv=3).fit(X, y)
+    assert search.cv_results_["mean_test_score"].max() >= grid.best_score_ - 1e-9
+
+
+def test_points_behind_a_scaler_share_kernels(monkeypatch):
+    """The kernels of a fold's rows, and decisions from them, are computed once for all C."""
+    made, own = [], SVMKernel.values
+    monkeypatch.setattr(SVMKernel, "values", lambda *given: made.append(1) or own(*given))
+    decided, decide = [], SVC.decision_function
+    monkeypatch.setattr(
+        SVC, "decision_function", lambda model, X: decided.append(model.kernel) or decide(model, X)
+    )
+    model = make_pipeline(StandardScaler(), SVC())
+    ends = {"svc__C": (0.1, 100.0), "svc__gamma": (1e-3, 1.0)}
+    search = BAMMSearchCV(model, ends, scoring="roc_auc", cv=3, refit=False).fit(*CLASSES)
+    stages = list(search.cv_results_["stage"])
+    others = len(stages) - stages.count("scan")
+    assert stages.count("scan") == 25
+    assert len(made) <= 2 * 3 * (5 + others + 3)  # of two sets of rows, in three folds
+    # Those of a fold's first model in each round, with which the scores are compared.
+    assert decided.count("rbf") <= 2 * 3

@@ -99,6 +99,11 @@ def test_rounding_never_leaves_the_interval(ends, scale):
             "got Interval(1, inf, scale='auto').",
         ),
         (
+            Interval(1, 10**400),
+            "The ends of the interval for parameter 'C' must be finite, "
+            f"got Interval(1, {10**400}, scale='auto').",
+        ),
+        (
             Interval(math.nan, 1),
             "The ends of the interval for parameter 'C' must be finite, "
             "got Interval(nan, 1, scale='auto').",

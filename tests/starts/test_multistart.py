@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVR
 
-from skbamm import BAMMSearchCV
+from skbamm import BAMMSearchCV, EdgeWarning
 from skbamm.starts import multistart
 from tests.truth import assert_served, search_over
 
@@ -114,3 +114,12 @@ def test_an_end_that_f_falls_towards_is_looked_at():
 def test_starts_that_were_left_are_looked_at_unless_they_were_passed(end, passed):
     start, left = torch.tensor([-2.0]), torch.tensor([0.0])
     assert multistart._passed(start, left, torch.tensor([end]).double()) == passed
+
+
+@pytest.mark.parametrize("low", [1e-300, 1e-100, 1e-30])
+def test_a_long_plateau_hides_no_minimum(low):
+    """Far from its minimum F is flat to the last digit, and its slope zero."""
+    rows, target = 20 * X[:100], Y[:100]
+    with pytest.warns(EdgeWarning):
+        search = BAMMSearchCV(Ridge(), {"alpha": (low, 1.0)}).fit(rows, target)
+    assert search.best_params_ == {"alpha": 1.0}
