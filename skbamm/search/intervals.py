@@ -13,6 +13,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from skbamm._sklearn_compat import num_samples
 from skbamm.bilevel import BilevelResult, Status
 from skbamm.effort import metered
 from skbamm.models import NotApplicable, last_step
@@ -348,7 +349,8 @@ class IntervalSearch:
         if attempt.sooner and explored.paths is not None and not self._profiled:
             explored.take(explored.paths.best(self.clock))
         else:
-            nearly_free = self.solving.bank.lists.is_nearly_free(explored.combination)
+            lists, n_rows = self.solving.bank.lists, num_samples(self.solving.factory.X)
+            nearly_free = lists.is_nearly_free(explored.combination, n_rows)
             explored.scan_own(self._profiled, self.worth, self.more_rounds, nearly_free)
         explored.paths = None  # the rows that they are of are needed no more
         self.outcome.converged = False

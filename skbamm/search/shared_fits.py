@@ -91,11 +91,13 @@ class SharedLists:
         if (self._judged or own) and not self._left:
             self._find([(combination, params) for params in candidates], own)
 
-    def is_nearly_free(self, combination: Combination) -> bool:
+    def is_nearly_free(self, combination: Combination, n_rows: int) -> bool:
         """Whether own fits for intervals share all but a small part of their work."""
         low = {axis.name: axis.low for axis in combination.all_axes}
         family, _, prefix = _family(combination, {**combination.params, **low}, own=True)
-        return family is not None and not self._left and prefix + family.nearly_free in low
+        if family is None or self._left:
+            return False
+        return prefix + family.nearly_free(n_rows) in low
 
     def leave(self, plan: list[dict[str, Any]], why: str) -> None:
         """Leave every candidate to its own fit, and say why in the plan."""

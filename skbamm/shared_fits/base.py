@@ -35,8 +35,6 @@ class SharedFits:
     intervals : tuple of Hyperparameter
         Numbers of which an interval may be given: the scorer judges values from end to end of it,
         and then values ever closer to the best.
-    nearly_free : str
-        A parameter whose values take next to no time once what they share is known; "" for none.
     """
 
     estimator_types: tuple[type, ...] = ()
@@ -44,7 +42,6 @@ class SharedFits:
     answers: tuple[str, ...] = ()
     told: str = "one fit of {} per fold is shared by all values"
     intervals: tuple[Hyperparameter, ...] = ()
-    nearly_free: str = ""
 
     def mismatch(self, estimator: Any) -> str:
         """Return why candidates cannot share fits with this setting.
@@ -77,6 +74,21 @@ class SharedFits:
             Why others may not; "" if there is nothing to say.
         """
         return self.intervals, ""
+
+    def nearly_free(self, n_rows: int) -> str:
+        """Return a parameter whose values take next to no time once what they share is known.
+
+        Parameters
+        ----------
+        n_rows : int
+            Of all folds together.
+
+        Returns
+        -------
+        str
+            "" if there is none.
+        """
+        return ""
 
     def begin(self, models: list[Any], X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
         """Fit what candidates share on some training rows.

@@ -19,6 +19,7 @@ from skbamm.shared_fits.base import NotShared, SharedFits, fitted
 
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}  # once is enough
 _MOST = 1 << 25  # numbers of all kernels of a fold: 256 MiB
+_FEW = 300  # rows whose equations are solved as soon as their kernel is known
 _SPARSE = ("csr", "csc")
 _ALPHA, _GAMMA = Hyperparameter("alpha", positive=True), Hyperparameter("gamma", positive=True)
 _COEF0 = Hyperparameter("coef0", high=1e9)
@@ -52,7 +53,6 @@ class SharedRidgeKernels(SharedFits):
     answers = ("predict",)
     told = "fits of {} share their kernels in each fold"
     intervals = (_ALPHA, _GAMMA, _COEF0)
-    nearly_free = "alpha"
 
     def judges(self, estimator):
         """Return those that the kernel has."""
@@ -66,6 +66,10 @@ class SharedRidgeKernels(SharedFits):
         name = estimator.kernel
         own = isinstance(name, str) and name in _OF_KERNELS and name != "precomputed"
         return "" if own else "its kernel is a callable"
+
+    def nearly_free(self, n_rows):
+        """Return ``alpha`` for few rows: of many, most of the work is to solve their equations."""
+        return _ALPHA.name if n_rows <= _FEW else ""
 
     def begin(self, models, X, y, fit_params):
         """Take up the rows."""
