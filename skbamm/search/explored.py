@@ -212,8 +212,10 @@ class Explored:
             self.between = points[1:-1:2]
             points = [x for x in points if x not in self.between]
         self.add(points, "scan")
-        self.vertex = len(self.axes) == 1 and not (worth or self.jagged)
-        self.rounds = SCAN.own_rounds + self.vertex if many else int(worth <= SCAN.few)
+        self.vertex = len(self.axes) <= 2 and not (worth or self.jagged)
+        self.rounds = SCAN.own_rounds if many else int(worth <= SCAN.few)
+        if self.vertex and (many or len(self.axes) == 2):
+            self.rounds += len(self.axes)
 
     def add_grid(self, counts: list[int]) -> None:
         """Add a grid of equally spaced values of each interval."""
@@ -268,7 +270,7 @@ class Explored:
             Difference of scores that says nothing.
         """
         self.rounds -= 1
-        if self.vertex and self.rounds == 0:
+        if self.vertex and self.rounds < len(self.axes):
             self._add_vertex(best, scores, worth)
             return
         here, found = self.points[best], []
@@ -288,6 +290,14 @@ class Explored:
     def _add_vertex(self, best: int, scores: np.ndarray, worth: float) -> None:
         """Add where the parabola through the best and its neighbours is highest, if smooth."""
         if worth:
+            return
+        if len(self.axes) == 2:
+            found = vertex(np.array(self.points[: len(scores)]), scores, best)
+            low, high = np.transpose([axis.bounds() for axis in self.axes])
+            if found is not None:
+                place = found.clip(low, high).tolist()
+                if not any(_within(place, other, SCAN.apart) for other in self.points):
+                    self.add([place], "finer")
             return
         curve = sorted(zip((x[0] for x in self.points), (-scores).tolist(), strict=False))
         at = [place for place, _ in curve].index(self.points[best][0])
@@ -373,6 +383,36 @@ def _grid(axes, counts: list[int], highs: list[float] | None = None) -> list[lis
         for axis, count, high in zip(axes, counts, highs, strict=True)
     ]
     return [list(point) for point in product(*places)]
+
+
+def vertex(points: np.ndarray, scores: np.ndarray, best: int) -> np.ndarray | None:
+    """Return where a quadratic function of two variables is highest, fitted around the best point.
+
+    The nearer a score is to the best one, the more it counts. None if it has no maximum.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 2)
+    scores : ndarray of shape (n,)
+    best : int
+    """
+    apart, lost = points - points[best], scores[best] - scores
+    width = np.array([np.min(np.abs(a)[np.abs(a) > 1e-9], initial=np.inf) for a in apart.T])
+    near = np.isfinite(lost) & (np.abs(apart) <= 2.05 * width).all(1)
+    if near.sum() < 6:
+        return None
+    u, v = (apart[near] / width).T
+    least = np.sort(lost[near])[:6].mean()
+    if not least > 0:
+        return None
+    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
+    root = np.sqrt(1 / (least + lost[near]))
+    fit = np.linalg.lstsq(terms * root[:, None], -lost[near] * root, rcond=None)[0]
+    hessian = np.array([[2 * fit[3], fit[4]], [fit[4], 2 * fit[5]]])
+    if np.linalg.eigvalsh(hessian)[1] >= 0:
+        return None
+    at = np.linalg.solve(hessian, -fit[1:3])
+    return points[best] + np.clip(at, -2, 2) * width
 
 
 def has_few_numbers(target: np.ndarray) -> bool:

@@ -124,7 +124,7 @@ class SearchRun:
         """Note whose candidates the next rows of the results are; own fits get transformed rows."""
         self._rows += [(explored, i) for i in range(first, len(explored.points))]
         is_judged = explored.combination.is_judged
-        if is_judged or explored.solver is None:
+        if is_judged or (explored.axes and explored.solver is None):
             self.bank.lists.add(explored.combination, explored.params(first), own=not is_judged)
         if explored.solver is None and explored.folds is not None:
             for params in explored.params(first):

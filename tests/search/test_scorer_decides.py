@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 from sklearn import metrics
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, make_friedman1
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import scale
 from sklearn.svm import SVC, LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.models import find_twin
-from skbamm.search.explored import Explored
+from skbamm.search.explored import Explored, vertex
 from skbamm.search.scorers import choose_criterion, counts_rows
 from skbamm.space import Axis
 
@@ -211,3 +213,42 @@ def test_each_combination_has_what_its_search_found(refit):
     search.fit(X, y)
     rows = zip(search.cv_results_["param_fit_intercept"], search.cv_results_["stage"], strict=True)
     assert {(True, "refined"), (False, "refined")} <= {(bool(a), b) for a, b in rows}
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3])
+def test_a_quadratic_function_of_two_variables_is_highest_at_its_vertex(spread):
+    """Its long axis is a diagonal, as that of the penalty and the width of a kernel is."""
+    rng = np.random.default_rng(0)
+    points = np.array([[u, v] for u in (0.0, 2.0, 4.0, 6.0, 8.0) for v in (0.0, 3.0, 6.0)])
+    shape = np.array([[1.0, -0.8], [-0.8, 0.9]])
+
+    def scores(sign, top=(3.1, 2.2)):
+        off = points - top
+        found = 5 - sign * np.einsum("ni,ij,nj->n", off, shape, off)
+        return found + spread * rng.normal(size=len(points))
+
+    high = scores(1.0)
+    found = vertex(points, high, int(high.argmax()))
+    np.testing.assert_allclose(found, [3.1, 2.2], atol=1e-9 + 10 * spread)
+    low = scores(-1.0)
+    assert vertex(points, low, int(low.argmax())) is None  # a minimum
+    assert vertex(points[:5], high[:5], 0) is None  # not determined
+    gaps = high.copy()
+    gaps[[0, 14]] = np.nan  # of fits that failed
+    np.testing.assert_allclose(
+        vertex(points, gaps, int(np.nanargmax(gaps))), [3.1, 2.2], atol=1e-9 + 10 * spread
+    )
+    assert vertex(points, np.ones(15), 7) is None  # flat
+
+
+@pytest.mark.budget
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian"])
+def test_own_fits_of_two_parameters_find_a_diagonal(kernel):
+    X, y = make_friedman1(400, noise=1, random_state=0)
+    model, y = KernelRidge(kernel=kernel), scale(y)
+    ends = {"alpha": (1e-3, 1e2), "gamma": (1e-4, 1.0)}
+    search = BAMMSearchCV(model, ends).fit(X, y)
+    assert search.search_plan_[0]["reason"] == "own fits are faster"
+    assert len(search.cv_results_["params"]) <= 21
+    grid = {name: np.geomspace(*both, 5) for name, both in ends.items()}
+    assert search.best_score_ >= GridSearchCV(model, grid).fit(X, y).best_score_ - 2e-3
