@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,83 +19,18 @@ from torch import Tensor
 from skbamm.data.matrices import FoldData
 from skbamm.effort import Meter
 from skbamm.search.own_fits.coordinate_paths import CoordinatePaths
+from skbamm.search.scan import (
+    SCAN,
+    even_grid,
+    from_end_to_end,
+    is_close,
+    is_hopeless,
+    is_within,
+    vertex,
+)
 from skbamm.solvers.base import FoldSolver
 from skbamm.space import Combination, SearchAxis, named_values
 from skbamm.starts.line_search import parabola
-
-
-@dataclass(frozen=True)
-class Scan:
-    """Numbers of points that the scorer judges, chosen by benchmarks/scores/held_out.py.
-
-    Distances are in x: natural logarithms of a penalty.
-
-    Attributes
-    ----------
-    spacing : float
-        Distance of points where the score counts many rows and has a flat top: two decades.
-    own_spacing : float
-        The same for own fits, which no search goes with.
-    fewest : int
-        Points of one interval at least.
-    most : int
-        Points of one interval at most, and for other scores: as many as a coarse list has, so that
-        none of these is better than what is chosen.
-    few : float
-        What one of few rows is worth to a score that counts them: then the top is not flat.
-    jagged : int
-        The same for own fits that stop anywhere.
-    own : int
-        Points of own fits from which a rule for the refit chooses.
-    first : int
-        Points of the widest of several intervals.
-    others : int
-        Points of the others.
-    each : int
-        Points of each of two intervals where a coarse grid decides.
-    gap : float
-        Least distance from a point that a search has tried, in spacings of points from end to end.
-    few_numbers : int
-        Different numbers of a target up to which it does, of support vector machines.
-    few_rows : int
-        Rows up to which it may.
-    rounds : int
-        Rounds of points between.
-    own_rounds : int
-        The same for own fits from which a rule chooses.
-    apart : float
-        Least distance of points: 10 % of a value.
-    in_parts : int
-        Points of own fits from which on every other one waits.
-    folds : int
-        Number of folds from which on they agree that a point is worse.
-    rows : int
-        By how many of a fold's rows it then has to be worse in each; less one, of all rows where
-        the models on either side are alike.
-    """
-
-    spacing: float = 4.7
-    own_spacing: float = 3.5
-    fewest: int = 4
-    most: int = 9
-    few: float = 1e-3
-    jagged: int = 12
-    own: int = 15
-    first: int = 5
-    others: int = 3
-    each: int = 5
-    gap: float = 0.4
-    few_numbers: int = 150
-    few_rows: int = 1000
-    rounds: int = 1
-    own_rounds: int = 2
-    apart: float = 0.1
-    in_parts: int = 7
-    folds: int = 3
-    rows: int = 3
-
-
-SCAN = Scan()
 
 
 @dataclass(eq=False)
@@ -184,11 +118,11 @@ class Explored:
         """
         known = list(self.points)
         if each is None:
-            points = _from_end_to_end(self.axes, self._count(SCAN.spacing, worth), highs)
+            points = from_end_to_end(self.axes, self._count(SCAN.spacing, worth), highs)
         else:
-            points = _grid(self.axes, [each] * len(self.axes), highs)
+            points = even_grid(self.axes, [each] * len(self.axes), highs)
         least = max(gap * (points[1][0] - points[0][0]), SCAN.apart / 2)
-        self.add([x for x in points if not any(_within(x, y, least) for y in known)], "scan")
+        self.add([x for x in points if not any(is_within(x, y, least) for y in known)], "scan")
         self.vertex = len(self.axes) == 1 and not worth
         self.rounds = SCAN.rounds
 
@@ -205,9 +139,9 @@ class Explored:
         if self.jagged:
             count = max(count, SCAN.jagged)
         self.points, self.stages, self.solver, self.waiting = [], [], None, None
-        points = _from_end_to_end(self.axes, count)
+        points = from_end_to_end(self.axes, count)
         if nearly_free and len(self.axes) == 2:
-            points = _grid(self.axes, [SCAN.each] * 2)
+            points = even_grid(self.axes, [SCAN.each] * 2)
         if in_parts and not self.jagged and len(self.axes) == 1 and len(points) >= SCAN.in_parts:
             self.between = points[1:-1:2]
             points = [x for x in points if x not in self.between]
@@ -219,7 +153,7 @@ class Explored:
 
     def add_grid(self, counts: list[int]) -> None:
         """Add a grid of equally spaced values of each interval."""
-        self.add(_grid(self.axes, counts), "scan")
+        self.add(even_grid(self.axes, counts), "scan")
 
     def take(self, points: list[list[float]]) -> None:
         """Let own fits be judged at these points only, of which the first was found to be best."""
@@ -235,7 +169,7 @@ class Explored:
         return min(max(math.ceil((high - low) / spacing) + 1, SCAN.fewest), SCAN.most)
 
     def add_waiting_between(self, scores: np.ndarray, worth: float) -> None:
-        """Add the points that wait, but those that are hopeless: see ``_is_hopeless``.
+        """Add the points that wait, but those that are hopeless: see ``is_hopeless``.
 
         Parameters
         ----------
@@ -251,7 +185,7 @@ class Explored:
             if before.any() and after.any():
                 left = scores[np.where(before, places, -np.inf).argmax()]
                 right = scores[np.where(after, places, np.inf).argmin()]
-                if _is_hopeless(best, left, right, worth):
+                if is_hopeless(best, left, right, worth):
                     continue
             self.add([point], "scan")
         self.between = []
@@ -292,18 +226,28 @@ class Explored:
         if worth:
             return
         if len(self.axes) == 2:
-            found = vertex(np.array(self.points[: len(scores)]), scores, best)
-            low, high = np.transpose([axis.bounds() for axis in self.axes])
-            if found is not None:
-                place = found.clip(low, high).tolist()
-                if not any(_within(place, other, SCAN.apart) for other in self.points):
-                    self.add([place], "finer")
+            self._add_vertex_of_two(best, scores)
             return
         curve = sorted(zip((x[0] for x in self.points), (-scores).tolist(), strict=False))
         at = [place for place, _ in curve].index(self.points[best][0])
         known = parabola(curve[max(at - 1, 0) : at + 2])
         if known is not None and not any(is_close([known[0]], other) for other in self.points):
             self.add([[known[0]]], "finer")
+
+    def _add_vertex_of_two(self, best: int, scores: np.ndarray) -> None:
+        """Do it for two intervals, not farther than the scan is spaced; half so after a failure."""
+        stages = zip(self.points, self.stages, strict=True)
+        scanned = np.array([x for x, stage in stages if stage == "scan"])
+        spacing = np.array([np.diff(np.unique(places)).min() for places in scanned.T])
+        if self.rounds == 0 and best < len(scores) - 1:
+            spacing = spacing / 2
+        found = vertex(np.array(self.points[: len(scores)]), scores, best, spacing)
+        if found is None:
+            return
+        low, high = np.transpose([axis.bounds() for axis in self.axes])
+        place = found.clip(low, high).tolist()
+        if not any(is_within(place, other, SCAN.apart) for other in self.points):
+            self.add([place], "finer")
 
     def add_waiting(self) -> None:
         """Add the result of the search, if it is to be solved together with others."""
@@ -346,87 +290,6 @@ class Explored:
         away = np.abs(points[tied] - middle).sum(1)
         nearest = tied[away <= away.min() + 1e-9]  # of two as near, the one that scores more
         return int(nearest[scores[nearest].argmax()])
-
-
-def _is_hopeless(best: np.ndarray, left: np.ndarray, right: np.ndarray, worth: float) -> bool:
-    """Whether no point between two others can be best.
-
-    Both are worse than the best one in every fold, by more than the two differ and by some rows;
-    or they score alike in every fold, as models do that change no more, and are worse by rows.
-    """
-    if len(best) < SCAN.folds:
-        return False
-    if (left == right).all():
-        return bool(best.mean() - left.mean() > (SCAN.rows - 1) * worth)
-    least = np.abs(left - right) + SCAN.rows * len(best) * worth
-    return bool((best - np.maximum(left, right) > least).all())
-
-
-def _from_end_to_end(axes, alone: int, highs: list[float] | None = None) -> list[list[float]]:
-    """Return points of one interval, ``alone``, or of several."""
-    if len(axes) == 1:
-        return _grid(axes, [alone], highs)
-    counts, widths = (
-        [SCAN.others] * len(axes),
-        [high - low for low, high in (axis.bounds() for axis in axes)],
-    )
-    counts[int(np.argmax(widths))] = SCAN.first
-    return _grid(axes, counts, highs)
-
-
-def _grid(axes, counts: list[int], highs: list[float] | None = None) -> list[list[float]]:
-    highs = [axis.bounds()[1] for axis in axes] if highs is None else highs
-    places = [
-        axis.spaced(count)
-        if high == axis.bounds()[1]
-        else np.linspace(axis.bounds()[0], high, count).tolist()
-        for axis, count, high in zip(axes, counts, highs, strict=True)
-    ]
-    return [list(point) for point in product(*places)]
-
-
-def vertex(points: np.ndarray, scores: np.ndarray, best: int) -> np.ndarray | None:
-    """Return where a quadratic function of two variables is highest, fitted around the best point.
-
-    The nearer a score is to the best one, the more it counts. None if it has no maximum.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, 2)
-    scores : ndarray of shape (n,)
-    best : int
-    """
-    apart, lost = points - points[best], scores[best] - scores
-    width = np.array([np.min(np.abs(a)[np.abs(a) > 1e-9], initial=np.inf) for a in apart.T])
-    near = np.isfinite(lost) & (np.abs(apart) <= 2.05 * width).all(1)
-    if near.sum() < 6:
-        return None
-    u, v = (apart[near] / width).T
-    least = np.sort(lost[near])[:6].mean()
-    if not least > 0:
-        return None
-    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
-    root = np.sqrt(1 / (least + lost[near]))
-    fit = np.linalg.lstsq(terms * root[:, None], -lost[near] * root, rcond=None)[0]
-    hessian = np.array([[2 * fit[3], fit[4]], [fit[4], 2 * fit[5]]])
-    if np.linalg.eigvalsh(hessian)[1] >= 0:
-        return None
-    at = np.linalg.solve(hessian, -fit[1:3])
-    return points[best] + np.clip(at, -2, 2) * width
-
-
-def has_few_numbers(target: np.ndarray) -> bool:
-    """Whether a target's numbers are few, also since rows are repeated."""
-    return len(target) <= SCAN.few_rows and len(np.unique(target)) <= SCAN.few_numbers
-
-
-def is_close(a: list[float], b: list[float]) -> bool:
-    """Whether two points are nearer than half of the least distance."""
-    return _within(a, b, SCAN.apart / 2)
-
-
-def _within(a: list[float], b: list[float], distance: float) -> bool:
-    return max(abs(i - j) for i, j in zip(a, b, strict=True)) < distance
 
 
 def _run(mask: np.ndarray, inside: int) -> np.ndarray:

@@ -19,13 +19,14 @@ from skbamm.effort import metered
 from skbamm.models import NotApplicable, last_step
 from skbamm.refit_rules import one_standard_error, rule_of
 from skbamm.search.earlier import STAGE, Earlier
-from skbamm.search.explored import SCAN, Explored, has_few_numbers
+from skbamm.search.explored import Explored
 from skbamm.search.judged import Judged
 from skbamm.search.keys import candidate_key
 from skbamm.search.lists import few_rows, solve_lists
 from skbamm.search.own_fits.budget import own_values
 from skbamm.search.own_fits.check import check_twin
 from skbamm.search.own_fits.coordinate_paths import paths_of
+from skbamm.search.scan import SCAN, has_few_numbers
 from skbamm.search.scorers import choose_criterion, counts_alike, counts_rows, selecting_scorer
 from skbamm.search.solving import Attempt, Solving, for_own_fits
 from skbamm.search.vectors_found import note_vector

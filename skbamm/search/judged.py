@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skbamm.search.explored import SCAN, Explored, is_close
+from skbamm.search.explored import Explored
+from skbamm.search.scan import SCAN, is_close
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from skbamm import BAMMSearchCV
 from skbamm.models import find_twin
-from skbamm.search.explored import Explored, vertex
+from skbamm.search.explored import Explored
+from skbamm.search.scan import vertex
 from skbamm.search.scorers import choose_criterion, counts_rows
 from skbamm.space import Axis
 
@@ -220,6 +221,7 @@ def test_a_quadratic_function_of_two_variables_is_highest_at_its_vertex(spread):
     """Its long axis is a diagonal, as that of the penalty and the width of a kernel is."""
     rng = np.random.default_rng(0)
     points = np.array([[u, v] for u in (0.0, 2.0, 4.0, 6.0, 8.0) for v in (0.0, 3.0, 6.0)])
+    spacing = np.array([2.0, 3.0])
     shape = np.array([[1.0, -0.8], [-0.8, 0.9]])
 
     def scores(sign, top=(3.1, 2.2)):
@@ -228,17 +230,17 @@ def test_a_quadratic_function_of_two_variables_is_highest_at_its_vertex(spread):
         return found + spread * rng.normal(size=len(points))
 
     high = scores(1.0)
-    found = vertex(points, high, int(high.argmax()))
+    found = vertex(points, high, int(high.argmax()), spacing)
     np.testing.assert_allclose(found, [3.1, 2.2], atol=1e-9 + 10 * spread)
     low = scores(-1.0)
-    assert vertex(points, low, int(low.argmax())) is None  # a minimum
-    assert vertex(points[:5], high[:5], 0) is None  # not determined
+    assert vertex(points, low, int(low.argmax()), spacing) is None  # a minimum
+    assert vertex(points[:5], high[:5], 0, spacing) is None  # not determined
     gaps = high.copy()
     gaps[[0, 14]] = np.nan  # of fits that failed
     np.testing.assert_allclose(
-        vertex(points, gaps, int(np.nanargmax(gaps))), [3.1, 2.2], atol=1e-9 + 10 * spread
+        vertex(points, gaps, int(np.nanargmax(gaps)), spacing), [3.1, 2.2], atol=1e-9 + 10 * spread
     )
-    assert vertex(points, np.ones(15), 7) is None  # flat
+    assert vertex(points, np.ones(15), 7, spacing) is None  # flat
 
 
 @pytest.mark.budget
