@@ -7,12 +7,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
-from skbamm import BAMMSearchCV, PenaltyBarDisplay, PenaltyPathDisplay, PerFeature, PerGroup
+from skbamm import (
+    BAMMSearchCV,
+    PenaltyBarDisplay,
+    PenaltyPathDisplay,
+    PerClass,
+    PerFeature,
+    PerGroup,
+)
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -297,3 +304,14 @@ def test_without_matplotlib(monkeypatch, draw):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'skbamm\[plot\]'"):
         draw(search)
+
+
+def test_weights_of_classes_are_drawn():
+    search = BAMMSearchCV(LogisticRegression(), {"class_weight": PerClass(1e-2, 1e2)}, cv=3)
+    search.fit(*load_iris(return_X_y=True))
+    bars = PenaltyBarDisplay.from_estimator(search)
+    found = list(search.best_params_["class_weight"].values())
+    drawn = [bar.get_x() + bar.get_width() for bar in bars.ax_.patches]
+    if len({*found}) > 1:
+        np.testing.assert_allclose(sorted(drawn), sorted(found), rtol=1e-6)
+    assert PenaltyPathDisplay.from_estimator(search) is not None

@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Lasso, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 
-from skbamm import BAMMSearchCV, PerFeature, SearchDisplay
+from skbamm import BAMMSearchCV, PerClass, PerFeature, PerGroup, SearchDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -110,3 +110,44 @@ def test_what_cannot_be_shown_is_refused(search, monkeypatch):
 def test_it_draws_into_axes_that_are_given(search):
     figure, (left, _) = plt.subplots(1, 2)
     assert draw(search, ax=left).figure_ is figure
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"alpha": (1e-3, 10.0), "l1_ratio": [0.1, 1.0]},
+        {"alpha": [0.01, 1.0], "l1_ratio": (0.1, 1.0)},
+    ],
+)
+def test_a_curve_over_an_interval_beside_a_list(grid):
+    X, y = (rows[:120] for rows in load_diabetes(return_X_y=True))
+    search = BAMMSearchCV(ElasticNet(), grid, cv=3).fit(X, y)
+    display = SearchDisplay.from_estimator(search, X, y, n_values=7)
+    (name,) = (name for name, values in grid.items() if isinstance(values, tuple))
+    assert display.curve.names == [name]
+    lines = [
+        next(line for line in ax.get_lines() if line.get_label() == "mean score")
+        for ax in display.axes_
+    ]
+    assert [len(line.get_xdata()) for line in lines] == [
+        7 if one == name else 2 for one in display.results.names
+    ]
+
+
+def test_there_is_no_curve_beside_a_vector():
+    X, y = (rows[:120] for rows in load_diabetes(return_X_y=True))
+    grid = {"alpha": PerGroup(1e-3, 10, [0] * 5 + [1] * 5), "l1_ratio": (0.1, 1.0)}
+    search = BAMMSearchCV(ElasticNet(), grid, cv=3).fit(X, y)
+    assert SearchDisplay.from_estimator(search).results.names == ["l1_ratio"]
+    with pytest.raises(ValueError, match="no curve can be drawn beside 'alpha'"):
+        SearchDisplay.from_estimator(search, X, y)
+
+
+def test_weights_of_classes_are_no_single_value():
+    search = BAMMSearchCV(LogisticRegression(), {"class_weight": PerClass(1e-2, 1e2)}, cv=3)
+    search.fit(*load_iris(return_X_y=True))
+    with pytest.raises(ValueError, match="'class_weight' has a value for each entry"):
+        SearchDisplay.from_estimator(search)
+    listed = {"class_weight": [None, "balanced", {0: 1, 1: 2, 2: 3}]}
+    search = BAMMSearchCV(LogisticRegression(), listed, cv=3).fit(*load_iris(return_X_y=True))
+    assert not SearchDisplay.from_estimator(search).results.is_numeric(0)

@@ -61,6 +61,8 @@ class FoundVector:
             )
         parameter, names = found["parameter"], found["names"].tolist()
         best = getattr(search, "best_params_", {}).get(parameter)
+        if isinstance(best, dict):  # the weights of classes
+            best = list(best.values())
         if best is not None:
             best = np.broadcast_to(np.asarray(best, dtype=float), len(names))
         return cls(

@@ -132,7 +132,8 @@ class SearchDisplay:
         check_matplotlib(self)
         results = self.results
         n, numeric = len(results.names), [results.is_numeric(j) for j in range(len(results.names))]
-        as_map = n == 2 and all(numeric)
+        curved = results.names if self.curve is None else self.curve.names
+        as_map = n == 2 and all(numeric) and {*results.names} <= {*curved}
         with_path = n == 1 and bool(results.path)
         if ax is None:
             import matplotlib.pyplot as plt
@@ -198,9 +199,9 @@ class SearchDisplay:
         style: dict[str, Any] = {"color": _CURVE, "lw": 0}
         ax.fill_between(at, folds.min(1), folds.max(1), alpha=0.2, label="folds", **style)
         ax.fill_between(at, mean - error, mean + error, alpha=0.3, label="±1 s.e.", **style)
-        marks = "-" if self.curve is not None else ".-"
+        marks = "-" if drawn is self.curve else ".-"
         ax.plot(at, mean, marks, color=_CURVE, lw=1.6, label="mean score")
-        if self.curve is not None:
+        if drawn is self.curve:
             at = results.column(j)
             ax.plot(at, results.mean, ".", color=_CURVE, ms=7, label="scored by the search")
         self._mark(ax, j)

@@ -65,7 +65,7 @@ class SearchResults:
             for name in dict.fromkeys(name for one in params for name in one)
             if name in searched or len({repr(one.get(name)) for one in params}) > 1
         ]
-        vectors = [n for n in names if any(np.ndim(one.get(n)) for one in params)]
+        vectors = [n for n in names if _is_vector([one.get(n) for one in params], n in searched)]
         names = [name for name in names if name not in vectors]
         if not names:
             told = f"{vectors[0]!r} has a value for each entry" if vectors else "nothing varies"
@@ -128,6 +128,12 @@ def curve_over(search: Any, X: Any, y: Any, n_values: int, metric: str | None) -
     }
     best = search.cv_results_["params"][found.best]
     fixed = {name: value for name, value in best.items() if name not in grid}
+    vector = getattr(search, "shrinkage_", {}).get("parameter")
+    if vector in fixed:
+        raise ValueError(
+            f"X: no curve can be drawn beside {vector!r}, of which the search found a value for "
+            "each entry; leave X out."
+        )
     other = clone(search).set_params(
         estimator=clone(search.estimator).set_params(**clone(fixed, safe=False)),
         param_grid=grid,
@@ -137,6 +143,11 @@ def curve_over(search: Any, X: Any, y: Any, n_values: int, metric: str | None) -
     )
     other.fit(X, y)
     return SearchResults.of(other, found.metric)
+
+
+def _is_vector(values: list, searched: bool) -> bool:
+    """Whether values have entries; dicts are weights of classes, but in a list they are listed."""
+    return any(np.ndim(value) or (searched and isinstance(value, dict)) for value in values)
 
 
 def _metric(search: Any) -> str:

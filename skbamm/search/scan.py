@@ -35,7 +35,7 @@ class Scan:
     own : int
         Points of own fits from which a rule for the refit chooses.
     first : int
-        Points of the widest of several intervals.
+        Points of the widest of several intervals, of those in a log scale if there are any.
     others : int
         Points of the others.
     each : int
@@ -105,11 +105,10 @@ def from_end_to_end(
     """Return points of one interval, ``alone``, or of several."""
     if len(axes) == 1:
         return even_grid(axes, [alone], highs)
-    counts, widths = (
-        [SCAN.others] * len(axes),
-        [high - low for low, high in (axis.bounds() for axis in axes)],
-    )
-    counts[int(np.argmax(widths))] = SCAN.first
+    counts = [SCAN.others] * len(axes)
+    # A penalty, which differs by decades, matters more than a share of it.
+    widths = [(axis.scale == "log", high - low) for axis in axes for low, high in [axis.bounds()]]
+    counts[widths.index(max(widths))] = SCAN.first
     return even_grid(axes, counts, highs)
 
 

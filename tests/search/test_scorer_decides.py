@@ -15,7 +15,7 @@ from sklearn.svm import SVC, LinearSVC
 from skbamm import BAMMSearchCV
 from skbamm.models import find_twin
 from skbamm.search.explored import Explored
-from skbamm.search.scan import vertex
+from skbamm.search.scan import from_end_to_end, vertex
 from skbamm.search.scorers import choose_criterion, counts_rows
 from skbamm.space import Axis
 
@@ -254,3 +254,10 @@ def test_own_fits_of_two_parameters_find_a_diagonal(kernel):
     assert len(search.cv_results_["params"]) <= 21
     grid = {name: np.geomspace(*both, 5) for name, both in ends.items()}
     assert search.best_score_ >= GridSearchCV(model, grid).fit(X, y).best_score_ - 2e-3
+
+
+def test_a_penalty_has_more_points_than_a_share_of_it():
+    axes = Axis("C", 1e-2, 1e2, "log"), Axis("l1_ratio", 0.0, 1.0, "linear")
+    for both in (axes, axes[::-1]):
+        points = np.array(from_end_to_end(both, 9))
+        assert [len({*places}) for places in points.T] == [5 if a.name == "C" else 3 for a in both]
