@@ -89,6 +89,9 @@ def check_sample_weights(given: SampleWeights) -> None:
         number = isinstance(prior, Real) and not isinstance(prior, bool)
         if not number or not np.isfinite(prior) or prior < 0:
             raise ValueError(f"SampleWeights: prior must be a finite number >= 0, got {prior!r}.")
+    is_estimator = hasattr(given.proxy, "fit") and not isinstance(given.proxy, type)
+    if given.proxy is not None and not is_estimator:
+        raise ValueError(f"SampleWeights: proxy must be an estimator, got {given.proxy!r}.")
     if given.proxy is None and given.proxy_grid is not None:
         raise ValueError("SampleWeights: proxy_grid was given without a proxy.")
     if given.proxy_grid is not None and not isinstance(given.proxy_grid, dict):

@@ -106,6 +106,8 @@ def test_good_parameters_pass(good):
         ({"prior": True}, "prior must be a finite number >= 0, got True"),
         ({"prior": [0.1, -1]}, "prior must be a finite number >= 0, got -1"),
         ({"proxy_grid": {"C": (1, 2)}}, "proxy_grid was given without a proxy"),
+        ({"proxy": "lr"}, "proxy must be an estimator, got 'lr'"),
+        ({"proxy": LogisticRegression}, "proxy must be an estimator, got <class"),
         (
             {"proxy": LogisticRegression(), "proxy_grid": [1, 2]},
             r"proxy_grid must be a dict, got \[1, 2\]",

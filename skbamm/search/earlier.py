@@ -157,8 +157,8 @@ def seen_by(
     weights : SampleWeights or None
     X, y : array-like
     splits : list of (train, test)
-    params : dict
-        What was routed to the estimator and to the scorer.
+    params : list
+        What was routed to the estimator and to the scorer, and whether training rows are scored.
     """
     try:
         known = {

@@ -250,7 +250,8 @@ class Fitting:
 
     def _compare(self, search: Any, X: Any, y: Any, splits: list, params: list) -> None:
         """Record the data; drop values of lists that an earlier fit to it has scored."""
-        self.seen = seen_by(self, search.sample_weights, X, y, splits, params)
+        scored = [*params, bool(search.return_train_score)]
+        self.seen = seen_by(self, search.sample_weights, X, y, splits, scored)
         if self.earlier is None:
             return
         self._same = self.earlier.is_of(self.seen)

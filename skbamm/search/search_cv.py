@@ -25,6 +25,7 @@ from skbamm.search.report import say_how_sure
 from skbamm.search.results import Results
 from skbamm.search.summary import as_html, as_text
 from skbamm.search.vectors_found import publish_vector
+from skbamm.search.weighing.found import withdraw
 from skbamm.versioned import Versioned
 
 
@@ -350,6 +351,7 @@ refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
         self.refit_adopted_ = bool(outcome.refit_adopted) or outcome.solved_there
         publish_vector(self, space, outcome)
         say_how_sure(self, space)
+        withdraw(self)
         if fitting.found is not None:
             fitting.found.publish(self)
         outcome.tell()

@@ -206,3 +206,24 @@ def test_what_cannot_be_resumed():
         search.resume(X[:, :9], Y)
     assert search.predict(X).shape == Y.shape  # still what it was
     assert search._earlier is None
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_scores_of_training_rows_are_of_all_candidates_or_none(before):
+    X, y = load_diabetes(return_X_y=True)
+    search = BAMMSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=3, return_train_score=before)
+    search.fit(X, y)
+    search.set_params(param_grid={"alpha": [1.0, 2.0, 3.0]}, return_train_score=not before)
+    search.resume(X, y)
+    assert [one["alpha"] for one in search.cv_results_["params"]] == [1.0, 2.0, 3.0]
+    assert ("mean_train_score" in search.cv_results_) == (not before)
+
+
+@pytest.mark.parametrize("how", ["fit", "resume"])
+def test_nothing_of_learned_weights_is_left_by_a_search_without(how):
+    search = BAMMSearchCV(LogisticRegression(), {"C": (1e-2, 1e2)}, sample_weights=SampleWeights())
+    search.fit(X_CLASS, Y_CLASS)
+    assert search.label_quality_.shape == Y_CLASS.shape
+    getattr(search.set_params(sample_weights=None), how)(X_CLASS[::2], Y_CLASS[::2])
+    left = {name for name in vars(search) if "weight" in name or "label" in name}
+    assert {name for name in left if name.endswith("_")} == set()

@@ -42,7 +42,7 @@ class WeightsFound:
     history: dict[str, np.ndarray]
 
     def publish(self, search: Any) -> None:
-        """Set the attributes of a fitted search."""
+        """Set the attributes of a fitted search; ``withdraw`` removes them."""
         own = 1.0 if self.weight is None else self.weight
         search.sample_weight_ = own * self.row_weights.rows
         search.fold_sample_weight_ = (own * self.row_weights.folds.T).T
@@ -50,6 +50,15 @@ class WeightsFound:
         search.weights_params_ = self.chosen
         search.weights_score_ = float(getattr(search, "best_score_", np.nan))
         search.history_.update(self.history)
+
+
+def withdraw(search: Any) -> None:
+    """Remove what an earlier fit with learned weights has published."""
+    for name in (
+        "sample_weight_", "fold_sample_weight_", "label_quality_", "label_issues_",
+        "weights_params_", "weights_score_",
+    ):  # fmt: skip
+        vars(search).pop(name, None)
 
 
 def history_of(found: Learned, kind: str) -> dict[str, np.ndarray]:
