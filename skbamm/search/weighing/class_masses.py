@@ -7,6 +7,7 @@ import torch
 
 from skbamm.weights.learner import Learned, balancing
 
+_HOPELESS = 1e-6  # probability that a number is right, below which it has no weight
 _NOTHING = 1e-12
 
 
@@ -19,10 +20,12 @@ class ClassMasses:
         The given classes; None where they are left as they are.
     weight : ndarray of shape (n,) or None
         The user's sample weights.
+    numbers : bool
+        Whether the target holds numbers, whose errors may be larger than any weight is small.
     """
 
-    def __init__(self, label: np.ndarray | None, weight: np.ndarray | None):
-        self.label, self.weight = label, weight
+    def __init__(self, label: np.ndarray | None, weight: np.ndarray | None, numbers: bool):
+        self.label, self.weight, self.numbers = label, weight, numbers
 
     def own(self, only: np.ndarray) -> np.ndarray:
         """Return the user's weights of the rows ``only``, (n, K)."""
@@ -65,6 +68,8 @@ class ClassMasses:
         """
         w, own = self._weights(found), self.own(only)
         for k, one in enumerate(found):
+            if self.numbers:
+                w[one.quality.right.cpu().numpy() < _HOPELESS, k] = 0.0
             if self.label is None or not each or one.quality.shares is None:
                 continue
             shares = one.quality.shares.cpu().numpy()

@@ -96,7 +96,7 @@ class FoldModels:
         self.trusted, self.group = trusted, group
         self.axes = plan.combination.axes
         label = np.unique(np.asarray(y), return_inverse=True)[1].ravel() if plan.balances else None
-        self.masses = ClassMasses(label, weight)
+        self.masses = ClassMasses(label, weight, not is_classifier(plan.estimator))
         self.rows = UserRows(X, y, ROOM)
         self._solvers: dict[int, tuple[list, Any]] = {}  # of splits without learned weights
         self._starts: dict[int, tuple[list, torch.Tensor]] = {}  # the penalties of splits

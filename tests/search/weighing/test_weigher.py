@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, make_regression
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
@@ -528,3 +528,16 @@ def test_all_splits_share_one_matrix(binary, monkeypatch):
     monkeypatch.setattr(factory, "place", lambda *args: placed.append(1) or original(*args))
     BAMMSearchCV(LogisticRegression(), INTERVAL, sample_weights=SampleWeights()).fit(*binary)
     assert len(placed) == 1
+
+
+def test_codes_among_numbers_have_no_weight():
+    """An error of a million standard deviations outweighs all other rows at any weight."""
+    X, y = make_regression(620, 8, noise=5, random_state=0)
+    y = y / y.std()
+    fresh, truth, X, y = X[120:], y[120:], X[:120], y[:120]
+    wrong = np.random.default_rng(0).random(120) < 0.1
+    search = BAMMSearchCV(Ridge(), {"alpha": (1e-3, 1e3)}, sample_weights=SampleWeights())
+    search.fit(X, np.where(wrong, 999999.0, y))
+    assert search.label_issues_[wrong].all() and search.label_issues_[~wrong].mean() < 0.05
+    assert (search.sample_weight_[wrong] == 0).all()
+    assert search.score(fresh, truth) > 0.99
