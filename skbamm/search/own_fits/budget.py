@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from skbamm.data.matrices import choose_device
@@ -95,7 +94,8 @@ def prepares_in_vain(target: Target, X: Any, settings: Settings) -> bool:
     """
     if choose_device(settings.device, sys.maxsize).type != "cpu":
         return False
-    return target.pipeline is not None or math.prod(np.shape(X)) < LIMITS.one_value
+    entries = math.prod(getattr(X, "shape", (0,)))  # lists are few, and need not be rectangular
+    return target.pipeline is not None or entries < LIMITS.one_value
 
 
 def own_values(axes: tuple) -> int:

@@ -14,7 +14,7 @@ from sklearn.datasets import (
     make_regression,
 )
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
@@ -277,6 +277,16 @@ def test_a_single_value_of_a_list_is_left_to_own_fits_at_once(model, values, mon
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], want.cv_results_["mean_test_score"]
     )
+
+
+def test_rows_of_different_lengths_have_scikit_learns_error_only():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)  # of a joint solve that failed
+        warnings.simplefilter("ignore", UserWarning)  # of scores without a value
+        warnings.simplefilter("ignore", FitFailedWarning)  # a RuntimeWarning, too
+        with pytest.raises(ValueError, match="array element with a sequence"):
+            search = BAMMSearchCV(Ridge(), {"fit_intercept": [True, False]}, cv=2)
+            search.fit([[1, 2], [3], [4, 5], [6, 7]], [1, 2, 3, 4])
 
 
 def test_transformers_are_fitted_once_where_a_solve_is_given_up(monkeypatch):
